@@ -1,0 +1,1 @@
+//! Journal: the truth of the box. Append-only segments of self-checking, hash-chained JSON lines.

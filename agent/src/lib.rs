@@ -1,0 +1,23 @@
+//! Kerbside: from camera packets to incidents at the linkage centre.
+//!
+//! One module per stage of the line; `ARCHITECTURE.md` is the map.
+
+pub mod config;
+pub mod detector;
+pub mod evidence;
+pub mod frame;
+pub mod gate;
+pub mod geo;
+pub mod health;
+pub mod incident;
+pub mod journal;
+pub mod link;
+pub mod outbox;
+pub mod ring;
+pub mod rules;
+pub mod sensor;
+pub mod source;
+pub mod store;
+pub mod time;
+pub mod tracker;
+pub mod wire;

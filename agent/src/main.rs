@@ -1,0 +1,3 @@
+//! The program `kerbside`: command line and exit codes.
+
+fn main() {}

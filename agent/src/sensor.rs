@@ -1,0 +1,1 @@
+//! Sensors: GNSS fixes and readings of the box's own instruments.
