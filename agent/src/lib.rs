@@ -13,6 +13,7 @@ pub mod incident;
 pub mod journal;
 pub mod link;
 pub mod outbox;
+pub mod replay;
 pub mod ring;
 pub mod rules;
 pub mod sensor;
