@@ -1,0 +1,61 @@
+# Kerbside: everything a person or a machine runs. `make` lists it.
+#
+# Long work belongs to scripts in tools/, cross/ and bench/; the Makefile only names it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The ONNX Runtime that tools/setup fetched; tests and the built program load it from here.
+KERBSIDE_DEPS ?= $(CURDIR)/.deps
+export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
+PURE := -p kerbside-agent --no-default-features
+
+.PHONY: help setup build demo test test-pure lint fmt bench faults score arm64 arm64-check footage clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing to build, test and demonstrate (Debian packages, ONNX Runtime)
+	@tools/setup
+
+build: setup ## build the release program: target/release/kerbside
+	@cargo build --locked --release -p kerbside-agent --bin kerbside
+
+demo: setup ## play a street scene over RTSP into the agent and watch incidents arrive over MQTT
+	@tools/demo
+
+test: setup footage ## everything that must pass: documentation, pure and full tests (KERBSIDE_ARGS filters the last)
+	@tools/test
+
+test-pure: ## the tests that need no C++ on the machine: rules, formats, journal, link
+	@tools/test pure
+
+lint: setup ## formatting and clippy, with and without the native parts, warnings are errors
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked $(PURE) --all-targets -- -D warnings
+
+fmt: ## format the code
+	@cargo fmt --all
+
+bench: build footage ## measure against the bare decoder and detector; a table of ratios, bench/results.json
+	@bench/run
+
+faults: build footage ## kill, cut, fill and garble what the agent depends on; nothing acknowledged may be lost
+	@tools/faults
+
+score: build footage ## replay the clips and score what was reported against their truth
+	@tools/score
+
+footage: ## fetch the real footage that some tests use, by pinned hash
+	@tools/footage
+
+arm64: ## build the arm64 program and pack dist/kerbside_VERSION_arm64.deb
+	@cross/package
+
+arm64-check: build ## replay a clip with the arm64 program under qemu and compare with this machine's incidents
+	@cross/check
+
+clean: ## remove what was built here (downloads in .deps stay)
+	@rm -rf target dist demo-out score faults bench/results.json

@@ -1,0 +1,25 @@
+# Shared by the scripts in tools/: where things lie, what is pinned, how to speak. Sourced from the checkout's root.
+# shellcheck shell=bash disable=SC2034
+
+# Downloads and unpacked foreign parts; git-ignored, may be shared between checkouts and deleted at any time.
+deps=${KERBSIDE_DEPS:-$PWD/.deps}
+
+ort_version=1.31.1
+# SHA-256 of the wheel, then of the library in it.
+ort_hashes() {
+    case $1 in
+        x86_64) echo 5752bd508126ae7c49894d3b9d2e83f0c3d487319246d04c444b393308d7ad7f fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3 ;;
+        aarch64) echo da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3 8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467 ;;
+        *) say "no ONNX Runtime is pinned for $1 (x86_64 and aarch64 are)"; return 1 ;;
+    esac
+}
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+
+sha256() { sha256sum "$1" 2>/dev/null | cut -d' ' -f1; }
+
+expect_sha256() {
+    local got
+    got=$(sha256 "$1")
+    [ "$got" = "$2" ] || { say "$1: SHA-256 is ${got:-missing}, expected $2"; return 1; }
+}
