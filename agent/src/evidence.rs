@@ -1,1 +1,386 @@
 //! Evidence: pictures, clip and manifest of an incident, durable before anything names them (invariant 8).
+//!
+//! Nothing is decoded here: a [`CutJob`] goes to a child process (`source::cut`) that writes files under temporary names;
+//! this stage makes them durable, hashes them and writes the manifest. Early beats rich: pictures are handed on as soon as
+//! they are durable, the clip when its post-roll has passed.
+//!
+//! What lies in the packet ring when a candidate appears is gone when its dwell ends, so the core asks to [`Evidence::keep`]
+//! those packets; they are shared with the ring (no copy) and bounded in number and bytes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::frame::{BBox, CameraIx, Packet, StreamInfo};
+use crate::incident::{EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole};
+use crate::ring::PacketRing;
+use crate::time::{Moment, Mono};
+
+mod files;
+mod manifest;
+mod retention;
+mod worker;
+
+pub use files::FileError;
+pub use manifest::{Manifest, ManifestItem};
+pub use retention::{Pruned, Retention};
+pub use worker::{Order, Worker, spawn};
+
+/// Keeps held at once; the oldest goes first.
+const MAX_KEEPS: usize = 32;
+/// Packet bytes held by all keeps together.
+const MAX_KEEP_BYTES: usize = 64 << 20;
+/// Requests whose clip waits for its post-roll; beyond it the oldest is cut at once, shorter, and says so.
+const MAX_WAITING: usize = 16;
+/// A clip waits at most this long beyond its end for packets that do not come.
+const POST_ROLL_GRACE_S: f64 = 5.0;
+/// Largest picture (contract: still first, at most 200 KB).
+const MAX_PICTURE_BYTES: u64 = 200_000;
+
+/// What the child shall write. Paths are temporary names; pictures are full resolution JPEG.
+#[derive(Clone, Debug)]
+pub struct CutJob {
+    pub stream: StreamInfo,
+    pub packets: Vec<Packet>,
+    pub clip: Option<PathBuf>,
+    pub pictures: Vec<PictureJob>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PictureJob {
+    /// The frame at or just before this pts, in ticks of the stream.
+    pub pts: i64,
+    pub path: PathBuf,
+    pub max_bytes: u64,
+    /// Drawn into the picture; none for a plain one.
+    pub marks: Vec<Mark>,
+}
+
+/// A drawing, in shares of the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mark {
+    Box { bbox: BBox, label: String, emphasis: bool },
+    Zone { polygon_norm: Vec<(f32, f32)> },
+    /// A line of text at the lower edge (ASCII).
+    Caption(String),
+}
+
+/// What the child wrote.
+#[derive(Clone, Debug, Default)]
+pub struct CutDone {
+    pub clip_written: bool,
+    /// Per picture of the job, in its order: written or why not.
+    pub pictures: Vec<Result<(), String>>,
+}
+
+/// How a cut is made: in the program a child process, in tests a closure.
+pub type Cut = Box<dyn FnMut(&CutJob) -> Result<CutDone, String> + Send>;
+
+/// What a camera contributes: its ring, and what is drawn and written about it.
+#[derive(Clone, Debug)]
+pub struct CameraSource {
+    pub id: String,
+    pub ring: Arc<Mutex<PacketRing>>,
+    pub zones: BTreeMap<String, Vec<(f32, f32)>>,
+}
+
+#[derive(Debug)]
+struct Keep {
+    camera: CameraIx,
+    from: Mono,
+    to: Mono,
+    held: Option<(StreamInfo, Vec<Packet>)>,
+}
+
+impl Keep {
+    fn bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |(_, packets)| packets.iter().map(|p| p.data.len()).sum())
+    }
+}
+
+/// Counters for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub pictures: u64,
+    pub clips: u64,
+    pub failures: u64,
+    /// Clips cut short because too many waited.
+    pub degraded: u64,
+    pub keeps_dropped: u64,
+}
+
+/// The stage's state; [`worker`] gives it a thread, replay calls it inline.
+pub struct Evidence {
+    dir: PathBuf,
+    edge_id: String,
+    utc_offset_s: i32,
+    cameras: Vec<CameraSource>,
+    cut: Cut,
+    keeps: BTreeMap<String, Keep>,
+    waiting: Vec<EvidenceRequest>,
+    counters: Counters,
+}
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Evidence({}, {} keeps, {} waiting)", self.dir.display(), self.keeps.len(), self.waiting.len())
+    }
+}
+
+impl Evidence {
+    /// `dir`: the evidence folder; created with the first file.
+    pub fn new(
+        dir: PathBuf,
+        edge_id: String,
+        utc_offset_s: i32,
+        cameras: Vec<CameraSource>,
+        cut: Cut,
+    ) -> Self {
+        Evidence {
+            dir,
+            edge_id,
+            utc_offset_s,
+            cameras,
+            cut,
+            keeps: BTreeMap::new(),
+            waiting: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Holds the packets of a span for a candidate, under the id its incident will have.
+    pub fn keep(&mut self, incident_id: String, camera: CameraIx, from: Mono, to: Mono) {
+        self.keeps.insert(incident_id, Keep { camera, from, to, held: None });
+        self.hold_ripe(false);
+        self.bound_keeps();
+    }
+
+    /// The candidate came to nothing.
+    pub fn release(&mut self, incident_id: &str) {
+        self.keeps.remove(incident_id);
+    }
+
+    /// Makes the pictures of a request now, and its clip as soon as its span has passed.
+    pub fn request(&mut self, request: EvidenceRequest) -> Vec<EvidenceOutcome> {
+        self.hold_ripe(false);
+        let pictures = self.pictures(&request);
+        let mut outcomes = vec![pictures];
+        if request.clip.is_some() {
+            self.waiting.push(request);
+        }
+        if self.waiting.len() > MAX_WAITING {
+            self.counters.degraded += 1;
+            let oldest = self.waiting.remove(0);
+            outcomes.push(self.clip(oldest, Some("clip cut short: too many waited")));
+        }
+        outcomes
+    }
+
+    /// Cuts every clip whose span has passed by `now`.
+    pub fn poll(&mut self, now: Mono) -> Vec<EvidenceOutcome> {
+        self.hold_ripe(false);
+        let (ripe, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|r| self.is_ripe(r, now));
+        self.waiting = waiting;
+        let ripe: Vec<EvidenceRequest> = ripe;
+        ripe.into_iter().map(|request| self.clip(request, None)).collect()
+    }
+
+    /// The line has ended: every waiting clip is cut from what there is.
+    pub fn finish(&mut self) -> Vec<EvidenceOutcome> {
+        self.hold_ripe(true);
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_iter().map(|request| self.clip(request, None)).collect()
+    }
+
+    /// When [`Evidence::poll`] has something to do next.
+    pub fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || self.keeps.values().any(|k| k.held.is_none())
+    }
+
+    fn is_ripe(&self, request: &EvidenceRequest, now: Mono) -> bool {
+        let Some((_, to)) = request.clip else { return true };
+        let latest = self.source(request.camera).and_then(|c| c.ring.lock().latest());
+        latest.is_some_and(|latest| latest.mono >= to.mono) || now >= to.mono.plus_s(POST_ROLL_GRACE_S)
+    }
+
+    fn source(&self, camera: CameraIx) -> Option<&CameraSource> {
+        self.cameras.get(usize::from(camera.0))
+    }
+
+    /// Takes the packets of keeps whose span the ring has reached; all of them when the line has ended.
+    fn hold_ripe(&mut self, ended: bool) {
+        for keep in self.keeps.values_mut().filter(|k| k.held.is_none()) {
+            let Some(source) = self.cameras.get(usize::from(keep.camera.0)) else { continue };
+            let ring = source.ring.lock();
+            if ended || ring.latest().is_some_and(|latest| latest.mono >= keep.to) {
+                keep.held = ring.cut(keep.from, keep.to);
+            }
+        }
+    }
+
+    fn bound_keeps(&mut self) {
+        let bytes = |keeps: &BTreeMap<String, Keep>| keeps.values().map(Keep::bytes).sum::<usize>();
+        while self.keeps.len() > MAX_KEEPS || bytes(&self.keeps) > MAX_KEEP_BYTES {
+            // Incident ids begin with their time, so the first is the oldest.
+            if self.keeps.pop_first().is_none() {
+                break;
+            }
+            self.counters.keeps_dropped += 1;
+        }
+    }
+
+    /// Packets around `at`: the keep if it covers the moment, else the ring.
+    fn packets_at(&self, request: &EvidenceRequest, at: Mono) -> Option<(StreamInfo, Vec<Packet>)> {
+        let covers = |packets: &[Packet]| {
+            packets.first().is_some_and(|p| p.at.mono <= at) && packets.last().is_some_and(|p| p.at.mono >= at)
+        };
+        if let Some((info, packets)) = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone())
+            && covers(&packets)
+        {
+            return Some((info, packets));
+        }
+        // The frame at `at` needs its group of pictures from the key frame on, and nothing after.
+        self.source(request.camera)?.ring.lock().cut(at, at)
+    }
+
+    fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
+        let mut items = Vec::new();
+        let mut missing = Vec::new();
+        for role in request.roles.iter().filter(|role| is_picture(**role)) {
+            let at = match (role, request.before_at) {
+                (EvidenceRole::Before, Some(at)) => at,
+                (EvidenceRole::Before, None) => continue,
+                _ => request.trigger_at,
+            };
+            match self.picture(request, *role, at) {
+                Ok(item) => items.push(item),
+                Err(why) => missing.push(format!("{}: {why}", files::role_name(*role))),
+            }
+        }
+        self.outcome(request, items, missing, None)
+    }
+
+    fn picture(
+        &mut self,
+        request: &EvidenceRequest,
+        role: EvidenceRole,
+        at: Moment,
+    ) -> Result<EvidenceItem, String> {
+        let (stream, packets) =
+            self.packets_at(request, at.mono).ok_or("the ring no longer holds that moment")?;
+        let shown = packets.iter().filter(|p| p.at.mono <= at.mono).max_by_key(|p| p.pts);
+        let shown = shown.or(packets.first()).ok_or("no packets")?;
+        let (pts, captured) = (shown.pts, shown.at);
+        let place = files::Place::new(&self.dir, request, role, self.utc_offset_s);
+        place.prepare().map_err(|e| e.to_string())?;
+        let marks = self.marks(request, role, captured);
+        let picture =
+            PictureJob { pts, path: place.temporary(), max_bytes: MAX_PICTURE_BYTES, marks };
+        let job = CutJob { stream, packets, clip: None, pictures: vec![picture] };
+        let done = (self.cut)(&job)?;
+        done.pictures.into_iter().next().unwrap_or_else(|| Err("the cutter gave no picture".into()))?;
+        self.counters.pictures += 1;
+        place.adopt(captured).map_err(|e| e.to_string())
+    }
+
+    fn clip(&mut self, request: EvidenceRequest, shortfall: Option<&str>) -> EvidenceOutcome {
+        let mut items = Vec::new();
+        let mut missing: Vec<String> = shortfall.map(str::to_owned).into_iter().collect();
+        let mut span = None;
+        match self.cut_clip(&request) {
+            Ok((item, clip_span)) => {
+                items.push(item);
+                span = Some(clip_span);
+            }
+            Err(why) => missing.push(format!("clip: {why}")),
+        }
+        self.keeps.remove(&request.incident_id);
+        self.outcome(&request, items, missing, span)
+    }
+
+    fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
+        let (from, to) = request.clip.ok_or("no clip was asked for")?;
+        let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
+        let from_ring = || self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
+        let (stream, packets) = kept.or_else(from_ring).ok_or("the ring no longer holds that span")?;
+        let (first, last) = match (packets.first(), packets.last()) {
+            (Some(first), Some(last)) => (first.at, last.at),
+            _ => return Err("no packets".into()),
+        };
+        let span = manifest::Span::of(&stream, &packets, first, last, self.utc_offset_s);
+        let place = files::Place::new(&self.dir, request, EvidenceRole::Clip, self.utc_offset_s);
+        place.prepare().map_err(|e| e.to_string())?;
+        let job = CutJob { stream, packets, clip: Some(place.temporary()), pictures: Vec::new() };
+        let done = (self.cut)(&job)?;
+        if !done.clip_written {
+            return Err("the cutter wrote no clip".into());
+        }
+        self.counters.clips += 1;
+        let item = place.adopt(first).map_err(|e| e.to_string())?;
+        Ok((item, span))
+    }
+
+    fn marks(&self, request: &EvidenceRequest, role: EvidenceRole, captured: Moment) -> Vec<Mark> {
+        if role != EvidenceRole::Annotated {
+            return Vec::new();
+        }
+        let mut marks = Vec::new();
+        if let Some(polygon) = self.source(request.camera).and_then(|c| c.zones.get(&request.zone)) {
+            marks.push(Mark::Zone { polygon_norm: polygon.clone() });
+        }
+        for object in &request.objects {
+            let label = format!("{} {:.2}", object.label, object.confidence);
+            marks.push(Mark::Box { bbox: object.bbox, label, emphasis: false });
+        }
+        let label = request.kind.as_str().to_owned();
+        marks.push(Mark::Box { bbox: request.bbox, label, emphasis: true });
+        let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
+        let when = crate::time::rfc3339(captured.wall_ms, self.utc_offset_s);
+        marks.push(Mark::Caption(format!("{} {camera} {when}", self.edge_id)));
+        marks
+    }
+
+    fn outcome(
+        &mut self,
+        request: &EvidenceRequest,
+        mut items: Vec<EvidenceItem>,
+        missing: Vec<String>,
+        span: Option<manifest::Span>,
+    ) -> EvidenceOutcome {
+        let mut shortfall = (!missing.is_empty()).then(|| missing.join("; "));
+        if !missing.is_empty() {
+            self.counters.failures += missing.len() as u64;
+        }
+        if !items.is_empty() {
+            let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
+            let head = manifest::Head { edge_id: &self.edge_id, camera_id: camera, utc_offset_s: self.utc_offset_s };
+            match manifest::extend(&self.dir, request, &head, &items, span, shortfall.as_deref()) {
+                Ok(item) => items.push(item),
+                Err(error) => {
+                    let why = format!("manifest: {error}");
+                    shortfall = Some(shortfall.map_or_else(|| why.clone(), |s| format!("{s}; {why}")));
+                }
+            }
+        }
+        EvidenceOutcome {
+            incident_id: request.incident_id.clone(),
+            revision: request.revision,
+            items,
+            shortfall,
+        }
+    }
+}
+
+fn is_picture(role: EvidenceRole) -> bool {
+    use EvidenceRole::{After, Annotated, Before, Trigger};
+    matches!(role, Before | Trigger | Annotated | After)
+}
+
+#[cfg(test)]
+mod tests;

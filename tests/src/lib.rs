@@ -1,1 +1,72 @@
-//! Helpers of the end-to-end tests.
+//! The end-to-end bench: the real binary, a real broker, a real RTSP server, each stopped when its handle goes.
+//!
+//! Nothing here sleeps: every wait is for a line of output or an exit, with a time limit that names what did not come.
+
+mod broker;
+mod camera;
+mod process;
+mod site;
+
+pub use broker::Broker;
+pub use camera::Cameras;
+pub use process::{Process, http_get, repo};
+pub use site::Site;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+/// Longest wait for anything that a loaded two-core machine does in seconds.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// The program under test: built by `make build` (or any `cargo build`) into the folder that this test runs from.
+pub fn kerbside() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let profile = test.ancestors().nth(2).context("the test has no target folder")?;
+    let program = profile.join("kerbside");
+    ensure!(program.is_file(), "{} is missing: run `make build` first", program.display());
+    Ok(program)
+}
+
+/// `kerbside` with `args`, logging as on a terminal.
+pub fn command(args: &[&str]) -> Result<Command> {
+    let mut command = Command::new(kerbside()?);
+    command.args(args).env("KERBSIDE_LOG", "info");
+    Ok(command)
+}
+
+/// The agent on a site.
+pub fn agent(site: &Site) -> Result<Process> {
+    Process::start("kerbside run", command(&["run", "--config", &site.path().to_string_lossy()])?)
+}
+
+/// The centre's side, answering with receipts; each line it prints is one envelope.
+pub fn centre(broker: &Broker) -> Result<Process> {
+    let url = broker.url();
+    Process::start("kerbside watch", command(&["watch", "--json", "--receipts", "--broker", &url])?)
+}
+
+/// Envelopes among the lines of a centre, of the type `kerbside.{kind}.v1`.
+pub fn envelopes(lines: &[String], kind: &str) -> Vec<Value> {
+    let wanted = format!("kerbside.{kind}.v1");
+    lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|envelope| envelope["type"] == wanted.as_str())
+        .collect()
+}
+
+/// A file below `test-videos/`.
+pub fn clip(name: &str) -> PathBuf {
+    repo().join("test-videos").join(name)
+}
+
+/// Runs a replay to its end; its standard output.
+pub fn replay(clip: &Path, site: &Path, out: &Path, more: &[&str]) -> Result<std::process::Output> {
+    let mut replay = command(&["replay"])?;
+    replay.arg(clip).arg("--config").arg(site).arg("--out").arg(out).args(more);
+    replay.output().context("kerbside replay")
+}

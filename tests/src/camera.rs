@@ -1,0 +1,50 @@
+//! Cameras: clips served over RTSP by GStreamer's server, not re-encoded.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use rustix::process::Signal;
+
+use crate::{LIMIT, Process, repo};
+
+#[derive(Debug)]
+pub struct Cameras {
+    process: Process,
+    urls: Vec<String>,
+}
+
+impl Cameras {
+    /// Serves each clip at its mount (`/cam1`), from its start for every client.
+    pub fn serve(mounts: &[(&str, &Path)], port: u16, repeat: bool) -> Result<Cameras> {
+        let mut command = Command::new("/usr/bin/python3");
+        command.arg(repo().join("test-videos/serve.py")).args(["--port", &port.to_string()]);
+        command.arg(if repeat { "--loop" } else { "--once" });
+        for (mount, clip) in mounts {
+            command.arg("--mount").arg(format!("{mount}={}", clip.display()));
+        }
+        let process = Process::start("test-videos/serve.py", command)?;
+        let urls = process.until("served streams", LIMIT, |lines| {
+            let urls: Vec<String> = lines
+                .iter()
+                .filter_map(|l| l.trim().strip_prefix("serving "))
+                .map(str::to_owned)
+                .collect();
+            (urls.len() == mounts.len()).then_some(urls)
+        })?;
+        Ok(Cameras { process, urls })
+    }
+
+    pub fn url(&self, n: usize) -> Result<&str> {
+        self.urls.get(n).map(String::as_str).context("no such camera")
+    }
+
+    /// The cameras stop sending but keep their connections: the network's most common death.
+    pub fn freeze(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+}
