@@ -26,7 +26,7 @@ pub enum Level {
 }
 
 /// What a stream is, known once its headers are read. A change of any field starts a new epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StreamInfo {
     /// Counts (re)starts and parameter changes within one source session; packets of different epochs never share a clip.
     pub epoch: u32,
