@@ -1,0 +1,347 @@
+//! Scenes made in code: a textured street with camera noise, and what happens on it.
+
+use super::*;
+use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
+
+/// Grey level of a surface at `(x, y)`, or none where it is not.
+type Thing = Box<dyn Fn(i32, i32) -> Option<f32>>;
+
+struct Street {
+    gate: Gate,
+    at_s: f64,
+    period_s: f64,
+    seed: u32,
+    noise: f32,
+    /// Picture level = gain * level + offset.
+    light: (f32, f32),
+    shift: (i32, i32),
+    sway: bool,
+}
+
+impl Street {
+    /// A gate that has learnt the empty street.
+    fn learnt() -> Self {
+        let mut street = Street::new(GateConfig::default());
+        let report = street.run(4.0, &[]);
+        assert_eq!(report.scene, Scene::Clear);
+        street
+    }
+
+    fn new(config: GateConfig) -> Self {
+        let gate = Gate::new(config);
+        let (light, shift) = ((1.0, 0.0), (0, 0));
+        Street { gate, at_s: 0.0, period_s: 0.2, seed: 7, noise: 2.0, light, shift, sway: false }
+    }
+
+    fn random(&mut self) -> f32 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 17;
+        self.seed ^= self.seed << 5;
+        (self.seed % 2001) as f32 / 1000.0 - 1.0
+    }
+
+    fn draw(&mut self, things: &[Thing]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(W * H);
+        // Leaves swing over the upper right corner.
+        let swing = if self.sway { (self.at_s * 3.5).sin() * 2.5 } else { 0.0 };
+        for y in 0..H as i32 {
+            for x in 0..W as i32 {
+                let (gx, gy) = (x + self.shift.0, y + self.shift.1);
+                let mut level = ground(gx, gy);
+                if gx > 120 && gy < 30 {
+                    level = 90.0 + 50.0 * f32::from(((gx as f64 + swing) / 2.0).sin() > 0.0);
+                }
+                for thing in things {
+                    level = thing(gx, gy).unwrap_or(level);
+                }
+                let noise = self.random() * self.noise;
+                out.push((self.light.0 * level + self.light.1 + noise).round().clamp(0.0, 255.0) as u8);
+            }
+        }
+        out
+    }
+
+    fn look(&mut self, things: &[Thing]) -> GateReport {
+        let luma = self.draw(things);
+        self.feed(&luma)
+    }
+
+    fn feed(&mut self, luma: &[u8]) -> GateReport {
+        self.at_s += self.period_s;
+        self.gate.step_luma(luma, Mono::from_s(self.at_s), 0)
+    }
+
+    /// The last report of some seconds of the same things.
+    fn run(&mut self, s: f64, things: &[Thing]) -> GateReport {
+        let mut report = GateReport::default();
+        for _ in 0..(s / self.period_s).round() as usize {
+            report = self.look(things);
+        }
+        report
+    }
+}
+
+/// Slabs with joints and stains: what asphalt and paving look like from a mast.
+fn ground(x: i32, y: i32) -> f32 {
+    let joint = if x.rem_euclid(16) == 0 || y.rem_euclid(11) == 0 { -18.0 } else { 0.0 };
+    let stain = ((x * 7 + y * 13).rem_euclid(23) as f32 - 11.0) * 0.7;
+    95.0 + joint + stain + y as f32 * 0.3
+}
+
+fn block(x0: i32, y0: i32, w: i32, h: i32, level: f32) -> Thing {
+    Box::new(move |x, y| {
+        let inside = (x0..x0 + w).contains(&x) && (y0..y0 + h).contains(&y);
+        inside.then(|| level + ((x * 5 + y * 3).rem_euclid(7) as f32 - 3.0) * 2.0)
+    })
+}
+
+fn bag() -> Thing {
+    block(70, 50, 12, 10, 35.0)
+}
+
+fn walker(x: i32) -> Thing {
+    block(x, 30, 9, 34, 200.0)
+}
+
+fn shadow(x0: i32, y0: i32, w: i32, h: i32, factor: f32) -> Thing {
+    Box::new(move |x, y| {
+        let inside = (x0..x0 + w).contains(&x) && (y0..y0 + h).contains(&y);
+        inside.then(|| ground(x, y) * factor)
+    })
+}
+
+#[test]
+fn an_empty_noisy_street_is_quiet() {
+    let mut street = Street::learnt();
+    for _ in 0..150 {
+        let report = street.look(&[]);
+        assert_eq!((report.scene, report.motion, report.regions.len()), (Scene::Clear, 0.0, 0));
+    }
+}
+
+#[test]
+fn a_bag_set_down_is_a_region_within_two_seconds_and_stays_one_for_an_hour() {
+    let mut street = Street::learnt();
+    let left_s = street.at_s;
+    let report = street.run(2.0, &[bag()]);
+    let [region] = report.regions.as_slice() else { panic!("{report:?}") };
+    assert_eq!(region.kind, RegionKind::Appeared);
+    let truth = BBox { x: 70.0 / 160.0, y: 50.0 / 90.0, w: 12.0 / 160.0, h: 10.0 / 90.0 };
+    assert!(region.bbox.iou(&truth) > 0.8, "{region:?}");
+    assert!((region.still_since.0 as f64 / 1e6 - left_s).abs() < 0.5, "{region:?}");
+    let (id, still_since) = (region.id, region.still_since);
+    street.period_s = 4.0;
+    let report = street.run(3600.0, &[bag()]);
+    let [region] = report.regions.as_slice() else { panic!("{report:?}") };
+    assert_eq!((region.id, region.still_since, region.occluded), (id, still_since, false));
+    assert!(region.similarity > 0.9);
+}
+
+#[test]
+fn what_is_taken_away_is_gone_at_once() {
+    let mut street = Street::learnt();
+    street.run(30.0, &[bag()]);
+    let report = street.run(0.6, &[]);
+    assert!(report.regions.is_empty(), "{report:?}");
+    assert!(street.run(10.0, &[]).regions.is_empty());
+}
+
+#[test]
+fn a_walker_in_front_hides_the_bag_and_resets_nothing() {
+    let mut street = Street::learnt();
+    let before = street.run(5.0, &[bag()]).regions[0].clone();
+    let mut hidden = 0;
+    for x in 30..120 {
+        let report = street.look(&[bag(), walker(x)]);
+        let region = report.regions.iter().find(|r| r.id == before.id).expect("the bag lives on");
+        hidden += u32::from(region.occluded);
+        assert_eq!(region.still_since, before.still_since);
+        assert!(report.motion > 0.0 && report.worth_looking);
+    }
+    assert!(hidden >= 3);
+    let after = street.run(2.0, &[bag()]).regions;
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert!(after[0].id == before.id && !after[0].occluded && after[0].similarity > 0.9);
+}
+
+#[test]
+fn somebody_who_stops_in_front_for_ten_seconds_hides_it_too() {
+    let mut street = Street::learnt();
+    let before = street.run(5.0, &[bag()]).regions[0].clone();
+    street.run(10.0, &[bag(), block(62, 28, 26, 50, 190.0)]);
+    let after = street.run(2.0, &[bag()]).regions;
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert_eq!((after[0].id, after[0].still_since), (before.id, before.still_since));
+}
+
+#[test]
+fn walkers_alone_leave_nothing() {
+    let mut street = Street::learnt();
+    for x in 0..150 {
+        let report = street.look(&[walker(x)]);
+        assert!(report.regions.is_empty(), "at {x}: {report:?}");
+    }
+}
+
+#[test]
+fn what_stood_there_from_the_start_and_leaves_is_a_removal_and_is_soon_forgotten() {
+    let mut street = Street::new(GateConfig::default());
+    street.run(6.0, &[bag()]);
+    let report = street.run(3.0, &[]);
+    assert_eq!(report.regions.iter().map(|r| r.kind).collect::<Vec<_>>(), [RegionKind::Removed]);
+    assert!(street.run(65.0, &[]).regions.is_empty());
+}
+
+#[test]
+fn a_switched_lamp_is_a_change_of_light_and_no_region_and_regions_survive_it() {
+    let mut street = Street::learnt();
+    let before = street.run(5.0, &[bag()]).regions[0].clone();
+    street.light = (0.55, -4.0);
+    assert_eq!(street.look(&[bag()]).scene, Scene::LightChanged);
+    let report = street.run(5.0, &[bag()]);
+    assert_eq!(report.scene, Scene::Clear);
+    let [region] = report.regions.as_slice() else { panic!("{report:?}") };
+    assert_eq!((region.id, region.still_since), (before.id, before.still_since));
+    street.light = (1.0, 0.0);
+    let report = street.run(5.0, &[]);
+    assert_eq!(report.scene, Scene::Clear);
+    assert!(report.regions.is_empty(), "taken away in the dark: {report:?}");
+}
+
+#[test]
+fn dusk_over_twenty_minutes_changes_nothing() {
+    let mut street = Street::learnt();
+    let before = street.run(5.0, &[bag()]).regions[0].clone();
+    street.period_s = 1.0;
+    for k in 0..1200 {
+        street.light = (1.0 - 0.6 * k as f32 / 1200.0, 0.0);
+        let report = street.look(&[bag()]);
+        assert_eq!(report.scene, Scene::Clear, "at {k} s");
+        assert_eq!(report.regions.iter().map(|r| r.id).collect::<Vec<_>>(), [before.id], "at {k} s");
+    }
+    assert!(street.run(3.0, &[]).regions.is_empty());
+}
+
+#[test]
+fn a_shadow_that_stays_is_no_thing() {
+    let mut street = Street::learnt();
+    for factor in [0.6, 0.75] {
+        for _ in 0..50 {
+            let report = street.look(&[shadow(40, 30, 40, 25, factor)]);
+            assert!(report.regions.is_empty(), "{factor}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn swaying_leaves_become_quiet_and_never_a_region() {
+    let mut street = Street::learnt();
+    street.sway = true;
+    for _ in 0..600 {
+        let report = street.look(&[]);
+        assert!(report.regions.is_empty(), "{report:?}");
+    }
+    let moving = (0..50).filter(|_| street.look(&[]).motion > 0.01).count();
+    assert!(moving < 10, "{moving} of 50 looks");
+}
+
+#[test]
+fn motion_outside_the_zones_costs_nothing() {
+    let zone = vec![(0.0, 0.8), (1.0, 0.8), (1.0, 1.0), (0.0, 1.0)];
+    let mut street = Street::new(GateConfig { zones: vec![zone], ..GateConfig::default() });
+    street.run(5.0, &[]);
+    let mut worth = 0;
+    for x in 0..100 {
+        let report = street.look(&[walker(x)]);
+        assert_eq!(report.motion, 0.0);
+        worth += u32::from(report.worth_looking);
+    }
+    assert!(worth <= 2, "{worth}");
+}
+
+#[test]
+fn black_covered_moved_and_back() {
+    let mut street = Street::learnt();
+    street.run(5.0, &[bag()]);
+    assert_eq!(street.feed(&vec![3; PIXELS]).scene, Scene::Black);
+    assert_eq!(street.run(2.0, &[bag()]).scene, Scene::Clear);
+
+    let cover = || -> Vec<Thing> { vec![Box::new(|x, _| Some(60.0 + x as f32 * 0.1))] };
+    assert_eq!(street.run(9.0, &cover()).scene, Scene::Covered);
+    let report = street.run(9.0, &[bag()]);
+    assert_eq!((report.scene, report.regions.len()), (Scene::Clear, 1), "{report:?}");
+
+    let elsewhere = || -> Vec<Thing> {
+        vec![Box::new(|x, y| Some(60.0 + f32::from((x / 9 + y / 14) % 2 == 0) * 90.0 + (x * y % 5) as f32))]
+    };
+    assert_eq!(street.run(9.0, &elsewhere()).scene, Scene::Moved);
+    let report = street.run(9.0, &[bag()]);
+    assert_eq!((report.scene, report.regions.len()), (Scene::Clear, 1), "{report:?}");
+    assert_eq!(street.gate.counters().views_lost, 2);
+}
+
+#[test]
+fn a_nudged_camera_is_followed() {
+    let mut street = Street::learnt();
+    let before = street.run(5.0, &[bag()]).regions[0].clone();
+    street.shift = (2, -1);
+    let report = street.run(6.0, &[bag()]);
+    assert_eq!(report.scene, Scene::Clear);
+    let [region] = report.regions.as_slice() else { panic!("{report:?}") };
+    assert_eq!((region.id, region.still_since), (before.id, before.still_since));
+    assert!((region.bbox.x - (before.bbox.x - 2.0 / 160.0)).abs() < 1e-3, "follows the picture: {region:?}");
+}
+
+#[test]
+fn only_the_exactly_identical_picture_is_frozen() {
+    let mut street = Street::learnt();
+    let still = street.draw(&[]);
+    let mut scenes = Vec::new();
+    for _ in 0..150 {
+        scenes.push(street.feed(&still).scene);
+    }
+    assert_eq!(scenes[60], Scene::Clear);
+    assert_eq!(scenes[149], Scene::Frozen);
+    // A counter that runs in the corner is life enough.
+    for k in 0..150u8 {
+        let mut luma = still.clone();
+        luma[W + 3] = k;
+        assert_eq!(street.feed(&luma).scene, Scene::Clear);
+    }
+}
+
+#[test]
+fn forgetting_makes_a_region_background() {
+    let mut street = Street::learnt();
+    let id = street.run(3.0, &[bag()]).regions[0].id;
+    assert!(street.gate.forget(id) && !street.gate.forget(id));
+    assert!(street.run(5.0, &[bag()]).regions.is_empty());
+}
+
+#[test]
+fn regions_are_bounded_and_refusals_counted() {
+    let mut street = Street::new(GateConfig { max_regions: 3, ..GateConfig::default() });
+    street.run(4.0, &[]);
+    let many = (0..6).map(|k| block(10 + k * 22, 40, 10, 10, 30.0)).collect::<Vec<_>>();
+    let report = street.run(4.0, &many);
+    assert_eq!(report.regions.len(), 3);
+    assert!(street.gate.counters().regions_refused > 0);
+}
+
+#[test]
+fn key_frames_every_four_seconds_are_enough() {
+    let mut street = Street::new(GateConfig::default());
+    street.period_s = 4.0;
+    street.run(40.0, &[]);
+    let report = street.run(16.0, &[bag()]);
+    assert_eq!(report.regions.len(), 1, "{report:?}");
+    assert!(street.run(8.0, &[]).regions.is_empty());
+}
+
+#[test]
+fn a_wrong_size_is_counted_and_harmless() {
+    let mut street = Street::learnt();
+    street.feed(&[0; 10]);
+    assert_eq!(street.gate.counters().malformed, 1);
+    assert_eq!(street.look(&[]).scene, Scene::Clear);
+}

@@ -1,0 +1,90 @@
+//! View: does the picture still show the same place? Structure is compared by gradients, which light hardly changes.
+
+use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
+
+/// Where the picture fits the background best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fit {
+    /// The picture shows at `(x + dx, y + dy)` what the background has at `(x, y)`, luma px.
+    pub(super) dx: i32,
+    pub(super) dy: i32,
+    /// Correlation of the gradients there and without a shift, -1..1.
+    pub(super) best: f32,
+    pub(super) unshifted: f32,
+}
+
+/// Searches shifts up to `reach` px each way.
+pub(super) fn fit(background: &[f32], picture: &[u8], reach: i32) -> Fit {
+    let unshifted = correlation(background, picture, 0, 0);
+    let mut fit = Fit { dx: 0, dy: 0, best: unshifted, unshifted };
+    for dy in -reach..=reach {
+        for dx in -reach..=reach {
+            let c = correlation(background, picture, dx, dy);
+            if c > fit.best {
+                fit = Fit { dx, dy, best: c, unshifted };
+            }
+        }
+    }
+    fit
+}
+
+/// Normalised correlation of the gradient fields, on every second pixel.
+pub(super) fn correlation(background: &[f32], picture: &[u8], dx: i32, dy: i32) -> f32 {
+    let (mut ab, mut aa, mut bb) = (0.0f32, 0.0f32, 0.0f32);
+    let margin = 2 + dx.abs().max(dy.abs());
+    for y in (margin..H as i32 - margin).step_by(2) {
+        for x in (margin..W as i32 - margin).step_by(2) {
+            let b = (y as usize) * W + x as usize;
+            let p = ((y + dy) as usize) * W + (x + dx) as usize;
+            let (ax, ay) = (background[b + 1] - background[b - 1], background[b + W] - background[b - W]);
+            let px = f32::from(picture[p + 1]) - f32::from(picture[p - 1]);
+            let py = f32::from(picture[p + W]) - f32::from(picture[p - W]);
+            ab += ax * px + ay * py;
+            aa += ax * ax + ay * ay;
+            bb += px * px + py * py;
+        }
+    }
+    if aa > 1.0 && bb > 1.0 { ab / (aa * bb).sqrt() } else { 0.0 }
+}
+
+/// Mean steepness of the picture, grey levels a pixel: what is gone when something covers the lens.
+pub(super) fn texture(at: impl Fn(usize) -> f32) -> f32 {
+    let (mut sum, mut n) = (0.0f32, 0.0f32);
+    for y in (1..H - 1).step_by(2) {
+        for x in (1..W - 1).step_by(2) {
+            let ix = y * W + x;
+            sum += (at(ix + 1) - at(ix - 1)).abs() + (at(ix + W) - at(ix - W)).abs();
+            n += 4.0;
+        }
+    }
+    sum / n
+}
+
+/// 98th percentile of the grey levels: below it lies all but a lamp or a burnt-in clock.
+pub(super) fn brightest(picture: &[u8]) -> u8 {
+    let mut histogram = [0usize; 256];
+    for &p in picture {
+        histogram[usize::from(p)] += 1;
+    }
+    let mut above = picture.len() / 50;
+    for (level, n) in histogram.iter().enumerate().rev() {
+        if *n > above {
+            return level as u8;
+        }
+        above -= n;
+    }
+    0
+}
+
+/// The picture moved back by `(dx, dy)`; what came from outside repeats the edge.
+pub(super) fn shifted(picture: &[u8], dx: i32, dy: i32, out: &mut Vec<u8>) {
+    out.clear();
+    if dx == 0 && dy == 0 {
+        out.extend_from_slice(picture);
+        return;
+    }
+    for y in 0..H as i32 {
+        let row = ((y + dy).clamp(0, H as i32 - 1) as usize) * W;
+        out.extend((0..W as i32).map(|x| picture[row + (x + dx).clamp(0, W as i32 - 1) as usize]));
+    }
+}
