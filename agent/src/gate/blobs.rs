@@ -150,7 +150,7 @@ pub(super) fn rim_share(pixels: &[u32], inside: impl Fn(usize) -> bool, has: imp
 /// Whether the thing is in the picture or only in the background: its outline is steeper where it is.
 /// Compared along the blob's rim, in grey levels between a pixel inside and the second pixel outside.
 pub(super) fn outline_is_in_background(pixels: &[u32], planes: &Planes) -> bool {
-    let (mut now, mut before) = (0.0f32, 0.0f32);
+    let (mut appeared, mut removed) = (0u32, 0u32);
     let member = |ix: usize| pixels.binary_search(&(ix as u32)).is_ok();
     for &ix in pixels {
         let ix = ix as usize;
@@ -160,13 +160,16 @@ pub(super) fn outline_is_in_background(pixels: &[u32], planes: &Planes) -> bool 
         }
         for (near, far) in [(ix - W, ix - 2 * W), (ix - 1, ix - 2), (ix + 1, ix + 2), (ix + W, ix + 2 * W)] {
             if !member(near) && !member(far) {
-                now += (planes.fast[ix] - planes.fast[far]).abs();
-                before += (planes.slow[ix] - planes.slow[far]).abs();
+                let now = (planes.fast[ix] - planes.fast[far]).abs();
+                let before = (planes.slow[ix] - planes.slow[far]).abs();
+                // Votes, not sums: one strong line of the background that runs behind must not decide.
+                appeared += u32::from(now > before + 6.0);
+                removed += u32::from(before > now + 6.0);
             }
         }
     }
     // To call a thing a ghost costs its report: only when it is plain.
-    before > 1.5 * now
+    removed > 2 * appeared
 }
 
 /// Light on the same ground: the picture is the background times one factor, its texture kept.

@@ -226,7 +226,7 @@ fn judge(
             hold(&region.pixels, planes, picture);
         }
         shrink(&mut region, slot, planes, picture);
-        if at.since_s(region.confirmed) < KIND_SURE_S {
+        if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
             region.kind = kind_of(&region.pixels, planes);
         }
     } else if sight.background >= 0.6 {
