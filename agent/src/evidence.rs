@@ -61,8 +61,14 @@ pub struct PictureJob {
 /// A drawing, in shares of the picture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
-    Box { bbox: BBox, label: String, emphasis: bool },
-    Zone { polygon_norm: Vec<(f32, f32)> },
+    Box {
+        bbox: BBox,
+        label: String,
+        emphasis: bool,
+    },
+    Zone {
+        polygon_norm: Vec<(f32, f32)>,
+    },
     /// A line of text at the lower edge (ASCII).
     Caption(String),
 }
@@ -125,7 +131,13 @@ pub struct Evidence {
 
 impl std::fmt::Debug for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Evidence({}, {} keeps, {} waiting)", self.dir.display(), self.keeps.len(), self.waiting.len())
+        write!(
+            f,
+            "Evidence({}, {} keeps, {} waiting)",
+            self.dir.display(),
+            self.keeps.len(),
+            self.waiting.len()
+        )
     }
 }
 
@@ -185,7 +197,8 @@ impl Evidence {
     /// Cuts every clip whose span has passed by `now`.
     pub fn poll(&mut self, now: Mono) -> Vec<EvidenceOutcome> {
         self.hold_ripe(false);
-        let (ripe, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|r| self.is_ripe(r, now));
+        let (ripe, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|r| self.is_ripe(r, now));
         self.waiting = waiting;
         let ripe: Vec<EvidenceRequest> = ripe;
         ripe.into_iter().map(|request| self.clip(request, None)).collect()
@@ -238,7 +251,8 @@ impl Evidence {
     /// Packets around `at`: the keep if it covers the moment, else the ring.
     fn packets_at(&self, request: &EvidenceRequest, at: Mono) -> Option<(StreamInfo, Vec<Packet>)> {
         let covers = |packets: &[Packet]| {
-            packets.first().is_some_and(|p| p.at.mono <= at) && packets.last().is_some_and(|p| p.at.mono >= at)
+            packets.first().is_some_and(|p| p.at.mono <= at)
+                && packets.last().is_some_and(|p| p.at.mono >= at)
         };
         if let Some((info, packets)) = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone())
             && covers(&packets)
@@ -280,8 +294,7 @@ impl Evidence {
         let place = files::Place::new(&self.dir, request, role, self.utc_offset_s);
         place.prepare().map_err(|e| e.to_string())?;
         let marks = self.marks(request, role, captured);
-        let picture =
-            PictureJob { pts, path: place.temporary(), max_bytes: MAX_PICTURE_BYTES, marks };
+        let picture = PictureJob { pts, path: place.temporary(), max_bytes: MAX_PICTURE_BYTES, marks };
         let job = CutJob { stream, packets, clip: None, pictures: vec![picture] };
         let done = (self.cut)(&job)?;
         done.pictures.into_iter().next().unwrap_or_else(|| Err("the cutter gave no picture".into()))?;
@@ -359,7 +372,8 @@ impl Evidence {
         }
         if !items.is_empty() {
             let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
-            let head = manifest::Head { edge_id: &self.edge_id, camera_id: camera, utc_offset_s: self.utc_offset_s };
+            let head =
+                manifest::Head { edge_id: &self.edge_id, camera_id: camera, utc_offset_s: self.utc_offset_s };
             match manifest::extend(&self.dir, request, &head, &items, span, shortfall.as_deref()) {
                 Ok(item) => items.push(item),
                 Err(error) => {

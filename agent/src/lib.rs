@@ -2,6 +2,7 @@
 //!
 //! One module per stage of the line; `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod config;
 pub mod detector;
 pub mod evidence;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod incident;
 pub mod journal;
 pub mod link;
+pub mod log;
 pub mod outbox;
 pub mod replay;
 pub mod ring;

@@ -44,9 +44,13 @@ fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
             std::fs::write(clip, format!("clip {first}..{last:.1}")).unwrap();
         }
         for picture in &job.pictures {
-            std::fs::write(&picture.path, format!("picture {:.1}", picture.pts as f64 / TICKS as f64)).unwrap();
+            std::fs::write(&picture.path, format!("picture {:.1}", picture.pts as f64 / TICKS as f64))
+                .unwrap();
         }
-        Ok(CutDone { clip_written: job.clip.is_some(), pictures: job.pictures.iter().map(|_| Ok(())).collect() })
+        Ok(CutDone {
+            clip_written: job.clip.is_some(),
+            pictures: job.pictures.iter().map(|_| Ok(())).collect(),
+        })
     });
     let camera = CameraSource { id: "cam1".into(), ring, zones: BTreeMap::new() };
     Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], cut)
@@ -91,7 +95,8 @@ fn pictures_come_at_once_and_the_clip_when_its_post_roll_has_passed() {
     feed(&ring, 20, 22);
     let made = stage.poll(Mono::from_s(22.0));
     assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..21.0");
-    let manifest: Manifest = serde_json::from_str(&read(dir.path(), &made[0], EvidenceRole::Manifest)).unwrap();
+    let manifest: Manifest =
+        serde_json::from_str(&read(dir.path(), &made[0], EvidenceRole::Manifest)).unwrap();
     let ids: Vec<_> = manifest.items.iter().map(|i| i.id.as_str()).collect();
     assert_eq!(ids, ["r1-before", "r1-trigger", "r1-clip"]);
     assert_eq!(manifest.clip.unwrap().packets, 111);
