@@ -2,10 +2,54 @@
 //!
 //! Raw structs mirror the file; [`Site`] is what is left when every problem is gone.
 
-use std::path::PathBuf;
+mod camera;
+mod check;
+mod problem;
+mod raw;
+mod read;
+mod sensors;
+mod shape;
+mod tables;
+mod values;
+mod zones;
+
+use std::path::{Path, PathBuf};
 
 use crate::frame::CameraIx;
 use crate::incident::Kind;
+
+pub use problem::{Problem, Problems};
+
+/// A file larger than this is no configuration.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Reads and checks the file. Errors: every problem it has, each at its line and column.
+pub fn load(path: &Path) -> Result<Site, Problems> {
+    let unreadable = |e: std::io::Error| Problems::unreadable(path, format!("cannot be read: {e}"));
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > MAX_FILE_BYTES {
+        let what = format!("has {bytes} bytes; a configuration has at most {MAX_FILE_BYTES}");
+        return Err(Problems::unreadable(path, what));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    parse(&text, path)
+}
+
+/// Checks a text as if it stood in the file `path`: relative paths begin at that file's folder.
+pub fn parse(text: &str, path: &Path) -> Result<Site, Problems> {
+    let mut sink = problem::Sink::default();
+    let (tree, errors) = toml::de::DeTable::parse_recoverable(text);
+    for error in &errors {
+        sink.at(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message().trim()));
+    }
+    if !errors.is_empty() {
+        // What could be saved of a broken file would only give false alarms.
+        return Err(sink.into_problems(path, text));
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let site = check::site(read::Table::root(tree), base, &mut sink);
+    if sink.is_empty() { Ok(site) } else { Err(sink.into_problems(path, text)) }
+}
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -198,3 +242,6 @@ pub struct Permit {
     pub holder: String,
     pub hours: Hours,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! From raw tables to a checked [`Site`]: the the order of it, and the checks that every table
+//! needs. The tables are in `tables`, `sensors` and `camera`.
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::problem::{Problem, Sink, nearest, one_of};
+use super::raw::{self, At};
+use super::read::Table;
+use super::{Evidence, Site, camera, sensors, tables, values};
+use crate::geo::CodeTable;
+
+/// What every check needs: where problems go and what paths are relative to.
+#[derive(Debug)]
+pub(super) struct Check<'a> {
+    pub(super) sink: &'a mut Sink,
+    pub(super) base: &'a Path,
+}
+
+/// Facts of other tables that cameras are checked against.
+#[derive(Debug)]
+pub(super) struct SiteFacts<'a> {
+    pub(super) codes: &'a CodeTable,
+    pub(super) evidence: &'a Evidence,
+    /// The box has a place of its own, surveyed or by GNSS, or was meant to.
+    pub(super) box_has_place: bool,
+}
+
+const SCHEMA: i64 = 1;
+const ROOT_TABLES: [&str; 12] = [
+    "device", "centre", "patrol", "models", "codes", "grid", "health", "evidence", "gnss", "sensors",
+    "sensor", "camera",
+];
+
+/// Checks the whole tree. The result is only meaningful when the sink stayed empty.
+pub(super) fn site(mut root: Table<'_>, base: &Path, sink: &mut Sink) -> Site {
+    let known: Vec<&str> = ROOT_TABLES.into_iter().chain(["schema"]).collect();
+    root.strike_unknown(&known, sink);
+    let cx = &mut Check { sink, base };
+    let (device, ring_budget_mb, box_was_placed) = tables::device(cx, &mut root);
+    let centre = tables::centre(cx, &mut root);
+    let patrol = tables::patrol(cx, &mut root);
+    let models = tables::models(cx, &mut root);
+    let codes = tables::codes(cx, &mut root);
+    let grid = tables::grid(cx, &mut root);
+    let health = tables::health(cx, &mut root);
+    let evidence = tables::evidence(cx, &mut root);
+    let gnss = sensors::gnss(cx, &mut root);
+    let sensors = sensors::all(cx, &mut root);
+    let facts = SiteFacts {
+        codes: &codes,
+        evidence: &evidence,
+        box_has_place: box_was_placed || gnss.is_some() || cx.sink.is_spoilt(&(0..0), "gnss"),
+    };
+    let cameras = camera::all(cx, &mut root, &facts, ring_budget_mb);
+    let top: raw::Root = root.read(&ROOT_TABLES, cx.sink);
+    match top.schema {
+        Some(schema) if *schema.get_ref() != SCHEMA => {
+            let what = format!("schema {} is not known to this program", schema.get_ref());
+            cx.sink.at(schema.span(), what).help(format!("write schema = {SCHEMA}"));
+        }
+        Some(_) => {}
+        None if cx.sink.is_spoilt(&(0..0), "schema") => {}
+        None => {
+            let help = format!("begin the file with: schema = {SCHEMA}");
+            cx.sink.at(0..0, "missing key `schema`: which form of configuration this is").help(help);
+        }
+    }
+    Site { device, centre, patrol, models, codes, grid, health, evidence, gnss, sensors, cameras }
+}
+
+impl Check<'_> {
+    /// The value of a key that must be there.
+    pub(super) fn required<T: Clone>(
+        &mut self,
+        key: &str,
+        value: &At<T>,
+        table: (&str, &Range<usize>),
+        example: &str,
+    ) -> At<T> {
+        if value.is_none() && !self.sink.is_spoilt(table.1, key) {
+            let what = format!("missing key `{key}` in {}", table.0);
+            self.sink.at(table.1.clone(), what).help(format!("for example: {key} = {example}"));
+        }
+        value.clone()
+    }
+
+    /// A number within a range, or the default.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        value: &At<f64>,
+        range: RangeInclusive<f64>,
+        default: f64,
+    ) -> f64 {
+        let Some(value) = value else { return default };
+        let number = *value.get_ref();
+        if range.contains(&number) {
+            return number;
+        }
+        let shown = if number.abs() < 1e12 { number.to_string() } else { format!("{number:e}") };
+        let what = format!("`{key}` is {shown}, out of range");
+        let allowed = format!("allowed: {} to {} (default {default})", range.start(), range.end());
+        self.sink.at(value.span(), what).help(allowed);
+        default
+    }
+
+    /// A whole number within a range, or the default.
+    pub(super) fn whole(
+        &mut self,
+        key: &str,
+        value: &At<f64>,
+        range: RangeInclusive<u32>,
+        default: u32,
+    ) -> u32 {
+        let wide = f64::from(*range.start())..=f64::from(*range.end());
+        let number = self.number(key, value, wide, f64::from(default));
+        if number.fract() != 0.0 {
+            if let Some(value) = value {
+                self.sink.at(value.span(), format!("`{key}` is {number}, but must be a whole number"));
+            }
+            return default;
+        }
+        number as u32
+    }
+
+    /// WGS-84 `[longitude, latitude]`.
+    pub(super) fn lon_lat(&mut self, key: &str, value: &At<[f64; 2]>) -> Option<(f64, f64)> {
+        let value = value.as_ref()?;
+        let [lon, lat] = *value.get_ref();
+        if (-180.0..=180.0).contains(&lon) && (-90.0..=90.0).contains(&lat) && (lon, lat) != (0.0, 0.0) {
+            return Some((lon, lat));
+        }
+        let problem =
+            self.sink.at(value.span(), format!("`{key}` [{lon}, {lat}] is no place on earth's map"));
+        if (-90.0..=90.0).contains(&lon) && (-180.0..=180.0).contains(&lat) {
+            problem.help(format!("longitude comes first: did you mean [{lat}, {lon}]?"));
+        }
+        problem.help("allowed: [longitude -180..180, latitude -90..90], degrees, WGS-84");
+        None
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        key: &str,
+        value: &Spanned<String>,
+        known: &[(&str, T)],
+    ) -> Option<T> {
+        let text = value.get_ref();
+        if let Some((_, found)) = known.iter().find(|(word, _)| word == text) {
+            return Some(*found);
+        }
+        let words = || known.iter().map(|(word, _)| *word);
+        let problem = self.sink.at(value.span(), format!("`{key}` does not know `{text}`"));
+        if let Some(near) = nearest(text, words()) {
+            problem.help(format!("did you mean `{near}`?"));
+        }
+        problem.help(format!("allowed: {}", one_of(words())));
+        None
+    }
+
+    /// `[a-z0-9-]{1,32}`; problems name what would do.
+    pub(super) fn id(&mut self, key: &str, value: &Spanned<String>) -> String {
+        let text = value.get_ref();
+        if !values::is_id(text) {
+            let problem = self.sink.at(value.span(), format!("`{key}` \"{text}\" is no id"));
+            if let Some(near) = values::id_like(text) {
+                problem.help(format!("did you mean \"{near}\"?"));
+            }
+            problem.help("allowed: 1 to 32 of a-z, 0-9 and -");
+        }
+        text.clone()
+    }
+
+    /// A path, relative to the folder of the file.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.base.join(text)
+    }
+
+    /// A file that must be there and be readable.
+    pub(super) fn existing(&mut self, key: &str, value: &Spanned<String>) -> Option<PathBuf> {
+        let path = self.path(value.get_ref());
+        match std::fs::File::open(&path).and_then(|f| f.metadata()) {
+            Ok(meta) if meta.is_file() => Some(path),
+            Ok(_) => {
+                self.not_usable(key, value, "is not a file");
+                None
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                self.not_usable(key, value, "does not exist");
+                None
+            }
+            Err(e) => {
+                self.not_usable(key, value, &format!("cannot be read: {e}"));
+                None
+            }
+        }
+    }
+
+    fn not_usable(&mut self, key: &str, value: &Spanned<String>, why: &str) {
+        let what = format!("`{key}`: the file {} {why}", value.get_ref());
+        let problem = self.sink.at(value.span(), what);
+        if !Path::new(value.get_ref()).is_absolute() {
+            problem.help("relative paths begin at the folder of this configuration");
+        }
+    }
+
+    /// The text of a file that must be there.
+    pub(super) fn text_of(&mut self, key: &str, value: &Spanned<String>) -> Option<String> {
+        let path = self.existing(key, value)?;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(e) => {
+                self.not_usable(key, value, &format!("cannot be read: {e}"));
+                None
+            }
+        }
+    }
+
+    /// An id was used before.
+    pub(super) fn repeated(&mut self, span: Range<usize>, what: String) -> &mut Problem {
+        self.sink.at(span, what)
+    }
+}
+
+/// A table that may be absent: then all its keys are.
+pub(super) fn optional<T>(cx: &mut Check<'_>, root: &mut Table<'_>, key: &str, name: &str) -> T
+where
+    T: serde::de::DeserializeOwned + Default,
+{
+    root.take_table(key, name, cx.sink).map(|t| t.read(&[], cx.sink)).unwrap_or_default()
+}

@@ -1,0 +1,200 @@
+//! Problems: what is wrong in a file, where, what is allowed, and how to mend it; rendered as compilers do.
+//!
+//! It knows text and byte spans, nothing of what the keys mean.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the text it is about; `None`: the file as a whole.
+    pub span: Option<Range<usize>>,
+    pub what: String,
+    /// What is allowed, and suggestions; one line each.
+    pub help: Vec<String>,
+}
+
+impl Problem {
+    /// Adds a line of advice.
+    pub fn help(&mut self, line: impl Into<String>) -> &mut Self {
+        self.help.push(line.into());
+        self
+    }
+}
+
+/// Collects problems while a file is checked.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    list: Vec<Problem>,
+    /// Keys that were meant to be there (start of the table, key) but could not be used: not to be called missing.
+    spoilt: Vec<(usize, String)>,
+}
+
+impl Sink {
+    pub(super) fn at(&mut self, span: Range<usize>, what: impl Into<String>) -> &mut Problem {
+        self.push(Problem { span: Some(span), what: what.into(), help: Vec::new() })
+    }
+
+    pub(super) fn file(&mut self, what: impl Into<String>) -> &mut Problem {
+        self.push(Problem { span: None, what: what.into(), help: Vec::new() })
+    }
+
+    fn push(&mut self, problem: Problem) -> &mut Problem {
+        let ix = self.list.len();
+        self.list.push(problem);
+        &mut self.list[ix]
+    }
+
+    /// The key was reported in some way that makes "missing" wrong.
+    pub(super) fn spoil(&mut self, table: &Range<usize>, key: &str) {
+        self.spoilt.push((table.start, key.to_owned()));
+    }
+
+    pub(super) fn is_spoilt(&self, table: &Range<usize>, key: &str) -> bool {
+        self.spoilt.iter().any(|(start, k)| *start == table.start && k == key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The problems in the order of the text, as one error.
+    pub(super) fn into_problems(mut self, path: &Path, text: &str) -> Problems {
+        self.list.sort_by_key(|p| p.span.clone().map(|s| (s.start, s.end)));
+        self.list.dedup();
+        Problems { path: path.to_owned(), text: text.to_owned(), list: self.list }
+    }
+}
+
+/// Every problem of one file. `Display` is the compiler-like text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    path: PathBuf,
+    text: String,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// A file that could not even be read.
+    pub fn unreadable(path: &Path, what: impl Into<String>) -> Self {
+        let mut sink = Sink::default();
+        sink.file(what);
+        sink.into_problems(path, "")
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+
+    /// Line and column (in characters) of a problem, both from 1.
+    pub fn position(&self, problem: &Problem) -> Option<(usize, usize)> {
+        let span = problem.span.as_ref()?;
+        let at = floor_char(&self.text, span.start);
+        let before = &self.text[..at];
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |i| i + 1);
+        Some((line, self.text[start..at].chars().count() + 1))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.list {
+            self.write_one(f, problem)?;
+        }
+        let n = self.list.len();
+        let noun = if n == 1 { "problem" } else { "problems" };
+        writeln!(f, "{}: {n} {noun}; nothing was started", self.path.display())
+    }
+}
+
+impl Problems {
+    fn write_one(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
+        let path = self.path.display();
+        let Some((line, column)) = self.position(problem) else {
+            writeln!(f, "{path}: error: {}", problem.what)?;
+            for line in &problem.help {
+                writeln!(f, "  = {line}")?;
+            }
+            return writeln!(f);
+        };
+        writeln!(f, "{path}:{line}:{column}: error: {}", problem.what)?;
+        let source = self.text.lines().nth(line - 1).unwrap_or("").trim_end();
+        let gutter = line.to_string().len();
+        if !source.is_empty() {
+            let (shown, caret_at) = window(source, column);
+            let room = shown.chars().count().saturating_sub(caret_at);
+            let wide = self.width(problem).clamp(1, room.max(1));
+            writeln!(f, "{:gutter$} |", "")?;
+            writeln!(f, "{line} | {shown}")?;
+            writeln!(f, "{:gutter$} | {}{}", "", " ".repeat(caret_at), "^".repeat(wide))?;
+        }
+        for line in &problem.help {
+            writeln!(f, "{:gutter$} = {line}", "")?;
+        }
+        writeln!(f)
+    }
+
+    /// Characters of the span on its first line.
+    fn width(&self, problem: &Problem) -> usize {
+        let Some(span) = &problem.span else { return 1 };
+        let start = floor_char(&self.text, span.start);
+        let end = floor_char(&self.text, span.end).max(start);
+        self.text[start..end].lines().next().unwrap_or("").trim_end().chars().count()
+    }
+}
+
+/// The part of a long line around the column, and the column's place in it (from 0).
+fn window(source: &str, column: usize) -> (String, usize) {
+    const WIDE: usize = 110;
+    let at = column.saturating_sub(1);
+    let total = source.chars().count();
+    if total <= WIDE {
+        return (source.to_owned(), at);
+    }
+    let start = at.saturating_sub(40).min(total.saturating_sub(WIDE));
+    let part: String = source.chars().skip(start).take(WIDE).collect();
+    (part, at.saturating_sub(start))
+}
+
+/// The nearest start of a character at or before `at`.
+fn floor_char(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The known word that `word` was probably meant to be.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1) + 1;
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), k), k))
+        .filter(|(distance, k)| *distance <= limit && *distance < k.chars().count())
+        .min_by_key(|(distance, k)| (*distance, *k))
+        .map(|(_, k)| k)
+}
+
+/// `a`, `b` or `c`.
+pub(super) fn one_of<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = known.into_iter().map(|k| format!("`{k}`")).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Raw structs: the file as it is written, key by key. Nothing is required here and nothing is judged:
+//! `check` does both, with better words than serde has.
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use toml::Spanned;
+
+/// A value that may be absent, with its place in the text.
+pub(super) type At<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Root {
+    pub(super) schema: At<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Device {
+    pub(super) edge_id: At<String>,
+    pub(super) division: At<String>,
+    pub(super) utc_offset: At<String>,
+    pub(super) data_dir: At<String>,
+    pub(super) point: At<[f64; 2]>,
+    pub(super) address: At<String>,
+    pub(super) ring_budget_mb: At<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Centre {
+    pub(super) url: At<String>,
+    pub(super) protocol: At<String>,
+    pub(super) receipts: At<bool>,
+    pub(super) keep_alive_s: At<f64>,
+    pub(super) username: At<String>,
+    pub(super) password_file: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) ca_file: At<String>,
+    pub(super) cert_file: At<String>,
+    pub(super) key_file: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patrol {
+    pub(super) period_s: At<f64>,
+    pub(super) min_watched_share: At<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Models {
+    pub(super) street: At<String>,
+    pub(super) runtime: At<String>,
+    pub(super) workers: At<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Codes {
+    pub(super) scheme: At<String>,
+    pub(super) table: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grid {
+    pub(super) file: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Health {
+    pub(super) listen: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Evidence {
+    pub(super) max_bytes: At<Size>,
+    pub(super) max_age_days: At<f64>,
+    pub(super) pre_s: At<f64>,
+    pub(super) post_s: At<f64>,
+    pub(super) clip: At<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gnss {
+    pub(super) source: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sensors {
+    pub(super) broker: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sensor {
+    pub(super) id: At<String>,
+    pub(super) kind: At<String>,
+    pub(super) topic: At<String>,
+    pub(super) unit: At<String>,
+    pub(super) max_age_s: At<f64>,
+    pub(super) alarm_above: At<f64>,
+    pub(super) alarm_for_s: At<f64>,
+    pub(super) point: At<[f64; 2]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Camera {
+    pub(super) id: At<String>,
+    pub(super) url: At<String>,
+    pub(super) backend: At<String>,
+    pub(super) gb28181_id: At<String>,
+    pub(super) point: At<[f64; 2]>,
+    pub(super) accuracy_m: At<f64>,
+    pub(super) looks_per_s: At<f64>,
+    pub(super) look_width: At<f64>,
+    pub(super) ring_s: At<f64>,
+    pub(super) ring_mb: At<f64>,
+    pub(super) stall_after_s: At<f64>,
+    pub(super) restart_after_s: At<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlPoint {
+    pub(super) pixel_norm: At<[f64; 2]>,
+    pub(super) lon_lat: At<[f64; 2]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Zone {
+    pub(super) id: At<String>,
+    pub(super) polygon_norm: At<Vec<Spanned<[f64; 2]>>>,
+    pub(super) frontage: At<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) id: At<String>,
+    pub(super) kinds: At<Vec<Spanned<String>>>,
+    pub(super) dwell_s: At<f64>,
+    pub(super) min_area_norm: At<f64>,
+    pub(super) min_size_m2: At<f64>,
+    pub(super) sensitivity: At<f64>,
+    pub(super) repeat_s: At<f64>,
+    pub(super) clear_after_s: At<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hours {
+    pub(super) days: At<String>,
+    pub(super) hours: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Permit {
+    pub(super) holder: At<String>,
+    pub(super) days: At<String>,
+    pub(super) hours: At<String>,
+}
+
+/// A size in bytes: `2147483648` or `"2 GiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl Visitor<'_> for SizeVisitor {
+    type Value = Size;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a size such as \"2 GiB\" (B, KB, KiB, MB, MiB, GB, GiB, TB, TiB) or whole bytes")
+    }
+
+    fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Size, E> {
+        u64::try_from(bytes).map(Size).map_err(|_| E::invalid_value(de::Unexpected::Signed(bytes), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
+        Ok(Size(bytes))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+        size(text).map(Size).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
+
+/// Bytes of a size with its unit; `None` if it is no such thing or has no room in 64 bits.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim() {
+        "B" => 1,
+        "KB" | "kB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        "TB" => 1_000_000_000_000,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * factor as f64;
+    (bytes.is_finite() && bytes >= 0.0 && bytes < 9.0e18).then_some(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [
+            ("2 GiB", Some(2 << 30)),
+            ("1.5MiB", Some(3 << 19)),
+            ("10 kB", Some(10_000)),
+            ("7", None),
+            ("GiB", None),
+            ("2 Gib", None),
+            ("1.2.3 GB", None),
+            ("99999999999 TiB", None),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(size(text), bytes, "{text}");
+        }
+    }
+}
