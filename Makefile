@@ -49,7 +49,7 @@ score: build footage ## replay the clips and score what was reported against the
 	@tools/score
 
 footage: ## fetch the real footage that some tests use, by pinned hash
-	@tools/footage
+	@test-videos/fetch.sh
 
 arm64: ## build the arm64 program and pack dist/kerbside_VERSION_arm64.deb
 	@cross/package
