@@ -23,7 +23,9 @@ def car_by(seed, start_s, y=5.0, facing=1, kind=None, speed=8.0, lights=False, x
     rng = np.random.default_rng(seed)
     paints = [(0.55, .55, .55), (0.03, .03, .035), (0.32, .03, .03), (0.05, .09, .22), (0.62, .62, .6), (0.18, .19, .2)]
     paint, kind = paints[rng.integers(len(paints))], kind or ("sedan", "hatch", "van")[rng.integers(3)]
-    return Vehicle(lambda turn: things.car(paint, kind, turn, lights), y, [(start_s, -x * facing), (start_s + 2 * x / speed, x * facing)], facing)
+    car = Vehicle(lambda turn: things.car(paint, kind, turn, lights), y, [(start_s, -x * facing), (start_s + 2 * x / speed, x * facing)], facing)
+    car.beams = lights
+    return car
 
 
 def bag_carry(seed, until_s, name="bag", size=(0.5, 0.44, 0.52), col=(0.014, .014, .017), **more):
@@ -282,7 +284,7 @@ def lane_stall():
     mat = things.mat_goods(4)
     x, y, set_s, pack_s = 1.9, 9.6, 9.0, 62.0
     seller = person(311, sex="female", shirt=(.38, .04, .05), trousers=(.02, .02, .025), skirt=False)
-    rack = things.rack(5).moved((2.7, 12.0, Z), np.pi / 2)
+    rack = things.rack(5).moved((2.45, 11.3, Z))
     spread = mat.moved((x, y, Z), np.pi / 2)
     stool = things.stool().moved((2.75, y + .2, Z))
     load = things.bag(40, (.8, .6, .6), (.2, .12, .05))
@@ -295,7 +297,7 @@ def lane_stall():
         return Walker(person(seed), Z, start, a, [("walk", (.75, y + (.4 if towards else -.4)), 1.3), ("face", 0), ("stand", stay * .5, human.TALK), ("act", 2.6, human.STOOP), ("stand", stay * .4, human.TALK), ("walk", b, 1.3)],
                       idle_seed=seed)
     parts = [Thing("mat", spread, (0, 0, 0), since=set_s, until=pack_s), Thing("rack", rack, (0, 0, 0), since=set_s + 3.5, until=pack_s - 3), Thing("stool", stool, (0, 0, 0), since=set_s + 3, until=pack_s)]
-    for p, c in zip(parts, ((x, y), (2.7, 12.0), (2.75, y + .2))):
+    for p, c in zip(parts, ((x, y), (2.45, 11.3), (2.75, y + .2))):
         p.at = c
     actors = parts + [w, visitor(312, 8, 8), visitor(313, 24, 6, False), visitor(314, 33, 9), along(315, 3, -.8), along(316, 18, -.5, False), along(317, 46, -.7), along(318, 55, -.4, False), lane_car(319, 5), lane_car(320, 28), lane_car(321, 50, -9.8, False)]
     return Shot("lane-stall", "lane-day", 72, "seen along the pavement: a seller spreads goods on a mat, hangs clothes on a rack, is visited, packs up", actors,

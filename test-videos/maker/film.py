@@ -96,7 +96,13 @@ def pictures(shot):
             more, spots = actor.at_time(t)
             meshes += more
             contacts += spots
+        if shot.view is not None and shot.view(t) != stage.scene["name"]:
+            stage = stage_of(shot.view(t))
         light = stage.frame(meshes, contacts, at(shot.fill, t), at(shot.key, t))
+        if scene["key"]["kind"] == "lamp":
+            light = light + headlights(stage, shot.actors, t)
+        if shot.view is not None and shot.view(t + KNOCK_S) != stage.scene["name"]:
+            light = knocked(light, rng)
         if at(shot.rain, t) > 0:
             light = weather.fall(light, at(shot.rain, t))
         light = optics.covered(light, at(shot.cover, t))
@@ -104,6 +110,31 @@ def pictures(shot):
         picture = np.ascontiguousarray(lens.shoot(light, at(shot.gain, t) * slow))
         optics.burn_counter(picture, number)
         yield picture
+
+
+def headlights(stage, actors, t):
+    """Light that passing cars throw ahead of them on the ground and on what stands there."""
+    total = np.float32(0)
+    for actor in actors:
+        if not getattr(actor, "beams", False) or not actor.times[0] <= t <= actor.times[-1]:
+            continue
+        ahead = (stage.place[..., 0] - actor.x_at(t)) * actor.facing - 2.2
+        aside = stage.place[..., 1] - actor.y
+        wide = 0.9 + 0.28 * np.maximum(ahead, 0)
+        pool = np.exp(-(aside / wide) ** 2) * np.clip(ahead, 0, 1) / (1 + (ahead / 5.0) ** 2) * np.exp(-stage.place[..., 2] * 0.8)
+        total = total + (pool * stage.place[..., 3])[..., None]
+    surface = stage.passes["fill"] / (np.asarray(stage.scene["fill"]["colour"]) * stage.scene["fill"]["strength"])
+    return (surface * total * np.array([0.50, 0.47, 0.40])).astype(np.float32)
+
+
+KNOCK_S = 0.4
+
+
+def knocked(light, rng):
+    """A picture while the camera is being pushed: displaced and smeared."""
+    shift = np.float32([[1, 0, rng.uniform(-60, -15)], [0, 1, rng.uniform(-10, 25)]])
+    light = cv2.warpAffine(light, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    return cv2.blur(light, (int(rng.integers(9, 25)), 5))
 
 
 class Encoder:
@@ -169,6 +200,8 @@ def stills(shot, seconds):
             meshes += more
             contacts += spots
         light = stage.frame(meshes, contacts, at(shot.fill, t), at(shot.key, t))
+        if stage.scene["key"]["kind"] == "lamp":
+            light = light + headlights(stage, shot.actors, t)
         picture = np.ascontiguousarray(lens.shoot(optics.covered(light, at(shot.cover, t)), at(shot.gain, t)))
         out.append(optics.burn_counter(picture, int(t * shot.fps)))
     rows = [np.hstack(out[i:i + 2] if len(out[i:i + 2]) == 2 else out[i:i + 1] * 2) for i in range(0, len(out), 2)]
