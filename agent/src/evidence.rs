@@ -48,7 +48,7 @@ pub struct CutJob {
     pub pictures: Vec<PictureJob>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct PictureJob {
     /// The frame at or just before this pts, in ticks of the stream.
     pub pts: i64,
@@ -59,7 +59,7 @@ pub struct PictureJob {
 }
 
 /// A drawing, in shares of the picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Mark {
     Box {
         bbox: BBox,
