@@ -53,6 +53,7 @@ struct Done {
 fn main() -> Result<()> {
     let args = Args::parse();
     ffmpeg::init()?;
+    ffmpeg::log::set_level(ffmpeg::log::Level::Error);
     let (mut done, mut cpu_s) = (Done::default(), 0.0);
     match &args.what {
         What::Infer { model } => {
@@ -171,8 +172,8 @@ fn remux(clip: &Path, out: &Path, done: &mut Done) -> Result<()> {
 
 fn session(model: &Path) -> Result<Session> {
     let library = std::env::var_os("KERBSIDE_ORT").context("KERBSIDE_ORT does not name libonnxruntime.so")?;
-    ort::init_from(Path::new(&library))?.commit();
-    let builder = Session::builder()?;
+    let environment = ort::init_from(Path::new(&library))?.build()?;
+    let builder = Session::builder(&environment)?;
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(said)?;
     let builder = builder.with_intra_threads(1).map_err(said)?;
     let mut builder = builder.with_intra_op_spinning(false).map_err(said)?;
@@ -187,7 +188,7 @@ fn said<T>(error: ort::Error<T>) -> anyhow::Error {
 /// The model's input, filled with bytes that look like a noisy picture; the seed is fixed.
 fn filled(session: &Session) -> Result<Tensor<u8>> {
     let input = session.inputs().first().context("the model has no input")?;
-    let ValueType::Tensor { ty: ort::tensor::TensorElementType::Uint8, shape, .. } = input.dtype() else {
+    let ValueType::Tensor { ty: ort::value::TensorElementType::Uint8, shape, .. } = input.dtype() else {
         bail!("input {} is not uint8, as shipped models have it", input.name());
     };
     let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>()?;
