@@ -193,7 +193,8 @@ fn filled(session: &Session) -> Result<Tensor<u8>> {
     };
     let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>()?;
     let mut random = fastrand::Rng::with_seed(7);
-    let bytes = std::iter::repeat_with(|| random.u8(96..160)).take(shape.iter().product()).collect::<Vec<u8>>();
+    let bytes =
+        std::iter::repeat_with(|| random.u8(96..160)).take(shape.iter().product()).collect::<Vec<u8>>();
     Ok(Tensor::from_array((shape, bytes))?)
 }
 
