@@ -6,6 +6,7 @@ Owns ports, configuration and readiness. Must not know what is measured.
 import contextlib
 import os
 import pathlib
+import platform
 import shutil
 import socket
 import time
@@ -19,6 +20,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 KERBSIDE = TARGET / "release" / "kerbside"
 MODEL = ROOT / "models" / "street.onnx"
 LOOKS_PER_S = 5.0
+# The Makefile names the library; by hand it is the one that tools/setup fetched.
+os.environ.setdefault("KERBSIDE_ORT", next(map(str, DEPS.glob(f"onnxruntime/{platform.machine()}/libonnxruntime.so.*")), ""))
 
 
 class NotReady(Exception):
