@@ -36,8 +36,12 @@ fn main() -> std::io::Result<()> {
             scene = report.scene;
         }
         for region in report.regions {
-            let life =
-                lives.entry(region.id).or_insert(Life { first_s: at_s, last_s: at_s, seen: region.clone(), hidden: 0 });
+            let life = lives.entry(region.id).or_insert(Life {
+                first_s: at_s,
+                last_s: at_s,
+                seen: region.clone(),
+                hidden: 0,
+            });
             life.last_s = at_s;
             life.hidden += u32::from(region.occluded);
             life.seen = region;
@@ -47,14 +51,28 @@ fn main() -> std::io::Result<()> {
         let (r, b) = (&l.seen, &l.seen.bbox);
         println!(
             "region {id:3}  {:6.1} .. {:6.1} s ({:5.1})  {:?} area {:.4}  box {:.2} {:.2} {:.2} {:.2}  appeared {:.1} still since {:.1}  hidden {} looks  like {:.2}",
-            l.first_s, l.last_s, l.last_s - l.first_s, r.kind, r.area_norm, b.x, b.y, b.w, b.h,
-            r.appeared.0 as f64 / 1e6, r.still_since.0 as f64 / 1e6, l.hidden, r.similarity
+            l.first_s,
+            l.last_s,
+            l.last_s - l.first_s,
+            r.kind,
+            r.area_norm,
+            b.x,
+            b.y,
+            b.w,
+            b.h,
+            r.appeared.0 as f64 / 1e6,
+            r.still_since.0 as f64 / 1e6,
+            l.hidden,
+            r.similarity
         );
     }
     let n = looks.max(1);
     println!(
         "{looks} looks, {} regions, {} of {looks} worth looking, {} ns a look; {:?}",
-        lives.len(), worth, cost_us * 1000 / n, gate.counters()
+        lives.len(),
+        worth,
+        cost_us * 1000 / n,
+        gate.counters()
     );
     Ok(())
 }

@@ -1,13 +1,32 @@
-//! Detector: from a look to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/`.
+//! Detector: from a look to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/onnx.rs`.
+//!
+//! `manifest` says what a model is, `preprocess` and `decode` are what happens before and after inference, `schedule`
+//! decides which camera's look is next, `worker` is the thread that does it.
 
+#[cfg(any(test, feature = "inference"))]
+mod decode;
+mod fake;
+pub mod manifest;
+#[cfg(feature = "inference")]
+mod onnx;
+#[cfg(any(test, feature = "inference"))]
+mod preprocess;
+pub mod schedule;
+pub mod worker;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::fake::{FakeDetector, look_of};
+pub use self::manifest::{Manifest, ManifestError};
+#[cfg(feature = "inference")]
+pub use self::onnx::{OrtDetector, find_runtime};
 use crate::frame::{BBox, Look};
 
 /// What a label means to the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     Person,
@@ -35,8 +54,46 @@ pub trait Detector: Send {
     fn detect(&mut self, look: &Look) -> Result<Vec<Detection>, DetectorError>;
 }
 
+/// One look could not be judged. The detector stays usable.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
     #[error("model {model}: inference failed: {why}")]
     Inference { model: String, why: String },
+    #[error("model {model}: inference stopped after its time limit of {limit_s} s")]
+    TimeLimit { model: String, limit_s: f64 },
+    #[error("model {model}: output {output}: {why}")]
+    Output { model: String, output: String, why: String },
+    #[error("look {seq} of camera {camera}: {width}x{height} px need {want} bytes of RGB, {got} came")]
+    Look { camera: u16, seq: u64, width: u32, height: u32, want: usize, got: usize },
+    #[error("look of {width}x{height} px: resizing failed: {why}")]
+    Resize { width: u32, height: u32, why: String },
+}
+
+/// A model or the runtime cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("{path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error(
+        "{path}: SHA-256 is {got}, but {manifest} says {want}: the model is damaged or not the one described"
+    )]
+    ModelHash { path: PathBuf, manifest: PathBuf, want: String, got: String },
+    #[error(
+        "no ONNX Runtime: tried {tried}; run tools/setup, set [models] runtime in the site's configuration, or set KERBSIDE_ORT"
+    )]
+    NoRuntime { tried: String },
+    #[error(
+        "{path}: SHA-256 {got} is no ONNX Runtime this program knows; set KERBSIDE_ORT_SHA256 to it if you trust your build"
+    )]
+    RuntimeHash { path: PathBuf, got: String },
+    #[error("{path}: ONNX Runtime cannot be loaded: {why}")]
+    Runtime { path: PathBuf, why: String },
+    #[error("{path}: ONNX Runtime refuses the model: {why}")]
+    Model { path: PathBuf, why: String },
+    #[error("{path}: {port}: {why}")]
+    Shape { path: PathBuf, port: String, why: String },
+    #[error("cannot start the watchdog thread: {0}")]
+    Thread(std::io::Error),
 }

@@ -167,9 +167,16 @@ enum Mode {
     Learning,
     Clear,
     /// Much changed at once. `lit`: the light explains it; `calm_since`: since when nothing moves any more.
-    Unsettled { since: Mono, calm_since: Option<Mono>, lit: bool },
+    Unsettled {
+        since: Mono,
+        calm_since: Option<Mono>,
+        lit: bool,
+    },
     /// The picture does not fit its background: covered or moved.
-    Lost { since: Mono, scene: Scene },
+    Lost {
+        since: Mono,
+        scene: Scene,
+    },
 }
 
 /// More of the picture than this changed: a light, a cover or a move, not a thing.
@@ -416,8 +423,7 @@ impl Gate {
             return Scene::Learning;
         }
         // A hand before the lens goes and a turned camera is left: say what it is now.
-        let covered =
-            view::texture(|ix| f32::from(luma[ix])) < COVERED_TEXTURE * self.planes.texture();
+        let covered = view::texture(|ix| f32::from(luma[ix])) < COVERED_TEXTURE * self.planes.texture();
         let now = if covered { Scene::Covered } else { Scene::Moved };
         if now != scene {
             self.mode = Mode::Lost { since: at, scene: now };

@@ -161,8 +161,8 @@ impl Planes {
         let held = dt_s / (HELD_TAU_S + dt_s);
         let share = |tau_s: f32| dt_s / (tau_s + dt_s);
         let (calm, quieter, sway) = (share(NOISE_TAU_S), share(QUIETER_TAU_S), share(SWAY_TAU_S));
-        for ix in 0..PIXELS {
-            let p = f32::from(picture[ix]);
+        for (ix, &p) in picture.iter().enumerate().take(PIXELS) {
+            let p = f32::from(p);
             if self.owner[ix] != 0 {
                 if (p - self.held[ix]).abs() < LEAST {
                     self.held[ix] += held * (p - self.held[ix]);

@@ -125,7 +125,9 @@ impl Regions {
             let ix = ix as usize;
             if !blobs::on_rim(ix) {
                 for n in blobs::neighbours(ix) {
-                    if let Some(t) = usize::from(planes.owner[n]).checked_sub(1).and_then(|s| touches.get_mut(s)) {
+                    if let Some(t) =
+                        usize::from(planes.owner[n]).checked_sub(1).and_then(|s| touches.get_mut(s))
+                    {
                         *t += 1;
                     }
                 }
