@@ -1,328 +1,186 @@
-//! Incident: the pure core of the line. `Core::step` turns inputs into effects and keeps the life of every incident.
+//! Incident: the pure core of the line. [`Core::step`] turns inputs into effects and keeps the life of every incident.
 //!
 //! It reads no clock, does no I/O and returns no error (invariant 2). The same inputs give the same effects, byte for byte.
 //! An incident lives `candidate -> open -> cleared | withdrawn`, keyed by place, with revisions.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `words` | inputs, effects and what they carry |
+//! | `camera` | the order of one look; open and past incidents of a camera |
+//! | `sight` | whether a camera sees, and the account of it |
+//! | `observe` | which region is which from look to look |
+//! | `spot`, `company` | what is known of a thing that stands, and of who is with it |
+//! | `judge` | whether it is an incident, of what kind, and why not |
+//! | `opening`, `life` | first and later revisions |
+//! | `patrol`, `alarm` | the patrol report; sensor alarms |
+//! | `persist` | snapshot and restore |
 
-use std::sync::Arc;
+mod alarm;
+mod camera;
+mod company;
+mod counters;
+mod id;
+mod judge;
+mod life;
+mod observe;
+mod opening;
+mod patrol;
+mod persist;
+mod settings;
+mod sight;
+mod spot;
+mod words;
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod tests;
 
-use crate::detector::{Detection, Group};
-use crate::frame::{BBox, CameraIx, Level};
-use crate::gate::GateReport;
+pub use camera::MAX_OPEN;
+pub use counters::Counters;
+pub use life::{CaseFile, Standing};
+pub use observe::MAX_SPOTS;
+pub use persist::IncidentRecord;
+pub use settings::Settings;
+pub use words::*;
+
+use alarm::SensorWatch;
+use camera::CameraCore;
+use life::Voice;
+use patrol::PatrolClock;
+
+use crate::config::Site;
+use crate::frame::CameraIx;
 use crate::time::Moment;
+use crate::tracker::Track;
 
-/// What the box reports. Written on the wire as `stall.occupying`, ...
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Kind {
-    #[serde(rename = "stall.occupying")]
-    StallOccupying,
-    #[serde(rename = "stall.mobile_vendor")]
-    StallMobileVendor,
-    #[serde(rename = "shopfront.overflow")]
-    ShopfrontOverflow,
-    #[serde(rename = "waste.exposed")]
-    WasteExposed,
-    #[serde(rename = "waste.accumulated")]
-    WasteAccumulated,
-    #[serde(rename = "bin.overflow")]
-    BinOverflow,
-    #[serde(rename = "pile.goods")]
-    PileGoods,
+/// All state behind the detector: tracks, candidates, incidents, alarms, the patrol's account.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    cameras: Vec<CameraCore>,
+    sensors: Vec<SensorWatch>,
+    patrol: PatrolClock,
+    counters: Counters,
+    /// The latest moment any input carried.
+    now: Moment,
 }
 
-impl Kind {
-    pub const ALL: [Kind; 7] = [
-        Kind::StallOccupying,
-        Kind::StallMobileVendor,
-        Kind::ShopfrontOverflow,
-        Kind::WasteExposed,
-        Kind::WasteAccumulated,
-        Kind::BinOverflow,
-        Kind::PileGoods,
-    ];
+impl Core {
+    pub fn new(site: &Site) -> Self {
+        Core::with_settings(Settings::from(site))
+    }
 
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::StallOccupying => "stall.occupying",
-            Kind::StallMobileVendor => "stall.mobile_vendor",
-            Kind::ShopfrontOverflow => "shopfront.overflow",
-            Kind::WasteExposed => "waste.exposed",
-            Kind::WasteAccumulated => "waste.accumulated",
-            Kind::BinOverflow => "bin.overflow",
-            Kind::PileGoods => "pile.goods",
+    /// A core for settings that did not come from a file.
+    pub fn with_settings(settings: Settings) -> Self {
+        Core {
+            cameras: settings.cameras.iter().cloned().map(CameraCore::new).collect(),
+            sensors: settings.sensors.iter().cloned().map(SensorWatch::new).collect(),
+            patrol: PatrolClock::default(),
+            counters: Counters::default(),
+            now: Moment::default(),
+            settings,
         }
     }
 
-    pub fn parse(text: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|k| k.as_str() == text)
+    /// Takes one input and appends what shall be done, in order: a `Report` comes before the `Save` it speaks of.
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Look(look) => self.look(&look, effects),
+            Input::Camera { camera, at, state } => {
+                self.advance(at);
+                self.with_camera(camera, effects, |camera, voice| camera.source(at, state, voice));
+            }
+            Input::Reading(reading) => self.reading(reading, effects),
+            Input::Evidence(outcome) => self.evidence(outcome, effects),
+            Input::Receipt(receipt) => self.receipt(receipt),
+            Input::Case(said) => self.case(said),
+            Input::Tick(at) => self.tick(at, effects),
+        }
+        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        if self.now != Moment::default() {
+            self.patrol.advance(self.now, &mut self.cameras, &mut voice);
+        }
     }
-}
 
-/// Whether somebody was seen doing it, or the result was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Act {
-    InProgress,
-    FoundAfter,
-}
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
 
-/// Why a report goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    Opened,
-    Updated,
-    Cleared,
-    Withdrawn,
-}
+    /// The camera's state as last announced.
+    pub fn camera_state(&self, camera: CameraIx) -> Option<CameraState> {
+        self.cameras.get(usize::from(camera.0)).map(|c| c.sight.state())
+    }
 
-/// Whether a camera can see, and if not, why. Only `Watching` allows "not seen" to be said (invariant 13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
-pub enum CameraState {
-    Watching,
-    /// Pictures arrive but show nothing to judge by.
-    Blind(Blind),
-    /// No pictures arrive.
-    Off(Off),
-}
+    /// Believed tracks of a camera, for whoever draws them.
+    pub fn tracks(&self, camera: CameraIx) -> impl Iterator<Item = &Track> {
+        self.cameras.get(usize::from(camera.0)).into_iter().flat_map(|c| c.tracker.tracks())
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Blind {
-    Learning,
-    LightChanged,
-    Black,
-    Covered,
-    Moved,
-    Frozen,
-    /// Packets arrive but cannot be decoded.
-    Undecodable,
-}
+    /// Things that stand in a camera's zones and are no incident (yet).
+    pub fn candidates(&self, camera: CameraIx) -> usize {
+        self.cameras.get(usize::from(camera.0)).map_or(0, |c| c.spots.len())
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Off {
-    Connecting,
-    Refused,
-    /// No packet for longer than `stall_after_s`.
-    Silent,
-    WrongCodec,
-    Ended,
-    Paused,
-    /// The capture child crashed or was killed.
-    Crashed,
-}
+    /// Ids of the open incidents.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Report> {
+        self.cameras.iter().flat_map(|c| c.open.iter().map(|i| &i.report))
+    }
 
-/// One look, seen by the gate and, if it was worth it, by the detector.
-#[derive(Clone, Debug)]
-pub struct SeenLook {
-    pub camera: CameraIx,
-    pub seq: u64,
-    pub at: Moment,
-    pub level: Level,
-    pub gate: GateReport,
-    /// `None`: the detector was not asked (gate closed) or the look was dropped.
-    pub detections: Option<Vec<Detection>>,
-}
+    fn look(&mut self, look: &SeenLook, effects: &mut Vec<Effect>) {
+        self.advance(look.at);
+        self.with_camera(look.camera, effects, |camera, voice| {
+            let refused = camera.tracker.refused();
+            camera.look(look, voice);
+            voice.counters.boxes_refused += camera.tracker.refused() - refused;
+        });
+    }
 
-/// A reading of a sensor, after its adapter checked it. Names follow OGC SensorThings on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reading {
-    pub sensor: Arc<str>,
-    /// When the phenomenon was measured, if the sensor says so; else when it arrived.
-    pub phenomenon: Moment,
-    pub arrived: Moment,
-    pub value: f64,
-    pub unit: Arc<str>,
-    /// Why the reading is doubted, e.g. `out_of_range`, `stale`, `jump`.
-    pub suspicious: Option<String>,
-}
-
-/// The centre's answer to one of our messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Event id: `incident_id.revision`, or another message's id.
-    pub id: String,
-    pub result: ReceiptResult,
-    pub case_no: Option<String>,
-    pub due_at: Option<String>,
-    pub reason: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReceiptResult {
-    Accepted,
-    Duplicate,
-    Rejected,
-}
-
-/// A step in the life of the centre's own case. Unknown states are kept as text, never an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseState {
-    pub incident_id: String,
-    pub case_no: Option<String>,
-    pub state: String,
-    pub reason: Option<String>,
-}
-
-/// What came of a request to the evidence stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceOutcome {
-    pub incident_id: String,
-    pub revision: u32,
-    /// What is durable now; empty when all failed.
-    pub items: Vec<EvidenceItem>,
-    /// Why something asked for is missing, e.g. "clip degraded to snapshot: queue full".
-    pub shortfall: Option<String>,
-}
-
-/// One durable file of an incident. Paths are relative to the evidence folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceItem {
-    pub id: String,
-    pub role: EvidenceRole,
-    pub media: String,
-    pub path: String,
-    pub bytes: u64,
-    pub sha256: String,
-    pub captured: Moment,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EvidenceRole {
-    Before,
-    Trigger,
-    Annotated,
-    After,
-    Clip,
-    Manifest,
-}
-
-/// All that the core hears.
-#[derive(Clone, Debug)]
-pub enum Input {
-    Look(SeenLook),
-    /// From the source (off, undecodable, watching again). Blindness by scene comes with the looks themselves.
-    Camera {
+    fn with_camera(
+        &mut self,
         camera: CameraIx,
-        at: Moment,
-        state: CameraState,
-    },
-    Reading(Reading),
-    Evidence(EvidenceOutcome),
-    Receipt(Receipt),
-    Case(CaseState),
-    /// At least once a second, so that dwell, patrol and repeat intervals end without a look.
-    Tick(Moment),
-}
+        effects: &mut Vec<Effect>,
+        act: impl FnOnce(&mut CameraCore, &mut Voice<'_>),
+    ) {
+        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        match self.cameras.get_mut(usize::from(camera.0)) {
+            Some(camera) => act(camera, &mut voice),
+            None => voice.counters.looks_ignored += 1,
+        }
+    }
 
-/// What the core wants done. Whoever applies it makes `Report`s durable before anything else.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    Report(Box<Report>),
-    Save(EvidenceRequest),
-    /// While `hold` is true the camera is never gated off and never below L1.
-    Watch {
-        camera: CameraIx,
-        hold: bool,
-    },
-    /// The camera's state as the centre and the officers should know it (`device.health`, journal).
-    CameraChanged {
-        camera: CameraIx,
-        at: Moment,
-        state: CameraState,
-    },
-    Patrol(PatrolReport),
-    /// A reading crossed its limit for long enough, or came back.
-    SensorAlarm {
-        reading: Reading,
-        active: bool,
-    },
-}
+    fn reading(&mut self, reading: Reading, effects: &mut Vec<Effect>) {
+        self.advance(reading.arrived);
+        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        voice.counters.readings += 1;
+        match self.sensors.iter_mut().find(|s| s.is(&reading.sensor)) {
+            Some(sensor) => sensor.reading(reading, &mut voice),
+            None => voice.counters.readings_unknown += 1,
+        }
+    }
 
-/// A statement about one incident; `wire.rs` makes the envelope from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// ULID as text.
-    pub incident_id: String,
-    /// From 1; event id is `incident_id.revision`.
-    pub revision: u32,
-    pub phase: Phase,
-    /// Why this revision exists: `opened`, `evidence`, `grew`, `reappeared`, `cleared`, ...
-    pub cause: String,
-    pub kind: Kind,
-    pub act: Option<Act>,
-    pub confidence: f32,
-    pub at: Moment,
-    pub first_seen: Moment,
-    pub last_seen: Moment,
-    pub dwell_s: f64,
-    /// How many things.
-    pub count: u32,
-    pub camera: CameraIx,
-    pub zone: String,
-    pub rule: String,
-    pub bbox: BBox,
-    pub objects: Vec<ReportObject>,
-    /// What was seen and why it was called so: attendant share, visits, size, ... for the officer who reads.
-    pub reasons: Vec<(String, serde_json::Value)>,
-    pub evidence: Vec<EvidenceItem>,
-    /// Evidence is being made: the report names its roles as `pending`.
-    pub evidence_pending: Vec<EvidenceRole>,
-}
+    fn evidence(&mut self, outcome: EvidenceOutcome, effects: &mut Vec<Effect>) {
+        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut left = Some(outcome);
+        for camera in &mut self.cameras {
+            left = left.and_then(|outcome| camera.evidence(self.now, outcome, &mut voice));
+        }
+        voice.counters.strays += u64::from(left.is_some());
+    }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReportObject {
-    pub track: Option<u32>,
-    pub label: Arc<str>,
-    pub group: Group,
-    pub confidence: f32,
-    pub bbox: BBox,
-}
+    fn tick(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        self.advance(at);
+        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        for camera in &mut self.cameras {
+            camera.account(at.mono);
+            camera.retire(at.mono);
+        }
+        for sensor in &mut self.sensors {
+            sensor.advance(at.mono, &mut voice);
+        }
+    }
 
-/// What the evidence stage shall make for one revision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceRequest {
-    pub incident_id: String,
-    pub revision: u32,
-    pub kind: Kind,
-    pub camera: CameraIx,
-    /// Picture before the thing appeared.
-    pub before_at: Option<Moment>,
-    /// The moment the trigger picture shows.
-    pub trigger_at: Moment,
-    /// The clip shall cover this span, if the ring still holds it.
-    pub clip: Option<(Moment, Moment)>,
-    /// Drawn into the annotated picture.
-    pub zone: String,
-    pub bbox: BBox,
-    pub objects: Vec<ReportObject>,
-    pub roles: Vec<EvidenceRole>,
-}
-
-/// The all-well, or not (contract: `patrol.report`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PatrolReport {
-    pub from: Moment,
-    pub to: Moment,
-    /// `all_well`, `open_matters` or `degraded`.
-    pub verdict: String,
-    pub cameras: Vec<CameraPatrol>,
-    pub open_incidents: Vec<String>,
-    pub cleared_by_themselves: u32,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CameraPatrol {
-    pub camera: CameraIx,
-    pub watched_s: f64,
-    pub blind_s: f64,
-    pub moved_s: f64,
-    pub off_s: f64,
-    pub looks: u64,
-    pub looks_due: u64,
+    fn advance(&mut self, at: Moment) {
+        if at.mono >= self.now.mono {
+            self.now = at;
+        }
+    }
 }

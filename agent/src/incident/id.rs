@@ -1,0 +1,62 @@
+//! Incident ids: ULIDs that a replay makes again.
+
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+use crate::frame::BBox;
+
+use super::Kind;
+
+/// What an id is made of: the same thing seen by the same camera gets the same id.
+pub(super) struct Birth<'a> {
+    pub(super) edge_id: &'a str,
+    pub(super) camera_id: &'a str,
+    pub(super) zone: &'a str,
+    pub(super) kind: Kind,
+    pub(super) first_seen_ms: i64,
+    /// What was withdrawn and opens again is another incident.
+    pub(super) opened_ms: i64,
+    pub(super) bbox: BBox,
+}
+
+impl Birth<'_> {
+    /// Time part: first seen. Random part: the first ten bytes of SHA-256 over all of it, so that boxes and cameras differ.
+    pub(super) fn ulid(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in [self.edge_id, self.camera_id, self.zone, self.kind.as_str()] {
+            // The length keeps "a" + "bc" and "ab" + "c" apart.
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.update(self.first_seen_ms.to_be_bytes());
+        hash.update(self.opened_ms.to_be_bytes());
+        for side in [self.bbox.x, self.bbox.y, self.bbox.w, self.bbox.h] {
+            hash.update(side.to_bits().to_be_bytes());
+        }
+        let random = hash.finalize().iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        Ulid::from_parts(u64::try_from(self.first_seen_ms).unwrap_or(0), random).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_same_again_and_another_for_another_place() {
+        let bbox = BBox { x: 0.25, y: 0.5, w: 0.125, h: 0.25 };
+        let birth = Birth {
+            edge_id: "mh-xz-017",
+            camera_id: "cam1",
+            zone: "sidewalk-1",
+            kind: Kind::WasteExposed,
+            first_seen_ms: 1_795_221_065_120,
+            opened_ms: 1_795_221_125_120,
+            bbox,
+        };
+        assert_eq!(birth.ulid(), birth.ulid());
+        let elsewhere = Birth { bbox: BBox { x: 0.5, ..bbox }, ..birth };
+        assert_ne!(birth.ulid(), elsewhere.ulid());
+        assert_eq!(birth.ulid()[..10], elsewhere.ulid()[..10]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Streets in words: scripted looks in, effects out as golden text.
+
+mod always;
+mod cameras;
+mod found;
+mod lives;
+mod street;
