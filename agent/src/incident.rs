@@ -12,6 +12,7 @@
 //! | `spot`, `company` | what is known of a thing that stands, and of who is with it |
 //! | `judge` | whether it is an incident, of what kind, and why not |
 //! | `opening`, `life` | first and later revisions |
+//! | `keeping` | ids of candidates, packets kept for them |
 //! | `patrol`, `alarm` | the patrol report; sensor alarms |
 //! | `persist` | snapshot and restore |
 
@@ -21,6 +22,7 @@ mod company;
 mod counters;
 mod id;
 mod judge;
+mod keeping;
 mod life;
 mod observe;
 mod opening;

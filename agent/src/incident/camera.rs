@@ -3,10 +3,12 @@
 use crate::config::Camera;
 use crate::detector::Group;
 use crate::frame::BBox;
+use crate::rules::{REGION_SHARE, share_inside};
 use crate::time::{Moment, Mono};
 use crate::tracker::{Tracker, is_near};
 
 use super::judge::{Circumstances, judge};
+use super::keeping::release;
 use super::life::{Incident, Standing, Voice};
 use super::opening::Opening;
 use super::sight::Sight;
@@ -106,7 +108,7 @@ impl CameraCore {
         self.observe(look, voice);
         self.pass_time(dt_s, &movers);
         self.sample(look, &movers);
-        self.regroup();
+        self.regroup(at, voice);
         self.forget_spots(voice);
         self.follow_incidents(at, dt_s, &movers, voice);
         self.judge_spots(at, voice);
@@ -181,9 +183,18 @@ impl CameraCore {
             incident.say_with_evidence(at, Phase::Cleared, "cleared", &[EvidenceRole::After], voice);
         } else {
             incident.say(at, Phase::Withdrawn, "vehicle_or_person", voice);
+            self.disown(&incident, at, voice);
         }
         incident.spot = None;
         self.remember(incident);
+    }
+
+    /// What stands there may still become an incident, but another one.
+    fn disown(&mut self, incident: &Incident, at: Moment, voice: &mut Voice<'_>) {
+        let Some(index) = self.spots.iter().position(|s| Some(s.id) == incident.spot) else { return };
+        let spot = &self.spots[index];
+        let id = self.new_id(spot.id, &spot.bbox(), spot.appeared(), at, voice);
+        self.rename(index, id, voice);
     }
 
     pub(super) fn remember(&mut self, incident: Incident) {
@@ -260,7 +271,9 @@ impl CameraCore {
             return;
         }
         voice.counters.candidates_gone += self.spots.len() as u64;
-        self.spots.clear();
+        for mut spot in self.spots.drain(..) {
+            release(&mut spot, voice);
+        }
         self.tracker.reset();
         self.seeing_since = None;
         for incident in &mut self.open {
@@ -271,7 +284,13 @@ impl CameraCore {
 
     /// A candidate or an open incident keeps the camera from being gated off.
     fn update_hold(&mut self, voice: &mut Voice<'_>) {
-        let candidate = |s: &Spot| s.asked() < MIN_ASKED || s.explained(EXPLAINED_SHARE).is_none();
+        let zones = &self.config.zones;
+        let large_enough = |s: &Spot| {
+            let rules = zones.iter().filter(|z| share_inside(&z.polygon_norm, &s.bbox()) >= REGION_SHARE);
+            rules.flat_map(|z| &z.rules).any(|r| s.area_norm() >= r.min_area_norm)
+        };
+        let unexplained = |s: &Spot| s.asked() < MIN_ASKED || s.explained(EXPLAINED_SHARE).is_none();
+        let candidate = |s: &Spot| unexplained(s) && large_enough(s);
         let hold = !self.open.is_empty() || self.spots.iter().any(candidate);
         if hold != self.hold {
             self.hold = hold;

@@ -5,17 +5,15 @@ use ulid::Ulid;
 
 use crate::frame::BBox;
 
-use super::Kind;
-
-/// What an id is made of: the same thing seen by the same camera gets the same id.
+/// What an id is made of, known when a candidate begins: the same thing seen by the same camera gets the same id.
 pub(super) struct Birth<'a> {
     pub(super) edge_id: &'a str,
     pub(super) camera_id: &'a str,
-    pub(super) zone: &'a str,
-    pub(super) kind: Kind,
     pub(super) first_seen_ms: i64,
-    /// What was withdrawn and opens again is another incident.
-    pub(super) opened_ms: i64,
+    /// When the core took notice: what was withdrawn and opens again is another incident.
+    pub(super) noticed_ms: i64,
+    /// Tells apart what appeared in one look at one place.
+    pub(super) nth: u32,
     pub(super) bbox: BBox,
 }
 
@@ -23,13 +21,14 @@ impl Birth<'_> {
     /// Time part: first seen. Random part: the first ten bytes of SHA-256 over all of it, so that boxes and cameras differ.
     pub(super) fn ulid(&self) -> String {
         let mut hash = Sha256::new();
-        for text in [self.edge_id, self.camera_id, self.zone, self.kind.as_str()] {
+        for text in [self.edge_id, self.camera_id] {
             // The length keeps "a" + "bc" and "ab" + "c" apart.
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
         hash.update(self.first_seen_ms.to_be_bytes());
-        hash.update(self.opened_ms.to_be_bytes());
+        hash.update(self.noticed_ms.to_be_bytes());
+        hash.update(self.nth.to_be_bytes());
         for side in [self.bbox.x, self.bbox.y, self.bbox.w, self.bbox.h] {
             hash.update(side.to_bits().to_be_bytes());
         }
@@ -48,10 +47,9 @@ mod tests {
         let birth = Birth {
             edge_id: "mh-xz-017",
             camera_id: "cam1",
-            zone: "sidewalk-1",
-            kind: Kind::WasteExposed,
             first_seen_ms: 1_795_221_065_120,
-            opened_ms: 1_795_221_125_120,
+            noticed_ms: 1_795_221_069_120,
+            nth: 1,
             bbox,
         };
         assert_eq!(birth.ulid(), birth.ulid());

@@ -7,6 +7,7 @@ use crate::detector::Group;
 use crate::frame::BBox;
 use crate::time::{Moment, Mono};
 
+use super::keeping::{before, span};
 use super::spot::Spot;
 use super::{
     CaseState, Counters, Effect, EvidenceOutcome, EvidenceRequest, EvidenceRole, Phase, Receipt, Report,
@@ -59,8 +60,6 @@ const GREW_FACTOR: f32 = 1.5;
 const GREW_FOR_S: f64 = 10.0;
 /// Attendants and vehicles named beside the thing itself.
 const MAX_OBJECTS: usize = 8;
-/// The picture before is taken this long before the first change was seen.
-const BEFORE_S: f64 = 2.0;
 
 #[derive(Clone, Debug)]
 pub(super) struct Incident {
@@ -73,6 +72,8 @@ pub(super) struct Incident {
     /// Its place can be judged: false after the background was lost, until it is seen again.
     pub(super) observable: bool,
     pub(super) opened: Mono,
+    /// When what stands there now appeared: later than first seen for what reappeared.
+    pub(super) appeared: Moment,
     /// When it was cleared or withdrawn.
     pub(super) closed: Option<Moment>,
     pub(super) clear_after_s: f64,
@@ -89,12 +90,13 @@ impl Incident {
     pub(super) fn new(report: Report, at: Mono, clear_after_s: f64, repeat_s: f64) -> Self {
         let asked_for = report.evidence_pending.iter().map(|role| (0, *role)).collect();
         Incident {
-            report,
             standing: Standing::Open,
             case: CaseFile::default(),
             spot: None,
             observable: true,
             opened: at,
+            appeared: report.first_seen,
+            report,
             closed: None,
             clear_after_s,
             repeat_s,
@@ -159,8 +161,7 @@ impl Incident {
         let revision = self.report.revision + 1;
         self.asked_for.extend(roles.iter().map(|role| (revision, *role)));
         self.say(at, phase, cause, voice);
-        let (pre_s, post_s) = (voice.settings.pre_s, voice.settings.post_s);
-        let appeared = self.report.first_seen;
+        let appeared = self.appeared;
         let wants = |role: EvidenceRole| roles.contains(&role);
         let report = &self.report;
         voice.effects.push(Effect::Save(EvidenceRequest {
@@ -168,9 +169,9 @@ impl Incident {
             revision,
             kind: report.kind,
             camera: report.camera,
-            before_at: wants(EvidenceRole::Before).then(|| appeared.minus_s(BEFORE_S)),
+            before_at: wants(EvidenceRole::Before).then(|| before(appeared, voice)),
             trigger_at: at,
-            clip: wants(EvidenceRole::Clip).then(|| (appeared.minus_s(pre_s), at.at(at.mono.plus_s(post_s)))),
+            clip: wants(EvidenceRole::Clip).then(|| span(appeared, voice)),
             zone: report.zone.clone(),
             bbox: report.bbox,
             objects: report.objects.clone(),

@@ -3,12 +3,13 @@
 
 use crate::detector::Group;
 use crate::frame::BBox;
-use crate::gate::StaticRegion;
+use crate::gate::{RegionKind, StaticRegion};
 use crate::rules::{REGION_SHARE, share_inside};
 use crate::time::Moment;
 
 use super::SeenLook;
 use super::camera::{CameraCore, is_about};
+use super::keeping::release;
 use super::life::Voice;
 use super::spot::{EXPLAINED_SHARE, MIN_ASKED, Part, Source, Spot, Standing, holds, neighbours, same_place};
 
@@ -20,6 +21,8 @@ const MAX_PARTS: usize = 24;
 const FORGET_GONE_S: f64 = 5.0;
 /// A candidate that is hidden for longer is given up.
 const FORGET_HIDDEN_S: f64 = 120.0;
+/// The gate may change its mind about what a region is for 10 s.
+const REMOVED_FOR_S: f64 = 12.0;
 /// How far back a new region's rest is believed: the gate needs this long to be sure.
 const MAX_HEAD_START_S: f64 = 60.0;
 /// Who was there from this long before the first change until that long after it brought the thing.
@@ -44,7 +47,7 @@ impl CameraCore {
                 None => self.start_spot(standing, look.at, voice),
             }
         }
-        self.absorb();
+        self.absorb(voice);
     }
 
     /// All that stands: the gate's regions, then still tracks of waste and stalls where no region is.
@@ -67,6 +70,7 @@ impl CameraCore {
                         still_since: look.at.at(since),
                         occluded: false,
                         similarity: 1.0,
+                        removed: false,
                     });
                 }
             }
@@ -113,12 +117,11 @@ impl CameraCore {
         let last_near = self.tracker.person_last_near(&standing.bbox);
         let alone_since = last_near.map_or(seen_since, |near| near.max(seen_since));
         let alone_s = at.mono.since_s(alone_since).min(head_start_s);
-        self.next_spot = self.next_spot.wrapping_add(1);
-        self.spots.push(Spot::new(self.next_spot, Part::new(standing, head_start_s, witness), alone_s));
+        self.begin(Part::new(standing, head_start_s, witness), alone_s, at, voice);
     }
 
     /// Regions that the gate has joined: the smaller one is not gone, it is inside the larger, which nothing explains.
-    fn absorb(&mut self) {
+    fn absorb(&mut self, voice: &mut Voice<'_>) {
         let present: Vec<(u32, BBox)> = self
             .spots
             .iter()
@@ -145,11 +148,11 @@ impl CameraCore {
                 incident.spot = if taken { None } else { Some(into) };
             }
         }
-        self.spots.retain(|s| !s.parts.is_empty());
+        self.drop_empty(voice);
     }
 
     /// Neighbours that nothing explains are one thing; a part that is explained after all leaves it.
-    pub(super) fn regroup(&mut self) {
+    pub(super) fn regroup(&mut self, at: Moment, voice: &mut Voice<'_>) {
         let mut leaving = Vec::new();
         for spot in &mut self.spots {
             while spot.parts.len() > 1 {
@@ -161,13 +164,17 @@ impl CameraCore {
             }
         }
         for part in leaving {
-            self.next_spot = self.next_spot.wrapping_add(1);
-            self.spots.push(Spot::new(self.next_spot, part, 0.0));
+            self.begin(part, 0.0, at, voice);
         }
         while let Some((into, from)) = self.mergeable() {
             let mut merged = self.spots.remove(from);
             if let Some(incident) = self.open.iter_mut().find(|i| i.spot == Some(merged.id)) {
+                // The one that has been reported keeps its name.
+                release(&mut self.spots[into], voice);
+                self.spots[into].incident_id = std::mem::take(&mut merged.incident_id);
                 incident.spot = Some(self.spots[into].id);
+            } else {
+                release(&mut merged, voice);
             }
             self.spots[into].parts.append(&mut merged.parts);
         }
@@ -205,9 +212,16 @@ impl CameraCore {
                 spot.parts.retain(|p| !gone(p));
             }
         }
-        let before = self.spots.len();
+        self.release_explained(voice);
+        self.drop_empty(voice);
+    }
+
+    fn drop_empty(&mut self, voice: &mut Voice<'_>) {
+        for spot in self.spots.iter_mut().filter(|s| s.parts.is_empty()) {
+            voice.counters.candidates_gone += 1;
+            release(spot, voice);
+        }
         self.spots.retain(|s| !s.parts.is_empty());
-        voice.counters.candidates_gone += (before - self.spots.len()) as u64;
     }
 
     /// Open incidents that lost their spot (restart, background lost) stand where something stands again.
@@ -222,7 +236,13 @@ impl CameraCore {
             };
             let here = self.spots.iter().filter(place).find(|s| is_about(&self.open[index], &s.bbox()));
             let here = here.map(|s| s.id);
-            self.open[index].spot = here;
+            let uncovered =
+                |s: &Spot| s.parts.iter().any(|p| p.present && p.seen.removed && p.dwell_s >= REMOVED_FOR_S);
+            let ground = self.spots.iter().any(|s| uncovered(s) && is_about(&self.open[index], &s.bbox()));
+            let incident = &mut self.open[index];
+            incident.spot = here;
+            // The new background held the thing, and now its place has changed: it can be judged again.
+            incident.observable = incident.observable || ground;
         }
     }
 }
@@ -236,5 +256,6 @@ fn from_region(region: &StaticRegion, at: Moment) -> Standing {
         still_since: at.at(region.still_since),
         occluded: region.occluded,
         similarity: region.similarity,
+        removed: region.kind == RegionKind::Removed,
     }
 }

@@ -6,10 +6,9 @@ use crate::time::Moment;
 use crate::tracker::Vacated;
 
 use super::camera::{CameraCore, MAX_OPEN, is_about};
-use super::id::Birth;
 use super::judge::Finding;
 use super::life::{Incident, Standing, Voice};
-use super::spot::Part;
+use super::spot::{Part, Spot};
 use super::{EvidenceRole, Phase, Report};
 
 /// Two boxes of one thing, seen by detector and gate, agree at least so well.
@@ -83,16 +82,24 @@ impl CameraCore {
         let mut incident = match again {
             Some(past) => self.past.remove(past),
             None => {
-                let report = self.first_report(&spot.bbox(), spot.appeared(), &opening, at, voice);
+                // The cleared incident whose id it got is too old by now, or was of another kind.
+                let fresh =
+                    spot.borrowed.then(|| self.new_id(spot.id, &spot.bbox(), spot.appeared(), at, voice));
+                let id = fresh.unwrap_or_else(|| spot.incident_id.clone());
+                let report = self.first_report(id, &spot, &opening, at);
                 Incident::new(report, at.mono, opening.clear_after_s, opening.repeat_s)
             }
         };
+        self.rename(index, incident.report.incident_id.clone(), voice);
+        self.spots[index].kept = false; // The `Save` uses it.
+        self.spots[index].borrowed = false;
         incident.standing = Standing::Open;
         incident.observable = true;
         incident.closed = None;
         incident.gone_s = 0.0;
         incident.opened = at.mono;
         incident.spot = Some(spot.id);
+        incident.appeared = spot.appeared();
         incident.report.confidence = opening.finding.confidence;
         incident.report.act = opening.finding.act;
         incident.report.dwell_s = 0.0;
@@ -116,25 +123,9 @@ impl CameraCore {
         self.open.push(incident);
     }
 
-    fn first_report(
-        &self,
-        bbox: &BBox,
-        appeared: Moment,
-        opening: &Opening,
-        at: Moment,
-        voice: &Voice<'_>,
-    ) -> Report {
-        let birth = Birth {
-            edge_id: &voice.settings.edge_id,
-            camera_id: &self.config.id,
-            zone: &opening.zone,
-            kind: opening.finding.kind,
-            first_seen_ms: appeared.wall_ms,
-            opened_ms: at.wall_ms,
-            bbox: *bbox,
-        };
+    fn first_report(&self, incident_id: String, spot: &Spot, opening: &Opening, at: Moment) -> Report {
         Report {
-            incident_id: birth.ulid(),
+            incident_id,
             revision: 0, // `say` makes it 1.
             phase: Phase::Opened,
             cause: String::new(),
@@ -142,14 +133,14 @@ impl CameraCore {
             act: opening.finding.act,
             confidence: opening.finding.confidence,
             at,
-            first_seen: appeared,
+            first_seen: spot.appeared(),
             last_seen: at,
             dwell_s: 0.0,
             count: 1,
             camera: self.config.ix,
             zone: opening.zone.clone(),
             rule: opening.rule.clone(),
-            bbox: *bbox,
+            bbox: spot.bbox(),
             objects: Vec::new(),
             reasons: Vec::new(),
             evidence: Vec::new(),

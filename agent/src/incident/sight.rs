@@ -22,6 +22,8 @@ pub(super) struct Sight {
     /// What the source said last, and when.
     source: (CameraState, Mono),
     scene: Scene,
+    /// No model: pictures come, and nobody can say what they show.
+    no_detector: bool,
     /// A state that the scene asks for but has not asked for long enough.
     pending: Option<(CameraState, Mono)>,
     last_look: Option<Mono>,
@@ -37,6 +39,7 @@ impl Sight {
             state: CameraState::Off(Off::Connecting),
             source: (CameraState::Off(Off::Connecting), Mono::ZERO),
             scene: Scene::Learning,
+            no_detector: false,
             pending: None,
             last_look: None,
             level: Level::default(),
@@ -62,6 +65,7 @@ impl Sight {
 
     /// The source changed; returns the camera's new state if it is another one.
     pub(super) fn source(&mut self, at: Mono, state: CameraState) -> Option<CameraState> {
+        self.no_detector |= state == CameraState::Blind(Blind::NoDetector);
         let by_source = self.source.0 != CameraState::Watching;
         self.source = (state, at);
         if state != CameraState::Watching {
@@ -87,10 +91,10 @@ impl Sight {
             }
             self.source = (CameraState::Watching, at);
             self.scene = scene;
-            return self.become_state(state_of(scene));
+            return self.become_state(self.asked_by(scene));
         }
         self.scene = scene;
-        let asked = state_of(scene);
+        let asked = self.asked_by(scene);
         if asked == self.state {
             self.pending = None;
             return None;
@@ -101,6 +105,13 @@ impl Sight {
         };
         self.pending = Some((asked, since));
         (at.since_s(since) >= self.patience_s(asked)).then(|| self.become_state(asked)).flatten()
+    }
+
+    fn asked_by(&self, scene: Scene) -> CameraState {
+        match state_of(scene) {
+            CameraState::Watching if self.no_detector => CameraState::Blind(Blind::NoDetector),
+            state => state,
+        }
     }
 
     fn patience_s(&self, asked: CameraState) -> f64 {

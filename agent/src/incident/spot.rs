@@ -52,6 +52,8 @@ pub(super) struct Standing {
     pub(super) still_since: Moment,
     pub(super) occluded: bool,
     pub(super) similarity: f32,
+    /// The gate sees bare ground here where its background has a thing.
+    pub(super) removed: bool,
 }
 
 /// Why a static region is no incident by itself.
@@ -66,6 +68,8 @@ pub(super) enum Explained {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) seen: Standing,
+    /// Made by this very look: the time until it is in its head start already.
+    fresh: bool,
     pub(super) present: bool,
     pub(super) witness: Option<Witness>,
     pub(super) vacated: bool,
@@ -94,6 +98,7 @@ impl Part {
     pub(super) fn new(seen: Standing, dwell_s: f64, witness: Option<Witness>) -> Self {
         Part {
             seen,
+            fresh: true,
             present: true,
             witness,
             vacated: false,
@@ -118,7 +123,7 @@ impl Part {
     }
 
     pub(super) fn explained(&self, max_covered: f32) -> Option<Explained> {
-        if self.vacated {
+        if self.vacated || self.seen.removed {
             return Some(Explained::Vacated);
         }
         if self.is_mover.is_some() {
@@ -134,6 +139,9 @@ impl Part {
 
     /// Time passes by one look; `present` and `covered` are up to date.
     pub(super) fn pass(&mut self, dt_s: f64) {
+        if std::mem::take(&mut self.fresh) {
+            return;
+        }
         if self.present && !self.seen.occluded {
             self.dwell_s += dt_s + self.hidden_s;
             self.hidden_s = 0.0;
@@ -237,6 +245,12 @@ fn names(detection: &BBox, spot: &BBox) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
     pub(super) id: u32,
+    /// Id of the incident that it may become.
+    pub(super) incident_id: String,
+    /// The id is that of an incident that was cleared here.
+    pub(super) borrowed: bool,
+    /// Packets are kept for it.
+    pub(super) kept: bool,
     pub(super) parts: Vec<Part>,
     pub(super) company: Company,
     pub(super) labels: Labels,
@@ -245,9 +259,12 @@ pub(super) struct Spot {
 }
 
 impl Spot {
-    pub(super) fn new(id: u32, part: Part, alone_s: f64) -> Self {
+    pub(super) fn new(id: u32, incident_id: String, part: Part, alone_s: f64) -> Self {
         Spot {
             id,
+            incident_id,
+            borrowed: false,
+            kept: false,
             parts: vec![part],
             company: Company::new(alone_s),
             labels: Labels::default(),

@@ -97,6 +97,8 @@ pub enum Blind {
     Frozen,
     /// Packets arrive but cannot be decoded.
     Undecodable,
+    /// No model could be loaded: nobody knows what the pictures show. Holds until the process ends.
+    NoDetector,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +225,18 @@ pub enum Input {
 pub enum Effect {
     Report(Box<Report>),
     Save(EvidenceRequest),
+    /// Something new stands there and may become this incident: the packets of the span are wanted later, when a dwell
+    /// of minutes has long left the ring. `to` may lie ahead. The same id may be asked for again.
+    Keep {
+        incident_id: String,
+        camera: CameraIx,
+        from: Moment,
+        to: Moment,
+    },
+    /// The candidate came to nothing; what was kept for it may go. A `Save` for the id has used it otherwise.
+    Release {
+        incident_id: String,
+    },
     /// While `hold` is true the camera is never gated off and never below L1.
     Watch {
         camera: CameraIx,

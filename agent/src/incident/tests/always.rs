@@ -1,13 +1,13 @@
 //! What holds for any sequence of inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::street::*;
 use crate::detector::{Detection, Group};
 use crate::frame::{BBox, CameraIx, Level};
-use crate::gate::{GateReport, Scene, StaticRegion};
+use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
 use crate::incident::*;
 use crate::time::{Moment, Mono};
 
@@ -80,15 +80,22 @@ fn two_cameras() -> Settings {
     settings
 }
 
+/// What the evidence stage has been told.
+#[derive(Default)]
+struct Outside {
+    requests: Vec<EvidenceRequest>,
+    kept: BTreeSet<String>,
+}
+
 /// Plays a script and checks every effect as it comes; returns all of them.
 fn play(script: &[(u16, Next)]) -> Vec<Effect> {
     let settings = two_cameras();
     let mut core = Core::with_settings(settings.clone());
     let mut all = Vec::new();
     let mut revisions: BTreeMap<String, u32> = BTreeMap::new();
-    let mut requests: Vec<EvidenceRequest> = Vec::new();
+    let mut outside = Outside::default();
     let (mut half_s, mut wall_ms, mut seq) = (0u64, TEN_MS, 0);
-    let mut step = |core: &mut Core, input: Input, requests: &mut Vec<EvidenceRequest>| {
+    let mut step = |core: &mut Core, input: Input, outside: &mut Outside| {
         let mut effects = Vec::new();
         core.step(input, &mut effects);
         for effect in &effects {
@@ -101,7 +108,16 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     let seeing = core.camera_state(report.camera) == Some(CameraState::Watching);
                     assert!(seeing || report.phase == Phase::Updated, "said while not watching: {report:?}");
                 }
-                Effect::Save(request) => requests.push(request.clone()),
+                Effect::Save(request) => {
+                    outside.kept.remove(&request.incident_id);
+                    outside.requests.push(request.clone());
+                }
+                Effect::Keep { incident_id, .. } => {
+                    assert!(outside.kept.insert(incident_id.clone()), "kept twice: {incident_id}");
+                }
+                Effect::Release { incident_id } => {
+                    assert!(outside.kept.remove(incident_id), "released, but was not kept: {incident_id}");
+                }
                 _ => {}
             }
         }
@@ -121,7 +137,7 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     half_s += 1;
                     seq += 1;
                     let look = look(camera, seq, moment(half_s, wall_ms), *scene, regions, detections, began);
-                    step(&mut core, Input::Look(look), &mut requests);
+                    step(&mut core, Input::Look(look), &mut outside);
                 }
             }
             Next::Source(which) => {
@@ -132,26 +148,27 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     CameraState::Blind(Blind::Undecodable),
                 ];
                 let state = states[usize::from(*which)];
-                step(&mut core, Input::Camera { camera, at: moment(half_s, wall_ms), state }, &mut requests);
+                step(&mut core, Input::Camera { camera, at: moment(half_s, wall_ms), state }, &mut outside);
             }
             Next::Answer { fails } => {
-                for request in std::mem::take(&mut requests) {
-                    step(&mut core, Input::Evidence(answer(request, *fails)), &mut requests);
+                for request in std::mem::take(&mut outside.requests) {
+                    step(&mut core, Input::Evidence(answer(request, *fails)), &mut outside);
                 }
             }
             Next::Idle(seconds) => {
                 for _ in 0..*seconds {
                     half_s += 2;
-                    step(&mut core, Input::Tick(moment(half_s, wall_ms)), &mut requests);
+                    step(&mut core, Input::Tick(moment(half_s, wall_ms)), &mut outside);
                 }
             }
             Next::OldLook => {
                 let at = moment(half_s.saturating_sub(5), wall_ms);
                 let look = look(camera, seq, at, Scene::Clear, &[], &None, Mono::ZERO);
-                step(&mut core, Input::Look(look), &mut requests);
+                step(&mut core, Input::Look(look), &mut outside);
             }
             Next::Restart => {
                 let records = core.snapshot();
+                outside.kept.clear();
                 core = Core::with_settings(settings.clone());
                 wall_ms += half_s as i64 * 500 + 7000;
                 half_s = 0;
@@ -182,6 +199,7 @@ fn look(
         still_since: began,
         occluded: *occluded,
         similarity: 0.9,
+        kind: RegionKind::Appeared,
     });
     let detections = detections.as_ref().map(|seen| {
         let detection = |(group, bbox): &(u8, BBox)| Detection {

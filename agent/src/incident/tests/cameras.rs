@@ -68,9 +68,10 @@ fn two_cameras_are_independent() {
     assert_eq!(street.core.candidates(CameraIx(1)), 0);
     expect![[r#"
           11.0 cam2 Watching
+          12.0   keep 20..160 (tenths)
           12.0   cam1 held
-          29.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-          29.5   save r1 before@80 clip 20..355 (tenths)
+          30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+          30.0   save r1 before@80 clip 20..160 (tenths)
     "#]]
     .assert_eq(&street.told());
 }

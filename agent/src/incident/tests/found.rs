@@ -41,14 +41,15 @@ fn a_bag_left_by_a_walker() {
             street.run(5.0);
         },
         expect![[r#"
+              16.0   keep 60..200 (tenths)
               16.0   cam1 held
-              35.5 opened r1: waste.exposed in_progress 0.83, dwell 22, count 1, at x 0.46, evidence 0+4
-              35.5   save r1 before@120 clip 60..415 (tenths)
-              57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43.5, count 1, at x 0.46, evidence 4+0
-              67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43.5, count 1, at x 0.46, evidence 4+1
+              35.5 opened r1: waste.exposed in_progress 0.83, dwell 21.5, count 1, at x 0.46, evidence 0+4
+              35.5   save r1 before@120 clip 60..200 (tenths)
+              57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
+              67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
               67.0   save r3 (tenths)
               67.0   cam1 let go
-              77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43.5, count 1, at x 0.46, evidence 5+0
+              77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 5+0
         "#]],
     );
 }
@@ -62,9 +63,10 @@ fn a_bag_that_nobody_was_seen_to_leave() {
             street.run(30.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              29.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              29.5   save r1 before@80 clip 20..355 (tenths)
+              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+              30.0   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -81,11 +83,12 @@ fn a_bag_whose_owner_waits_beside_it_and_then_leaves() {
             street.run(40.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
               13.0   cam1 let go
               49.0   cam1 held
-              61.5 opened r1: waste.exposed in_progress 0.83, dwell 52, count 1, at x 0.40, evidence 0+4
-              61.5   save r1 before@80 clip 20..675 (tenths)
+              61.5 opened r1: waste.exposed in_progress 0.83, dwell 51.5, count 1, at x 0.40, evidence 0+4
+              61.5   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -101,8 +104,10 @@ fn a_car_parks_and_leaves() {
             street.run(30.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
               13.0   cam1 let go
+             130.0   release
         "#]],
     );
 }
@@ -120,8 +125,27 @@ fn a_parked_car_drives_off_and_bare_ground_is_no_waste() {
             street.run(120.0);
         },
         expect![[r#"
+              32.0   keep 220..360 (tenths)
               32.0   cam1 held
               33.0   cam1 let go
+             150.0   release
+        "#]],
+    );
+}
+
+#[test]
+fn bare_ground_that_the_gate_recognises_is_nothing() {
+    check(
+        all_kinds(),
+        |street| {
+            street.bare_ground(0.3, 0.5, 0.05, 0.05);
+            street.run(120.0);
+        },
+        expect![[r#"
+              12.0   keep 20..160 (tenths)
+              12.0   cam1 held
+              13.0   cam1 let go
+             130.0   release
         "#]],
     );
 }
@@ -141,8 +165,14 @@ fn people_wait_for_a_bus() {
             street.run(30.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
+              12.0   keep 20..160 (tenths)
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
               13.0   cam1 let go
+             130.0   release
+             130.0   release
+             130.0   release
         "#]],
     );
 }
@@ -162,9 +192,12 @@ fn a_stall_with_a_vendor_and_customers() {
             street.run(20.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              29.5 opened r1: stall.occupying in_progress 0.79, dwell 20, count 2, at x 0.40, evidence 0+4
-              29.5   save r1 before@80 clip 20..355 (tenths)
+              13.0   release
+              30.0 opened r1: stall.occupying in_progress 0.79, dwell 20, count 2, at x 0.40, evidence 0+4
+              30.0   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -178,9 +211,10 @@ fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
             street.run(70.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              69.5 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
-              69.5   save r1 before@80 clip 20..755 (tenths)
+              70.0 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
+              70.0   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -193,9 +227,10 @@ fn goods_before_a_shop() {
     street.put("rack", 0.4, 0.5, 0.1, 0.2);
     street.run(30.0);
     expect![[r#"
+          12.0   keep 20..160 (tenths)
           12.0   cam1 held
-          29.5 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
-          29.5   save r1 before@80 clip 20..355 (tenths)
+          30.0 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
+          30.0   save r1 before@80 clip 20..160 (tenths)
     "#]]
     .assert_eq(&street.told());
 }
@@ -217,10 +252,11 @@ fn a_tricycle_with_a_vendor_sells_and_without_visitors_it_parks() {
             }
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
               13.0   cam1 let go
-              60.5 opened r1: stall.mobile_vendor in_progress 0.60, dwell 51, count 1, at x 0.40, evidence 0+4
-              60.5   save r1 before@80 clip 20..665 (tenths)
+              60.5 opened r1: stall.mobile_vendor in_progress 0.60, dwell 50.5, count 1, at x 0.40, evidence 0+4
+              60.5   save r1 before@80 clip 20..160 (tenths)
               60.5   cam1 held
         "#]],
     );
@@ -238,10 +274,11 @@ fn waste_that_the_detector_names_needs_no_region() {
             street.run(20.0);
         },
         expect![[r#"
+              12.5   keep 25..165 (tenths)
               12.5   cam1 held
-              30.0 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
-              30.0   save r1 before@85 clip 25..360 (tenths)
-              50.0 cleared r2: waste.exposed found_after 0.80, dwell 30, count 1, at x 0.40, evidence 0+5
+              30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+              30.5   save r1 before@85 clip 25..165 (tenths)
+              50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
               50.0   save r2 (tenths)
               50.0   cam1 let go
         "#]],
@@ -258,6 +295,7 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(60.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
         "#]],
     );
@@ -270,9 +308,10 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(3600.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-            3600.0 opened r1: waste.exposed found_after 0.68, dwell 3590.5, count 1, at x 0.40, evidence 0+4
-            3600.0   save r1 before@80 clip 20..36060 (tenths)
+            3600.0 opened r1: waste.exposed found_after 0.68, dwell 3590, count 1, at x 0.40, evidence 0+4
+            3600.0   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -287,7 +326,7 @@ fn too_small_outside_the_zone_or_never_the_same_is_nothing() {
             street.run(60.0);
         },
         expect![[r#"
-              12.0   cam1 held
+              12.0   keep 20..160 (tenths)
         "#]],
     );
 }
@@ -302,6 +341,7 @@ fn without_the_detector_a_region_is_no_incident() {
             street.run(60.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
         "#]],
     );

@@ -34,9 +34,10 @@ fn occlusion_does_not_reset_the_dwell() {
             street.run(5.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              29.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              29.5   save r1 before@80 clip 20..355 (tenths)
+              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+              30.0   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -54,7 +55,10 @@ fn hidden_behind_a_parked_van_is_not_cleared() {
             street.put_bag(0.4);
             street.run(20.0);
         },
-        expect![""],
+        expect![[r#"
+              37.0   keep 270..410 (tenths)
+             100.0   release
+        "#]],
     );
 }
 
@@ -70,11 +74,12 @@ fn blind_time_counts_for_nothing() {
             street.run(15.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
               23.5 cam1 Blind(Covered)
               81.5 cam1 Watching
-              91.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              91.0   save r1 before@80 clip 20..970 (tenths)
+              91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+              91.5   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -99,7 +104,7 @@ fn not_cleared_while_blind_or_off() {
               96.5 cam1 Watching
              103.0 cam1 Off(Silent)
              163.5 cam1 Watching
-             167.0 cleared r3: waste.exposed found_after 0.68, dwell 25.5, count 1, at x 0.40, evidence 4+1
+             167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
              167.0   save r3 (tenths)
              167.0   cam1 let go
         "#]],
@@ -121,18 +126,20 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             street.run(30.0);
         },
         expect![[r#"
-              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25.5, count 1, at x 0.40, evidence 4+1
+              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
               45.0   save r3 (tenths)
               45.0   cam1 let go
+              67.0   keep 570..710 (tenths)
               67.0   cam1 held
-              84.5 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
-              84.5   save r4 clip 20..905 (tenths)
-             105.0 cleared r5: waste.exposed found_after 0.68, dwell 30.5, count 1, at x 0.41, evidence 4+5
+              85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
+              85.0   save r4 clip 570..710 (tenths)
+             105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
              105.0   save r5 (tenths)
              105.0   cam1 let go
+             297.0   keep 2870..3010 (tenths)
              297.0   cam1 held
-             314.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
-             314.5   save r1 before@2930 clip 2870..3205 (tenths)
+             315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
+             315.0   save r1 before@2930 clip 2870..3010 (tenths)
         "#]],
     );
     assert_eq!(street.core.counters().opened, 2);
@@ -186,6 +193,32 @@ fn after_a_restart_what_is_not_seen_is_not_called_gone() {
     );
 }
 
+/// It was in the new background, and then the gate sees bare ground where it lay.
+#[test]
+fn after_a_restart_what_leaves_the_background_is_gone() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            street.restart(5.0);
+            street.scene = Scene::Learning;
+            street.run(5.0);
+            street.scene = Scene::Clear;
+            street.run(60.0);
+            street.bare_ground(0.4, 0.66, 0.04, 0.04);
+            street.run(40.0);
+        },
+        expect![[r#"
+               0.5 cam1 Blind(Learning)
+               0.5   cam1 held
+               5.5 cam1 Watching
+              86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+              86.5   save r3 (tenths)
+              86.5   cam1 let go
+        "#]],
+    );
+}
+
 #[test]
 fn the_repeat_interval_survives_a_restart() {
     check(
@@ -199,13 +232,14 @@ fn the_repeat_interval_survives_a_restart() {
             street.run(30.0);
         },
         expect![[r#"
-              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25.5, count 1, at x 0.40, evidence 4+1
+              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
               45.0   save r3 (tenths)
               45.0   cam1 let go
                0.5 cam1 Watching
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              29.5 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
-              29.5   save r4 clip 0..355 (tenths)
+              30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
+              30.0   save r4 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -221,7 +255,9 @@ fn it_grows() {
             street.run(20.0);
         },
         expect![[r#"
-              89.5 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
+              37.0   keep 270..410 (tenths)
+              38.0   release
+              90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
         "#]],
     );
 }
@@ -236,10 +272,11 @@ fn a_vehicle_that_was_recognised_late_is_withdrawn() {
             street.run(60.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              29.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
-              29.5   save r1 before@80 clip 20..355 (tenths)
-              45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35.5, count 1, at x 0.30, evidence 0+4
+              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
+              30.0   save r1 before@80 clip 20..160 (tenths)
+              45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
               45.0   cam1 let go
         "#]],
     );
@@ -255,7 +292,9 @@ fn gone_before_its_dwell_leaves_nothing() {
             street.run(30.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
+              30.0   release
               30.0   cam1 let go
         "#]],
     );
@@ -272,9 +311,10 @@ fn regions_may_change_their_numbers() {
             street.run(40.0);
         },
         expect![[r#"
+              12.0   keep 20..160 (tenths)
               12.0   cam1 held
-              31.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              31.0   save r1 before@80 clip 20..370 (tenths)
+              31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+              31.5   save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -295,7 +335,7 @@ fn evidence_that_fails_is_said_and_told_twice_is_said_once() {
     street.step(Input::Evidence(outcome.clone()));
     street.step(Input::Evidence(outcome));
     expect![[r#"
-          35.0 evidence r2: waste.exposed found_after 0.68, dwell 25.5, count 1, at x 0.40, evidence 0+0
+          35.0 evidence r2: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+0
     "#]]
     .assert_eq(&street.told());
     assert!(street.report().reasons.iter().any(|r| r.0 == "evidence_shortfall"));

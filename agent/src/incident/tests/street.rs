@@ -4,7 +4,7 @@
 use crate::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
 use crate::detector::{Detection, Group};
 use crate::frame::{BBox, CameraIx, Level};
-use crate::gate::{GateReport, Scene, StaticRegion};
+use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
 use crate::incident::*;
 use crate::time::{ClockQuality, Moment, Mono};
 
@@ -25,6 +25,8 @@ struct Actor {
     region: Option<(u32, f64)>,
     occluded: bool,
     similarity: f32,
+    /// Its region is the ground that something left.
+    removed: bool,
     velocity: f32,
 }
 
@@ -154,6 +156,7 @@ impl Street {
             region,
             occluded: false,
             similarity: 0.95,
+            removed: false,
             velocity: 0.0,
         });
     }
@@ -161,6 +164,14 @@ impl Street {
     /// A thing that the detector does not know.
     pub(super) fn put(&mut self, name: &'static str, x: f32, y: f32, w: f32, h: f32) {
         self.add(name, BBox { x, y, w, h }, None, true);
+    }
+
+    /// Where something stood that the background still holds.
+    pub(super) fn bare_ground(&mut self, x: f32, y: f32, w: f32, h: f32) {
+        self.put("ground", x, y, w, h);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.removed = true;
+        }
     }
 
     pub(super) fn put_bag(&mut self, x: f32) {
@@ -262,6 +273,7 @@ impl Street {
                 still_since: Mono::from_s(since_s),
                 occluded: a.occluded,
                 similarity: a.similarity,
+                kind: if a.removed { RegionKind::Removed } else { RegionKind::Appeared },
             })
         });
         let detections = self.actors.iter().filter(in_sight).filter(|a| !a.occluded).filter_map(|a| {
@@ -374,6 +386,10 @@ fn line(now_s: f64, effect: &Effect) -> String {
                 span.unwrap_or_default()
             )
         }
+        Effect::Keep { from, to, .. } => {
+            format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+        }
+        Effect::Release { .. } => "  release".to_owned(),
         Effect::Watch { camera, hold } => {
             format!("  cam{} {}", camera.0 + 1, if *hold { "held" } else { "let go" })
         }
