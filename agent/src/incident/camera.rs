@@ -223,6 +223,7 @@ impl CameraCore {
             wall_ms: at.wall_ms,
             utc_offset_s: voice.settings.utc_offset_s,
             witness_left: self.witness_left(&self.spots[index]),
+            size_m2: voice.settings.size_m2(self.config.ix, self.spots[index].bbox()),
         };
         let spot = &mut self.spots[index];
         for zone in &self.config.zones {
@@ -346,7 +347,7 @@ fn follow(
     if let Some(spot) = spot.filter(|s| s.present()) {
         incident.gone_s = 0.0;
         incident.observable = true;
-        incident.refresh(at, spot, company);
+        incident.refresh(at, spot, company, voice.settings);
         let young = at.mono.since_s(incident.opened) <= WITHDRAW_WITHIN_S + IS_MOVER_S;
         let sold_from_vehicle = incident.report.kind == Kind::StallMobileVendor;
         if young && !sold_from_vehicle && spot.is_mover_s() >= IS_MOVER_S {

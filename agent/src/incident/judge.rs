@@ -40,6 +40,8 @@ pub(super) struct Circumstances {
     pub(super) utc_offset_s: i32,
     /// The one who was there when it appeared has left.
     pub(super) witness_left: bool,
+    /// On the ground, where the camera can tell.
+    pub(super) size_m2: Option<f64>,
 }
 
 /// The finding, or a reason in one word; `Err(None)`: too early to say.
@@ -70,7 +72,7 @@ pub(super) fn judge(
         Some(Explained::Vehicle) => return vehicle_vendor(spot, rule, &point),
         None => {}
     }
-    plausible(spot, rule, &point)?;
+    plausible(spot, rule, &point, now.size_m2)?;
     let found = stall(spot, zone, rule, &point)
         .or_else(|| frontage(spot, zone, rule))
         .or_else(|| waste(spot, rule, &point, now.witness_left))
@@ -78,11 +80,17 @@ pub(super) fn judge(
     found.ok_or(Some("no_kind_fits"))
 }
 
-fn plausible(spot: &Spot, rule: &Rule, point: &OperatingPoint) -> Result<(), Option<&'static str>> {
+fn plausible(
+    spot: &Spot,
+    rule: &Rule,
+    point: &OperatingPoint,
+    size_m2: Option<f64>,
+) -> Result<(), Option<&'static str>> {
     let bbox = spot.bbox();
     let area = spot.area_norm();
     let aspect = if bbox.w > 0.0 && bbox.h > 0.0 { (bbox.w / bbox.h).max(bbox.h / bbox.w) } else { f32::MAX };
-    if area < rule.min_area_norm {
+    let small_on_ground = size_m2.zip(rule.min_size_m2).is_some_and(|(size, least)| size < least);
+    if area < rule.min_area_norm || small_on_ground {
         Err(Some("too_small"))
     } else if area > MAX_AREA_NORM {
         Err(Some("too_large"))

@@ -113,7 +113,7 @@ impl Incident {
     }
 
     /// Brings the report up to date with what the spot knows; says nothing.
-    pub(super) fn refresh(&mut self, at: Moment, spot: &Spot, company: &[ReportObject]) {
+    pub(super) fn refresh(&mut self, at: Moment, spot: &Spot, company: &[ReportObject], settings: &Settings) {
         let report = &mut self.report;
         report.last_seen = at;
         report.dwell_s = tenths(spot.dwell_s()).max(report.dwell_s);
@@ -127,7 +127,7 @@ impl Incident {
         let thing = ReportObject { track, label, group, confidence: report.confidence, bbox: report.bbox };
         report.objects = vec![thing];
         report.objects.extend(company.iter().take(MAX_OBJECTS).cloned());
-        report.reasons = reasons(spot);
+        report.reasons = reasons(spot, settings.size_m2(report.camera, report.bbox));
     }
 
     /// The next revision, out loud.
@@ -248,7 +248,7 @@ impl Incident {
 }
 
 /// What was seen, in a fixed order, rounded: for the officer who reads, and the same in every replay.
-fn reasons(spot: &Spot) -> Vec<(String, Value)> {
+fn reasons(spot: &Spot, size_m2: Option<f64>) -> Vec<(String, Value)> {
     let appeared_with = match spot.witness().map(|w| w.group) {
         Some(Group::Vehicle) => "vehicle",
         Some(_) => "person",
@@ -267,6 +267,7 @@ fn reasons(spot: &Spot) -> Vec<(String, Value)> {
     let scores =
         [("waste_score", labels.waste), ("stall_score", labels.stall), ("goods_score", labels.goods)];
     said.extend(scores.into_iter().filter(|s| s.1 > 0.0).map(|s| (s.0, json!(hundredths(s.1)))));
+    said.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
     said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -274,6 +275,6 @@ fn hundredths(share: f32) -> f64 {
     (f64::from(share) * 100.0).round() / 100.0
 }
 
-fn tenths(seconds: f64) -> f64 {
-    (seconds * 10.0).round() / 10.0
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
 }

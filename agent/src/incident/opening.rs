@@ -103,7 +103,7 @@ impl CameraCore {
         incident.report.confidence = opening.finding.confidence;
         incident.report.act = opening.finding.act;
         incident.report.dwell_s = 0.0;
-        incident.refresh(at, &spot, &company);
+        incident.refresh(at, &spot, &company, voice.settings);
         incident.note_size(at.mono, &spot);
         let (phase, cause) = match again {
             Some(_) => (Phase::Updated, "reappeared"),

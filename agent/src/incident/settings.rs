@@ -1,7 +1,8 @@
 //! What the core needs of the checked configuration, and nothing else of it.
 
 use crate::config::{Camera, Patrol, Rule, Sensor, Site, Zone};
-use crate::frame::CameraIx;
+use crate::frame::{BBox, CameraIx};
+use crate::geo::Placer;
 
 /// The core's part of a [`Site`].
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub sensors: Vec<Sensor>,
     /// Indexed by [`CameraIx`].
     pub cameras: Vec<Camera>,
+    /// Sizes on the ground, where cameras have control points.
+    pub ground: Option<Placer>,
 }
 
 impl From<&Site> for Settings {
@@ -29,11 +32,17 @@ impl From<&Site> for Settings {
             clip: site.evidence.clip,
             sensors: site.sensors.sensors.clone(),
             cameras: site.cameras.clone(),
+            ground: Some(Placer::new(site)),
         }
     }
 }
 
 impl Settings {
+    /// Ground covered by a box, m2; unknown without a homography or beyond its reach.
+    pub(super) fn size_m2(&self, camera: CameraIx, bbox: BBox) -> Option<f64> {
+        self.ground.as_ref()?.ground_area_m2(camera, bbox)
+    }
+
     pub(super) fn rule(&self, camera: CameraIx, zone: &str, rule: &str) -> Option<(&Zone, &Rule)> {
         let zone = self.cameras.get(usize::from(camera.0))?.zones.iter().find(|z| z.id == zone)?;
         let rule = zone.rules.iter().find(|r| r.id == rule)?;

@@ -67,11 +67,11 @@ fn two_cameras_are_independent() {
     }
     assert_eq!(street.core.candidates(CameraIx(1)), 0);
     expect![[r#"
-          11.0 cam2 Watching
-          12.0   keep 20..160 (tenths)
-          12.0   cam1 held
-          30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-          30.0   save r1 before@80 clip 20..160 (tenths)
+        11.0 cam2 Watching
+        12.0 keep 20..160 (tenths)
+        12.0 cam1 held
+        30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+        30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]
     .assert_eq(&street.told());
 }
@@ -141,8 +141,8 @@ fn a_sensor_alarms_after_its_time_and_doubtful_readings_never() {
     }
     say(&mut street, 99.0, None, "unknown");
     expect![[r#"
-          50.0 alarm bin-1 true at 90
-         110.0 alarm bin-1 false at 60
+        50.0 alarm bin-1 true at 90
+        110.0 alarm bin-1 false at 60
     "#]]
     .assert_eq(&street.told());
     let counters = street.core.counters();

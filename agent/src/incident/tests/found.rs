@@ -41,15 +41,15 @@ fn a_bag_left_by_a_walker() {
             street.run(5.0);
         },
         expect![[r#"
-              16.0   keep 60..200 (tenths)
-              16.0   cam1 held
-              35.5 opened r1: waste.exposed in_progress 0.83, dwell 21.5, count 1, at x 0.46, evidence 0+4
-              35.5   save r1 before@120 clip 60..200 (tenths)
-              57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
-              67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
-              67.0   save r3 (tenths)
-              67.0   cam1 let go
-              77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 5+0
+            16.0 keep 60..200 (tenths)
+            16.0 cam1 held
+            35.5 opened r1: waste.exposed in_progress 0.83, dwell 21.5, count 1, at x 0.46, evidence 0+4
+            35.5 save r1 before@120 clip 60..200 (tenths)
+            57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
+            67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
+            67.0 save r3 (tenths)
+            67.0 cam1 let go
+            77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 5+0
         "#]],
     );
 }
@@ -63,10 +63,10 @@ fn a_bag_that_nobody_was_seen_to_leave() {
             street.run(30.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              30.0   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -83,12 +83,12 @@ fn a_bag_whose_owner_waits_beside_it_and_then_leaves() {
             street.run(40.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   cam1 let go
-              49.0   cam1 held
-              61.5 opened r1: waste.exposed in_progress 0.83, dwell 51.5, count 1, at x 0.40, evidence 0+4
-              61.5   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 cam1 let go
+            49.0 cam1 held
+            61.5 opened r1: waste.exposed in_progress 0.83, dwell 51.5, count 1, at x 0.40, evidence 0+4
+            61.5 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -104,10 +104,10 @@ fn a_car_parks_and_leaves() {
             street.run(30.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   cam1 let go
-             130.0   release
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 cam1 let go
+            130.0 release
         "#]],
     );
 }
@@ -125,10 +125,10 @@ fn a_parked_car_drives_off_and_bare_ground_is_no_waste() {
             street.run(120.0);
         },
         expect![[r#"
-              32.0   keep 220..360 (tenths)
-              32.0   cam1 held
-              33.0   cam1 let go
-             150.0   release
+            32.0 keep 220..360 (tenths)
+            32.0 cam1 held
+            33.0 cam1 let go
+            150.0 release
         "#]],
     );
 }
@@ -142,10 +142,10 @@ fn bare_ground_that_the_gate_recognises_is_nothing() {
             street.run(120.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   cam1 let go
-             130.0   release
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 cam1 let go
+            130.0 release
         "#]],
     );
 }
@@ -165,14 +165,14 @@ fn people_wait_for_a_bus() {
             street.run(30.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   keep 20..160 (tenths)
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   cam1 let go
-             130.0   release
-             130.0   release
-             130.0   release
+            12.0 keep 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 cam1 let go
+            130.0 release
+            130.0 release
+            130.0 release
         "#]],
     );
 }
@@ -192,12 +192,12 @@ fn a_stall_with_a_vendor_and_customers() {
             street.run(20.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   release
-              30.0 opened r1: stall.occupying in_progress 0.79, dwell 20, count 2, at x 0.40, evidence 0+4
-              30.0   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 release
+            30.0 opened r1: stall.occupying in_progress 0.79, dwell 20, count 2, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -211,10 +211,10 @@ fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
             street.run(70.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              70.0 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
-              70.0   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            70.0 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
+            70.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -227,10 +227,10 @@ fn goods_before_a_shop() {
     street.put("rack", 0.4, 0.5, 0.1, 0.2);
     street.run(30.0);
     expect![[r#"
-          12.0   keep 20..160 (tenths)
-          12.0   cam1 held
-          30.0 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
-          30.0   save r1 before@80 clip 20..160 (tenths)
+        12.0 keep 20..160 (tenths)
+        12.0 cam1 held
+        30.0 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
+        30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]
     .assert_eq(&street.told());
 }
@@ -252,12 +252,12 @@ fn a_tricycle_with_a_vendor_sells_and_without_visitors_it_parks() {
             }
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              13.0   cam1 let go
-              60.5 opened r1: stall.mobile_vendor in_progress 0.60, dwell 50.5, count 1, at x 0.40, evidence 0+4
-              60.5   save r1 before@80 clip 20..160 (tenths)
-              60.5   cam1 held
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 cam1 let go
+            60.5 opened r1: stall.mobile_vendor in_progress 0.60, dwell 50.5, count 1, at x 0.40, evidence 0+4
+            60.5 save r1 before@80 clip 20..160 (tenths)
+            60.5 cam1 held
         "#]],
     );
 }
@@ -274,13 +274,13 @@ fn waste_that_the_detector_names_needs_no_region() {
             street.run(20.0);
         },
         expect![[r#"
-              12.5   keep 25..165 (tenths)
-              12.5   cam1 held
-              30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
-              30.5   save r1 before@85 clip 25..165 (tenths)
-              50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
-              50.0   save r2 (tenths)
-              50.0   cam1 let go
+            12.5 keep 25..165 (tenths)
+            12.5 cam1 held
+            30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.5 save r1 before@85 clip 25..165 (tenths)
+            50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
+            50.0 save r2 (tenths)
+            50.0 cam1 let go
         "#]],
     );
 }
@@ -295,8 +295,8 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(60.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
         "#]],
     );
     // The street begins at 10:00; the permit ends at 11:00.
@@ -308,10 +308,10 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(3600.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
             3600.0 opened r1: waste.exposed found_after 0.68, dwell 3590, count 1, at x 0.40, evidence 0+4
-            3600.0   save r1 before@80 clip 20..160 (tenths)
+            3600.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -326,7 +326,7 @@ fn too_small_outside_the_zone_or_never_the_same_is_nothing() {
             street.run(60.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
         "#]],
     );
 }
@@ -341,8 +341,8 @@ fn without_the_detector_a_region_is_no_incident() {
             street.run(60.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
         "#]],
     );
 }

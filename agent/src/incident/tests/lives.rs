@@ -34,10 +34,10 @@ fn occlusion_does_not_reset_the_dwell() {
             street.run(5.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              30.0   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -56,8 +56,8 @@ fn hidden_behind_a_parked_van_is_not_cleared() {
             street.run(20.0);
         },
         expect![[r#"
-              37.0   keep 270..410 (tenths)
-             100.0   release
+            37.0 keep 270..410 (tenths)
+            100.0 release
         "#]],
     );
 }
@@ -74,12 +74,12 @@ fn blind_time_counts_for_nothing() {
             street.run(15.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              23.5 cam1 Blind(Covered)
-              81.5 cam1 Watching
-              91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              91.5   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            23.5 cam1 Blind(Covered)
+            81.5 cam1 Watching
+            91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            91.5 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -100,13 +100,13 @@ fn not_cleared_while_blind_or_off() {
             street.run(12.0);
         },
         expect![[r#"
-              38.5 cam1 Blind(Black)
-              96.5 cam1 Watching
-             103.0 cam1 Off(Silent)
-             163.5 cam1 Watching
-             167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-             167.0   save r3 (tenths)
-             167.0   cam1 let go
+            38.5 cam1 Blind(Black)
+            96.5 cam1 Watching
+            103.0 cam1 Off(Silent)
+            163.5 cam1 Watching
+            167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            167.0 save r3 (tenths)
+            167.0 cam1 let go
         "#]],
     );
 }
@@ -126,20 +126,20 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             street.run(30.0);
         },
         expect![[r#"
-              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-              45.0   save r3 (tenths)
-              45.0   cam1 let go
-              67.0   keep 570..710 (tenths)
-              67.0   cam1 held
-              85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
-              85.0   save r4 clip 570..710 (tenths)
-             105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
-             105.0   save r5 (tenths)
-             105.0   cam1 let go
-             297.0   keep 2870..3010 (tenths)
-             297.0   cam1 held
-             315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
-             315.0   save r1 before@2930 clip 2870..3010 (tenths)
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.0 cam1 let go
+            67.0 keep 570..710 (tenths)
+            67.0 cam1 held
+            85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
+            85.0 save r4 clip 570..710 (tenths)
+            105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
+            105.0 save r5 (tenths)
+            105.0 cam1 let go
+            297.0 keep 2870..3010 (tenths)
+            297.0 cam1 held
+            315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
+            315.0 save r1 before@2930 clip 2870..3010 (tenths)
         "#]],
     );
     assert_eq!(street.core.counters().opened, 2);
@@ -159,12 +159,12 @@ fn after_a_restart_the_same_thing_is_not_opened_again() {
             street.run(20.0);
         },
         expect![[r#"
-               0.5 cam1 Blind(Learning)
-               0.5   cam1 held
-               5.5 cam1 Watching
-              75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 4+1
-              75.0   save r3 (tenths)
-              75.0   cam1 let go
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
+            75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 4+1
+            75.0 save r3 (tenths)
+            75.0 cam1 let go
         "#]],
     );
     assert_eq!(street.core.counters().opened, 0);
@@ -186,9 +186,9 @@ fn after_a_restart_what_is_not_seen_is_not_called_gone() {
             street.run(300.0);
         },
         expect![[r#"
-               0.5 cam1 Blind(Learning)
-               0.5   cam1 held
-               5.5 cam1 Watching
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
         "#]],
     );
 }
@@ -209,12 +209,12 @@ fn after_a_restart_what_leaves_the_background_is_gone() {
             street.run(40.0);
         },
         expect![[r#"
-               0.5 cam1 Blind(Learning)
-               0.5   cam1 held
-               5.5 cam1 Watching
-              86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-              86.5   save r3 (tenths)
-              86.5   cam1 let go
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
+            86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            86.5 save r3 (tenths)
+            86.5 cam1 let go
         "#]],
     );
 }
@@ -232,14 +232,14 @@ fn the_repeat_interval_survives_a_restart() {
             street.run(30.0);
         },
         expect![[r#"
-              45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-              45.0   save r3 (tenths)
-              45.0   cam1 let go
-               0.5 cam1 Watching
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
-              30.0   save r4 clip 20..160 (tenths)
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.0 cam1 let go
+            0.5 cam1 Watching
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
+            30.0 save r4 clip 20..160 (tenths)
         "#]],
     );
 }
@@ -255,9 +255,9 @@ fn it_grows() {
             street.run(20.0);
         },
         expect![[r#"
-              37.0   keep 270..410 (tenths)
-              38.0   release
-              90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
+            37.0 keep 270..410 (tenths)
+            38.0 release
+            90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
         "#]],
     );
 }
@@ -272,12 +272,12 @@ fn a_vehicle_that_was_recognised_late_is_withdrawn() {
             street.run(60.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
-              30.0   save r1 before@80 clip 20..160 (tenths)
-              45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
-              45.0   cam1 let go
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+            45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
+            45.0 cam1 let go
         "#]],
     );
 }
@@ -292,10 +292,10 @@ fn gone_before_its_dwell_leaves_nothing() {
             street.run(30.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              30.0   release
-              30.0   cam1 let go
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 release
+            30.0 cam1 let go
         "#]],
     );
     assert_eq!((street.core.counters().candidates, street.core.counters().candidates_gone), (1, 1));
@@ -311,10 +311,10 @@ fn regions_may_change_their_numbers() {
             street.run(40.0);
         },
         expect![[r#"
-              12.0   keep 20..160 (tenths)
-              12.0   cam1 held
-              31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
-              31.5   save r1 before@80 clip 20..160 (tenths)
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            31.5 save r1 before@80 clip 20..160 (tenths)
         "#]],
     );
 }

@@ -106,6 +106,7 @@ pub(super) fn settings(cameras: Vec<Camera>) -> Settings {
         clip: true,
         sensors: Vec::new(),
         cameras,
+        ground: None,
     }
 }
 
@@ -408,5 +409,5 @@ fn line(now_s: f64, effect: &Effect) -> String {
             format!("alarm {} {active} at {}", reading.sensor, reading.value)
         }
     };
-    format!("{now_s:6.1} {said}\n")
+    format!("{now_s:.1} {}\n", said.trim_start())
 }
