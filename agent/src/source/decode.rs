@@ -179,15 +179,16 @@ impl Eye {
         parent: &mut Parent,
     ) -> Result<(), CaptureError> {
         self.fed_key |= key;
-        if !self.fed_key {
-            return Ok(());
-        }
-        let sent = self.decoder.send_packet(packet);
-        if sent.is_err() {
+        let blind = self.sight.fed(at_s);
+        let why = if !self.fed_key {
+            "no key frame came".to_string()
+        } else if let Err(error) = self.decoder.send_packet(packet) {
             parent.stats.decode_errors += 1;
-        }
-        if self.sight.fed(at_s) {
-            let why = sent.err().map_or("packets give no picture".to_string(), |e| e.to_string());
+            error.to_string()
+        } else {
+            "packets give no picture".to_string()
+        };
+        if blind {
             parent.event(Event::Undecodable { text: why })?;
         }
         self.receive(epoch, parent)

@@ -1,0 +1,7 @@
+//! The capture child as the line uses it: the real program, on a committed clip, on broken sources and on scripts that
+//! stand in for a broken child.
+#![cfg(feature = "camera")]
+
+mod clips;
+mod faults;
+mod support;
