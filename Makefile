@@ -11,7 +11,7 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 PURE := -p kerbside-agent --no-default-features
 
-.PHONY: help setup build demo test test-pure lint fmt bench faults score arm64 arm64-check footage clean
+.PHONY: help setup build demo test test-pure lint fmt bench arm64 arm64-check footage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,13 +40,8 @@ fmt: ## format the code
 	@cargo fmt --all
 
 bench: build footage ## measure against the bare decoder and detector; a table of ratios, bench/results.json
+	@tools/setup build bench
 	@bench/run
-
-faults: build footage ## kill, cut, fill and garble what the agent depends on; nothing acknowledged may be lost
-	@tools/faults
-
-score: build footage ## replay the clips and score what was reported against their truth
-	@tools/score
 
 footage: ## fetch the real footage that some tests use, by pinned hash
 	@test-videos/fetch.sh
@@ -58,4 +53,4 @@ arm64-check: build ## replay a clip with the arm64 program under qemu and compar
 	@cross/check
 
 clean: ## remove what was built here (downloads in .deps stay)
-	@rm -rf target dist demo-out score faults bench/results.json
+	@rm -rf target dist demo-out bench/results.json
