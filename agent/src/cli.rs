@@ -53,8 +53,20 @@ pub enum Command {
     /// Internal: the process that demuxes and decodes one camera.
     #[command(hide = true)]
     Capture {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        /// Cut evidence instead of watching a source.
+        #[arg(long)]
+        cut: bool,
+    },
+    /// Internal: a broker in memory, for demonstrations and tests only.
+    #[cfg(feature = "embedded-broker")]
+    #[command(hide = true)]
+    Broker {
+        /// Where to listen for MQTT 5.
+        #[arg(long, default_value = "127.0.0.1:1883")]
+        listen: std::net::SocketAddr,
+        /// Where to listen for MQTT 3.1.1.
+        #[arg(long)]
+        v4: Option<std::net::SocketAddr>,
     },
 }
 
@@ -63,10 +75,6 @@ pub struct RunArgs {
     /// The site file.
     #[arg(long, default_value = "/etc/kerbside/site.toml")]
     pub config: PathBuf,
-    /// Run a broker inside the program at this address, for demonstrations only.
-    #[cfg(feature = "embedded-broker")]
-    #[arg(long, value_name = "ADDR")]
-    pub embedded_broker: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -97,3 +97,22 @@ pub enum LoadError {
     #[error("cannot start the watchdog thread: {0}")]
     Thread(std::io::Error),
 }
+
+/// The model of a manifest, ready to look, and its description.
+#[cfg(feature = "inference")]
+pub fn load(
+    manifest: &std::path::Path,
+    runtime: Option<&std::path::Path>,
+) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
+    let detector = OrtDetector::load(manifest, runtime)?;
+    let manifest = detector.manifest().clone();
+    Ok((Box::new(detector), manifest))
+}
+
+#[cfg(not(feature = "inference"))]
+pub fn load(
+    _manifest: &std::path::Path,
+    _runtime: Option<&std::path::Path>,
+) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
+    Err(LoadError::NoRuntime { tried: "nothing: this program was built without the feature `inference`".into() })
+}

@@ -84,12 +84,27 @@ pub struct CutDone {
 /// How a cut is made: in the program a child process, in tests a closure.
 pub type Cut = Box<dyn FnMut(&CutJob) -> Result<CutDone, String> + Send>;
 
+/// Longest a cut may take; a child that takes longer is killed.
+const CUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Cuts in a child process.
+pub fn in_child(exe: crate::source::Exe) -> Cut {
+    Box::new(move |job| crate::source::cut(&exe, CUT_LIMIT, job).map_err(|error| error.to_string()))
+}
+
 /// What a camera contributes: its ring, and what is drawn and written about it.
 #[derive(Clone, Debug)]
 pub struct CameraSource {
     pub id: String,
     pub ring: Arc<Mutex<PacketRing>>,
     pub zones: BTreeMap<String, Vec<(f32, f32)>>,
+}
+
+impl CameraSource {
+    pub fn of(camera: &crate::config::Camera, ring: Arc<Mutex<PacketRing>>) -> Self {
+        let zones = camera.zones.iter().map(|z| (z.id.clone(), z.polygon_norm.clone())).collect();
+        CameraSource { id: camera.id.clone(), ring, zones }
+    }
 }
 
 #[derive(Debug)]

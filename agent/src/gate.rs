@@ -138,6 +138,12 @@ impl Default for GateConfig {
 }
 
 impl GateConfig {
+    /// The defaults, watching a camera's zones.
+    pub fn of(camera: &crate::config::Camera) -> Self {
+        let zones = camera.zones.iter().map(|z| z.polygon_norm.clone()).collect();
+        GateConfig { zones, ..GateConfig::default() }
+    }
+
     fn min_px(&self) -> usize {
         ((self.min_area_norm * PIXELS as f32).ceil() as usize).max(4)
     }

@@ -1,14 +1,99 @@
 //! The program `kerbside`: command line and exit codes.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Parser as _;
+use kerbside::cli::{Cli, Command, ReplayArgs, WatchArgs, exit};
+use kerbside::config::{self, Site};
+
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        #[cfg(feature = "camera")]
-        ["capture"] => kerbside::source::capture::main(),
-        #[cfg(feature = "camera")]
-        ["capture", "--cut"] => kerbside::source::cut::main(),
-        _ => ExitCode::from(78),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::CONFIG } else { exit::OK });
+        }
+    };
+    #[cfg(feature = "camera")]
+    if let Command::Capture { cut } = &cli.command {
+        // A child of ours: no logs, no signals, only its pipes.
+        return if *cut { kerbside::source::cut::main() } else { kerbside::source::capture::main() };
+    }
+    kerbside::log::init();
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(args) => match load(&args.config) {
+            Some(_site) => todo!(),
+            None => Ok(exit::CONFIG),
+        },
+        Command::Check { config } => Ok(check(&config)),
+        Command::Replay(args) => replay(args),
+        Command::Watch(args) => watch(args).map(|()| exit::OK),
+        Command::Doctor { config } => Ok(doctor(config.as_deref())),
+        #[cfg(feature = "embedded-broker")]
+        Command::Broker { listen, v4 } => broker(listen, v4),
+        Command::Capture { .. } => anyhow::bail!("this program was built without the feature `camera`"),
+    }
+}
+
+/// The checked site, or `None` with every problem on stderr.
+fn load(path: &Path) -> Option<Site> {
+    config::load(path).map_err(|problems| eprint!("{problems}")).ok()
+}
+
+fn check(path: &Path) -> u8 {
+    match load(path) {
+        Some(site) => {
+            println!(
+                "{}: in order: box {}, {} camera(s), {} sensor(s)",
+                path.display(),
+                site.device.edge_id,
+                site.cameras.len(),
+                site.sensors.sensors.len()
+            );
+            exit::OK
+        }
+        None => exit::CONFIG,
+    }
+}
+
+fn replay(args: ReplayArgs) -> anyhow::Result<u8> {
+    let Some(site) = load(&args.config) else { return Ok(exit::CONFIG) };
+    kerbside::replay::command(args, site)
+}
+
+fn watch(args: WatchArgs) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(kerbside::watch::run(args.into()))?;
+    Ok(())
+}
+
+fn doctor(config: Option<&Path>) -> u8 {
+    let site = match config.map(config::load) {
+        Some(Err(problems)) => {
+            eprint!("{problems}");
+            return exit::CONFIG;
+        }
+        Some(Ok(site)) => Some(site),
+        None => None,
+    };
+    {let _ = site; 0}
+}
+
+#[cfg(feature = "embedded-broker")]
+fn broker(listen: std::net::SocketAddr, v4: Option<std::net::SocketAddr>) -> anyhow::Result<u8> {
+    kerbside::link::embedded::start(listen, v4)?;
+    println!("listening on mqtt://{listen}");
+    loop {
+        std::thread::park();
     }
 }

@@ -1,3 +1,116 @@
-//! Replay: the same line on a file, on a virtual clock, scored against a truth.
+//! Replay: the same line on a file. In lockstep on a virtual clock: nothing is dropped, and the same clip gives the same
+//! bytes on every machine; or at the clip's own pace, drops and all. Scored against a truth if there is one.
+//!
+//! The camera's child, gate, detector, core and evidence are the agent's own; only journal and link are left out.
 
+mod command;
+#[cfg(feature = "camera")]
+mod film;
+mod line;
+pub mod timeline;
 pub mod truth;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
+
+use crate::config::{Camera, Site};
+use crate::detector::Detector;
+use crate::frame::CameraIx;
+use crate::incident::Counters;
+use crate::ring::PacketRing;
+use crate::source::{Done, Exe, FrameSource as _, Pace, Session, Setup};
+use crate::time::{Clock as _, VirtualClock};
+pub use command::command;
+use truth::{Said, Score, Truth};
+
+/// A ring for replay holds a whole short clip: evidence must not depend on how fast the machine is.
+const RING_BYTES: usize = 256 << 20;
+
+#[derive(Debug)]
+pub struct Options {
+    pub site: Site,
+    /// Whose zones and rules apply.
+    pub camera: CameraIx,
+    pub clip: PathBuf,
+    pub out: PathBuf,
+    pub annotated: Option<PathBuf>,
+    pub truth: Option<Truth>,
+    /// Wall clock at the first frame.
+    pub start_wall_ms: i64,
+    pub realtime: bool,
+    pub exe: Exe,
+}
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub looks: u64,
+    pub inferred: u64,
+    /// Span of the clip that was looked at, s.
+    pub clip_s: f64,
+    pub said: Vec<Said>,
+    pub score: Option<Score>,
+    pub counters: Counters,
+    /// Evidence that could not be made, in words.
+    pub shortfalls: Vec<String>,
+}
+
+/// Runs a clip to its end. `tell` is called for each line of the timeline as it comes.
+pub fn run(
+    options: Options,
+    detector: Box<dyn Detector>,
+    tell: &mut dyn FnMut(&str),
+) -> anyhow::Result<Outcome> {
+    if !options.clip.is_file() {
+        bail!("{}: no such clip", options.clip.display());
+    }
+    prepare(&options.out)?;
+    let site = only(&options.site, options.camera).context("the site has no such camera")?;
+    let camera = site.cameras.first().context("the site has no camera")?.clone();
+    let clock = VirtualClock::new(options.start_wall_ms);
+    let ring = Arc::new(Mutex::new(PacketRing::new(camera.ring_s, RING_BYTES)));
+    let setup = Setup {
+        url: options.clip.display().to_string(),
+        opencv: false,
+        pace: if options.realtime { Pace::Realtime } else { Pace::Lockstep },
+        ..Setup::of(&camera, options.exe.clone())
+    };
+    let mut line = line::Line::new(&site, &camera, &options, detector, clock.clone(), ring.clone(), tell)?;
+    let mut session = Session::new(setup, clock.clone(), ring);
+    let (_running, stop) = crossbeam_channel::bounded(0);
+    let done = session.run(&mut line, &stop);
+    if done != Done::Ended {
+        bail!("{}: {}", options.clip.display(), line.trouble().unwrap_or("the source failed"));
+    }
+    line.finish(clock.now(), options.truth.as_ref())
+}
+
+/// An empty folder; only what an earlier replay wrote there is deleted.
+fn prepare(out: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
+    for old in ["incidents.ndjson", "timeline.txt", "result.json"] {
+        match std::fs::remove_file(out.join(old)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(e).with_context(|| format!("deleting {}", out.join(old).display()));
+            }
+            _ => {}
+        }
+    }
+    match std::fs::remove_dir_all(out.join("evidence")) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("deleting {}", out.join("evidence").display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The site with one camera.
+fn only(site: &Site, camera: CameraIx) -> Option<Site> {
+    let mut site = site.clone();
+    let camera = Camera { ix: CameraIx(0), ..site.camera(camera)?.clone() };
+    site.cameras = vec![camera];
+    Some(site)
+}

@@ -227,7 +227,8 @@ impl Session {
                 watch.heard(self.alive.now().mono);
                 let level = self.look(look, watcher);
                 watch.level = level;
-                child.send(&ToChild::Ack { level })?;
+                // A child that has ended (a file's last look) hears nothing more; what it said last is still to be read.
+                let _ = child.send(&ToChild::Ack { level });
             }
             FromChild::Stats(stats) => {
                 // Without packets (OpenCV) counting frames is all the life there is to see.

@@ -1,0 +1,115 @@
+//! `kerbside replay`: arguments to options, timeline to the terminal, outcome to an exit code.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use super::truth::{Score, Truth};
+use super::{Options, Outcome, run};
+use crate::cli::{ReplayArgs, exit};
+use crate::config::Site;
+use crate::frame::CameraIx;
+use crate::source::Exe;
+
+/// Noon of a Thursday, in the site's offset, where neither truth nor person says when the clip was taken.
+const DEFAULT_START_UTC_MS: i64 = 1_767_268_800_000;
+
+/// Runs it and prints; the exit code.
+pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
+    let truth = match args.expect.as_deref().map(Truth::load) {
+        Some(Err(error)) => {
+            eprintln!("{error}");
+            return Ok(exit::CONFIG);
+        }
+        Some(Ok(truth)) => Some(truth),
+        None => None,
+    };
+    let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
+    let camera = camera(&site, args.camera.as_deref())?;
+    let manifest = site.models.street.clone().context("the site names no model: [models] street is missing")?;
+    let (detector, _) = crate::detector::load(&manifest, site.models.runtime.as_deref())?;
+    let options = Options {
+        site,
+        camera,
+        clip: args.clip,
+        out: args.out.clone(),
+        annotated: args.annotated,
+        truth,
+        start_wall_ms,
+        realtime: args.realtime,
+        exe: Exe::this()?,
+    };
+    let outcome = run(options, detector, &mut |line| println!("{line}"))?;
+    print(&outcome, &args.out);
+    let met = outcome.score.as_ref().is_none_or(Score::perfect);
+    Ok(if met { exit::OK } else { exit::FAILED })
+}
+
+fn start(args: &ReplayArgs, truth: Option<&Truth>, utc_offset_s: i32) -> anyhow::Result<i64> {
+    if let Some(text) = &args.start {
+        let time = chrono::DateTime::parse_from_rfc3339(text)
+            .with_context(|| format!("--start {text:?} is no RFC 3339 time such as 2026-11-21T08:00:00+08:00"))?;
+        return Ok(time.timestamp_millis());
+    }
+    let noon = DEFAULT_START_UTC_MS - i64::from(utc_offset_s) * 1000;
+    Ok(truth.and_then(Truth::start_wall_ms).unwrap_or(noon))
+}
+
+fn camera(site: &Site, id: Option<&str>) -> anyhow::Result<CameraIx> {
+    let Some(id) = id else { return Ok(CameraIx(0)) };
+    match site.cameras.iter().find(|c| c.id == id) {
+        Some(camera) => Ok(camera.ix),
+        None => {
+            let known: Vec<&str> = site.cameras.iter().map(|c| c.id.as_str()).collect();
+            bail!("--camera {id}: the site knows {}", known.join(", "))
+        }
+    }
+}
+
+fn print(outcome: &Outcome, out: &Path) {
+    println!(
+        "{:.1} s looked at in {} looks, {} of them by the detector; {} incident(s)",
+        outcome.clip_s,
+        outcome.looks,
+        outcome.inferred,
+        outcome.said.len()
+    );
+    for shortfall in &outcome.shortfalls {
+        println!("evidence incomplete: {shortfall}");
+    }
+    let refused = outcome.counters.refused.iter();
+    for ((rule, reason), count) in refused {
+        println!("not an incident by {rule}: {reason} ({count})");
+    }
+    if let Some(score) = &outcome.score {
+        print_score(score);
+    }
+    println!("written to {}", out.display());
+}
+
+fn print_score(score: &Score) {
+    for m in &score.matches {
+        match (m.reported_at_s, m.late_s) {
+            (Some(at), Some(late)) => {
+                let act = match m.act_agrees {
+                    Some(true) => ", act agrees",
+                    Some(false) => ", ACT DIFFERS",
+                    None => "",
+                };
+                println!("hit    {} of {:.1} s: reported at {at:.1} s, {late:.1} s after its dwell{act}", m.kind.as_str(), m.start_s);
+            }
+            _ => println!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
+        }
+    }
+    for said in &score.false_reports {
+        println!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
+    }
+    println!(
+        "precision {:.2}, recall {:.2} ({} of {} events, {} false)",
+        score.precision(),
+        score.recall(),
+        score.hits(),
+        score.matches.len(),
+        score.false_reports.len()
+    );
+}

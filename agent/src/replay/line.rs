@@ -1,0 +1,277 @@
+//! The line of a replay, all stages inline on one thread, in the order of the agent's.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+
+use super::truth::{Said, Truth, score};
+use super::{Options, Outcome, timeline};
+use crate::config::{Camera, Site};
+use crate::detector::{Detection, Detector};
+use crate::evidence::{CameraSource, Evidence};
+use crate::frame::{CameraIx, Level, Look};
+use crate::gate::{Gate, GateReport};
+use crate::geo::Placer;
+use crate::incident::{CameraState, Core, Effect, Input, Phase, Report, SeenLook};
+use crate::ring::PacketRing;
+use crate::source::ladder::Ladder;
+use crate::source::{Notice, Watcher};
+use crate::time::{Moment, Mono, VirtualClock};
+use crate::wire::Identity;
+
+pub(super) struct Line<'a> {
+    clock: Arc<VirtualClock>,
+    gate: Gate,
+    ladder: Ladder,
+    detector: Box<dyn Detector>,
+    core: Core,
+    evidence: Evidence,
+    voice: Voice<'a>,
+    #[cfg(feature = "camera")]
+    film: Option<super::film::Film>,
+    trouble: Option<String>,
+    looks: u64,
+    inferred: u64,
+    span: Option<(Moment, Moment)>,
+    shortfalls: Vec<String>,
+}
+
+/// Where what is said goes.
+struct Voice<'a> {
+    site: Site,
+    who: Identity,
+    placer: Placer,
+    envelopes: File,
+    timeline: File,
+    said: Vec<Said>,
+    tell: &'a mut dyn FnMut(&str),
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(
+        site: &Site,
+        camera: &Camera,
+        options: &Options,
+        detector: Box<dyn Detector>,
+        clock: Arc<VirtualClock>,
+        ring: Arc<Mutex<PacketRing>>,
+        tell: &'a mut dyn FnMut(&str),
+    ) -> anyhow::Result<Self> {
+        let create = |name: &str| {
+            let path = options.out.join(name);
+            File::create(&path).with_context(|| format!("creating {}", path.display()))
+        };
+        let cut = crate::evidence::in_child(options.exe.clone());
+        let source = CameraSource::of(camera, ring);
+        let evidence = Evidence::new(
+            options.out.join("evidence"),
+            site.device.edge_id.clone(),
+            site.device.utc_offset_s,
+            vec![source],
+            cut,
+        );
+        let voice = Voice {
+            site: site.clone(),
+            who: Identity::from_site(site),
+            placer: Placer::new(site),
+            envelopes: create("incidents.ndjson")?,
+            timeline: create("timeline.txt")?,
+            said: Vec::new(),
+            tell,
+        };
+        Ok(Line {
+            clock,
+            gate: Gate::new(crate::gate::GateConfig::of(camera)),
+            ladder: Ladder::new(Mono::ZERO),
+            detector,
+            core: Core::new(site),
+            evidence,
+            voice,
+            #[cfg(feature = "camera")]
+            film: options.annotated.as_ref().map(|path| super::film::Film::new(path, camera)),
+            trouble: None,
+            looks: 0,
+            inferred: 0,
+            span: None,
+            shortfalls: Vec::new(),
+        })
+    }
+
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// The clip is over: waiting clips are cut, the rest is said, the truth is held against it.
+    pub(super) fn finish(mut self, end: Moment, truth: Option<&Truth>) -> anyhow::Result<Outcome> {
+        self.hear([Input::Tick(end)]);
+        let made = self.evidence.finish();
+        self.outcomes(made);
+        #[cfg(feature = "camera")]
+        if let Some(film) = self.film.take() {
+            film.finish()?;
+        }
+        if let Some(trouble) = self.trouble {
+            anyhow::bail!(trouble);
+        }
+        Ok(Outcome {
+            looks: self.looks,
+            inferred: self.inferred,
+            clip_s: self.span.map_or(0.0, |(first, last)| last.mono.since_s(first.mono)),
+            score: truth.map(|truth| score(truth, &self.voice.said)),
+            said: self.voice.said,
+            counters: self.core.counters().clone(),
+            shortfalls: self.shortfalls,
+        })
+    }
+
+    /// Inputs into the core, and everything that follows from them, in order.
+    fn hear(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        let mut inbox: VecDeque<Input> = inputs.into_iter().collect();
+        let mut effects = Vec::new();
+        while let Some(input) = inbox.pop_front() {
+            self.core.step(input, &mut effects);
+            for effect in effects.drain(..) {
+                let outcomes = match self.apply(effect) {
+                    Ok(outcomes) => outcomes,
+                    Err(error) => {
+                        self.trouble.get_or_insert(format!("{error:#}"));
+                        continue;
+                    }
+                };
+                inbox.extend(outcomes.into_iter().map(Input::Evidence));
+            }
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<crate::incident::EvidenceOutcome>> {
+        match effect {
+            Effect::Report(report) => self.voice.report(&report)?,
+            Effect::Save(request) => {
+                let made = self.evidence.request(request);
+                self.note_shortfalls(&made);
+                return Ok(made);
+            }
+            Effect::Keep { incident_id, camera, from, to } => {
+                self.evidence.keep(incident_id, camera, from.mono, to.mono);
+            }
+            Effect::Release { incident_id } => self.evidence.release(&incident_id),
+            Effect::Watch { hold, .. } => {
+                self.ladder.hold(self.core_now(), hold);
+            }
+            Effect::CameraChanged { at, state, .. } => {
+                self.voice.say(&timeline::camera(at.mono.since_s(Mono::ZERO), state))?;
+            }
+            Effect::Patrol(_) | Effect::SensorAlarm { .. } => {}
+        }
+        Ok(Vec::new())
+    }
+
+    fn core_now(&self) -> Mono {
+        self.span.map_or(Mono::ZERO, |(_, last)| last.mono)
+    }
+
+    fn outcomes(&mut self, made: Vec<crate::incident::EvidenceOutcome>) {
+        self.note_shortfalls(&made);
+        self.hear(made.into_iter().map(Input::Evidence));
+    }
+
+    fn note_shortfalls(&mut self, made: &[crate::incident::EvidenceOutcome]) {
+        let texts = made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.incident_id)));
+        self.shortfalls.extend(texts);
+    }
+
+    fn detect(&mut self, look: &Look, report: &GateReport) -> Option<Vec<Detection>> {
+        if !report.worth_looking {
+            return None;
+        }
+        self.inferred += 1;
+        match self.detector.detect(look) {
+            Ok(detections) => Some(detections),
+            Err(error) => {
+                self.trouble.get_or_insert(error.to_string());
+                None
+            }
+        }
+    }
+}
+
+impl Watcher for Line<'_> {
+    fn look(&mut self, look: Look) -> Level {
+        self.clock.advance_to(look.at.mono);
+        self.looks += 1;
+        let first = self.span.map_or(look.at, |(first, _)| first);
+        self.span = Some((first, look.at));
+        let report = self.gate.step(&look);
+        let detections = self.detect(&look, &report);
+        #[cfg(feature = "camera")]
+        if let Some(film) = &mut self.film {
+            let open: Vec<&Report> = self.core.open_incidents().collect();
+            if let Err(error) = film.picture(&look, &report, detections.as_deref(), &open) {
+                self.trouble.get_or_insert(error.to_string());
+            }
+        }
+        let level = self.ladder.look(look.at.mono, report.worth_looking);
+        let Look { camera, seq, at, .. } = look;
+        self.hear([Input::Look(SeenLook { camera, seq, at, level: look.level, gate: report, detections })]);
+        let made = self.evidence.poll(at.mono);
+        self.outcomes(made);
+        level
+    }
+
+    fn state(&mut self, at: Moment, state: CameraState, why: &str) {
+        if !matches!(state, CameraState::Watching | CameraState::Off(crate::incident::Off::Ended)) {
+            tracing::debug!(?state, why, "source");
+        }
+        if let CameraState::Off(crate::incident::Off::WrongCodec | crate::incident::Off::Refused) = state {
+            self.trouble.get_or_insert(why.to_owned());
+        }
+        self.hear([Input::Camera { camera: CameraIx(0), at, state }]);
+    }
+
+    fn notice(&mut self, at: Moment, notice: &Notice) {
+        if let Notice::SparseKeys { .. } = notice {
+            self.ladder.sparse_keys(at.mono, true);
+        }
+    }
+
+    fn tick(&mut self, at: Moment) -> Level {
+        self.ladder.tick(at.mono)
+    }
+}
+
+impl Voice<'_> {
+    fn report(&mut self, report: &Report) -> anyhow::Result<()> {
+        let place = self.placer.place(report.camera, report.bbox);
+        let matter = self.site.codes.matter(report.kind, &self.site.device.division);
+        let draft = crate::wire::matter(&self.who, report, place.as_ref(), matter.as_ref());
+        writeln!(self.envelopes, "{}", draft.envelope(&self.who, None)).context("incidents.ndjson")?;
+        let at_s = report.at.mono.since_s(Mono::ZERO);
+        if report.phase == Phase::Opened {
+            self.said.push(Said {
+                incident_id: report.incident_id.clone(),
+                kind: report.kind,
+                act: report.act,
+                at_s,
+                bbox: report.bbox,
+                rule_dwell_s: self.dwell_s(report),
+            });
+        }
+        self.say(&timeline::report(at_s, report, matter.as_ref()))
+    }
+
+    fn dwell_s(&self, report: &Report) -> f64 {
+        let zones = self.site.camera(report.camera).map(|c| c.zones.as_slice()).unwrap_or_default();
+        let zone = zones.iter().find(|z| z.id == report.zone);
+        let rule = zone.and_then(|z| z.rules.iter().find(|r| r.id == report.rule));
+        rule.map_or(0.0, |r| r.dwell_s)
+    }
+
+    fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        (self.tell)(line);
+        writeln!(self.timeline, "{line}").context("timeline.txt")
+    }
+}
