@@ -16,11 +16,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::geo::{Matter, Place};
 use crate::incident::{PatrolReport, Reading, Report};
 use crate::journal::{Damage, JournalError};
 use crate::outbox::{LANES, LaneStats};
 use crate::time::Clock;
-use crate::wire::{self, Draft, Identity, Matter, Parcel, Place};
+use crate::wire::{self, Draft, Identity, Parcel};
 
 pub use ledger::{Committed, Item, Ledger};
 pub use state::{DownInput, Inbound, SavedIncident};

@@ -35,11 +35,27 @@ pub struct Args {
     /// One line of JSON per message instead of text.
     pub json: bool,
     /// End after so many distinct incidents.
-    pub max: Option<usize>,
+    pub max: Option<u64>,
     /// End when nothing came for so long, s.
     pub until_idle_s: Option<f64>,
     /// The box's evidence folder, to print whole paths where it lies on this machine.
     pub evidence_dir: Option<std::path::PathBuf>,
+}
+
+impl From<crate::cli::WatchArgs> for Args {
+    fn from(args: crate::cli::WatchArgs) -> Self {
+        Args {
+            broker: args.broker,
+            tls: None,
+            division: args.division,
+            edge: args.edge,
+            receipts: args.receipts,
+            json: args.json,
+            max: args.max,
+            until_idle_s: args.until_idle,
+            evidence_dir: args.evidence_dir,
+        }
+    }
 }
 
 /// Longest message taken, bytes.
@@ -132,7 +148,7 @@ pub async fn run_until(
                 if !publish.retain {
                     quiet.as_mut().reset(tokio::time::Instant::now() + idle);
                 }
-                if args.max.is_some_and(|max| view.tally.incidents >= max) {
+                if args.max.is_some_and(|max| view.tally.incidents as u64 >= max) {
                     break;
                 }
             }

@@ -14,7 +14,7 @@ pub mod topic;
 
 pub use down::{Command, Down, Judgement, Refusal};
 pub use envelope::{Draft, MessageHead, Parcel, message_body, published};
-pub use matter::{Matter, Place, matter};
+pub use matter::matter;
 pub use other::*;
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(broker: String, tls: Option<Tls>, receipts: bool, max: Option<usize>) -> Self {
+    fn start(broker: String, tls: Option<Tls>, receipts: bool, max: Option<u64>) -> Self {
         let (lines, events) = mpsc::channel();
         let args = watch::Args {
             broker,
@@ -238,7 +238,7 @@ fn a_broker_killed_in_mid_run_costs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     runtime().block_on(async {
         let (delivery, opened) = open(dir.path(), true);
-        let watch = Watch::start(format!("mqtt://127.0.0.1:{}", broker.port), None, true, Some(ALL));
+        let watch = Watch::start(format!("mqtt://127.0.0.1:{}", broker.port), None, true, Some(ALL as u64));
         let (handle, inbound) = link(&centre(broker.port, Protocol::V5, true), opened);
         watch.state("online");
         let send = |range: std::ops::Range<usize>| {

@@ -7,40 +7,12 @@ use serde::Serialize;
 
 use super::envelope::{Draft, MATTER_LIMIT, ROOM_FOR_DELIVERY, to_json};
 use super::{Identity, ModelName, rounded, topic};
+use crate::geo::{AlsoCode, Matter, Method, Place};
 use crate::incident::{Act, EvidenceItem, EvidenceRole, Phase, Report, ReportObject};
 use crate::time::ClockQuality;
 
-/// Where an incident is, as `geo` computed it. WGS-84.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Place {
-    pub lon_deg: f64,
-    pub lat_deg: f64,
-    pub accuracy_m: f64,
-    /// `homography` or `camera`.
-    pub method: String,
-    /// lon_deg, lat_deg of the camera.
-    pub camera_point: Option<(f64, f64)>,
-    /// lon_deg, lat_deg in GCJ-02.
-    pub gcj02: Option<(f64, f64)>,
-    pub address: Option<String>,
-    /// 15 characters.
-    pub unit_grid: Option<String>,
-    pub grid_scheme: Option<String>,
-    /// Unit grids that the accuracy circle touches.
-    pub candidates: Vec<String>,
-}
-
-/// The coded category the centre files it under.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Matter {
-    pub scheme: String,
-    pub code: String,
-    /// Division + category, 11 digits.
-    pub code11: Option<String>,
-    pub name: String,
-    /// The same in other schemes: scheme, code.
-    pub also: Vec<(String, String)>,
-}
+/// Scheme of the unit grid's 15 characters.
+const GRID_SCHEME: &str = "GB/T 47678.3";
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -80,16 +52,10 @@ struct MatterData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code11: Option<&'a str>,
     name: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    also: Vec<Also<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    also: &'a [AlsoCode],
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<Act>,
-}
-
-#[derive(Serialize)]
-struct Also<'a> {
-    scheme: &'a str,
-    code: &'a str,
 }
 
 #[derive(Serialize)]
@@ -111,9 +77,8 @@ struct Geometry {
 struct FeatureProperties<'a> {
     datum: &'static str,
     accuracy_m: f64,
-    method: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    camera_point: Option<[f64; 2]>,
+    method: Method,
+    camera_point: [f64; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     gcj02: Option<[f64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,7 +230,7 @@ fn data<'a>(
         grid: Grid {
             division: &who.division,
             unit_grid: place.and_then(|p| p.unit_grid.as_deref()),
-            scheme: place.and_then(|p| p.grid_scheme.as_deref()),
+            scheme: place.and_then(|p| p.unit_grid.as_deref()).map(|_| GRID_SCHEME),
             candidates: place.map_or(&[], |p| &p.candidates),
         },
         device: Device {
@@ -294,7 +259,7 @@ fn matter_data(matter: &Matter, act: Option<Act>) -> MatterData<'_> {
         code: &matter.code,
         code11: matter.code11.as_deref(),
         name: &matter.name,
-        also: matter.also.iter().map(|(scheme, code)| Also { scheme, code }).collect(),
+        also: &matter.also,
         act,
     }
 }
@@ -310,8 +275,8 @@ fn feature<'a>(who: &'a Identity, place: &'a Place, address: bool) -> Feature<'a
         properties: FeatureProperties {
             datum: "WGS84",
             accuracy_m: rounded(place.accuracy_m, 1),
-            method: &place.method,
-            camera_point: place.camera_point.map(point),
+            method: place.method,
+            camera_point: point(place.camera_point),
             gcj02: place.gcj02.map(point),
             address: place.address.as_deref().or(who.address.as_deref()).filter(|_| address),
         },

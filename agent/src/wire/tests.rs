@@ -7,6 +7,7 @@ use super::envelope::{MATTER_LIMIT, parse_message};
 use super::*;
 use crate::detector::Group;
 use crate::frame::{BBox, CameraIx};
+use crate::geo::{AlsoCode, Matter, Method, Place};
 use crate::incident::*;
 use crate::journal::record;
 use crate::time::{ClockQuality, Moment, Mono};
@@ -73,12 +74,11 @@ fn place() -> Place {
         lon_deg: 121.376_123_4,
         lat_deg: 31.112_456_7,
         accuracy_m: 2.83,
-        method: "homography".into(),
-        camera_point: Some((121.37608, 31.1124)),
+        method: Method::Homography,
+        camera_point: (121.37608, 31.1124),
         gcj02: Some((121.3806, 31.1104)),
         address: None,
         unit_grid: Some("310112001002003".into()),
-        grid_scheme: Some("GB/T 47678.3".into()),
         candidates: vec![],
     }
 }
@@ -89,7 +89,7 @@ fn stall() -> Matter {
         code: "09006".into(),
         code11: Some("31011209006".into()),
         name: "占道经营".into(),
-        also: vec![("GB/T 30428.2-2013".into(), "04-06".into())],
+        also: vec![AlsoCode { scheme: "GB/T 30428.2-2013".into(), code: "04-06".into() }],
     }
 }
 
