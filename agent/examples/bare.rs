@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::threading;
 use ffmpeg_next::{Discard, decoder, format, frame, media};
+use kerbside::frame::StreamInfo;
+use kerbside::source::proto::{CutHead, StreamHead, write_frame};
 use kerbside::time::{Clock, SystemClock};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
@@ -35,6 +37,9 @@ enum What {
     Keyframes { clip: PathBuf },
     /// Remux the clip's first 20 s into an mp4 (a clip of evidence, without anything around it).
     Remux { clip: PathBuf, out: PathBuf },
+    /// Write the order for such a clip to standard output, as the agent gives it to its evidence child (`capture --cut`).
+    /// Wants the clip as MPEG-TS: packets as a camera sends them.
+    Order { clip: PathBuf, out: PathBuf },
     /// Run the model on a filled tensor: one thread, no spinning, all optimisations. The library is the one in KERBSIDE_ORT.
     Infer { model: PathBuf },
 }
@@ -66,6 +71,7 @@ fn main() -> Result<()> {
                 cpu_s += process_cpu_s()? - before;
             }
         }
+        What::Order { clip, out } => return order(clip, out),
         clip => {
             while cpu_s < args.cpu_s {
                 let before = process_cpu_s()?;
@@ -101,7 +107,7 @@ fn pass(what: &What, done: &mut Done) -> Result<()> {
         What::Decode { clip } => (clip, Some(open_decoder(clip, Discard::Default)?)),
         What::Keyframes { clip } => (clip, Some(open_decoder(clip, Discard::NonKey)?)),
         What::Remux { clip, out } => return remux(clip, out, done),
-        What::Infer { .. } => bail!("a model is no clip"),
+        What::Order { .. } | What::Infer { .. } => bail!("no loop over a clip"),
     };
     let mut input = format::input(clip).with_context(|| clip.display().to_string())?;
     let index = input.streams().best(media::Type::Video).context("no video stream")?.index();
@@ -168,6 +174,38 @@ fn remux(clip: &Path, out: &Path, done: &mut Done) -> Result<()> {
     done.count += 1;
     done.stream_s += LENGTH_S;
     Ok(())
+}
+
+fn order(clip: &Path, out: &Path) -> Result<()> {
+    let mut input = format::input(clip).with_context(|| clip.display().to_string())?;
+    let (index, time_base, parameters) = {
+        let stream = input.streams().best(media::Type::Video).context("no video stream")?;
+        (stream.index(), stream.time_base(), stream.parameters())
+    };
+    let video = ffmpeg::codec::Context::from_parameters(parameters)?.decoder().video()?;
+    let stream = StreamInfo {
+        epoch: 0,
+        codec: video.id().name().to_string(),
+        width: video.width(),
+        height: video.height(),
+        time_base: (time_base.numerator(), time_base.denominator()),
+        fps: 25.0,
+        extradata: Vec::new().into(),
+    };
+    let mut pipe = std::io::BufWriter::new(std::io::stdout().lock());
+    let job =
+        CutHead::Job { stream: StreamHead::of(&stream), clip: Some(out.to_path_buf()), pictures: Vec::new() };
+    write_frame(&mut pipe, &job, &[])?;
+    for (stream, packet) in input.packets() {
+        let (Some(pts), Some(dts), Some(data)) = (packet.pts(), packet.dts(), packet.data()) else {
+            continue;
+        };
+        if stream.index() == index {
+            let head = CutHead::Packet { pts, dts, duration: packet.duration(), key: packet.is_key() };
+            write_frame(&mut pipe, &head, &[data])?;
+        }
+    }
+    Ok(std::io::Write::flush(&mut pipe)?)
 }
 
 fn session(model: &Path) -> Result<Session> {

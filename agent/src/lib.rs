@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod detector;
 pub mod evidence;
 pub mod frame;
@@ -23,4 +24,5 @@ pub mod source;
 pub mod store;
 pub mod time;
 pub mod tracker;
+pub mod watch;
 pub mod wire;

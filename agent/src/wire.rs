@@ -1,1 +1,94 @@
-//! Wire: all that leaves the box and all that may enter it, versioned (invariant 11). Implements the contract with the centre.
+//! Wire: all that leaves the box and all that is understood of what comes in (invariant 11).
+//!
+//! Pure. It turns the words of the line into [`Draft`]s: CloudEvents 1.0 with a topic, a lane and a quality of
+//! service. The delivery gives a draft its sequence number and makes it a journal record; the bytes that are
+//! published are a pure function of that record ([`published`]), so a re-send is the same bytes.
+//!
+//! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
+
+pub mod down;
+pub mod envelope;
+pub mod matter;
+pub mod other;
+pub mod topic;
+
+pub use down::{Command, Down, Judgement, Refusal};
+pub use envelope::{Draft, MessageHead, Parcel, message_body, published};
+pub use matter::matter;
+pub use other::*;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::config::Site;
+
+/// Who speaks: what every envelope needs of the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// GB/T 2260, six digits.
+    pub division: String,
+    pub edge_id: String,
+    pub utc_offset_s: i32,
+    pub address: Option<String>,
+    /// Indexed by `CameraIx`.
+    pub cameras: Vec<CameraName>,
+    pub model: Option<ModelName>,
+    /// The program's version.
+    pub version: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CameraName {
+    pub id: String,
+    pub gb28181_id: Option<String>,
+}
+
+/// The detector that saw it, as its manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ModelName {
+    pub name: String,
+    pub version: String,
+    /// 64 hex digits.
+    pub sha256: String,
+}
+
+impl Identity {
+    pub fn from_site(site: &Site) -> Self {
+        let cameras = site.cameras.iter();
+        Identity {
+            division: site.device.division.clone(),
+            edge_id: site.device.edge_id.clone(),
+            utc_offset_s: site.device.utc_offset_s,
+            address: site.device.address.clone(),
+            cameras: cameras
+                .map(|c| CameraName { id: c.id.clone(), gb28181_id: c.gb28181_id.clone() })
+                .collect(),
+            model: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    pub fn with_model(mut self, model: Option<ModelName>) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// CloudEvents `source`.
+    pub fn source(&self) -> String {
+        format!("urn:kerbside:{}:{}", self.division, self.edge_id)
+    }
+
+    pub(crate) fn camera(&self, ix: crate::frame::CameraIx) -> CameraName {
+        self.cameras.get(usize::from(ix.0)).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn time(&self, at: crate::time::Moment) -> String {
+        crate::time::rfc3339(at.wall_ms, self.utc_offset_s)
+    }
+}
+
+/// `value` with `digits` decimals, as a number that prints short.
+pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (value * scale).round() / scale
+}

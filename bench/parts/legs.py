@@ -6,13 +6,15 @@ and a local MQTT broker, `python-*` what it is compared with.
 
 import contextlib
 import json
+import os
 import pathlib
+import statistics
 import subprocess
 import tempfile
 import time
 
 from parts import metrics, trees
-from parts.street import DEPS, LOOKS_PER_S, MODEL, ROOT, TARGET, Agent, NotReady, broker, cameras, wait_until
+from parts.street import DEPS, KERBSIDE, LOOKS_PER_S, MODEL, ROOT, TARGET, Agent, NotReady, broker, cameras, wait_until
 
 BARE = TARGET / "release" / "examples" / "bare"
 CLIPS = DEPS / "bench"
@@ -42,6 +44,25 @@ def bare(what, *paths, cpu_s):
 def bare_remux(window_s):
     with tempfile.TemporaryDirectory() as folder:
         return bare("remux", BUSY, pathlib.Path(folder) / "cut.mp4", cpu_s=0.2)
+
+
+def agent_cut(leg, times=5):
+    """The evidence child cuts 20 s out of the packets it is given; CPU with the start of its process, median of some."""
+    work = CLIPS / "work" / leg
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "order", "wb") as order:
+        subprocess.run([BARE, "order", CLIPS / "cut-1080p.ts", work / "cut.mp4"], check=True, stdout=order)
+    cpus_ms = []
+    for _ in range(times):
+        with open(work / "order", "rb") as order:
+            child = subprocess.Popen([KERBSIDE, "capture", "--cut"], stdin=order, stdout=subprocess.PIPE)
+        answer = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode or b'"clip":{"Ok"' not in answer:
+            raise NotReady(f"capture --cut ended with {child.returncode}: {answer[:300]!r}")
+        cpus_ms.append(1e3 * (used.ru_utime + used.ru_stime))
+    return {"ms_each": statistics.median(cpus_ms), "count": times}
 
 
 @contextlib.contextmanager
@@ -126,6 +147,7 @@ LEGS = {
     "agent-idle": lambda w: agent("agent-idle", [QUIET_SUB], w, IDLE_SETTLE_S, metrics.PACKETS),
     "agent-idle-4": lambda w: agent("agent-idle-4", [QUIET_SUB] * 4, w, IDLE_SETTLE_S, metrics.PACKETS),
     "bare-remux": bare_remux,
+    "agent-cut": lambda w: agent_cut("agent-cut"),
     "agent-start": lambda w: agent_start("agent-start"),
 }
 

@@ -111,6 +111,8 @@ def rows(legs):
         row("memory, each further camera", "MB",
             pairs(r, ["agent-idle", "agent-idle-4"], lambda a, b: ((b["pss_mb"] - a["pss_mb"]) / 3, None)), 10, "value"),
         row("memory, the busy camera (1080p25)", "MB", pairs(r, ["agent-busy"], lambda a: (a["pss_mb"], None)), None),
+        row("cutting a 20 s clip of 1080p25: CPU of the evidence child, its start included", "ms",
+            pairs(r, ["agent-cut", "bare-remux"], lambda a, b: (a["ms_each"], b["ms_each"])), 20, "value"),
         row("start to first inference, wall", "s", pairs(r, ["agent-start"], lambda a: (a["wall_s"], None)), 0.3, "value"),
     ]
 

@@ -1,0 +1,302 @@
+//! What the journal says, folded into what must be looked up: outbox, incidents, what came down, commands seen.
+//!
+//! Live and after a restart the same [`State::apply`] is used, so the index is a function of the journal.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::incident::{CaseState, Receipt};
+use crate::journal::{Hash, Position, Record};
+use crate::outbox::{Outbox, Row, Settings};
+use crate::store::{Change, Store, StoreError, Table};
+use crate::time::{ClockQuality, Mono};
+use crate::wire::envelope::parse_message;
+
+/// How many command ids are remembered with their reply.
+const COMMANDS_KEPT: usize = 1000;
+
+/// One incident as the core wants it kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedIncident {
+    pub id: String,
+    /// The core's key of the place, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Opaque to the delivery; `None` forgets the incident.
+    pub record: Option<Value>,
+}
+
+/// A receipt or case state that the core has to hear.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownInput {
+    Receipt(Receipt),
+    Case(CaseState),
+}
+
+/// [`DownInput`] with the number of its journal record; the core says `consumed` with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inbound {
+    pub n: u64,
+    pub input: DownInput,
+}
+
+/// Counters that survive the drop of old segments: they head each segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carry {
+    /// Last sequence number given out.
+    pub seq: u64,
+    /// How often the journal was opened for writing.
+    pub opens: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    id: String,
+    reply: Row,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    n: u64,
+    hash: Hash,
+    carry: Carry,
+    rows: usize,
+    incidents: usize,
+}
+
+#[derive(Deserialize)]
+struct Seqs {
+    seqs: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Buried {
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct Consumed {
+    upto: u64,
+}
+
+#[derive(Deserialize)]
+struct CommandSeen {
+    id: String,
+}
+
+#[derive(Debug)]
+pub struct State {
+    pub outbox: Outbox,
+    pub carry: Carry,
+    /// Journal number of the newest record, and the incident.
+    pub incidents: BTreeMap<String, (u64, SavedIncident)>,
+    pub inbound: BTreeMap<u64, DownInput>,
+    commands: VecDeque<Seen>,
+    /// A command whose reply is the next message of lane 1.
+    reply_due: Option<String>,
+    changes: Vec<Change>,
+    pub n: u64,
+    pub hash: Hash,
+}
+
+impl State {
+    pub fn new(settings: Settings) -> Self {
+        State {
+            outbox: Outbox::new(settings),
+            carry: Carry::default(),
+            incidents: BTreeMap::new(),
+            inbound: BTreeMap::new(),
+            commands: VecDeque::new(),
+            reply_due: None,
+            changes: Vec::new(),
+            n: 0,
+            hash: Hash::default(),
+        }
+    }
+
+    /// Reads the index. `Ok(None)`: it is empty, or says of itself that it is not whole.
+    pub fn load(store: &dyn Store, settings: Settings) -> Result<Option<State>, StoreError> {
+        let mut state = State::new(settings);
+        let metas = store.scan(Table::Meta)?;
+        let Some(meta) = metas.iter().find(|(k, _)| k == b"cursor").and_then(|(_, v)| parse::<Meta>(v))
+        else {
+            return Ok(None);
+        };
+        for (_, value) in store.scan(Table::Rows)? {
+            let Some(row) = parse::<Row>(&value) else { return Ok(None) };
+            state.outbox.push(row);
+        }
+        for (_, value) in store.scan(Table::Incidents)? {
+            let Some((n, saved)) = parse::<(u64, SavedIncident)>(&value) else { return Ok(None) };
+            state.incidents.insert(saved.id.clone(), (n, saved));
+        }
+        for (_, value) in store.scan(Table::Down)? {
+            let Some(inbound) = parse::<Inbound>(&value) else { return Ok(None) };
+            state.inbound.insert(inbound.n, inbound.input);
+        }
+        for (_, value) in store.scan(Table::Commands)? {
+            let Some(seen) = parse::<Seen>(&value) else { return Ok(None) };
+            state.commands.push_back(seen);
+        }
+        if state.outbox.len() != meta.rows || state.incidents.len() != meta.incidents {
+            return Ok(None);
+        }
+        state.outbox.take_dirty();
+        (state.n, state.hash, state.carry) = (meta.n, meta.hash, meta.carry);
+        Ok(Some(state))
+    }
+
+    /// Takes one journal record in. Rows that a new one drove out are given back with the reason. Bodies that do not
+    /// parse are of a later version or none of ours; they change nothing.
+    pub fn apply(&mut self, record: &Record, at: Position, now: Mono) -> Vec<(Row, &'static str)> {
+        (self.n, self.hash) = (record.n, record.hash);
+        let body = record.body.as_str();
+        match record.kind.as_str() {
+            "segment" => {
+                if let Some(carry) = parse::<Carry>(body) {
+                    self.carry.seq = self.carry.seq.max(carry.seq);
+                    self.carry.opens = self.carry.opens.max(carry.opens);
+                }
+            }
+            "boot" => {
+                let told = parse::<Carry>(body).unwrap_or_default();
+                self.carry.seq = self.carry.seq.max(told.seq);
+                self.carry.opens = told.opens.max(self.carry.opens + 1);
+            }
+            "message" => return self.message(record, at),
+            "puback" => {
+                for seq in parse::<Seqs>(body).into_iter().flat_map(|s| s.seqs) {
+                    self.outbox.puback(seq, now);
+                }
+            }
+            "buried" => {
+                if let Some(buried) = parse::<Buried>(body) {
+                    self.outbox.remove(buried.seq);
+                }
+            }
+            "receipt" | "case" => self.inbound(record),
+            "consumed" => {
+                if let Some(consumed) = parse::<Consumed>(body) {
+                    let rest = self.inbound.split_off(&(consumed.upto + 1));
+                    for n in std::mem::replace(&mut self.inbound, rest).into_keys() {
+                        self.change(Table::Down, key(n), None);
+                    }
+                }
+            }
+            "incident" => self.incident(record),
+            "command" => self.reply_due = parse::<CommandSeen>(body).map(|c| c.id),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn message(&mut self, record: &Record, at: Position) -> Vec<(Row, &'static str)> {
+        let Some((head, _)) = parse_message(record) else { return Vec::new() };
+        self.carry.seq = self.carry.seq.max(head.seq);
+        let row = row_of(record, at, &head);
+        if row.lane == 1 {
+            if let Some(id) = self.reply_due.take() {
+                self.remember(Seen { id, reply: row.clone() });
+            }
+        }
+        self.outbox.push(row)
+    }
+
+    fn remember(&mut self, seen: Seen) {
+        self.change(Table::Commands, key(seen.reply.seq), Some(json(&seen)));
+        self.commands.push_back(seen);
+        while self.commands.len() > COMMANDS_KEPT {
+            if let Some(old) = self.commands.pop_front() {
+                self.change(Table::Commands, key(old.reply.seq), None);
+            }
+        }
+    }
+
+    /// The reply that a command got when it came first.
+    pub fn stored_reply(&self, command_id: &str) -> Option<&Row> {
+        self.commands.iter().find(|s| s.id == command_id).map(|s| &s.reply)
+    }
+
+    fn inbound(&mut self, record: &Record) {
+        let Some(input) = parse::<DownInput>(record.body.as_str()) else { return };
+        if let DownInput::Receipt(receipt) = &input {
+            self.outbox.receipt(&receipt.id);
+        }
+        let inbound = Inbound { n: record.n, input: input.clone() };
+        self.change(Table::Down, key(record.n), Some(json(&inbound)));
+        self.inbound.insert(record.n, input);
+    }
+
+    fn incident(&mut self, record: &Record) {
+        let Some(saved) = parse::<SavedIncident>(record.body.as_str()) else { return };
+        let id = saved.id.clone();
+        if saved.record.is_some() {
+            let pair = (record.n, saved);
+            self.change(Table::Incidents, id.clone().into_bytes(), Some(json(&pair)));
+            self.incidents.insert(id, pair);
+        } else {
+            self.change(Table::Incidents, id.clone().into_bytes(), None);
+            self.incidents.remove(&id);
+        }
+    }
+
+    fn change(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.changes.push(Change { table, key, value });
+    }
+
+    /// Lowest journal number that is still needed.
+    pub fn lowest_n(&self) -> Option<u64> {
+        let inbound = self.inbound.keys().next().copied();
+        let replies = self.commands.iter().map(|s| s.reply.n).min();
+        [self.outbox.lowest_n(), inbound, replies].into_iter().flatten().min()
+    }
+
+    /// All changes since the last call, with the cursor: one batch for the index.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        for (seq, row) in self.outbox.take_dirty() {
+            self.change(Table::Rows, key(seq), row.as_ref().map(json));
+        }
+        let meta = Meta {
+            n: self.n,
+            hash: self.hash,
+            carry: self.carry,
+            rows: self.outbox.len(),
+            incidents: self.incidents.len(),
+        };
+        self.change(Table::Meta, b"cursor".to_vec(), Some(json(&meta)));
+        std::mem::take(&mut self.changes)
+    }
+}
+
+/// The outbox row of a `message` record.
+pub fn row_of(record: &Record, at: Position, head: &crate::wire::MessageHead) -> Row {
+    let good_clock = record.at.quality != ClockQuality::None;
+    let expiry = head.expiry_s.filter(|_| good_clock);
+    Row {
+        seq: head.seq,
+        n: record.n,
+        at,
+        id: head.id.clone(),
+        lane: head.lane,
+        qos: head.qos,
+        slot: head.slot.clone(),
+        expires_ms: expiry.map(|s| record.at.wall_ms + i64::from(s) * 1000),
+        puback: false,
+        tries: 0,
+    }
+}
+
+fn key(n: u64) -> Vec<u8> {
+    n.to_be_bytes().to_vec()
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    crate::wire::envelope::to_json(value).into_bytes()
+}
+
+fn parse<T: serde::de::DeserializeOwned>(bytes: impl AsRef<[u8]>) -> Option<T> {
+    serde_json::from_slice(bytes.as_ref()).ok()
+}

@@ -1,0 +1,280 @@
+//! The ledger over a real journal: what survives a restart, a lost index, a lost journal, a full disk.
+
+use std::path::Path;
+
+use super::*;
+use crate::store::MemoryStore;
+use crate::time::{Mono, VirtualClock};
+use crate::wire::tests::{report, who};
+
+fn clock() -> Arc<VirtualClock> {
+    VirtualClock::new(1_795_221_065_120)
+}
+
+fn open(dir: &Path, receipts: bool) -> (Ledger, Recovery) {
+    let settings = Settings { segment_bytes: 8192, ..Settings::new(dir, receipts) };
+    Ledger::open(settings, who(), clock()).unwrap()
+}
+
+fn message(i: u64) -> Item {
+    Item::Message(Box::new(wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None)))
+}
+
+fn receipt(id: &str) -> Vec<u8> {
+    let data = serde_json::json!({"id": id, "result": "accepted", "case_no": "2026-1"});
+    serde_json::json!({"specversion": "1.0", "type": "kerbside.receipt.v1", "data": data})
+        .to_string()
+        .into_bytes()
+}
+
+const RECEIPT: &str = "cg/v1/310112/mh-xz-017/receipt";
+
+/// All that would be sent on a fresh connection, PUBACKed at once; births left out.
+fn sent(ledger: &mut Ledger) -> Vec<Parcel> {
+    ledger.connected(1, false, 8).unwrap();
+    let mut all = Vec::new();
+    while let Some(parcel) = ledger.next(1 << 20) {
+        ledger.puback(parcel.seq);
+        all.push(parcel);
+    }
+    all.retain(|p| !p.topic.ends_with("/state"));
+    all.sort_by_key(|p| p.seq);
+    all
+}
+
+#[test]
+fn rows_incidents_and_inbound_survive_a_restart_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery, Recovery { rebuilt: false, ..Recovery::default() });
+    let saved = SavedIncident {
+        id: "INCIDENT001".into(),
+        place: Some("cam1/sidewalk-1/3".into()),
+        record: Some(serde_json::json!({"phase": "open"})),
+    };
+    let items = vec![message(1), Item::Incident(saved.clone()), message(2), message(3)];
+    let committed = ledger.commit(items).unwrap();
+    assert_eq!(committed.iter().map(|c| c.seq).collect::<Vec<_>>(), [Some(1), None, Some(2), Some(3)]);
+    let before = sent(&mut ledger);
+    assert_eq!(before.len(), 3);
+    let inbound = ledger.incoming(RECEIPT, &receipt("INCIDENT002.0001"), false).unwrap().unwrap();
+    drop(ledger); // No close: as after kill -9.
+
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert!(recovery.damage.is_none() && recovery.index_doubt.is_none());
+    assert!(recovery.replayed > 0, "the index lags behind the journal");
+    assert_eq!(ledger.incidents(), [saved]);
+    assert_eq!(ledger.inbound(), [inbound.clone()]);
+    let again = sent(&mut ledger);
+    // 2 is receipted; the others go again as the same bytes.
+    assert_eq!(again.iter().map(|p| p.seq).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(again[0].body, before[0].body);
+    ledger.commit(vec![Item::Consumed(inbound.n)]).unwrap();
+    let next = ledger.commit(vec![message(4)]).unwrap()[0].seq.unwrap();
+    assert!(next > before[2].seq + 1, "births took numbers in between; none is given twice");
+    ledger.close().unwrap();
+    drop(ledger);
+
+    let (ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery.replayed, 0);
+    assert!(ledger.inbound().is_empty());
+}
+
+#[test]
+fn a_lost_or_doubtful_index_is_made_again_from_the_journal() {
+    type Hurt = fn(&Path);
+    let table: [(&str, Hurt); 3] = [
+        ("removed", |index| std::fs::remove_dir_all(index).unwrap()),
+        ("garbage", |index| {
+            std::fs::remove_dir_all(index).unwrap();
+            std::fs::create_dir(index).unwrap();
+            std::fs::write(index.join("conf"), b"rubbish").unwrap();
+        }),
+        ("of another journal", |index| {
+            let other = tempfile::tempdir().unwrap();
+            let (mut ledger, _) = open(other.path(), true);
+            ledger.commit((50..60).map(message).collect()).unwrap();
+            ledger.close().unwrap();
+            drop(ledger);
+            std::fs::remove_dir_all(index).unwrap();
+            std::fs::rename(other.path().join("index"), index).unwrap();
+        }),
+    ];
+    for (name, hurt) in table {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut ledger, _) = open(dir.path(), true);
+        ledger.commit((1..40).map(message).collect()).unwrap();
+        ledger.incoming(RECEIPT, &receipt("INCIDENT007.0001"), false).unwrap();
+        ledger.close().unwrap();
+        drop(ledger);
+        hurt(&dir.path().join("index"));
+        let (mut ledger, recovery) = open(dir.path(), true);
+        assert!(recovery.rebuilt, "{name}: {recovery:?}");
+        assert!(recovery.damage.is_none(), "{name}: {recovery:?}");
+        let seqs: Vec<_> = sent(&mut ledger).iter().map(|p| p.seq).collect();
+        assert_eq!(seqs, (1..40).filter(|s| *s != 7).collect::<Vec<_>>(), "{name}");
+        // And what was rebuilt is kept.
+        ledger.close().unwrap();
+        drop(ledger);
+        assert!(!open(dir.path(), true).1.rebuilt, "{name}");
+    }
+}
+
+#[test]
+fn numbers_of_lost_records_are_never_given_out_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    ledger.commit((1..4).map(message).collect()).unwrap();
+    ledger.close().unwrap();
+    let base = ledger.session_base();
+    ledger.commit(vec![message(4), message(5)]).unwrap();
+    let last = ledger.last_seq();
+    drop(ledger);
+    // The newest record loses a bit.
+    let newest =
+        std::fs::read_dir(dir.path().join("journal")).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let at = bytes.len() - 200;
+    bytes[at] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery.damage.missing_count(), 1);
+    assert!(ledger.commit(vec![message(6)]).unwrap()[0].seq.unwrap() > last);
+    assert!(ledger.session_base() > base);
+}
+
+#[test]
+fn a_full_or_sick_disk_is_an_error_once_and_nothing_has_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    ledger.commit(vec![message(1)]).unwrap();
+    let too_long = Item::Note { kind: "note", body: Value::from("x".repeat(300_000)) };
+    assert!(matches!(ledger.commit(vec![message(2), too_long]), Err(DeliveryError::Journal(_))));
+    assert_eq!(ledger.stats().append_errors, 1);
+    assert_eq!(ledger.last_seq(), 1);
+    assert_eq!(ledger.commit(vec![message(2)]).unwrap()[0].seq, Some(2));
+    assert_eq!(sent(&mut ledger).len(), 2);
+}
+
+#[test]
+fn one_process_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_ledger, _) = open(dir.path(), true);
+    let settings = Settings::new(dir.path(), true);
+    assert!(matches!(Ledger::open(settings, who(), clock()), Err(DeliveryError::InUse { .. })));
+}
+
+#[test]
+fn commands_are_refused_answered_and_answered_the_same_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), false);
+    let command = |id: &str, args: Value| {
+        let data = serde_json::json!({"id": id, "issued_at": "2026-11-21T08:00:00+08:00",
+            "expires_at": "2026-11-21T09:00:00+08:00", "actor": "desk-3", "args": args});
+        serde_json::json!({"specversion": "1.0", "type": "kerbside.command.v1", "data": data})
+            .to_string()
+            .into_bytes()
+    };
+    let topic = |verb: &str| format!("cg/v1/310112/mh-xz-017/cmd/{verb}");
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    assert_eq!(sent(&mut ledger).len(), 2);
+    let reply = |ledger: &mut Ledger| {
+        let all = sent(ledger);
+        let parcel = all.iter().find(|p| p.topic.ends_with("/reply")).expect("a reply").clone();
+        let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+        (parcel.seq, body["data"]["result"].as_str().unwrap().to_owned(), all.len())
+    };
+    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
+    let first = reply(&mut ledger);
+    assert_eq!((first.1.as_str(), first.2), ("refused", 1));
+    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
+    assert_eq!(reply(&mut ledger).0, first.0, "the stored reply again");
+    ledger
+        .incoming(&topic("resend"), &command("c2", serde_json::json!({"from": 1, "to": 2})), false)
+        .unwrap();
+    let resent = reply(&mut ledger);
+    assert_eq!((resent.1.as_str(), resent.2), ("done", 3), "both messages and the reply");
+    // Retained, junk, too long: refused and counted, and the memory of c1 survives a restart.
+    ledger.incoming(&topic("restart"), &command("c3", Value::Null), true).unwrap();
+    ledger.incoming(RECEIPT, b"\xff\xfe", false).unwrap();
+    ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();
+    assert_eq!(ledger.stats().refused, 3);
+    drop(ledger);
+    let (mut ledger, _) = open(dir.path(), false);
+    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
+    assert_eq!(reply(&mut ledger).0, first.0);
+}
+
+#[test]
+fn a_message_the_broker_cannot_take_is_buried_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let mut big = wire::evidence_failed("ev1", "I", &"x".repeat(5000), wire::tests::at(0.0));
+    big.lane = 0;
+    ledger.commit(vec![Item::Message(Box::new(big)), message(1)]).unwrap();
+    ledger.connected(1, true, 8).unwrap();
+    let mut topics = Vec::new();
+    while let Some(parcel) = ledger.next(4000) {
+        topics.push(parcel.topic);
+    }
+    assert_eq!(topics, ["cg/v1/310112/mh-xz-017/state", "cg/v1/310112/mh-xz-017/matter/uncoded/opened"]);
+    assert_eq!(ledger.stats().buried, 1);
+    drop(ledger);
+    // Buried for good.
+    let (mut ledger, _) = open(dir.path(), true);
+    assert_eq!(sent(&mut ledger).len(), 1);
+}
+
+#[test]
+fn old_segments_go_when_nothing_in_them_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let settings = Settings { segment_bytes: 4096, keep_days: 1, ..Settings::new(dir.path(), false) };
+    let store = Some(Box::new(MemoryStore::default()) as Box<dyn crate::store::Store>);
+    let (mut ledger, _) = Ledger::open_with(settings.clone(), who(), clock.clone(), store).unwrap();
+    let saved = SavedIncident { id: "I1".into(), place: None, record: Some(Value::from("open")) };
+    ledger.commit(vec![Item::Incident(saved.clone())]).unwrap();
+    for i in 0..20 {
+        ledger.commit(vec![message(i)]).unwrap();
+    }
+    clock.advance_to(Mono::from_s(3.0 * 86_400.0));
+    ledger.housekeeping().unwrap();
+    assert_eq!(ledger.stats().segments_dropped, 0, "their messages wait");
+    sent(&mut ledger);
+    for i in 0..20 {
+        clock.advance_to(Mono::from_s(3.0 * 86_400.0 + 10.0 * f64::from(i)));
+        ledger.housekeeping().unwrap();
+    }
+    assert!(ledger.stats().segments_dropped > 3, "{:?}", ledger.stats());
+    let seq = ledger.last_seq();
+    drop(ledger);
+    // Counters and the open incident outlive the segments they were born in.
+    let (ledger, recovery) = Ledger::open_with(settings, who(), clock, None).unwrap();
+    assert!(recovery.damage.is_none(), "{recovery:?}");
+    assert_eq!((ledger.last_seq(), ledger.incidents()), (seq, vec![saved]));
+}
+
+#[test]
+fn the_handle_serves_many_threads_and_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock()).unwrap();
+    assert!(opened.incidents.is_empty());
+    let mut seqs: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|t| {
+                let delivery = delivery.clone();
+                scope.spawn(move || -> Vec<u64> {
+                    let send =
+                        |i: u64| delivery.report(&report(&format!("T{t}I{i}"), 1), None, None).unwrap();
+                    (0..25).map(send).collect()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
+    assert_eq!(delivery.stats().unwrap().lanes[0].queued, 100);
+    delivery.close().unwrap();
+    assert!(matches!(delivery.note("note", Value::Null), Err(DeliveryError::Closed)));
+}

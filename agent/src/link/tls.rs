@@ -1,0 +1,52 @@
+//! TLS of the link: rustls with the ring provider, a private CA, a client certificate. No fallback to plain text.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::LinkError;
+use crate::config::Tls;
+
+fn failed(what: &'static str, path: &Path, reason: impl std::fmt::Display) -> LinkError {
+    LinkError::Tls { what, path: path.to_owned(), reason: reason.to_string() }
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
+    let file = File::open(path).map_err(|e| failed(what, path, e))?;
+    let all: Result<Vec<_>, _> = rustls_pemfile::certs(&mut BufReader::new(file)).collect();
+    let all = all.map_err(|e| failed(what, path, e))?;
+    if all.is_empty() {
+        return Err(failed(what, path, "no certificate in it"));
+    }
+    Ok(all)
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, LinkError> {
+    let file = File::open(path).map_err(|e| failed("key", path, e))?;
+    let found = rustls_pemfile::private_key(&mut BufReader::new(file)).map_err(|e| failed("key", path, e))?;
+    found.ok_or_else(|| failed("key", path, "no private key in it"))
+}
+
+/// The client's side of TLS 1.2 and 1.3: only the given CA is trusted, the server's name is checked.
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, LinkError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("CA file", &tls.ca_file)? {
+        roots.add(certificate).map_err(|e| failed("CA file", &tls.ca_file, e))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| failed("versions for", &tls.ca_file, e))?
+        .with_root_certificates(roots);
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key_file)) => builder
+            .with_client_auth_cert(certificates("certificate", cert)?, key(key_file)?)
+            .map_err(|e| failed("certificate", cert, e)),
+        (Some(cert), None) => Err(failed("certificate", cert, "its key_file is missing")),
+        (None, _) => Ok(builder.with_no_client_auth()),
+    }
+}

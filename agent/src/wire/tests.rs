@@ -1,0 +1,242 @@
+//! Golden text of what leaves the box.
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+use super::envelope::{MATTER_LIMIT, parse_message};
+use super::*;
+use crate::detector::Group;
+use crate::frame::{BBox, CameraIx};
+use crate::geo::{AlsoCode, Matter, Method, Place};
+use crate::incident::*;
+use crate::journal::record;
+use crate::time::{ClockQuality, Moment, Mono};
+
+pub(crate) fn who() -> Identity {
+    let camera = CameraName { id: "cam1".into(), gb28181_id: Some("31011200001320000017".into()) };
+    Identity {
+        division: "310112".into(),
+        edge_id: "mh-xz-017".into(),
+        utc_offset_s: 8 * 3600,
+        cameras: vec![camera],
+        version: "0.1.0".into(),
+        ..Identity::default()
+    }
+}
+
+pub(crate) fn at(s: f64) -> Moment {
+    let wall_ms = 1_795_221_065_120 + (s * 1000.0) as i64;
+    Moment { mono: Mono::from_s(s), wall_ms, quality: ClockQuality::Ntp }
+}
+
+pub(crate) fn report(incident: &str, revision: u32) -> Report {
+    let bbox = BBox { x: 0.31, y: 0.52, w: 0.12, h: 0.2 };
+    Report {
+        incident_id: incident.into(),
+        revision,
+        phase: if revision == 1 { Phase::Opened } else { Phase::Updated },
+        cause: "opened".into(),
+        kind: Kind::StallOccupying,
+        act: Some(Act::InProgress),
+        confidence: 0.91,
+        at: at(186.0),
+        first_seen: at(0.0),
+        last_seen: at(186.0),
+        dwell_s: 186.0,
+        count: 2,
+        camera: CameraIx(0),
+        zone: "sidewalk-1".into(),
+        rule: "no-vending".into(),
+        bbox,
+        objects: vec![ReportObject {
+            track: Some(17),
+            label: "stall".into(),
+            group: Group::Stall,
+            confidence: 0.93,
+            bbox,
+        }],
+        reasons: vec![("attended_share".into(), Value::from(0.8))],
+        evidence: vec![EvidenceItem {
+            id: "ev1".into(),
+            role: EvidenceRole::Trigger,
+            media: "image/jpeg".into(),
+            path: "2026-11-21/a.jpg".into(),
+            bytes: 186_233,
+            sha256: "ab".repeat(32),
+            captured: at(186.0),
+        }],
+        evidence_pending: vec![EvidenceRole::Clip],
+    }
+}
+
+fn place() -> Place {
+    Place {
+        lon_deg: 121.376_123_4,
+        lat_deg: 31.112_456_7,
+        accuracy_m: 2.83,
+        method: Method::Homography,
+        camera_point: (121.37608, 31.1124),
+        gcj02: Some((121.3806, 31.1104)),
+        address: None,
+        unit_grid: Some("310112001002003".into()),
+        candidates: vec![],
+    }
+}
+
+fn stall() -> Matter {
+    Matter {
+        scheme: "GB/T 47678.5-2026".into(),
+        code: "09006".into(),
+        code11: Some("31011209006".into()),
+        name: "占道经营".into(),
+        also: vec![AlsoCode { scheme: "GB/T 30428.2-2013".into(), code: "04-06".into() }],
+    }
+}
+
+/// The journal record that a draft becomes, with a fixed head.
+fn recorded(draft: &Draft) -> crate::journal::Record {
+    let body = message_body(draft, &who(), 4217, at(186.3));
+    let prev = crate::journal::Hash::of(b"before");
+    let stamp = record::Stamp { n: 5000, prev, boot: "01JD", at: at(186.3), utc_offset_s: 8 * 3600 };
+    let mut line = Vec::new();
+    record::seal(&mut line, &stamp, "message", &body);
+    record::open(line.strip_suffix(b"\n").unwrap()).unwrap()
+}
+
+fn check(draft: &Draft, expected: Expect) {
+    let parcel = published(&recorded(draft), &who()).unwrap();
+    let body: Value = serde_json::from_slice(&parcel.body).expect("what is published is JSON");
+    assert_eq!(body["data"]["journal"]["n"], 5000);
+    let text = String::from_utf8(parcel.body).unwrap();
+    let (text, _) = text.split_once(",\"journal\":").unwrap();
+    let expiry = parcel.expiry_s.map(|s| format!(" expires {s}")).unwrap_or_default();
+    let retain = if parcel.retain { " retained" } else { "" };
+    expected.assert_eq(&format!("{} qos {}{retain}{expiry}\n{text}\n", parcel.topic, parcel.qos));
+}
+
+#[test]
+fn matter_opened() {
+    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), Some(&place()), Some(&stall()));
+    check(
+        &draft,
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/09006/opened qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.opened.v1","subject":"310112/310112001002003/09006","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":1,"phase":"opened","cause":"opened","kind":"stall.occupying","matter":{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"act":"in_progress"},"legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"location":{"type":"Feature","geometry":{"type":"Point","coordinates":[121.3761234,31.1124567]},"properties":{"datum":"WGS84","accuracy_m":2.8,"method":"homography","camera_point":[121.37608,31.1124],"gcj02":[121.3806,31.1104]}},"grid":{"division":"310112","unit_grid":"310112001002003","scheme":"GB/T 47678.3","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[{"track":17,"label":"stall","confidence":0.93,"bbox_norm":[0.31,0.52,0.12,0.2]}],"reasons":{"attended_share":0.8},"evidence":[{"id":"ev1","role":"trigger","media":"image/jpeg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00","state":"available","path":"2026-11-21/a.jpg"},{"role":"clip","state":"pending"}],"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_unknown_is_absent() {
+    let bare = Report {
+        act: None,
+        objects: vec![],
+        reasons: vec![],
+        evidence: vec![],
+        evidence_pending: vec![],
+        phase: Phase::Cleared,
+        ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 3)
+    };
+    check(
+        &matter(&who(), &bare, None, None),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/uncoded/cleared qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0003","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.cleared.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":3,"phase":"cleared","cause":"opened","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"evidence":[],"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+}
+
+#[test]
+fn the_others() {
+    let camera =
+        CameraPatrol { watched_s: 880.0, off_s: 20.0, looks: 4300, looks_due: 4500, ..Default::default() };
+    let round = PatrolReport {
+        from: at(0.0),
+        to: at(900.0),
+        verdict: "all_well".into(),
+        cameras: vec![camera],
+        open_incidents: vec![],
+        cleared_by_themselves: 0,
+    };
+    check(
+        &patrol(&who(), &round, 4216),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/patrol qos 1 retained expires 1800
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.patrol.report.v1","time":"2026-11-21T08:46:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"verdict":"all_well","from":"2026-11-21T08:31:05.120+08:00","to":"2026-11-21T08:46:05.120+08:00","cameras":[{"camera_id":"cam1","watched_s":880.0,"blind_s":0.0,"moved_s":0.0,"off_s":20.0,"looks":4300,"looks_due":4500}],"open_incidents":[],"cleared_by_themselves":0,"last_sequence":4216,"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+    check(
+        &state(&who(), Presence::Online, 3_000_001, Some(4216), None, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/state qos 1 retained
+        {"specversion":"1.0","id":"state.3000001.online","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.state.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"state":"online","session":3000001,"edge_id":"mh-xz-017","version":"0.1.0","last_sequence":4216,"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+    let reading = Reading {
+        sensor: "bin-1".into(),
+        phenomenon: at(0.0),
+        arrived: at(0.5),
+        value: 86.5,
+        unit: "%".into(),
+        suspicious: None,
+    };
+    check(
+        &observation(&who(), &reading),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-1 qos 0 expires 3600
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.observation.v1","time":"2026-11-21T08:31:05.620+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%"
+    "#]],
+    );
+    check(
+        &alarm(&who(), &reading, true),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-1 qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.alarm.v1","time":"2026-11-21T08:31:05.620+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%","active":true
+    "#]],
+    );
+    check(
+        &evidence_failed("ev1", "01JD", "clip degraded to snapshot: queue full", at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/ev1/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD","data":{"id":"ev1","incident_id":"01JD","reason":"clip degraded to snapshot: queue full"
+    "#]],
+    );
+    check(
+        &reply("c1", "restart", "refused", Some("expired"), Value::Null, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/reply qos 1 expires 86400
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.command.reply.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","reason":"expired","result":"refused","verb":"restart"
+    "#]],
+    );
+}
+
+#[test]
+fn a_matter_stays_below_4_kib_and_says_what_it_left_out() {
+    let mut many = report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1);
+    let object = many.objects[0].clone();
+    many.objects =
+        (0..200).map(|i| ReportObject { confidence: i as f32 / 200.0, ..object.clone() }).collect();
+    let draft = matter(&who(), &many, Some(&place()), Some(&stall()));
+    let parcel = published(&recorded(&draft), &who()).unwrap();
+    assert!(parcel.body.len() <= MATTER_LIMIT, "{}", parcel.body.len());
+    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    assert_eq!(body["data"]["omitted"]["objects"], 192);
+    assert_eq!(body["data"]["objects"][0]["confidence"], 0.995);
+
+    many.reasons = vec![("notes".into(), Value::from("x".repeat(3000)))];
+    let parcel =
+        published(&recorded(&matter(&who(), &many, Some(&place()), Some(&stall()))), &who()).unwrap();
+    assert!(parcel.body.len() <= MATTER_LIMIT);
+    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    assert_eq!(body["data"]["omitted"]["parts"], serde_json::json!(["reasons"]));
+}
+
+#[test]
+fn what_is_published_is_a_function_of_the_record() {
+    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), None, Some(&stall()));
+    let record = recorded(&draft);
+    assert_eq!(published(&record, &who()), published(&record, &who()));
+    let (head, envelope) = parse_message(&record).unwrap();
+    assert_eq!((head.seq, head.lane, head.id.as_str()), (4217, 0, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001"));
+    assert!(serde_json::from_str::<Value>(envelope).is_ok());
+}
