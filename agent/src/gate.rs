@@ -127,7 +127,7 @@ impl Default for GateConfig {
             max_regions: 32,
             frozen_s: 20.0,
             absorb_after_s: 24.0 * 3600.0,
-            absorb_removed_s: 60.0,
+            absorb_removed_s: 30.0,
             relearn_moved_s: 1800.0,
             young_s: 10.0,
             recheck_s: 2.0,
@@ -209,6 +209,8 @@ const BLACK_LEVEL: u8 = 26;
 /// Shifts of the camera that are compensated, luma px.
 const NUDGE_REACH: i32 = 3;
 const SHIFT_AT_MOST: i32 = 8;
+/// A drop of the usual correlation by so much is looked into.
+const LIKENESS_DROP: f32 = 0.12;
 /// Looks kept for the first median.
 const LEARN_AT_MOST: usize = 24;
 /// Pixels that move before it is called motion: below are insects and codec noise.
@@ -233,6 +235,8 @@ pub struct Gate {
     aligned: Vec<u8>,
     shift: (i32, i32),
     shift_checked: Mono,
+    /// How well pictures usually correlate with the background, -1..1.
+    likeness: f32,
     steepness_at: Mono,
     moved_at: Option<Mono>,
     looked_at: Option<Mono>,
@@ -257,6 +261,7 @@ impl Gate {
             aligned: Vec::new(),
             shift: (0, 0),
             shift_checked: Mono::ZERO,
+            likeness: 1.0,
             steepness_at: Mono::ZERO,
             moved_at: None,
             looked_at: None,
@@ -444,6 +449,12 @@ impl Gate {
         }
         self.shift_checked = at;
         let here = view::correlation(&self.planes.slow, luma, self.shift.0, self.shift.1);
+        if here > self.likeness - LIKENESS_DROP {
+            self.likeness += 0.1 * (here - self.likeness);
+            return;
+        }
+        // Falls with every search that finds nothing, so that rain is not searched for ever.
+        self.likeness -= 0.1 * LIKENESS_DROP;
         let mut best = (self.shift, here);
         for dy in -NUDGE_REACH..=NUDGE_REACH {
             for dx in -NUDGE_REACH..=NUDGE_REACH {
@@ -458,6 +469,7 @@ impl Gate {
         }
         if best.0 != self.shift && best.1 > here + 0.08 && best.1 >= SAME_VIEW {
             self.shift = best.0;
+            self.likeness = best.1;
             self.counters.nudges += 1;
         }
     }

@@ -189,7 +189,7 @@ fn what_stood_there_from_the_start_and_leaves_is_a_removal_and_is_soon_forgotten
     street.run(6.0, &[bag()]);
     let report = street.run(3.0, &[]);
     assert_eq!(report.regions.iter().map(|r| r.kind).collect::<Vec<_>>(), [RegionKind::Removed]);
-    assert!(street.run(65.0, &[]).regions.is_empty());
+    assert!(street.run(35.0, &[]).regions.is_empty());
 }
 
 #[test]
