@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 pub mod detector;
+pub mod doctor;
 pub mod evidence;
 pub mod frame;
 pub mod gate;
