@@ -49,7 +49,7 @@ pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'
 fn corners(cx: &mut Check<'_>, polygon: &Spanned<Vec<Spanned<[f64; 2]>>>) -> Vec<(f32, f32)> {
     let mut points: Vec<(f64, f64)> =
         polygon.get_ref().iter().map(|p| (p.get_ref()[0], p.get_ref()[1])).collect();
-    // A ring closed as GeoJSON closes it says the same.
+    // A ring closed as in GeoJSON means the same.
     if points.len() > 3 && points.first() == points.last() {
         points.pop();
     }
