@@ -2,6 +2,7 @@
 //!
 //! One module per stage of the line; `ARCHITECTURE.md` is the map.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod delivery;

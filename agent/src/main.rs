@@ -78,15 +78,24 @@ fn watch(args: WatchArgs) -> anyhow::Result<()> {
 }
 
 fn doctor(config: Option<&Path>) -> u8 {
-    let site = match config.map(config::load) {
-        Some(Err(problems)) => {
-            eprint!("{problems}");
-            return exit::CONFIG;
-        }
-        Some(Ok(site)) => Some(site),
-        None => None,
-    };
-    {let _ = site; 0}
+    let hooks = kerbside::doctor::Hooks { versions: versions(), load_model: Some(load_model) };
+    let clock = kerbside::time::SystemClock::new();
+    let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("looking at: {what}"));
+    print!("{}", kerbside::doctor::render(&findings));
+    kerbside::doctor::exit_code(&findings)
+}
+
+/// What `doctor` says of a model that loads.
+fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
+    let (_, manifest) = kerbside::detector::load(manifest, runtime).map_err(|error| error.to_string())?;
+    Ok(format!("{} {} loads; its hash is right", manifest.name, manifest.version))
+}
+
+fn versions() -> Option<fn() -> Vec<(String, String)>> {
+    #[cfg(feature = "camera")]
+    return Some(kerbside::source::versions);
+    #[cfg(not(feature = "camera"))]
+    None
 }
 
 #[cfg(feature = "embedded-broker")]

@@ -159,6 +159,18 @@ pub fn redacted(url: &str) -> String {
     }
 }
 
+/// Name and version of each native library built in, for `doctor`.
+#[cfg(feature = "camera")]
+pub fn versions() -> Vec<(String, String)> {
+    let dotted = |v: u32| format!("{}.{}.{}", v >> 16, (v >> 8) & 255, v & 255);
+    let opencv = ::opencv::core::get_version_string().unwrap_or_else(|e| e.message);
+    vec![
+        ("libavcodec".to_owned(), dotted(ffmpeg_next::codec::version())),
+        ("libavformat".to_owned(), dotted(ffmpeg_next::format::version())),
+        ("OpenCV".to_owned(), opencv),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

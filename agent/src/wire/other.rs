@@ -7,6 +7,7 @@ use super::envelope::{Draft, to_json};
 use super::matter::Clock;
 use super::{Identity, rounded, topic};
 use crate::incident::{EvidenceItem, PatrolReport, Reading};
+use crate::sensor::{Position, PositionSource};
 use crate::time::Moment;
 
 const HOUR_S: u32 = 3600;
@@ -148,27 +149,27 @@ pub fn health(values: &serde_json::Map<String, Value>, at: Moment) -> Draft {
     draft
 }
 
-/// Where the box stands, WGS-84.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Position {
-    pub lon_deg: f64,
-    pub lat_deg: f64,
-    pub accuracy_m: f64,
-    /// `surveyed`, `gnss_mean` or `gnss`.
-    pub source: String,
+#[derive(Serialize)]
+struct PositionData {
+    lon_deg: f64,
+    lat_deg: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub altitude_m: Option<f64>,
+    accuracy_m: Option<f64>,
+    source: PositionSource,
+    frozen: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub satellites: Option<u32>,
+    suspicious: Option<String>,
 }
 
-/// `device.position`.
+/// `device.position`. An accuracy of 0 is an unknown one.
 pub fn position(place: &Position, at: Moment) -> Draft {
-    let data = Position {
+    let data = PositionData {
         lon_deg: rounded(place.lon_deg, 7),
         lat_deg: rounded(place.lat_deg, 7),
-        accuracy_m: rounded(place.accuracy_m, 1),
-        ..place.clone()
+        accuracy_m: (place.accuracy_m > 0.0).then(|| rounded(place.accuracy_m, 1)),
+        source: place.source,
+        frozen: place.frozen,
+        suspicious: place.suspicious.clone(),
     };
     let mut draft = draft("device.position.v1", "position", 3, at, to_json(&data));
     draft.retain = true;

@@ -1,0 +1,276 @@
+//! App: builds all stages from a site, starts them, waits, stops them. The only file that knows them all.
+//!
+//! Shutdown flows down the line (invariant 9): the sources stop; each stage ends when its input closes; the link drains for a
+//! grace period, says offline and disconnects. A second signal exits at once.
+
+mod desk;
+mod instruments;
+mod meter;
+mod watcher;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use crossbeam_channel::{Sender, bounded};
+use parking_lot::Mutex;
+
+use crate::config::Site;
+use crate::delivery::{self, Delivery};
+use crate::detector::Detector;
+use crate::detector::schedule::Slots;
+use crate::detector::worker::Job;
+use crate::evidence::{CameraSource, Evidence};
+use crate::gate::{Gate, GateConfig};
+use crate::geo::Placer;
+use crate::incident::{Core, IncidentRecord, Input};
+use crate::ring::PacketRing;
+use crate::source::ladder::Ladder;
+use crate::source::{Exe, FrameSource as _, Session, Setup};
+use crate::time::{Clock, Mono, SystemClock};
+use crate::wire::{Identity, ModelName};
+use crate::{health, link};
+
+/// Inputs on their way to the core; senders wait beyond.
+const INPUTS: usize = 256;
+/// More outcomes than the evidence stage can have waiting.
+const OUTCOMES: usize = 256;
+/// Positions on their way to the core.
+const FIXES: usize = 16;
+/// How long the link may send what waits when the program ends, s.
+const GRACE_S: f64 = 8.0;
+
+/// Where the site's evidence lies.
+pub fn evidence_dir(site: &Site) -> PathBuf {
+    site.device.data_dir.join("evidence")
+}
+
+/// Runs the agent until a signal stops it.
+pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("tasks")
+        .enable_all()
+        .build()
+        .context("the runtime for tasks")?;
+    let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
+    let site = Arc::new(site);
+    let (detector, model) = load_detector(&site);
+    let who = Identity::from_site(&site).with_model(model);
+    let settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
+    let (delivery, opened) =
+        Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
+    let meters = meter::Meters::new(&site, clock.clone());
+    let line = Line::build(&site, &clock, &exe, detector, &delivery, opened.incidents, &meters)?;
+    let (fixes, fixes_out) = bounded(FIXES);
+    let inbox = desk::Inbox {
+        inputs: line.inputs_out,
+        outcomes: line.outcomes_out,
+        inbound: opened.inbound,
+        fixes: fixes_out,
+    };
+    let desk = line.desk;
+    let core = spawn("core", move || desk.run(&inbox))?;
+
+    let guard = runtime.enter();
+    let link = link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
+    let instruments = instruments::start(&site, &clock, &meters, line.inputs.clone(), fixes);
+    let pages = meters.serve(&site);
+    drop(guard);
+    health::notify_ready();
+    tracing::info!(edge = site.device.edge_id, cameras = site.cameras.len(), "running");
+
+    runtime.block_on(stop_signal());
+    tracing::info!("stopping");
+    health::notify_stopping();
+    runtime.spawn(async {
+        stop_signal().await;
+        tracing::warn!("second signal: leaving at once");
+        std::process::exit(i32::from(crate::cli::exit::FAILED));
+    });
+    drop(line.stop);
+    join_all("source", line.sources);
+    line.slots.close();
+    join_all("detector", line.workers);
+    instruments.stop();
+    drop(line.inputs);
+    join_all("core", vec![core]);
+    runtime.block_on(link.stop(GRACE_S));
+    pages.abort();
+    delivery.close().context("closing the journal")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// All that runs on threads, built and started except for the core's own.
+struct Line {
+    desk: desk::Desk,
+    inputs: Sender<Input>,
+    inputs_out: crossbeam_channel::Receiver<Input>,
+    outcomes_out: crossbeam_channel::Receiver<crate::incident::EvidenceOutcome>,
+    slots: Arc<Slots<Job>>,
+    sources: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    /// Dropping it stops the sources.
+    stop: Sender<Infallible>,
+}
+
+impl Line {
+    fn build(
+        site: &Arc<Site>,
+        clock: &Arc<SystemClock>,
+        exe: &Exe,
+        detector: Option<Box<dyn Detector>>,
+        delivery: &Delivery,
+        saved: Vec<delivery::SavedIncident>,
+        meters: &meter::Meters,
+    ) -> anyhow::Result<Line> {
+        let clock: Arc<dyn Clock> = clock.clone();
+        let (inputs, inputs_out) = bounded(INPUTS);
+        let (outcomes, outcomes_out) = bounded(OUTCOMES);
+        let rings: Vec<Arc<Mutex<PacketRing>>> = site
+            .cameras
+            .iter()
+            .map(|c| Arc::new(Mutex::new(PacketRing::new(c.ring_s, c.ring_bytes))))
+            .collect();
+        let cameras = site.cameras.iter().zip(&rings).map(|(c, ring)| CameraSource::of(c, ring.clone()));
+        let evidence = Evidence::new(
+            evidence_dir(site),
+            site.device.edge_id.clone(),
+            site.device.utc_offset_s,
+            cameras.collect(),
+            crate::evidence::in_child(exe.clone()),
+        );
+        let evidence =
+            crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence()).context("evidence")?;
+        let slots = Arc::new(Slots::new(site.cameras.len()));
+        let has_detector = detector.is_some();
+        let workers = match detector {
+            Some(detector) => vec![start_worker(detector, &slots, &clock, &inputs, meters)?],
+            None => Vec::new(),
+        };
+        let holds: Vec<Arc<AtomicBool>> = site.cameras.iter().map(|_| Arc::default()).collect();
+        let (stop, stopped) = bounded(0);
+        let mut sources = Vec::new();
+        for ((camera, ring), hold) in site.cameras.iter().zip(&rings).zip(&holds) {
+            let mut session = Session::new(Setup::of(camera, exe.clone()), clock.clone(), ring.clone());
+            let mut watcher = watcher::CameraWatcher {
+                camera: camera.ix,
+                id: camera.id.clone(),
+                gate: Gate::new(GateConfig::of(camera)),
+                ladder: Ladder::new(clock.now().mono),
+                hold: hold.clone(),
+                slots: has_detector.then(|| slots.clone()),
+                inputs: inputs.clone(),
+                meter: meters.camera(camera.ix).context("a camera without its meter")?,
+                period_s: 1.0 / camera.looks_per_s,
+                load: watcher::Load::from(clock.now().mono),
+            };
+            let stopped = stopped.clone();
+            sources.push(spawn(&format!("camera-{}", camera.id), move || {
+                session.run(&mut watcher, &stopped);
+            })?);
+        }
+        let mut core = Core::new(site);
+        restore(&mut core, saved, &*clock);
+        let desk = desk::Desk {
+            core,
+            site: site.clone(),
+            clock,
+            delivery: delivery.clone(),
+            placer: Placer::new(site),
+            evidence: Some(evidence),
+            holds,
+            meter: meters.desk(),
+            unwritten: Vec::new(),
+            after: Vec::new(),
+            disk_refuses: false,
+            ticked: Mono::ZERO,
+            reported_health: Mono::ZERO,
+            pruned: Mono::ZERO,
+        };
+        Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
+    }
+}
+
+/// A model that cannot be used does not stop the box: sensors, journal and link go on, the cameras say they are blind.
+fn load_detector(site: &Site) -> (Option<Box<dyn Detector>>, Option<ModelName>) {
+    let Some(manifest) = &site.models.street else {
+        tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
+        return (None, None);
+    };
+    match crate::detector::load(manifest, site.models.runtime.as_deref()) {
+        Ok((detector, manifest)) => (Some(detector), Some(model_name(&manifest))),
+        Err(error) => {
+            tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
+            (None, None)
+        }
+    }
+}
+
+fn model_name(manifest: &crate::detector::Manifest) -> ModelName {
+    let (name, version) = (manifest.name.clone(), manifest.version.clone());
+    ModelName { name, version, sha256: manifest.sha256.clone() }
+}
+
+fn start_worker(
+    detector: Box<dyn Detector>,
+    slots: &Arc<Slots<Job>>,
+    clock: &Arc<dyn Clock>,
+    inputs: &Sender<Input>,
+    meters: &meter::Meters,
+) -> anyhow::Result<JoinHandle<()>> {
+    let (inputs, meter) = (inputs.clone(), meters.detector());
+    let observe = move |seen| meter.observe(seen);
+    let done = move |look| drop(inputs.send(Input::Look(look)));
+    crate::detector::worker::spawn(slots.clone(), detector, clock.clone(), observe, done)
+        .context("starting the detector's thread")
+}
+
+/// Open incidents of the last run live on, so that what still stands there is not reported anew.
+fn restore(core: &mut Core, saved: Vec<delivery::SavedIncident>, clock: &dyn Clock) {
+    let mut records: Vec<IncidentRecord> = Vec::new();
+    for incident in saved {
+        match incident.record.map(serde_json::from_value) {
+            Some(Ok(record)) => records.push(record),
+            Some(Err(error)) => tracing::error!(incident = incident.id, %error, "saved incident is unreadable"),
+            None => {}
+        }
+    }
+    let known = records.len();
+    let left_out = core.restore(records, clock.now());
+    if known > 0 {
+        tracing::info!(known, left_out, "incidents of the last run");
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .with_context(|| format!("starting the thread {name}"))
+}
+
+fn join_all(stage: &str, threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!(stage, "a thread ended by a panic");
+        }
+    }
+}
+
+/// SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        tracing::error!("SIGTERM cannot be heard");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,321 @@
+//! The core's thread: inputs go in one by one, and what the core wants done is done, the durable part first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, select};
+
+use crate::config::Site;
+use crate::delivery::{Delivery, DownInput, Inbound, Item, SavedIncident};
+use crate::evidence::{Order, Worker};
+use crate::geo::Placer;
+use crate::incident::{CameraState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report};
+use crate::sensor::gnss::GnssEvent;
+use crate::sensor::{Position, PositionSource};
+use crate::time::{Clock, Mono};
+use crate::wire;
+
+/// The core hears a tick at least this often.
+const TICK: Duration = Duration::from_millis(500);
+/// Items that wait for a disk that refuses them; beyond it the desk takes no further input and the line waits.
+const MAX_UNWRITTEN: usize = 4096;
+/// Between two `device.health` messages, s.
+const HEALTH_PERIOD_S: f64 = 60.0;
+/// Between two looks at the evidence folder's size, s.
+const PRUNE_PERIOD_S: f64 = 300.0;
+
+/// What the desk listens to. All bounded; their senders wait.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) inputs: Receiver<Input>,
+    pub(super) outcomes: Receiver<EvidenceOutcome>,
+    pub(super) inbound: Receiver<Inbound>,
+    pub(super) fixes: Receiver<GnssEvent>,
+}
+
+pub(super) struct Desk {
+    pub(super) core: Core,
+    pub(super) site: Arc<Site>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) delivery: Delivery,
+    pub(super) placer: Placer,
+    /// `None` once it was told to finish.
+    pub(super) evidence: Option<Worker>,
+    /// Per camera: never gate it off.
+    pub(super) holds: Vec<Arc<AtomicBool>>,
+    pub(super) meter: super::meter::DeskMeter,
+    /// Not yet durable, oldest first, with what may only happen after.
+    pub(super) unwritten: Vec<Item>,
+    pub(super) after: Vec<Order>,
+    pub(super) disk_refuses: bool,
+    pub(super) ticked: Mono,
+    pub(super) reported_health: Mono,
+    pub(super) pruned: Mono,
+}
+
+impl Desk {
+    /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
+    pub(super) fn run(mut self, inbox: &Inbox) {
+        if let Some((lon_deg, lat_deg)) = self.site.device.point {
+            let at = self.clock.now();
+            let (source, suspicious) = (PositionSource::Surveyed, None);
+            let surveyed = Position { lon_deg, lat_deg, accuracy_m: 0.0, source, frozen: true, at, suspicious };
+            self.gnss(GnssEvent::Position(surveyed));
+        }
+        loop {
+            let heard = select! {
+                recv(inbox.inputs) -> input => match input {
+                    Ok(input) => Some(Heard::Input(input)),
+                    Err(_) => break,
+                },
+                recv(inbox.outcomes) -> outcome => outcome.ok().map(Heard::Outcome),
+                recv(inbox.inbound) -> inbound => inbound.ok().map(Heard::Inbound),
+                recv(inbox.fixes) -> fix => fix.ok().map(Heard::Gnss),
+                default(TICK) => None,
+            };
+            if let Some(heard) = heard {
+                self.hear(heard);
+            }
+            self.tick();
+        }
+        self.finish(inbox);
+    }
+
+    fn finish(&mut self, inbox: &Inbox) {
+        self.step(Input::Tick(self.clock.now()));
+        // The worker's last outcomes fit into their channel: it holds more than can wait.
+        if self.evidence.take().is_some_and(|worker| worker.finish().is_none()) {
+            tracing::error!("the evidence thread ended by a panic");
+        }
+        while let Ok(outcome) = inbox.outcomes.try_recv() {
+            self.hear(Heard::Outcome(outcome));
+        }
+        self.meter.ended();
+        if !self.unwritten.is_empty() {
+            tracing::error!(records = self.unwritten.len(), "the journal refused the last records");
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Input(Input::Reading(reading)) => self.reading(reading),
+            Heard::Input(input) => self.step(input),
+            Heard::Outcome(outcome) => {
+                self.unwritten.extend(manifest_items(&self.delivery, &outcome, self.clock.now()));
+                self.step(Input::Evidence(outcome));
+            }
+            Heard::Gnss(event) => self.gnss(event),
+            Heard::Inbound(inbound) => {
+                self.step(match inbound.input {
+                    DownInput::Receipt(receipt) => Input::Receipt(receipt),
+                    DownInput::Case(case) => Input::Case(case),
+                });
+                let records = self.core.snapshot();
+                self.unwritten.extend(records.iter().filter_map(saved).map(Item::Incident));
+                self.unwritten.push(Item::Consumed(inbound.n));
+                self.write();
+            }
+        }
+    }
+
+    fn gnss(&mut self, event: GnssEvent) {
+        match event {
+            GnssEvent::Position(position) => {
+                self.placer.set_box_point((position.lon_deg, position.lat_deg), position.accuracy_m);
+                let draft = wire::position(&position, position.at);
+                self.unwritten.push(Item::Message(Box::new(draft)));
+            }
+            GnssEvent::Moved { away_m, limit_m, .. } => {
+                tracing::warn!(away_m, limit_m, "the box left its settled place");
+                let body = serde_json::json!({ "moved_m": away_m, "limit_m": limit_m });
+                self.unwritten.push(Item::Note { kind: "position", body });
+            }
+            GnssEvent::Fix(_) => {}
+        }
+        self.write();
+    }
+
+    fn reading(&mut self, reading: Reading) {
+        let draft = wire::observation(self.delivery.identity(), &reading);
+        self.unwritten.push(Item::Message(Box::new(draft)));
+        self.step(Input::Reading(reading));
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.core.step(input, &mut effects);
+        self.meter.input();
+        for effect in effects {
+            self.apply(effect);
+        }
+        self.write();
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Report(report) => {
+                tell(&self.site, &report);
+                self.meter.report(&report);
+                self.unwritten.extend(report_items(&self.site, &self.placer, &self.delivery, &report));
+                let record = self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
+                let record = record.unwrap_or_else(|| IncidentRecord::new(*report));
+                self.unwritten.extend(saved(&record).map(Item::Incident));
+            }
+            Effect::Save(request) => self.after.push(Order::Make(request)),
+            Effect::Keep { incident_id, camera, from, to } => {
+                self.after.push(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
+            }
+            Effect::Release { incident_id } => self.after.push(Order::Release { incident_id }),
+            Effect::Watch { camera, hold } => {
+                if let Some(flag) = self.holds.get(usize::from(camera.0)) {
+                    flag.store(hold, Ordering::Relaxed);
+                }
+            }
+            Effect::CameraChanged { camera, state, .. } => {
+                let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
+                tracing::info!(camera = id, state = ?state, "camera state");
+                self.meter.camera(camera, state);
+                let note = serde_json::json!({ "camera_id": id, "camera": state });
+                self.unwritten.push(Item::Note { kind: "camera", body: note });
+                if state != CameraState::Watching {
+                    self.reported_health = Mono::ZERO;
+                }
+            }
+            Effect::Patrol(report) => {
+                let last = self.delivery.stats().map(|s| s.last_seq).unwrap_or_default();
+                let draft = wire::patrol(self.delivery.identity(), &report, last);
+                self.unwritten.push(Item::Message(Box::new(draft)));
+            }
+            Effect::SensorAlarm { reading, active } => {
+                tracing::warn!(sensor = %reading.sensor, value = reading.value, active, "sensor alarm");
+                let draft = wire::alarm(self.delivery.identity(), &reading, active);
+                self.unwritten.push(Item::Message(Box::new(draft)));
+            }
+        }
+    }
+
+    /// Makes durable what waits, then lets happen what waited for that. A refusing disk is asked again at each tick.
+    fn write(&mut self) {
+        while !self.unwritten.is_empty() {
+            match self.delivery.commit(self.unwritten.clone()) {
+                Ok(_) => {
+                    self.unwritten.clear();
+                    if std::mem::take(&mut self.disk_refuses) {
+                        tracing::info!("the journal takes records again");
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.disk_refuses, true) {
+                        tracing::error!(%error, waiting = self.unwritten.len(), "the journal refuses records");
+                    }
+                    if self.unwritten.len() < MAX_UNWRITTEN {
+                        return;
+                    }
+                    // Full: no further input until there is room. Frames are lost meanwhile, incidents are not.
+                    std::thread::sleep(TICK);
+                }
+            }
+        }
+        let orders = std::mem::take(&mut self.after);
+        if let Some(evidence) = &self.evidence {
+            orders.into_iter().for_each(|order| evidence.order(order));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        if now.mono.since_s(self.ticked) < TICK.as_secs_f64() {
+            return;
+        }
+        self.ticked = now.mono;
+        self.meter.alive();
+        self.step(Input::Tick(now));
+        let stats = self.delivery.stats().ok();
+        if let Some(stats) = &stats {
+            let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
+            self.meter.delivery(stats, evidence, self.unwritten.len());
+        }
+        let due = self.reported_health == Mono::ZERO || now.mono.since_s(self.reported_health) >= HEALTH_PERIOD_S;
+        if due && !self.disk_refuses {
+            self.reported_health = now.mono;
+            let values = super::meter::health_values(&self.site, &self.core, stats.as_ref());
+            self.unwritten.push(Item::Message(Box::new(wire::health(&values, now))));
+            self.write();
+        }
+        if now.mono.since_s(self.pruned) >= PRUNE_PERIOD_S || self.pruned == Mono::ZERO {
+            self.pruned = now.mono;
+            self.prune(now.wall_ms);
+        }
+    }
+
+    fn prune(&mut self, now_wall_ms: i64) {
+        let retention = crate::evidence::Retention {
+            max_bytes: self.site.evidence.max_bytes,
+            max_age_days: self.site.evidence.max_age_days,
+        };
+        let held: Vec<String> = self.core.open_incidents().map(|r| r.incident_id.clone()).collect();
+        match retention.prune(&super::evidence_dir(&self.site), now_wall_ms, &held) {
+            Ok(pruned) if pruned.incidents > 0 => {
+                tracing::info!(incidents = pruned.incidents, bytes = pruned.bytes, "old evidence deleted");
+                let body = serde_json::json!({ "incidents": pruned.incidents, "bytes": pruned.bytes });
+                self.unwritten.push(Item::Note { kind: "evidence", body });
+                self.write();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),
+        }
+    }
+}
+
+enum Heard {
+    Input(Input),
+    Outcome(EvidenceOutcome),
+    Inbound(Inbound),
+    Gnss(GnssEvent),
+}
+
+fn report_items(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
+    let place = placer.place(report.camera, report.bbox);
+    let matter = site.codes.matter(report.kind, &site.device.division);
+    let draft = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
+    vec![Item::Message(Box::new(draft))]
+}
+
+/// The message that names durable files, or says which do not come.
+fn manifest_items(delivery: &Delivery, outcome: &EvidenceOutcome, at: crate::time::Moment) -> Vec<Item> {
+    let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
+    let mut items = Vec::new();
+    if !outcome.items.is_empty() {
+        let who = delivery.identity();
+        let draft =
+            wire::evidence_manifest(who, &id, &outcome.incident_id, outcome.revision, &outcome.items, at);
+        items.push(Item::Message(Box::new(draft)));
+    }
+    if let Some(shortfall) = &outcome.shortfall {
+        let draft = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
+        items.push(Item::Message(Box::new(draft)));
+    }
+    items
+}
+
+fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
+    let value = serde_json::to_value(record).ok()?;
+    let place = record.camera_id.as_ref().map(|camera| format!("{camera}/{}", record.report.zone));
+    Some(SavedIncident { id: record.report.incident_id.clone(), place, record: Some(value) })
+}
+
+fn tell(site: &Site, report: &Report) {
+    let camera = site.camera(report.camera).map_or("?", |c| c.id.as_str());
+    tracing::info!(
+        incident = report.incident_id,
+        revision = report.revision,
+        phase = ?report.phase,
+        cause = report.cause,
+        kind = report.kind.as_str(),
+        camera,
+        zone = report.zone,
+        confidence = report.confidence,
+        "report"
+    );
+}

@@ -1,0 +1,135 @@
+//! A camera's side of the line: gate and ladder on the camera's thread, looks on to the detector or straight to the core.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::Sender;
+
+use crate::detector::worker::Job;
+use crate::frame::{CameraIx, Level, Look, StreamInfo};
+use crate::gate::Gate;
+use crate::incident::{CameraState, Input, SeenLook};
+use crate::source::ladder::Ladder;
+use crate::source::{Notice, Watcher};
+use crate::time::{Moment, Mono};
+
+/// Share of looks that the slot lost, over [`JUDGE_S`], beyond which the box is overloaded.
+const OVERLOAD_SHARE: f64 = 0.5;
+const JUDGE_S: f64 = 10.0;
+
+pub(super) struct CameraWatcher {
+    pub(super) camera: CameraIx,
+    pub(super) id: String,
+    pub(super) gate: Gate,
+    pub(super) ladder: Ladder,
+    pub(super) hold: Arc<AtomicBool>,
+    /// `None`: no detector on this box; the gate alone cannot judge.
+    pub(super) slots: Option<Arc<crate::detector::schedule::Slots<Job>>>,
+    pub(super) inputs: Sender<Input>,
+    pub(super) meter: super::meter::CameraMeter,
+    /// Time between two looks, s.
+    pub(super) period_s: f64,
+    pub(super) load: Load,
+}
+
+impl CameraWatcher {
+    /// The core has gone only when the program ends.
+    fn send(&self, input: Input) {
+        let _ = self.inputs.send(input);
+    }
+
+    /// A detector that loses most looks is relieved: the ladder steps down.
+    fn judge_load(&mut self, now: Mono) {
+        if now.since_s(self.load.since) < JUDGE_S {
+            return;
+        }
+        let Load { offered, lost, .. } = std::mem::replace(&mut self.load, Load::from(now));
+        let overloaded = offered > 0 && lost as f64 / offered as f64 > OVERLOAD_SHARE;
+        if overloaded {
+            tracing::warn!(camera = self.id, offered, lost, "the detector does not keep up");
+        }
+        self.ladder.overload(now, overloaded);
+    }
+}
+
+/// Looks offered to the detector and overwritten before it took them, since a moment.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    since: Mono,
+    offered: u64,
+    lost: u64,
+}
+
+impl Load {
+    pub(super) fn from(since: Mono) -> Self {
+        Load { since, ..Load::default() }
+    }
+}
+
+impl Watcher for CameraWatcher {
+    fn stream(&mut self, info: &StreamInfo) {
+        tracing::info!(
+            camera = self.id,
+            codec = info.codec,
+            width = info.width,
+            height = info.height,
+            fps = info.fps,
+            "stream"
+        );
+    }
+
+    fn look(&mut self, look: Look) -> Level {
+        self.meter.look(look.level);
+        let now = look.at.mono;
+        let gate = self.gate.step(&look);
+        self.ladder.hold(now, self.hold.load(Ordering::Relaxed));
+        let level = self.ladder.look(now, gate.worth_looking);
+        match &self.slots {
+            Some(slots) if gate.worth_looking => {
+                self.load.offered += 1;
+                let job = Job { look, gate };
+                let urgency = job.urgency(self.period_s);
+                if slots.offer(self.camera, urgency, job).is_some() {
+                    self.meter.overwritten();
+                    self.load.lost += 1;
+                }
+            }
+            _ => {
+                let Look { camera, seq, at, level, .. } = look;
+                self.send(Input::Look(SeenLook { camera, seq, at, level, gate, detections: None }));
+            }
+        }
+        self.judge_load(now);
+        level
+    }
+
+    fn state(&mut self, at: Moment, state: CameraState, why: &str) {
+        tracing::debug!(camera = self.id, ?state, why, "source");
+        let state = match (state, &self.slots) {
+            (CameraState::Watching, None) => CameraState::Blind(crate::incident::Blind::NoDetector),
+            _ => state,
+        };
+        self.send(Input::Camera { camera: self.camera, at, state });
+    }
+
+    fn notice(&mut self, at: Moment, notice: &Notice) {
+        match notice {
+            Notice::Stats(stats) => self.meter.capture(stats),
+            Notice::SparseKeys { gap_s } => {
+                tracing::info!(camera = self.id, gap_s, "key frames are sparse: every frame is decoded");
+                self.ladder.sparse_keys(at.mono, true);
+            }
+            Notice::ResolutionChanged { from, to } => {
+                tracing::warn!(camera = self.id, ?from, ?to, "the resolution changed");
+            }
+            Notice::StaleFrames => tracing::warn!(camera = self.id, "the backend repeats old pictures"),
+            Notice::Restarting { .. } => self.meter.restarted(),
+        }
+    }
+
+    fn tick(&mut self, at: Moment) -> Level {
+        self.meter.alive();
+        self.ladder.hold(at.mono, self.hold.load(Ordering::Relaxed));
+        self.ladder.tick(at.mono)
+    }
+}
