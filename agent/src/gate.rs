@@ -195,6 +195,9 @@ const EXPLAINED_SHARE: f32 = 0.05;
 const LIGHT_JUMP: f32 = 9.0;
 /// Less than this share moves: the picture is calm.
 const CALM_SHARE: f32 = 0.06;
+/// So long after a change of light what changed with it and came to rest is shine, not a thing: lamps light unevenly,
+/// exposure and codec need a while. What was changing before is kept.
+const SHINE_S: f64 = 3.0;
 const SETTLE_S: f64 = 1.2;
 /// A picture that will not calm down (rain, a crowd) is judged anyway.
 const JUDGE_AT_LATEST_S: f64 = 6.0;
@@ -235,6 +238,8 @@ pub struct Gate {
     aligned: Vec<u8>,
     shift: (i32, i32),
     shift_checked: Mono,
+    /// The last change of light: when it began, and when the background fitted again.
+    lit: Option<(Mono, Mono)>,
     /// How well pictures usually correlate with the background, -1..1.
     likeness: f32,
     steepness_at: Mono,
@@ -261,6 +266,7 @@ impl Gate {
             aligned: Vec::new(),
             shift: (0, 0),
             shift_checked: Mono::ZERO,
+            lit: None,
             likeness: 1.0,
             steepness_at: Mono::ZERO,
             moved_at: None,
@@ -379,12 +385,18 @@ impl Gate {
             }
             _ => {}
         }
+        let shining = self.lit.filter(|(_, settled)| at.since_s(*settled) < SHINE_S);
+        if let Some((since, _)) = shining {
+            self.planes.absorb_changed_since(since);
+        }
         self.regions.update(&mut self.planes, picture, at, &self.config);
         self.planes.follow(picture, at, dt_s);
         if at.since_s(self.steepness_at) >= 1.0 {
             self.steepness_at = at;
             self.planes.refresh_steepness();
-            self.check_nudge(luma, changed, at);
+            if shining.is_none() {
+                self.check_nudge(luma, changed, at);
+            }
         }
         (Scene::Clear, self.motion())
     }
@@ -393,11 +405,11 @@ impl Gate {
     fn settle(&mut self, picture: &[u8], luma: &[u8], at: Mono, changed: f32) -> Scene {
         let Mode::Unsettled { since, calm_since, lit } = self.mode else { return Scene::Clear };
         let calm = calm_since.is_some_and(|calm| at > calm && at.since_s(calm) >= SETTLE_S);
-        // What the light does not explain: nothing worth waiting for, or the shine of a lamp, to be learnt once it is calm.
+        // What the light does not explain is little, or does not move any more.
         let explained = changed < if lit { EXPLAINED_SHARE } else { FITS_SHARE };
         if explained || (calm && changed < FITS_SHARE) {
-            if lit && calm {
-                self.planes.absorb_same_structure();
+            if lit {
+                self.lit = Some((since, at));
             }
             self.regions.take_new_light(&mut self.planes, picture);
             self.mode = Mode::Clear;
