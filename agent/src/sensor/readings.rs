@@ -329,7 +329,7 @@ mod tests {
                 r#"{"value": "83"}"#,
                 "not a JSON reading: invalid type: string \"83\", expected f64 at line 1 column 14",
             ),
-            (r#"{"value": 1e999}"#, "not a JSON reading: number out of range at line 1 column 14"),
+            (r#"{"value": 1e999}"#, "not a JSON reading: number out of range at line 1 column 15"),
             (r#"{"value": 83, "unit": "cm"}"#, "the unit is \"cm\", not \"%\""),
             (r#"{"value": 83, "time": "yesterday"}"#, "the time \"yesterday\" is not RFC 3339"),
         ];
