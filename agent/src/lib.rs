@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod detector;
+pub mod doctor;
 pub mod evidence;
 pub mod frame;
 pub mod gate;

@@ -127,6 +127,13 @@ kinds = ["waste.exposed"]
 "#;
 
 #[test]
+fn a_polygon_may_be_closed_as_in_geojson() {
+    let closed = MINIMAL.replace("[1, 1]]", "[1, 1], [0, 0]]");
+    let site = parse(&closed, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(site.cameras[0].zones[0].polygon_norm.len(), 3);
+}
+
+#[test]
 fn relative_paths_begin_at_the_file() {
     let site = parse(MINIMAL, Path::new("/etc/kerbside/site.toml")).unwrap();
     assert_eq!(site.cameras[0].url, "/etc/kerbside/clip.mp4");
@@ -227,4 +234,14 @@ proptest! {
             prop_assert!(!problems.to_string().is_empty());
         }
     }
+}
+
+/// The scenes of the test videos are configurations like any other.
+#[test]
+fn the_scenes_of_the_test_videos_are_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-videos");
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let scenes = entries.map(|e| e.unwrap().path()).filter(|p| p.to_string_lossy().ends_with(".site.toml"));
+    let refused: Vec<String> = scenes.filter_map(|path| load(&path).err()).map(|p| p.to_string()).collect();
+    assert!(refused.is_empty(), "{}", refused.concat());
 }

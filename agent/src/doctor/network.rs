@@ -1,0 +1,96 @@
+//! Whether somebody answers: TCP, and RTSP far enough to know that it is a camera.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use super::machine;
+
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Connects within the limit; the error says whether the name or the host is the trouble.
+pub(super) fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
+    let addresses =
+        (host, port).to_socket_addrs().map_err(|e| format!("the name cannot be resolved: {e}"))?;
+    let mut last = "the name has no address".to_owned();
+    // A name with many addresses shall not cost many limits.
+    for address in addresses.take(2) {
+        match TcpStream::connect_timeout(&address, LIMIT) {
+            Ok(stream) => return Ok(stream),
+            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => last = "no answer within 3 s".into(),
+            Err(e) => last = e.to_string(),
+        }
+    }
+    Err(last)
+}
+
+/// `host:port`, `[v6]:port`.
+pub(super) fn connect_to(address: &str) -> Result<TcpStream, String> {
+    let (host, port) = address.rsplit_once(':').ok_or("no port")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    connect(host, port.parse().map_err(|_| "no port")?).map_err(|why| format!("{address}: {why}"))
+}
+
+/// What can be said of a camera without decoding: it answers; or what is wrong and how to mend it.
+pub(super) fn camera(url: &str) -> Result<String, (String, String)> {
+    if let Some(device) = url.strip_prefix("v4l2:") {
+        let mend = "plug it in; add the user of the service to the group video: usermod -aG video kerbside";
+        return device_or_file(device, mend);
+    }
+    if url.starts_with("gst:") {
+        return Ok("a GStreamer pipeline; try it with gst-launch-1.0".into());
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return device_or_file(url, "name a file that is there");
+    };
+    let default_port = match scheme {
+        "rtsp" => 554,
+        "rtsps" => 322,
+        "https" => 443,
+        _ => 80,
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    // Never in a message: user and password.
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let address = match authority.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => {
+            authority.to_owned()
+        }
+        _ => format!("{authority}:{default_port}"),
+    };
+    let mend = "check power, cable and address of the camera; ping it from this box";
+    let stream = connect_to(&address).map_err(|why| (why, mend.to_owned()))?;
+    if scheme != "rtsp" {
+        return Ok(format!("{address} answers"));
+    }
+    options(stream, &format!("rtsp://{address}/{path}")).map_err(|why| {
+        let mend = "is RTSP turned on in the camera, at this port?";
+        (format!("{address}: {why}"), mend.to_owned())
+    })
+}
+
+fn device_or_file(path: &str, mend: &str) -> Result<String, (String, String)> {
+    match machine::readable(Path::new(path)) {
+        Ok(()) => Ok(format!("{path} can be opened")),
+        Err(why) => Err((format!("{path}: {why}"), mend.to_owned())),
+    }
+}
+
+/// One RTSP OPTIONS (RFC 2326, 10.1). Any RTSP status is an answer; 401 too, as some cameras ask even here.
+fn options(mut stream: TcpStream, url: &str) -> Result<String, String> {
+    let failed = |e: std::io::Error| format!("it does not speak RTSP: {e}");
+    stream.set_read_timeout(Some(LIMIT)).map_err(failed)?;
+    stream.set_write_timeout(Some(LIMIT)).map_err(failed)?;
+    let request = format!("OPTIONS {url} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: kerbside-doctor\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(failed)?;
+    let mut answer = [0u8; 256];
+    let n = stream.read(&mut answer).map_err(failed)?;
+    let text = String::from_utf8_lossy(&answer[..n]);
+    let first = text.lines().next().unwrap_or("").trim();
+    if first.starts_with("RTSP/1.0 ") || first.starts_with("RTSP/2.0 ") {
+        Ok(format!("answers RTSP ({})", &first[9..]))
+    } else {
+        Err("it answers, but not as RTSP".into())
+    }
+}
