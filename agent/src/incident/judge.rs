@@ -164,7 +164,7 @@ fn waste(spot: &Spot, rule: &Rule, point: &OperatingPoint, witness_left: bool) -
     let kept = company.attended_s() >= KEPT_DWELLS * rule.dwell_s
         && company.attendant_share() >= point.min_attendant_share;
     let alone_needed_s = if kept { PATIENT_DWELLS * rule.dwell_s } else { rule.dwell_s };
-    if goods || company.attended_now() || company.alone_s() < alone_needed_s {
+    if goods || company.paused_now() || company.alone_s() < alone_needed_s {
         return None;
     }
     let kind = [(spot.parts.len() >= ACCUMULATED, Kind::WasteAccumulated), (true, Kind::WasteExposed)];

@@ -43,8 +43,8 @@ fn a_bag_left_by_a_walker() {
         expect![[r#"
             16.0 keep 60..200 (tenths)
             16.0 cam1 held
-            35.5 opened r1: waste.exposed in_progress 0.83, dwell 21.5, count 1, at x 0.46, evidence 0+4
-            35.5 save r1 before@120 clip 60..200 (tenths)
+            36.5 opened r1: waste.exposed in_progress 0.83, dwell 22.5, count 1, at x 0.46, evidence 0+4
+            36.5 save r1 before@120 clip 60..200 (tenths)
             57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
             67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
             67.0 save r3 (tenths)
