@@ -6,6 +6,7 @@
 //! It must not know what a thing is: regions are pixels, boxes and times.
 
 mod blobs;
+mod config;
 mod light;
 mod mask;
 mod planes;
@@ -16,6 +17,7 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::config::{GateConfig, GateCounters};
 use self::mask::ZoneMask;
 use self::planes::{PIXELS, Planes};
 use self::regions::Regions;
@@ -85,88 +87,6 @@ pub struct GateReport {
     pub regions: Vec<StaticRegion>,
 }
 
-/// What a gate watches and how patient it is. The defaults are the operating point that the figures are measured at.
-#[derive(Clone, Debug)]
-pub struct GateConfig {
-    /// Polygons in shares of the picture; none: everything is watched. Motion outside costs nothing.
-    pub zones: Vec<Vec<(f32, f32)>>,
-    /// The background is the median of at least this many looks over at least this long.
-    pub learn_looks: usize,
-    pub learn_s: f64,
-    /// What has not changed for so long is still.
-    pub still_s: f64,
-    /// Regions smaller or larger than these shares of the picture are not things.
-    pub min_area_norm: f32,
-    pub max_area_norm: f32,
-    pub max_regions: usize,
-    /// The exactly identical picture for so long is a frozen camera.
-    pub frozen_s: f64,
-    /// A region is held at most so long, then taken for background; one of kind `Removed` much shorter.
-    pub absorb_after_s: f64,
-    pub absorb_removed_s: f64,
-    /// A camera that still looks elsewhere after so long learns its new view.
-    pub relearn_moved_s: f64,
-    /// A region younger than this is looked at in every look, an older one every `recheck_s`.
-    pub young_s: f64,
-    pub recheck_s: f64,
-    /// An empty street is looked at every so often: rubbish that lay there before the gate learnt is no change.
-    pub idle_look_s: f64,
-    /// After motion ends, looks stay worth it for so long.
-    pub linger_s: f64,
-}
-
-impl Default for GateConfig {
-    fn default() -> Self {
-        GateConfig {
-            zones: Vec::new(),
-            learn_looks: 8,
-            learn_s: 3.0,
-            still_s: 1.2,
-            min_area_norm: 0.0006,
-            max_area_norm: 0.3,
-            max_regions: 32,
-            frozen_s: 20.0,
-            absorb_after_s: 24.0 * 3600.0,
-            absorb_removed_s: 30.0,
-            relearn_moved_s: 1800.0,
-            young_s: 10.0,
-            recheck_s: 2.0,
-            idle_look_s: 20.0,
-            linger_s: 2.0,
-        }
-    }
-}
-
-impl GateConfig {
-    /// The defaults, watching a camera's zones.
-    pub fn of(camera: &crate::config::Camera) -> Self {
-        let zones = camera.zones.iter().map(|z| z.polygon_norm.clone()).collect();
-        GateConfig { zones, ..GateConfig::default() }
-    }
-
-    fn min_px(&self) -> usize {
-        ((self.min_area_norm * PIXELS as f32).ceil() as usize).max(4)
-    }
-
-    fn max_px(&self) -> usize {
-        (self.max_area_norm * PIXELS as f32) as usize
-    }
-}
-
-/// What happened in a gate's life, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GateCounters {
-    pub looks: u64,
-    /// Looks whose luma had another size than the gate's; nothing was judged.
-    pub malformed: u64,
-    pub light_changes: u64,
-    pub views_lost: u64,
-    /// Small shifts of the camera that were compensated.
-    pub nudges: u64,
-    /// Regions not made because `max_regions` lived already.
-    pub regions_refused: u64,
-}
-
 /// Where the gate stands between looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
@@ -195,6 +115,9 @@ const EXPLAINED_SHARE: f32 = 0.05;
 const LIGHT_JUMP: f32 = 9.0;
 /// Less than this share moves: the picture is calm.
 const CALM_SHARE: f32 = 0.06;
+/// So long after a change of light what changed with it and came to rest is shine, not a thing: lamps light unevenly,
+/// exposure and codec need a while. What was changing before is kept.
+const SHINE_S: f64 = 3.0;
 const SETTLE_S: f64 = 1.2;
 /// A picture that will not calm down (rain, a crowd) is judged anyway.
 const JUDGE_AT_LATEST_S: f64 = 6.0;
@@ -235,6 +158,8 @@ pub struct Gate {
     aligned: Vec<u8>,
     shift: (i32, i32),
     shift_checked: Mono,
+    /// The last change of light: when it began, and when the background fitted again.
+    lit: Option<(Mono, Mono)>,
     /// How well pictures usually correlate with the background, -1..1.
     likeness: f32,
     steepness_at: Mono,
@@ -261,6 +186,7 @@ impl Gate {
             aligned: Vec::new(),
             shift: (0, 0),
             shift_checked: Mono::ZERO,
+            lit: None,
             likeness: 1.0,
             steepness_at: Mono::ZERO,
             moved_at: None,
@@ -379,12 +305,18 @@ impl Gate {
             }
             _ => {}
         }
+        let shining = self.lit.filter(|(_, settled)| at.since_s(*settled) < SHINE_S);
+        if let Some((since, _)) = shining {
+            self.planes.absorb_changed_since(since);
+        }
         self.regions.update(&mut self.planes, picture, at, &self.config);
         self.planes.follow(picture, at, dt_s);
         if at.since_s(self.steepness_at) >= 1.0 {
             self.steepness_at = at;
             self.planes.refresh_steepness();
-            self.check_nudge(luma, changed, at);
+            if shining.is_none() {
+                self.check_nudge(luma, changed, at);
+            }
         }
         (Scene::Clear, self.motion())
     }
@@ -393,11 +325,11 @@ impl Gate {
     fn settle(&mut self, picture: &[u8], luma: &[u8], at: Mono, changed: f32) -> Scene {
         let Mode::Unsettled { since, calm_since, lit } = self.mode else { return Scene::Clear };
         let calm = calm_since.is_some_and(|calm| at > calm && at.since_s(calm) >= SETTLE_S);
-        // What the light does not explain: nothing worth waiting for, or the shine of a lamp, to be learnt once it is calm.
+        // What the light does not explain is little, or does not move any more.
         let explained = changed < if lit { EXPLAINED_SHARE } else { FITS_SHARE };
         if explained || (calm && changed < FITS_SHARE) {
-            if lit && calm {
-                self.planes.absorb_same_structure();
+            if lit {
+                self.lit = Some((since, at));
             }
             self.regions.take_new_light(&mut self.planes, picture);
             self.mode = Mode::Clear;

@@ -46,7 +46,8 @@ const SURE: f32 = 0.5;
 const MOVING_MEMORY_S: f64 = 3.0;
 /// Beyond this a still track is hidden: it keeps its place, and only a box right there may be it again.
 const HIDDEN_AFTER_S: f64 = 1.0;
-/// A still track that is not seen (a parked vehicle, a seated vendor behind a crowd) is kept this long.
+/// A still track that is not seen (a parked vehicle, a seated vendor behind a crowd) is kept as long as it stood,
+/// and at most this long: one who stopped for a moment is gone in a moment.
 const STILL_MEMORY_S: f64 = 90.0;
 /// A track seen too seldom to be believed is kept this long.
 const TENTATIVE_MEMORY_S: f64 = 1.0;

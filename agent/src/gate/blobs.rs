@@ -172,6 +172,26 @@ pub(super) fn outline_is_in_background(pixels: &[u32], planes: &Planes) -> bool 
     removed > 2 * appeared
 }
 
+/// Mean step from a blob's rim, as `inside` has it, to the ground two pixels out, grey levels.
+pub(super) fn outline(pixels: &[u32], inside: &[f32], ground: &[f32]) -> f32 {
+    let (mut sum, mut n) = (0.0f32, 0.0f32);
+    let member = |ix: usize| pixels.binary_search(&(ix as u32)).is_ok();
+    for &ix in pixels {
+        let ix = ix as usize;
+        let (x, y) = (ix % W, ix / W);
+        if x < 2 || y < 2 || x >= W - 2 || y >= H - 2 {
+            continue;
+        }
+        for (near, far) in [(ix - W, ix - 2 * W), (ix - 1, ix - 2), (ix + 1, ix + 2), (ix + W, ix + 2 * W)] {
+            if !member(near) && !member(far) {
+                sum += (inside[ix] - ground[far]).abs();
+                n += 1.0;
+            }
+        }
+    }
+    if n > 0.0 { sum / n } else { 0.0 }
+}
+
 /// Light on the same ground: the picture is the background times one factor, its texture kept.
 /// Where ground and blob are too flat or too small to tell, it is called a thing.
 pub(super) fn is_light_only(pixels: &[u32], planes: &Planes) -> bool {

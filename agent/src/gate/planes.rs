@@ -4,7 +4,6 @@
 //! fast value is old and differs from the slow one has changed and stayed: the stuff that static regions are made of.
 //! Only divisions, no transcendental functions: the same bytes give the same planes on every processor.
 
-use super::blobs::PxBox;
 use super::light::Light;
 use super::view;
 use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
@@ -195,38 +194,15 @@ impl Planes {
         }
     }
 
-    /// Takes still pixels for background where the picture has the background's structure in another light, judged in
-    /// blocks. A thing set down while the lamp was switched has its own structure and is left to show.
-    pub(super) fn absorb_same_structure(&mut self) {
-        const BLOCK: usize = 8;
-        for y0 in (0..H).step_by(BLOCK) {
-            for x0 in (0..W).step_by(BLOCK) {
-                let block = PxBox { x0, y0, x1: (x0 + BLOCK).min(W), y1: (y0 + BLOCK).min(H) };
-                if !self.same_structure(block) {
-                    continue;
-                }
-                for ix in block.pixels() {
-                    if self.owner[ix] == 0 && self.bits[ix] & bit::STILL != 0 {
-                        self.absorb(ix);
-                    }
-                }
+    /// Takes for background what changed at `since` or later, came to rest, and belongs to nobody.
+    pub(super) fn absorb_changed_since(&mut self, since: Mono) {
+        for ix in 0..PIXELS {
+            let settled = self.bits[ix] & (bit::WEAK | bit::STILL) == bit::WEAK | bit::STILL;
+            if settled && self.owner[ix] == 0 && self.changed_since[ix] >= since {
+                self.absorb(ix);
+                self.bits[ix] &= !(bit::WEAK | bit::STRONG);
             }
         }
-    }
-
-    fn same_structure(&self, block: PxBox) -> bool {
-        let n = block.pixels().count() as f32;
-        let mean = |plane: &[f32]| block.pixels().map(|ix| plane[ix]).sum::<f32>() / n;
-        let (ms, mf) = (mean(&self.slow), mean(&self.fast));
-        let (mut ab, mut aa, mut bb) = (0.0f32, 0.0f32, 0.0f32);
-        for ix in block.pixels() {
-            let (a, b) = (self.slow[ix] - ms, self.fast[ix] - mf);
-            ab += a * b;
-            aa += a * a;
-            bb += b * b;
-        }
-        let flat = 9.0 * n;
-        (aa < flat && bb < flat) || ab > 0.6 * (aa * bb).sqrt()
     }
 
     pub(super) fn absorb(&mut self, ix: usize) {

@@ -241,7 +241,10 @@ fn judge(
             _ => region.gone_since = Some(at),
         }
     } else {
-        hidden_or_other(&mut region, &sight, planes, picture, at);
+        if !hidden_or_other(&mut region, &sight, planes, picture, at) {
+            release(&region.pixels, planes, true);
+            return None;
+        }
     }
     if region.pixels.len() < config.min_px() / 2 + 1 {
         release(&region.pixels, planes, false);
@@ -267,18 +270,32 @@ fn look_at(region: &Region, planes: &Planes, picture: &[u8]) -> Sight {
 }
 
 /// Neither itself nor its background. Something bigger in front hides it; something that fits into its outline and
-/// stays is the thing itself, changed (a fuller pile, another box in the same place).
-fn hidden_or_other(region: &mut Region, sight: &Sight, planes: &mut Planes, picture: &[u8], at: Mono) {
+/// stays is the thing itself, changed (a fuller pile, another box in the same place). False: it is gone, and the street
+/// there is lit otherwise than it was.
+fn hidden_or_other(
+    region: &mut Region,
+    sight: &Sight,
+    planes: &mut Planes,
+    picture: &[u8],
+    at: Mono,
+) -> bool {
     region.gone_since = None;
     let hidden_since = *region.hidden_since.get_or_insert(at);
     let hider = sight.still < 0.7 || reaches_out(region, planes);
     let settled = !hider && at.since_s(hidden_since) >= 2.0;
+    if settled && region.kind == RegionKind::Appeared {
+        let outline = |of: &[f32]| blobs::outline(&region.pixels, of, &planes.fast);
+        if outline(&planes.fast) < 0.35 * outline(&planes.held) {
+            return false;
+        }
+    }
     if settled || at.since_s(hidden_since) > HIDDEN_AT_MOST_S {
         hold(&region.pixels, planes, picture);
         region.still_since = percentile(&region.pixels, 0.5, |ix| planes.fast_since[ix]);
         region.hidden_since = None;
         region.capture(picture);
     }
+    true
 }
 
 /// Whether what covers the region goes on outside it, by a third of its size or more.

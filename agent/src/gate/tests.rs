@@ -345,3 +345,17 @@ fn a_wrong_size_is_counted_and_harmless() {
     assert_eq!(street.gate.counters().malformed, 1);
     assert_eq!(street.look(&[]).scene, Scene::Clear);
 }
+
+#[test]
+fn shine_of_a_lamp_is_no_thing_but_what_is_set_down_afterwards_is() {
+    let mut street = Street::learnt();
+    let shine = || vec![block(30, 8, 8, 10, 190.0), block(110, 35, 5, 14, 180.0)];
+    street.light = (0.6, 0.0);
+    for _ in 0..40 {
+        let report = street.look(&shine());
+        assert!(report.regions.is_empty(), "{report:?}");
+    }
+    let mut things = shine();
+    things.push(bag());
+    assert_eq!(street.run(2.0, &things).regions.len(), 1);
+}

@@ -19,6 +19,8 @@ use super::{CameraState, Effect, EvidenceOutcome, EvidenceRole, Kind, Phase, Rep
 pub const MAX_OPEN: usize = 64;
 /// Closed incidents of one camera kept for repeats and late evidence.
 pub(super) const MAX_PAST: usize = 64;
+/// Evidence and receipts may come so long after an incident has closed.
+pub(super) const LATE_S: f64 = 600.0;
 /// Time between two looks that is believed at most; more is a gap in which anything may have happened.
 const MAX_GAP_S: f64 = 15.0;
 /// The same for looks of the detector, which says who is there: people come and go faster.
@@ -140,8 +142,9 @@ impl CameraCore {
         self.last_asked = Some(at);
         let vacated: Vec<_> = self.tracker.vacated().cloned().collect();
         let here: Vec<(u32, BBox)> = self.tracker.tracks().map(|t| (t.id, t.bbox)).collect();
-        let people: Vec<(u32, BBox)> =
-            self.tracker.visible().filter(|t| t.group == Group::Person).map(|t| (t.id, t.bbox)).collect();
+        // Also those missed in this very look: a detector blinks, a vendor does not.
+        let people = self.tracker.tracks().filter(|t| t.group == Group::Person);
+        let people: Vec<(u32, BBox)> = people.map(|t| (t.id, t.bbox)).collect();
         for spot in &mut self.spots {
             for part in &mut spot.parts {
                 part.sample_cover(dt_s, movers);
@@ -326,9 +329,10 @@ impl CameraCore {
         }
     }
 
-    /// Closed incidents are kept for their repeat interval; what cannot be seen any more, until the centre ends its case.
+    /// Closed incidents are kept for their repeat interval and for late evidence; what cannot be seen any more, until the centre ends its case.
     pub(super) fn retire(&mut self, now: Mono) {
-        self.past.retain(|i| i.closed.is_some_and(|c| now.since_s(c.mono) <= i.repeat_s));
+        let kept_s = |i: &Incident| i.repeat_s.max(LATE_S);
+        self.past.retain(|i| i.closed.is_some_and(|c| now.since_s(c.mono) <= kept_s(i)));
         let done = |i: &Incident| !i.observable && i.case_ended();
         self.open.retain(|i| !done(i));
     }

@@ -28,6 +28,7 @@ pub(super) struct Company {
     attended_s: f64,
     alone_s: f64,
     attended_now: bool,
+    paused_now: bool,
 }
 
 impl Company {
@@ -53,10 +54,12 @@ impl Company {
         if self.attended_now {
             self.attended_s = (self.attended_s + dt_s).min(asked_s);
         }
-        // Its owner makes it start anew; a stranger who waits beside it only stops the count.
+        // Its owner makes it start anew; a stranger who pauses beside it only stops the count.
+        let paused = |m: &Member| near.contains(&m.track) && m.near_s >= PAUSES_S;
+        self.paused_now = self.members.iter().any(paused);
         if owned_now {
             self.alone_s = 0.0;
-        } else if !self.attended_now {
+        } else if !self.paused_now {
             self.alone_s += dt_s;
         }
         self.part(at);
@@ -69,6 +72,11 @@ impl Company {
 
     pub(super) fn attended_now(&self) -> bool {
         self.attended_now
+    }
+
+    /// Somebody is there who did not merely pass.
+    pub(super) fn paused_now(&self) -> bool {
+        self.paused_now
     }
 
     /// Share of the time somebody stayed with it, 0..1.

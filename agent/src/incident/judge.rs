@@ -18,6 +18,8 @@ const PATIENT_DWELLS: f64 = 3.0;
 const KEPT_DWELLS: f64 = 2.0;
 /// One who stays must be there for half of the share asked of all who stay: a queue of strangers is no vendor.
 const STEADY_SHARE: f32 = 0.5;
+/// Goods of a stall are handled all the time: it may look so much less like itself.
+const HANDLED: f32 = 0.3;
 /// Where the detector names a stall, this much of the usual attendance is enough.
 const NAMED_STALL_SHARE: f32 = 0.5;
 /// A vehicle with somebody beside it becomes a vendor's when so many others paused there.
@@ -72,20 +74,19 @@ pub(super) fn judge(
         Some(Explained::Vehicle) => return vehicle_vendor(spot, rule, &point),
         None => {}
     }
-    plausible(spot, rule, &point, now.size_m2)?;
-    let found = stall(spot, zone, rule, &point)
+    plausible(spot, rule, now.size_m2)?;
+    let found = stall(spot, zone, rule, &point);
+    if found.is_none() && spot.similarity() < point.min_similarity {
+        return Err(Some("keeps_changing"));
+    }
+    let found = found
         .or_else(|| frontage(spot, zone, rule))
         .or_else(|| waste(spot, rule, &point, now.witness_left))
         .or_else(|| goods(spot, rule, &point, now.witness_left));
     found.ok_or(Some("no_kind_fits"))
 }
 
-fn plausible(
-    spot: &Spot,
-    rule: &Rule,
-    point: &OperatingPoint,
-    size_m2: Option<f64>,
-) -> Result<(), Option<&'static str>> {
+fn plausible(spot: &Spot, rule: &Rule, size_m2: Option<f64>) -> Result<(), Option<&'static str>> {
     let bbox = spot.bbox();
     let area = spot.area_norm();
     let aspect = if bbox.w > 0.0 && bbox.h > 0.0 { (bbox.w / bbox.h).max(bbox.h / bbox.w) } else { f32::MAX };
@@ -96,8 +97,6 @@ fn plausible(
         Err(Some("too_large"))
     } else if aspect > MAX_ASPECT {
         Err(Some("implausible_shape"))
-    } else if spot.similarity() < point.min_similarity {
-        Err(Some("keeps_changing"))
     } else {
         Ok(())
     }
@@ -107,6 +106,9 @@ fn plausible(
 fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Option<Finding> {
     let named = spot.labels.stall >= point.min_score;
     let share = spot.company.attendant_share();
+    if spot.similarity() < point.min_similarity - HANDLED {
+        return None;
+    }
     let asked = if named { point.min_attendant_share * NAMED_STALL_SHARE } else { point.min_attendant_share };
     if share < asked || spot.company.steadiest_share() < asked * STEADY_SHARE {
         return None;
@@ -162,7 +164,7 @@ fn waste(spot: &Spot, rule: &Rule, point: &OperatingPoint, witness_left: bool) -
     let kept = company.attended_s() >= KEPT_DWELLS * rule.dwell_s
         && company.attendant_share() >= point.min_attendant_share;
     let alone_needed_s = if kept { PATIENT_DWELLS * rule.dwell_s } else { rule.dwell_s };
-    if goods || company.attended_now() || company.alone_s() < alone_needed_s {
+    if goods || company.paused_now() || company.alone_s() < alone_needed_s {
         return None;
     }
     let kind = [(spot.parts.len() >= ACCUMULATED, Kind::WasteAccumulated), (true, Kind::WasteExposed)];

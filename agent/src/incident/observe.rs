@@ -168,6 +168,12 @@ impl CameraCore {
         }
         while let Some((into, from)) = self.mergeable() {
             let mut merged = self.spots.remove(from);
+            let taken = |s: &Spot| self.open.iter().any(|i| i.spot == Some(s.id));
+            let into_taken = taken(&self.spots[into]);
+            if !into_taken && !taken(&merged) && merged.area_norm() > self.spots[into].area_norm() {
+                // The larger one gives name, packets and company.
+                std::mem::swap(&mut merged, &mut self.spots[into]);
+            }
             if let Some(incident) = self.open.iter_mut().find(|i| i.spot == Some(merged.id)) {
                 // The one that has been reported keeps its name.
                 release(&mut self.spots[into], voice);

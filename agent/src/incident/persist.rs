@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::CameraIx;
 use crate::time::{Moment, Mono};
 
-use super::camera::MAX_OPEN;
+use super::camera::{LATE_S, MAX_OPEN};
 use super::life::{CaseFile, Incident, Standing};
 use super::{CaseState, Core, Phase, Receipt, Report};
 
@@ -123,7 +123,7 @@ impl Core {
         let age_s = closed.map_or(0.0, |c| (now.wall_ms - c.wall_ms).max(0) as f64 / 1000.0);
         incident.repeat_s = (repeat_s - age_s).max(0.0);
         incident.closed = Some(now);
-        if age_s <= repeat_s {
+        if age_s <= repeat_s.max(LATE_S) {
             camera.remember(incident);
         }
     }

@@ -282,16 +282,31 @@ impl Spot {
         self.parts.iter().map(|p| p.seen.area_norm).sum()
     }
 
+    /// The part with which at least half of it stands: a speck that has lain here for an hour makes no bag old.
+    fn principal(&self) -> Option<&Part> {
+        let mut by_age: Vec<&Part> = self.parts.iter().collect();
+        by_age.sort_by(|a, b| b.dwell_s.total_cmp(&a.dwell_s));
+        let half = self.area_norm() / 2.0;
+        let mut standing = 0.0;
+        by_age.into_iter().find(|part| {
+            standing += part.seen.area_norm;
+            standing >= half
+        })
+    }
+
     pub(super) fn appeared(&self) -> Moment {
-        self.parts.iter().map(|p| p.seen.appeared).min_by_key(|m| m.mono).unwrap_or_default()
+        self.principal().map(|p| p.seen.appeared).unwrap_or_default()
     }
 
     pub(super) fn dwell_s(&self) -> f64 {
-        self.parts.iter().map(|p| p.dwell_s).fold(0.0, f64::max)
+        self.principal().map_or(0.0, |p| p.dwell_s)
     }
 
+    /// Mean over the parts, by their areas.
     pub(super) fn similarity(&self) -> f32 {
-        self.parts.iter().map(|p| p.seen.similarity).fold(1.0, f32::min)
+        let area = self.area_norm();
+        let sum: f32 = self.parts.iter().map(|p| p.seen.similarity * p.seen.area_norm).sum();
+        if area > 0.0 { sum / area } else { 0.0 }
     }
 
     pub(super) fn asked(&self) -> u32 {
@@ -314,7 +329,8 @@ impl Spot {
     }
 
     pub(super) fn witness(&self) -> Option<&Witness> {
-        self.parts.iter().find_map(|p| p.witness.as_ref())
+        let others = self.parts.iter().find_map(|p| p.witness.as_ref());
+        self.principal().and_then(|p| p.witness.as_ref()).or(others)
     }
 
     /// It has been the very person or vehicle for so long.

@@ -72,9 +72,13 @@ impl Live {
         let memory_s = match (self.believed(), self.track.still_since.is_some()) {
             (false, _) => TENTATIVE_MEMORY_S,
             (true, false) => MOVING_MEMORY_S,
-            (true, true) => STILL_MEMORY_S,
+            (true, true) => self.stood_s().clamp(MOVING_MEMORY_S, STILL_MEMORY_S),
         };
         self.unseen_s > memory_s
+    }
+
+    fn stood_s(&self) -> f64 {
+        self.track.still_since.map_or(0.0, |since| self.track.last_seen.since_s(since))
     }
 
     pub(super) fn predicted(&self, at: Mono) -> BBox {

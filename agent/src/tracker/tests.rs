@@ -54,7 +54,7 @@ fn a_doubtful_box_continues_a_track_but_three_do_not_start_one() {
 #[test]
 fn a_parked_car_hidden_for_a_minute_keeps_its_id_and_a_walker_does_not() {
     let mut tracker = Tracker::new();
-    let now = play(&mut tracker, 0.0, 20, |_| vec![car(0.4), person(0.1)]);
+    let now = play(&mut tracker, 0.0, 330, |_| vec![car(0.4), person(0.1)]);
     let now = play(&mut tracker, now, 300, |i| vec![person(0.1 + 0.002 * i as f32)]);
     let now = play(&mut tracker, now, 20, |_| vec![]);
     play(&mut tracker, now, 5, |_| vec![car(0.41), person(0.1)]);

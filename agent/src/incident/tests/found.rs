@@ -43,8 +43,8 @@ fn a_bag_left_by_a_walker() {
         expect![[r#"
             16.0 keep 60..200 (tenths)
             16.0 cam1 held
-            35.5 opened r1: waste.exposed in_progress 0.83, dwell 21.5, count 1, at x 0.46, evidence 0+4
-            35.5 save r1 before@120 clip 60..200 (tenths)
+            36.5 opened r1: waste.exposed in_progress 0.83, dwell 22.5, count 1, at x 0.46, evidence 0+4
+            36.5 save r1 before@120 clip 60..200 (tenths)
             57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
             67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
             67.0 save r3 (tenths)
@@ -255,9 +255,9 @@ fn a_tricycle_with_a_vendor_sells_and_without_visitors_it_parks() {
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
             13.0 cam1 let go
-            60.5 opened r1: stall.mobile_vendor in_progress 0.60, dwell 50.5, count 1, at x 0.40, evidence 0+4
-            60.5 save r1 before@80 clip 20..160 (tenths)
-            60.5 cam1 held
+            61.0 opened r1: stall.mobile_vendor in_progress 0.60, dwell 51, count 1, at x 0.40, evidence 0+4
+            61.0 save r1 before@80 clip 20..160 (tenths)
+            61.0 cam1 held
         "#]],
     );
 }
@@ -327,6 +327,28 @@ fn too_small_outside_the_zone_or_never_the_same_is_nothing() {
         },
         expect![[r#"
             12.0 keep 20..160 (tenths)
+        "#]],
+    );
+}
+
+/// The old speck makes the bag beside it no older.
+#[test]
+fn a_bag_beside_an_old_speck_has_its_own_dwell() {
+    check(
+        waste(),
+        |street| {
+            street.put("speck", 0.43, 0.66, 0.015, 0.015);
+            street.run(100.0);
+            street.put_bag(0.4);
+            street.run(25.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            112.0 keep 1020..1160 (tenths)
+            112.0 cam1 held
+            113.0 release
+            130.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 2, at x 0.40, evidence 0+4
+            130.0 save r1 before@1080 clip 1020..1160 (tenths)
         "#]],
     );
 }

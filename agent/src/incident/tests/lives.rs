@@ -138,6 +138,8 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             105.0 cam1 let go
             297.0 keep 2870..3010 (tenths)
             297.0 cam1 held
+            315.0 keep 2870..3010 (tenths)
+            315.0 release
             315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
             315.0 save r1 before@2930 clip 2870..3010 (tenths)
         "#]],
