@@ -76,18 +76,19 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
     let core = spawn("core", move || desk.run(&inbox))?;
 
     let guard = runtime.enter();
-    let link = link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
+    let link =
+        link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
     let instruments = instruments::start(&site, &clock, &meters, line.inputs.clone(), fixes);
     let pages = meters.serve(&site);
     drop(guard);
     health::notify_ready();
     tracing::info!(edge = site.device.edge_id, cameras = site.cameras.len(), "running");
 
-    runtime.block_on(stop_signal());
+    runtime.block_on(crate::signal::stop());
     tracing::info!("stopping");
     health::notify_stopping();
     runtime.spawn(async {
-        stop_signal().await;
+        crate::signal::stop().await;
         tracing::warn!("second signal: leaving at once");
         std::process::exit(i32::from(crate::cli::exit::FAILED));
     });
@@ -144,8 +145,8 @@ impl Line {
             cameras.collect(),
             crate::evidence::in_child(exe.clone()),
         );
-        let evidence =
-            crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence()).context("evidence")?;
+        let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
+            .context("evidence")?;
         let slots = Arc::new(Slots::new(site.cameras.len()));
         let has_detector = detector.is_some();
         let workers = match detector {
@@ -236,7 +237,9 @@ fn restore(core: &mut Core, saved: Vec<delivery::SavedIncident>, clock: &dyn Clo
     for incident in saved {
         match incident.record.map(serde_json::from_value) {
             Some(Ok(record)) => records.push(record),
-            Some(Err(error)) => tracing::error!(incident = incident.id, %error, "saved incident is unreadable"),
+            Some(Err(error)) => {
+                tracing::error!(incident = incident.id, %error, "saved incident is unreadable")
+            }
             None => {}
         }
     }
@@ -259,18 +262,5 @@ fn join_all(stage: &str, threads: Vec<JoinHandle<()>>) {
         if thread.join().is_err() {
             tracing::error!(stage, "a thread ended by a panic");
         }
-    }
-}
-
-/// SIGTERM or Ctrl-C.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        tracing::error!("SIGTERM cannot be heard");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

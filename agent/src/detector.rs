@@ -114,5 +114,7 @@ pub fn load(
     _manifest: &std::path::Path,
     _runtime: Option<&std::path::Path>,
 ) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
-    Err(LoadError::NoRuntime { tried: "nothing: this program was built without the feature `inference`".into() })
+    Err(LoadError::NoRuntime {
+        tried: "nothing: this program was built without the feature `inference`".into(),
+    })
 }

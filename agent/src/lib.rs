@@ -22,6 +22,7 @@ pub mod replay;
 pub mod ring;
 pub mod rules;
 pub mod sensor;
+pub mod signal;
 pub mod source;
 pub mod store;
 pub mod time;

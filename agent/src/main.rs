@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => match load(&args.config) {
-            Some(_site) => todo!(),
+            Some(site) => kerbside::app::run(site, kerbside::source::Exe::this()?).map(|()| exit::OK),
             None => Ok(exit::CONFIG),
         },
         Command::Check { config } => Ok(check(&config)),
@@ -73,7 +73,10 @@ fn replay(args: ReplayArgs) -> anyhow::Result<u8> {
 }
 
 fn watch(args: WatchArgs) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(kerbside::watch::run(args.into()))?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(kerbside::watch::run(args.into()))?;
     Ok(())
 }
 

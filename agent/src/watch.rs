@@ -84,17 +84,11 @@ pub fn parse_broker(url: &str) -> anyhow::Result<(String, u16, bool)> {
     Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port, tls))
 }
 
-/// Watches until `max`, idleness or Ctrl-C, printing to standard output. Ends with `incidents received: N`, N the
+/// Watches until `max`, idleness, SIGTERM or Ctrl-C, printing to standard output. Ends with `incidents received: N`, N the
 /// distinct incidents that were opened.
 pub async fn run(args: Args) -> anyhow::Result<Tally> {
-    let stop = async {
-        // Without a signal handler the process ends by the signal itself, which is as good.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let mut out = std::io::stdout();
-    let tally = run_until(&args, &mut out, stop).await?;
+    let tally = run_until(&args, &mut out, crate::signal::stop()).await?;
     writeln!(out, "incidents received: {}", tally.incidents).context("standard output")?;
     Ok(tally)
 }
@@ -138,6 +132,9 @@ pub async fn run_until(
         match polled {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 client.try_subscribe(filter.clone(), QoS::AtLeastOnce).context("subscribe")?;
+            }
+            Ok(Event::Incoming(Packet::SubAck(_))) => {
+                tracing::info!(broker = args.broker, filter, "subscribed");
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 let topic = String::from_utf8_lossy(&publish.topic).into_owned();

@@ -25,11 +25,8 @@ impl Cameras {
         }
         let process = Process::start("test-videos/serve.py", command)?;
         let urls = process.until("served streams", LIMIT, |lines| {
-            let urls: Vec<String> = lines
-                .iter()
-                .filter_map(|l| l.trim().strip_prefix("serving "))
-                .map(str::to_owned)
-                .collect();
+            let urls: Vec<String> =
+                lines.iter().filter_map(|l| l.trim().strip_prefix("serving ")).map(str::to_owned).collect();
             (urls.len() == mounts.len()).then_some(urls)
         })?;
         Ok(Cameras { process, urls })

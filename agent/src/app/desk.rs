@@ -60,7 +60,8 @@ impl Desk {
         if let Some((lon_deg, lat_deg)) = self.site.device.point {
             let at = self.clock.now();
             let (source, suspicious) = (PositionSource::Surveyed, None);
-            let surveyed = Position { lon_deg, lat_deg, accuracy_m: 0.0, source, frozen: true, at, suspicious };
+            let surveyed =
+                Position { lon_deg, lat_deg, accuracy_m: 0.0, source, frozen: true, at, suspicious };
             self.gnss(GnssEvent::Position(surveyed));
         }
         loop {
@@ -158,7 +159,8 @@ impl Desk {
                 tell(&self.site, &report);
                 self.meter.report(&report);
                 self.unwritten.extend(report_items(&self.site, &self.placer, &self.delivery, &report));
-                let record = self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
+                let record =
+                    self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
                 let record = record.unwrap_or_else(|| IncidentRecord::new(*report));
                 self.unwritten.extend(saved(&record).map(Item::Incident));
             }
@@ -236,7 +238,8 @@ impl Desk {
             let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
             self.meter.delivery(stats, evidence, self.unwritten.len());
         }
-        let due = self.reported_health == Mono::ZERO || now.mono.since_s(self.reported_health) >= HEALTH_PERIOD_S;
+        let due =
+            self.reported_health == Mono::ZERO || now.mono.since_s(self.reported_health) >= HEALTH_PERIOD_S;
         if due && !self.disk_refuses {
             self.reported_health = now.mono;
             let values = super::meter::health_values(&self.site, &self.core, stats.as_ref());

@@ -49,7 +49,12 @@ pub(super) fn start(
             pulse: Some(meters.pulse("gnss", LIMIT_S)),
         };
         tasks.push(tokio::spawn(gnss.run()));
-        tasks.push(tokio::spawn(forward_fixes(heard, clock.clone(), fixes, meters.metrics().dropped("gnss_newest"))));
+        tasks.push(tokio::spawn(forward_fixes(
+            heard,
+            clock.clone(),
+            fixes,
+            meters.metrics().dropped("gnss_newest"),
+        )));
     }
     if site.sensors.broker.is_some() && !site.sensors.sensors.is_empty() {
         let (readings, heard) = mpsc::channel(QUEUE);
@@ -62,7 +67,11 @@ pub(super) fn start(
             pulse: Some(meters.pulse("sensors", LIMIT_S)),
         };
         tasks.push(tokio::spawn(broker.run()));
-        tasks.push(tokio::spawn(forward_readings(heard, inputs, meters.metrics().dropped("readings_newest"))));
+        tasks.push(tokio::spawn(forward_readings(
+            heard,
+            inputs,
+            meters.metrics().dropped("readings_newest"),
+        )));
     }
     Instruments { tasks }
 }

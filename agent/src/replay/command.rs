@@ -26,7 +26,8 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     };
     let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
     let camera = camera(&site, args.camera.as_deref())?;
-    let manifest = site.models.street.clone().context("the site names no model: [models] street is missing")?;
+    let manifest =
+        site.models.street.clone().context("the site names no model: [models] street is missing")?;
     let (detector, _) = crate::detector::load(&manifest, site.models.runtime.as_deref())?;
     let options = Options {
         site,
@@ -47,8 +48,9 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
 
 fn start(args: &ReplayArgs, truth: Option<&Truth>, utc_offset_s: i32) -> anyhow::Result<i64> {
     if let Some(text) = &args.start {
-        let time = chrono::DateTime::parse_from_rfc3339(text)
-            .with_context(|| format!("--start {text:?} is no RFC 3339 time such as 2026-11-21T08:00:00+08:00"))?;
+        let time = chrono::DateTime::parse_from_rfc3339(text).with_context(|| {
+            format!("--start {text:?} is no RFC 3339 time such as 2026-11-21T08:00:00+08:00")
+        })?;
         return Ok(time.timestamp_millis());
     }
     let noon = DEFAULT_START_UTC_MS - i64::from(utc_offset_s) * 1000;
@@ -96,7 +98,11 @@ fn print_score(score: &Score) {
                     Some(false) => ", ACT DIFFERS",
                     None => "",
                 };
-                println!("hit    {} of {:.1} s: reported at {at:.1} s, {late:.1} s after its dwell{act}", m.kind.as_str(), m.start_s);
+                println!(
+                    "hit    {} of {:.1} s: reported at {at:.1} s, {late:.1} s after its dwell{act}",
+                    m.kind.as_str(),
+                    m.start_s
+                );
             }
             _ => println!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
         }

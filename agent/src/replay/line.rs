@@ -180,7 +180,8 @@ impl<'a> Line<'a> {
     }
 
     fn note_shortfalls(&mut self, made: &[crate::incident::EvidenceOutcome]) {
-        let texts = made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.incident_id)));
+        let texts =
+            made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.incident_id)));
         self.shortfalls.extend(texts);
     }
 

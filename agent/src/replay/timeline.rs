@@ -1,7 +1,7 @@
 //! The timeline of a replay, a line an event: what an officer or technician reads.
 
-use crate::incident::{Act, CameraState, Phase, Report};
 use crate::geo::Matter;
+use crate::incident::{Act, CameraState, Phase, Report};
 
 /// `   12.4 s  opened    waste.exposed 暴露垃圾  sidewalk/no-dumping  0.87  in progress`
 pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {

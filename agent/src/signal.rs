@@ -1,0 +1,26 @@
+//! The signals that end the program.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Ready at SIGTERM or Ctrl-C.
+pub async fn stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut term) => {
+            tokio::select! {
+                _ = term.recv() => {}
+                () = interrupt() => {}
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM cannot be heard");
+            interrupt().await;
+        }
+    }
+}
+
+/// Without a handler the process ends by the signal itself, which is as good.
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
