@@ -79,9 +79,11 @@ def agent(leg, clips, window_s, settle_s=SETTLE_S, until=metrics.INFERENCES):
     with workplace(leg, clips) as (work, port, urls), Agent(work, port, urls) as it:
         start_s = it.first(until)
         time.sleep(settle_s)
+        it.next_count()
         threads_before = trees.threads_s(it.tree.process.pid)
         before, cpu_before, began = it.metrics(), it.tree.cpu_s(), time.monotonic()
-        time.sleep(window_s)
+        time.sleep(window_s - 0.5)
+        it.next_count()
         after, cpu_after, ended = it.metrics(), it.tree.cpu_s(), time.monotonic()
         threads = trees.threads_s(it.tree.process.pid)
         seen = {
@@ -89,7 +91,8 @@ def agent(leg, clips, window_s, settle_s=SETTLE_S, until=metrics.INFERENCES):
             "stream_s": ended - began,
             "cpu_s": cpu_after - cpu_before,
             "inferences": metrics.since(before, after, metrics.INFERENCES),
-            "decoded": metrics.since(before, after, metrics.DECODED),
+            "packets": metrics.since(before, after, metrics.PACKETS),
+            "decode_level": [before.total(metrics.LEVEL), after.total(metrics.LEVEL)],
             "looks": metrics.since(before, after, metrics.LOOKS),
             "dropped": metrics.gained(before, after, metrics.DROPPED, metrics.POLICY),
             "age_p50_s": metrics.quantile(before, after, metrics.AGE, 0.5),

@@ -13,7 +13,9 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # Meaning to the bench -> name and labels on the wire.
 INFERENCES = ("kerbside_inference_seconds_count", {})
 LOOKS = ("kerbside_stage_items_total", {"stage": "gate"})
-DECODED = ("kerbside_frames_decoded_total", {})
+# Packets of the camera; the capture child reports them once a second. At decode level 2 each is a decoded frame.
+PACKETS = ("kerbside_stage_items_total", {"stage": "source"})
+LEVEL = ("kerbside_decode_level", {})
 DROPPED = "kerbside_dropped_total"
 POLICY = "policy"
 AGE = "kerbside_look_age_seconds"
