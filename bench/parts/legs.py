@@ -79,9 +79,11 @@ def agent(leg, clips, window_s, settle_s=SETTLE_S, until=metrics.INFERENCES):
     with workplace(leg, clips) as (work, port, urls), Agent(work, port, urls) as it:
         start_s = it.first(until)
         time.sleep(settle_s)
+        it.next_count()
         threads_before = trees.threads_s(it.tree.process.pid)
         before, cpu_before, began = it.metrics(), it.tree.cpu_s(), time.monotonic()
-        time.sleep(window_s)
+        time.sleep(window_s - 0.5)
+        it.next_count()
         after, cpu_after, ended = it.metrics(), it.tree.cpu_s(), time.monotonic()
         threads = trees.threads_s(it.tree.process.pid)
         seen = {
@@ -89,9 +91,10 @@ def agent(leg, clips, window_s, settle_s=SETTLE_S, until=metrics.INFERENCES):
             "stream_s": ended - began,
             "cpu_s": cpu_after - cpu_before,
             "inferences": metrics.since(before, after, metrics.INFERENCES),
-            "decoded": metrics.since(before, after, metrics.DECODED),
             "packets": metrics.since(before, after, metrics.PACKETS),
-            "dropped": metrics.gained(before, after, metrics.DROPPED, "reason"),
+            "decode_level": [before.total(metrics.LEVEL), after.total(metrics.LEVEL)],
+            "looks": metrics.since(before, after, metrics.LOOKS),
+            "dropped": metrics.gained(before, after, metrics.DROPPED, metrics.POLICY),
             "age_p50_s": metrics.quantile(before, after, metrics.AGE, 0.5),
             "age_p99_s": metrics.quantile(before, after, metrics.AGE, 0.99),
             "pss_mb": it.tree.pss_mb(),
@@ -144,8 +147,8 @@ LEGS = {
     "bare-decode-sub": lambda w: bare("decode", BUSY_SUB, cpu_s=w / 15),
     "bare-keys-sub": lambda w: bare("keyframes", QUIET_SUB, cpu_s=w / 30),
     "agent-mixed": lambda w: agent("agent-mixed", [MIXED_SUB], MIXED_S),
-    "agent-idle": lambda w: agent("agent-idle", [QUIET_SUB], w, IDLE_SETTLE_S, metrics.PACKETS),
-    "agent-idle-4": lambda w: agent("agent-idle-4", [QUIET_SUB] * 4, w, IDLE_SETTLE_S, metrics.PACKETS),
+    "agent-idle": lambda w: agent("agent-idle", [QUIET_SUB], w, IDLE_SETTLE_S, metrics.LOOKS),
+    "agent-idle-4": lambda w: agent("agent-idle-4", [QUIET_SUB] * 4, w, IDLE_SETTLE_S, metrics.LOOKS),
     "bare-remux": bare_remux,
     "agent-cut": lambda w: agent_cut("agent-cut"),
     "agent-start": lambda w: agent_start("agent-start"),

@@ -10,12 +10,15 @@ import urllib.request
 LINE = re.compile(r'^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
-# Meaning to the bench -> name on the wire (without the suffix of the type).
-INFERENCES = "kerbside_inferences_total"
-DECODED = "kerbside_frames_decoded_total"
-PACKETS = "kerbside_packets_total"
+# Meaning to the bench -> name and labels on the wire.
+INFERENCES = ("kerbside_inference_seconds_count", {})
+LOOKS = ("kerbside_stage_items_total", {"stage": "gate"})
+# Packets of the camera; the capture child reports them once a second. At decode level 2 each is a decoded frame.
+PACKETS = ("kerbside_stage_items_total", {"stage": "source"})
+LEVEL = ("kerbside_decode_level", {})
 DROPPED = "kerbside_dropped_total"
-AGE = "kerbside_frame_age_seconds"
+POLICY = "policy"
+AGE = "kerbside_look_age_seconds"
 
 
 class Sample:
@@ -28,8 +31,9 @@ class Sample:
                 labels = dict(LABEL.findall(match["labels"] or ""))
                 self.series.append((match["name"], labels, float(match["value"])))
 
-    def total(self, name, **labels):
+    def total(self, counter):
         """Sum over the series of that name with these labels; None if there is none."""
+        name, labels = counter
         values = [v for n, have, v in self.series if n == name and labels.items() <= have.items()]
         return sum(values) if values else None
 
@@ -60,11 +64,11 @@ def read(address):
         return Sample(answer.read().decode())
 
 
-def since(before, after, name):
+def since(before, after, counter):
     """What a counter gained between two samples; None if the agent does not have it."""
-    if (end := after.total(name)) is None:
+    if (end := after.total(counter)) is None:
         return None
-    return end - (before.total(name) or 0.0)
+    return end - (before.total(counter) or 0.0)
 
 
 def gained(before, after, name, label):

@@ -50,9 +50,12 @@ def pairs(rounds, needs, figure):
 
 def work_ms_per_s(seen, decode, infer):
     """Bare cost of what the agent did: its own counts of frames and inferences, ms of CPU per second of stream."""
-    frames = seen["decoded"] if seen["decoded"] is not None else FPS * seen["stream_s"]
-    bare = frames * decode["ms_each"] + (seen["inferences"] or 0) * infer["ms_each"]
-    return bare / seen["stream_s"]
+    return (frames_of(seen) * decode["ms_each"] + seen["inferences"] * infer["ms_each"]) / seen["stream_s"]
+
+
+def frames_of(seen):
+    """Frames decoded: a Python program counts them; of the agent's busy stream every packet is one."""
+    return seen["decoded"] if "decoded" in seen else seen["packets"]
 
 
 def against_python(seen, other, infer):
@@ -65,7 +68,7 @@ def full_ms_per_s(seen, infer):
     On a loaded machine a program falls behind: what it did is scaled to the frames that a second has, and a look that it left
     out is charged at the bare inference, which no program undercuts.
     """
-    frames = seen["decoded"] if seen["decoded"] is not None else FPS * seen["stream_s"]
+    frames = frames_of(seen)
     looks_missing = max(0.0, frames * LOOKS_PER_S / FPS - seen["inferences"])
     return (1e3 * seen["cpu_s"] + looks_missing * infer["ms_each"]) * FPS / frames
 

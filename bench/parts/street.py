@@ -141,7 +141,12 @@ class Agent:
     def metrics(self):
         return metrics.read(self.health)
 
-    def first(self, name, every_s=0.5):
+    def next_count(self):
+        """Waits until the capture child has just said its counts: a window between two of these has whole seconds of packets."""
+        old = self.metrics().total(metrics.PACKETS)
+        wait_until("count of packets", lambda: self.metrics().total(metrics.PACKETS) != old, self.tree, limit_s=15)
+
+    def first(self, counter, every_s=0.5):
         """Waits until a counter has moved; gives the seconds since the start of the program."""
-        wait_until(f"first of {name}", lambda: (self.metrics().total(name) or 0) > 0, self.tree, every_s=every_s)
+        wait_until(f"first of {counter[0]}", lambda: (self.metrics().total(counter) or 0) > 0, self.tree, every_s=every_s)
         return time.monotonic() - self.started
