@@ -20,6 +20,8 @@ pub mod annotate;
 #[cfg(feature = "camera")]
 pub mod capture;
 #[cfg(feature = "camera")]
+mod confine;
+#[cfg(feature = "camera")]
 pub mod cut;
 #[cfg(feature = "camera")]
 mod decode;
