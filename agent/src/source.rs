@@ -11,6 +11,7 @@ pub mod nal;
 pub mod picture;
 pub mod proto;
 mod session;
+pub mod shrink;
 pub mod timeline;
 #[cfg(any(feature = "camera", test))]
 mod timing;

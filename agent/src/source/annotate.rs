@@ -138,6 +138,8 @@ impl Writer {
         let mut packet = ffmpeg::Packet::empty();
         while self.encoder.receive_packet(&mut packet).is_ok() {
             packet.set_stream(0);
+            // Without a duration the last picture would lie beyond the end of the file.
+            packet.set_duration(packet.duration().max(1));
             packet.rescale_ts(self.fps.invert(), to);
             packet.write_interleaved(&mut self.output).map_err(|e| self.failed("writing", &e))?;
         }

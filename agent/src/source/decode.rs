@@ -383,7 +383,7 @@ mod tests {
     fn a_look_not_wanted_is_made_up_by_the_next_picture_and_a_lost_beat_counted() {
         let mut schedule = Schedule::new(5.0);
         assert!(schedule.offer(0.0));
-        let lost: Vec<bool> = [0.2, 0.24, 0.36, 0.4, 0.5, 0.6].map(|at| schedule.missed(at)).into();
+        let lost: Vec<bool> = [0.2, 0.24, 0.36, 0.41, 0.5, 0.61].map(|at| schedule.missed(at)).into();
         assert_eq!(lost, [false, false, false, true, false, true]);
         assert!(schedule.offer(0.64));
         assert!(!schedule.offer(0.7));
