@@ -11,6 +11,7 @@ pub mod nal;
 pub mod picture;
 pub mod proto;
 mod session;
+pub mod shrink;
 pub mod timeline;
 #[cfg(any(feature = "camera", test))]
 mod timing;
@@ -19,6 +20,8 @@ mod timing;
 pub mod annotate;
 #[cfg(feature = "camera")]
 pub mod capture;
+#[cfg(feature = "camera")]
+mod confine;
 #[cfg(feature = "camera")]
 pub mod cut;
 #[cfg(feature = "camera")]

@@ -138,6 +138,8 @@ impl Writer {
         let mut packet = ffmpeg::Packet::empty();
         while self.encoder.receive_packet(&mut packet).is_ok() {
             packet.set_stream(0);
+            // Without a duration the last picture would lie beyond the end of the file.
+            packet.set_duration(packet.duration().max(1));
             packet.rescale_ts(self.fps.invert(), to);
             packet.write_interleaved(&mut self.output).map_err(|e| self.failed("writing", &e))?;
         }
@@ -146,5 +148,38 @@ impl Writer {
 
     fn failed(&self, doing: &'static str, why: &dyn std::fmt::Display) -> AnnotateError {
         AnnotateError::Video { path: self.path.clone(), doing, why: why.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::BBox;
+
+    /// Reads the video back with OpenCV: as many pictures as were written, and the box where it was drawn.
+    #[test]
+    fn what_was_written_can_be_watched() {
+        use opencv::videoio::{CAP_FFMPEG, VideoCapture, VideoCaptureTrait};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("seen.mp4");
+        let mut writer = Writer::open(&path, 320, 180, 5.0).unwrap();
+        let bbox = BBox { x: 0.25, y: 0.25, w: 0.5, h: 0.5 };
+        let marks = [Mark::Box { bbox, label: "person".into(), emphasis: true }];
+        for _ in 0..12 {
+            writer.write(&[90; 320 * 180 * 3], &marks).unwrap();
+        }
+        assert!(matches!(writer.write(&[0; 10], &[]), Err(AnnotateError::Picture { bytes: 10, .. })));
+        writer.finish().unwrap();
+
+        let mut capture = VideoCapture::from_file(path.to_str().unwrap(), CAP_FFMPEG).unwrap();
+        let (mut picture, mut pictures) = (Mat::default(), 0);
+        while capture.read(&mut picture).unwrap() {
+            pictures += 1;
+            let [b, g, r] = picture.at_2d::<Vec3b>(90, 80).unwrap().0;
+            assert!(r > g.max(b) + 60, "edge: {b} {g} {r}");
+            let [b, _, r] = picture.at_2d::<Vec3b>(90, 160).unwrap().0;
+            assert!(b.abs_diff(r) < 20, "inside");
+        }
+        assert_eq!(pictures, 12);
     }
 }

@@ -9,9 +9,9 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crossbeam_channel::{Receiver, Sender};
-use rustix::process::{Resource, Rlimit, Signal};
 
 use crate::frame::{Level, StreamInfo};
+use crate::source::confine;
 use crate::source::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError, RawLook, Stats, ToChild};
 use crate::time::{Clock, Mono, SystemClock};
 
@@ -39,8 +39,7 @@ impl CaptureError {
 
 /// Runs the child until its source or its parent ends. The exit code matters to nobody: the parent goes by the messages.
 pub fn main() -> ExitCode {
-    // The parent's death must be ours even if we are stuck inside a library.
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    confine::begin();
     match serve() {
         Ok(()) | Err(CaptureError::Gone) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,7 +56,7 @@ fn serve() -> Result<(), CaptureError> {
         Ok(ToChild::Open(open)) => open,
         Ok(_) | Err(_) => return Err(CaptureError::Gone),
     };
-    limit_memory(open.memory_bytes);
+    confine::limit_memory(open.memory_bytes);
     parent.level = open.level;
     parent.pace = open.pace;
     let ended = if open.opencv || open.url.starts_with("gst:") {
@@ -166,9 +165,7 @@ impl Parent {
             return Ok(true);
         }
         self.listen_now()?;
-        let wanted = self.unacknowledged < WINDOW;
-        self.stats.looks_dropped += u64::from(!wanted);
-        Ok(wanted)
+        Ok(self.unacknowledged < WINDOW)
     }
 
     pub fn look(&mut self, look: RawLook) -> Result<(), CaptureError> {
@@ -203,7 +200,7 @@ impl Parent {
     fn send_stats(&mut self) -> Result<(), CaptureError> {
         self.stats_sent = self.now();
         self.stats.cpu_ms = cpu_ms().unwrap_or(0);
-        self.stats.rss_bytes = status_bytes("VmRSS:").unwrap_or(0);
+        self.stats.rss_bytes = confine::status_bytes("VmRSS:").unwrap_or(0);
         let stats = self.stats;
         self.send(&FromChild::Stats(stats))
     }
@@ -223,20 +220,6 @@ fn listen(commands: &Sender<ToChild>) {
             }
         }
     }
-}
-
-/// Limits the address space to what is mapped already (the libraries) and `bytes` more.
-pub(super) fn limit_memory(bytes: u64) {
-    let limit = status_bytes("VmSize:").unwrap_or(1 << 30).saturating_add(bytes);
-    let _ = rustix::process::setrlimit(Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) });
-    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-}
-
-/// A line of /proc/self/status, bytes.
-fn status_bytes(name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|l| l.starts_with(name))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// CPU of this process; the kernel counts in ticks of 10 ms (proc(5), fields 14 and 15).

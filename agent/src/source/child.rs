@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, select};
 
 use super::proto::{self, FromChild, ProtoError, ToChild};
 
@@ -54,6 +54,7 @@ impl Exe {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env_clear();
         command.envs(ENVIRONMENT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
+        command.env("OPENCV_LOG_LEVEL", "ERROR");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command
     }
@@ -103,10 +104,14 @@ impl Running {
     pub(super) fn stop(mut self, limit: Duration) {
         let _ = self.send(&ToChild::Stop);
         self.stdin = None;
+        let late = crossbeam_channel::after(limit);
         loop {
-            match self.messages.recv_timeout(limit) {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            select! {
+                recv(self.messages) -> message => match message {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(_)) | Err(_) => return,
+                },
+                recv(late) -> _ => return,
             }
         }
     }

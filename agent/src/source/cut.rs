@@ -8,9 +8,8 @@ use std::process::ExitCode;
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::{Dictionary, Rational};
-use rustix::process::Signal;
 
-use super::capture::limit_memory;
+use super::confine;
 use super::nal;
 use super::proto::{self, CutAnswer, CutHead, ProtoError};
 use super::session::CHILD_MEMORY;
@@ -27,8 +26,8 @@ const MAX_PICTURES: usize = 64;
 const MAX_BYTES: usize = 128 << 20;
 
 pub fn main() -> ExitCode {
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    limit_memory(CHILD_MEMORY);
+    confine::begin();
+    confine::limit_memory(CHILD_MEMORY);
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

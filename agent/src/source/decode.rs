@@ -214,9 +214,15 @@ impl Eye {
             parent.event(Event::Decodable)?;
         }
         let Some(pts) = frame.timestamp().or(frame.pts()) else { return Ok(()) };
-        if !self.schedule.take(pts as f64 * self.tick_s) || !parent.wants_look()? {
+        let at_s = pts as f64 * self.tick_s;
+        if !self.schedule.is_due(at_s) {
             return Ok(());
         }
+        if !parent.wants_look()? {
+            parent.stats.looks_dropped += u64::from(self.schedule.missed(at_s));
+            return Ok(());
+        }
+        self.schedule.take(at_s);
         let Some(Small { rgb, luma, width, height }) = self.shrink(frame) else {
             parent.stats.decode_errors += 1;
             return Ok(());
@@ -293,19 +299,25 @@ impl Schedule {
 
     /// A picture at `at_s` would be taken. Half a frame of 25 Hz early is as near as half a frame late.
     fn is_due(&self, at_s: f64) -> bool {
-        self.due_s.is_none_or(|due| at_s >= due - 0.02_f64.min(self.period_s / 4.0))
+        // Time never goes back between looks.
+        at_s > self.last_s && self.due_s.is_none_or(|due| at_s >= due - 0.02_f64.min(self.period_s / 4.0))
     }
 
-    fn take(&mut self, at_s: f64) -> bool {
-        // Time never goes back between looks.
-        if !self.is_due(at_s) || at_s <= self.last_s {
-            return false;
-        }
+    fn take(&mut self, at_s: f64) {
         self.last_s = at_s;
         let due = self.due_s.unwrap_or(at_s) + self.period_s;
         // After a pause the beat starts anew; it never runs after what it missed.
         self.due_s = Some(if due > at_s { due } else { at_s + self.period_s });
-        true
+    }
+
+    /// The picture due could not be taken: the next one will do. True when a whole beat has gone by.
+    fn missed(&mut self, at_s: f64) -> bool {
+        let due = *self.due_s.get_or_insert(at_s);
+        let gone = at_s >= due + self.period_s;
+        if gone {
+            self.due_s = Some(due + self.period_s);
+        }
+        gone
     }
 }
 
@@ -342,10 +354,20 @@ impl Sight {
 mod tests {
     use super::*;
 
+    impl Schedule {
+        fn offer(&mut self, at_s: f64) -> bool {
+            let due = self.is_due(at_s);
+            if due {
+                self.take(at_s);
+            }
+            due
+        }
+    }
+
     #[test]
     fn looks_are_the_pictures_nearest_the_beat() {
         let mut schedule = Schedule::new(5.0);
-        let taken: Vec<u32> = (0..30).filter(|&i| schedule.take(f64::from(i) / 12.0)).collect();
+        let taken: Vec<u32> = (0..30).filter(|&i| schedule.offer(f64::from(i) / 12.0)).collect();
         // 12 pictures and 5 looks a second: 0, 2.4, 4.8, 7.2, 9.6, 12, ...
         assert_eq!(taken, [0, 3, 5, 7, 10, 12, 15, 17, 19, 22, 24, 27, 29]);
     }
@@ -353,8 +375,19 @@ mod tests {
     #[test]
     fn a_pause_is_not_made_up_for() {
         let mut schedule = Schedule::new(5.0);
-        let taken: Vec<bool> = [0.0, 10.0, 10.04, 10.2, 10.2, 10.1].map(|at| schedule.take(at)).into();
+        let taken: Vec<bool> = [0.0, 10.0, 10.04, 10.2, 10.2, 10.1].map(|at| schedule.offer(at)).into();
         assert_eq!(taken, [true, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_look_not_wanted_is_made_up_by_the_next_picture_and_a_lost_beat_counted() {
+        let mut schedule = Schedule::new(5.0);
+        assert!(schedule.offer(0.0));
+        let lost: Vec<bool> = [0.2, 0.24, 0.36, 0.41, 0.5, 0.61].map(|at| schedule.missed(at)).into();
+        assert_eq!(lost, [false, false, false, true, false, true]);
+        assert!(schedule.offer(0.64));
+        assert!(!schedule.offer(0.7));
+        assert!(schedule.offer(0.8));
     }
 
     #[test]

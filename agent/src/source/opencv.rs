@@ -56,14 +56,13 @@ fn open_capture(open: &Open) -> Result<VideoCapture, CaptureError> {
         None => (open.url.as_str(), CAP_FFMPEG),
     };
     let timeout_ms = (open.timeout_s * 1000.0) as i32;
-    // The GStreamer backend of OpenCV 4.6 refuses to open with parameters it does not know; it has no timeouts.
-    // There the parent's watch over silence is what ends it.
-    let timeouts = if api == CAP_FFMPEG {
-        Vector::from_slice(&[CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms])
-    } else {
-        Vector::new()
-    };
-    let capture = VideoCapture::from_file_with_params(name, api, &timeouts).map_err(failed)?;
+    let timeouts =
+        Vector::from_slice(&[CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]);
+    let mut capture = VideoCapture::from_file_with_params(name, api, &timeouts).map_err(failed)?;
+    if api != CAP_FFMPEG && !capture.is_opened().map_err(failed)? {
+        // Some backends refuse to open with parameters they do not know. There the parent's watch over silence ends it.
+        capture = VideoCapture::from_file(name, api).map_err(failed)?;
+    }
     if !capture.is_opened().map_err(failed)? {
         return Err(CaptureError::source(Fault::Refused, format!("{}: OpenCV cannot open it", open.url)));
     }

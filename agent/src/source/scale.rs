@@ -6,6 +6,7 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling;
 
 use super::picture::{self, Plane};
+use super::shrink::{self, Yuv420};
 use crate::frame::{LUMA_HEIGHT, LUMA_WIDTH};
 
 /// What is left of a picture.
@@ -26,6 +27,8 @@ fn scaling_flags() -> scaling::Flags {
 pub(super) struct Scaler {
     form: (Pixel, u32, u32),
     size: (u32, u32),
+    /// The cheap way, if the sizes allow it.
+    factor: Option<u32>,
     to_rgb: scaling::Context,
     rgb: Video,
     /// Only for forms without an 8-bit luma plane in front.
@@ -45,7 +48,9 @@ impl Scaler {
             let flags = scaling::Flags::AREA | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
             Some((scaling::Context::get(format, w, h, Pixel::GRAY8, lw, lh, flags).ok()?, Video::empty()))
         };
-        Some(Scaler { form, size, to_rgb, rgb: Video::empty(), to_luma })
+        let planar = matches!(format, Pixel::YUV420P | Pixel::YUVJ420P);
+        let factor = shrink::factor((w, h), size).filter(|_| planar);
+        Some(Scaler { form, size, factor, to_rgb, rgb: Video::empty(), to_luma })
     }
 
     /// The scaler was made for pictures like this one.
@@ -54,6 +59,13 @@ impl Scaler {
     }
 
     pub(super) fn run(&mut self, frame: &Video) -> Option<Small> {
+        let (width, height) = self.size;
+        if let Some(factor) = self.factor {
+            let shrunk = shrink::shrink(planes(frame)?, factor)?;
+            let (w, h) = (width as usize, height as usize);
+            let luma = picture::gate_luma(Plane { data: &shrunk.luma, stride: w, width: w, height: h })?;
+            return Some(Small { rgb: shrunk.rgb.into(), luma: luma.into(), width, height });
+        }
         self.to_rgb.run(frame, &mut self.rgb).ok()?;
         let rgb = rows(&self.rgb, self.size.0 as usize * 3)?;
         let luma = match &mut self.to_luma {
@@ -68,12 +80,22 @@ impl Scaler {
                 height: frame.height() as usize,
             })?,
         };
-        Some(Small { rgb: rgb.into(), luma: luma.into(), width: self.size.0, height: self.size.1 })
+        Some(Small { rgb: rgb.into(), luma: luma.into(), width, height })
     }
 }
 
 fn form(frame: &Video) -> (Pixel, u32, u32) {
     (frame.format(), frame.width(), frame.height())
+}
+
+fn planes(frame: &Video) -> Option<Yuv420<'_>> {
+    let plane = |index: usize| {
+        let stride = (frame.planes() > index).then(|| frame.stride(index)).filter(|&s| s < 1 << 20)?;
+        let (width, height) = (frame.plane_width(index) as usize, frame.plane_height(index) as usize);
+        Some(Plane { data: frame.data(index), stride, width, height })
+    };
+    let full_range = frame.format() == Pixel::YUVJ420P;
+    Some(Yuv420 { y: plane(0)?, u: plane(1)?, v: plane(2)?, full_range })
 }
 
 fn has_luma_plane(format: Pixel) -> bool {
