@@ -50,10 +50,13 @@ impl Finding {
 #[derive(Debug, Default)]
 pub struct Hooks {
     /// Name and version of every native library built in (FFmpeg, OpenCV).
-    pub versions: Option<fn() -> Vec<(String, String)>>,
+    pub versions: Option<Versions>,
     /// Loads the model of a manifest with the ONNX Runtime configured, hashes checked.
     pub load_model: Option<LoadModel>,
 }
+
+/// Names and versions.
+pub type Versions = fn() -> Vec<(String, String)>;
 
 /// Manifest and configured runtime to a sentence about the model.
 pub type LoadModel = fn(&Path, Option<&Path>) -> Result<String, String>;

@@ -154,7 +154,7 @@ fn residual(
     cx: &mut Check<'_>,
     here: (&str, &Range<usize>),
     origin: (f64, f64),
-    points: &[((f64, f64), (f64, f64))],
+    points: &[geo::ControlPoint],
 ) {
     if points.len() < 6 {
         return;

@@ -224,7 +224,7 @@ fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     let bytes = number.parse::<f64>().ok()? * factor as f64;
-    (bytes.is_finite() && bytes >= 0.0 && bytes < 9.0e18).then_some(bytes as u64)
+    (0.0..9.0e18).contains(&bytes).then_some(bytes as u64)
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
         let known = [("5", Protocol::V5), ("3.1.1", Protocol::V311)];
         centre.protocol = cx.word("protocol", v, &known).unwrap_or(centre.protocol);
     }
-    centre.receipts = raw.receipts.map_or(true, Spanned::into_inner);
+    centre.receipts = raw.receipts.is_none_or(Spanned::into_inner);
     centre.keep_alive_s = cx.whole("keep_alive_s", &raw.keep_alive_s, 5..=3600, 30) as u16;
     if let (None, Some(v)) = (&raw.username, &raw.password_file) {
         cx.sink
@@ -186,13 +186,13 @@ pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
 pub(super) fn codes(cx: &mut Check<'_>, root: &mut Table<'_>) -> CodeTable {
     let raw: raw::Codes = optional(cx, root, "codes", "[codes]");
     let mut table = CodeTable::shipped();
-    if let Some(v) = &raw.table {
-        if let Some(text) = cx.text_of("table", v) {
-            match CodeTable::parse(&text) {
-                Ok(read) => table = read,
-                Err(e) => {
-                    cx.sink.at(v.span(), format!("`table`: {}: {e}", v.get_ref()));
-                }
+    if let Some(v) = &raw.table
+        && let Some(text) = cx.text_of("table", v)
+    {
+        match CodeTable::parse(&text) {
+            Ok(read) => table = read,
+            Err(e) => {
+                cx.sink.at(v.span(), format!("`table`: {}: {e}", v.get_ref()));
             }
         }
     }
@@ -251,6 +251,6 @@ pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
         max_age_days: cx.whole("max_age_days", &raw.max_age_days, 1..=3650, 30),
         pre_s: cx.number("pre_s", &raw.pre_s, 0.0..=120.0, 8.0),
         post_s: cx.number("post_s", &raw.post_s, 0.0..=120.0, 6.0),
-        clip: raw.clip.map_or(true, Spanned::into_inner),
+        clip: raw.clip.is_none_or(Spanned::into_inner),
     }
 }

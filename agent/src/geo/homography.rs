@@ -85,7 +85,7 @@ impl Homography {
     pub fn ground(&self, (x, y): (f64, f64)) -> Option<Ground> {
         let h = &self.ground_from_norm;
         let p = h * Vector3::new(x, y, 1.0);
-        if !(p.z > 1e-9) {
+        if p.z.is_nan() || p.z <= 1e-9 {
             return None;
         }
         let (east_m, north_m) = (p.x / p.z, p.y / p.z);
@@ -103,12 +103,15 @@ impl Homography {
     }
 }
 
+/// A point of either plane.
+type Planar = (f64, f64);
+
 /// Moves the points to their centre and scales them to a mean distance of sqrt 2. Gives the transformation too.
-fn normalised(points: &[(f64, f64)]) -> Option<(Matrix3<f64>, Vec<(f64, f64)>)> {
+fn normalised(points: &[Planar]) -> Option<(Matrix3<f64>, Vec<Planar>)> {
     let n = points.len() as f64;
     let (cx, cy) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
     let mean = points.iter().map(|p| (p.0 - cx).hypot(p.1 - cy)).sum::<f64>() / n;
-    if !(mean > 1e-9) {
+    if mean.is_nan() || mean <= 1e-9 {
         return None;
     }
     let s = std::f64::consts::SQRT_2 / mean;

@@ -208,10 +208,10 @@ impl<'a> Session<'a> {
             }
             None => {}
         }
-        if let (false, true, Some(path)) = (was_frozen, self.mean.is_frozen(), &self.gnss.state_file) {
-            if let Err(error) = save(path, &self.mean) {
-                tracing::warn!(path = %path.display(), %error, "the settled position could not be kept");
-            }
+        if let (false, true, Some(path)) = (was_frozen, self.mean.is_frozen(), &self.gnss.state_file)
+            && let Err(error) = save(path, &self.mean)
+        {
+            tracing::warn!(path = %path.display(), %error, "the settled position could not be kept");
         }
     }
 
