@@ -100,7 +100,7 @@ fn place(data: &Value) -> String {
     let at = |i: usize| data.pointer(&format!("/location/geometry/coordinates/{i}")).and_then(Value::as_f64);
     let (Some(lon), Some(lat)) = (at(0), at(1)) else { return "unknown 未知".to_owned() };
     let accuracy = data.pointer("/location/properties/accuracy_m").and_then(Value::as_f64);
-    let accuracy = accuracy.map(|a| format!(" ±{a:.0} m")).unwrap_or_default();
+    let accuracy = accuracy.map(|a| format!(" ±{a:.1} m")).unwrap_or_default();
     let grid = data.pointer("/grid/unit_grid").and_then(Value::as_str);
     let grid = grid.map(|g| format!(" 网格 {g}")).unwrap_or_default();
     format!("{lat:.6}, {lon:.6}{accuracy}{grid}")
@@ -148,7 +148,7 @@ mod tests {
         let text = lines(&event, false, Some(Path::new("/var/lib/kerbside/evidence"))).unwrap();
         expect![[r#"
             08:31:05  发现 OPENED    waste.exposed 暴露垃圾 06010  91 %  mh-xz-017/cam1
-                      地点 place: 31.112457, 121.376123 ±3 m 网格 310112001002003  区域 zone: sidewalk-1  停留 dwell: 61.5 s  编号 id: 01J.0002
+                      地点 place: 31.112457, 121.376123 ±2.8 m 网格 310112001002003  区域 zone: sidewalk-1  停留 dwell: 61.5 s  编号 id: 01J.0002
                       证据 evidence: trigger   /var/lib/kerbside/evidence/2026/a.jpg
                       证据 evidence: clip      pending"#]]
         .assert_eq(&text);
