@@ -38,9 +38,14 @@ fn measure(dir: &Path) -> anyhow::Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         theirs.push(rate(clock.as_ref(), || write_bare(&bare, &line))?);
-        ours.push(rate(clock.as_ref(), || Ok(drop(journal.append(std::slice::from_ref(&entry), Durability::Now)?)))?);
+        ours.push(rate(clock.as_ref(), || {
+            Ok(drop(journal.append(std::slice::from_ref(&entry), Durability::Now)?))
+        })?);
         if let (Some(journal), Some(bare)) = (ours.last(), theirs.last()) {
-            println!("round {round}: journal {journal:.0}/s, write+fdatasync {bare:.0}/s, ratio {:.2}", journal / bare);
+            println!(
+                "round {round}: journal {journal:.0}/s, write+fdatasync {bare:.0}/s, ratio {:.2}",
+                journal / bare
+            );
         }
     }
     let (ours, theirs) = (median(ours), median(theirs));

@@ -276,8 +276,9 @@ impl Delivery {
         self.commit(vec![Item::Note { kind, body }]).map(drop)
     }
 
-    pub fn save_incidents(&self, incidents: Vec<SavedIncident>) -> Result<(), DeliveryError> {
-        self.commit(incidents.into_iter().map(Item::Incident).collect()).map(drop)
+    /// All of the core's records as they are now; only what changed is written.
+    pub fn save_incidents(&self, all: Vec<SavedIncident>) -> Result<(), DeliveryError> {
+        self.commit(vec![Item::Snapshot(all)]).map(drop)
     }
 
     /// The core has heard, and saved what came of it, up to the inbound message of journal number `upto`.

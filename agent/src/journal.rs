@@ -166,22 +166,17 @@ impl Journal {
             self.next_n = self.next_n.max(last.first);
         }
         self.prev = tip.hash.unwrap_or_default();
-        if let Some((n, hash)) = known {
-            if n >= self.next_n {
-                self.next_n = n + 1;
-                self.prev = hash;
-                clean = false;
-            }
+        if let Some((n, hash)) = known.filter(|(n, _)| *n >= self.next_n) {
+            self.next_n = n + 1;
+            self.prev = hash;
+            clean = false;
         }
         if self.next_n > tip.n + 1 {
             damage.missing.push((tip.n + 1, self.next_n - 1));
         }
-        if clean && tip.hash.is_some() {
-            if let Some(last) = self.segments.last() {
-                let file =
-                    OpenOptions::new().append(true).open(&last.path).map_err(io("open", &last.path))?;
-                self.tail = Some(file);
-            }
+        if let Some(last) = self.segments.last().filter(|_| clean && tip.hash.is_some()) {
+            let file = OpenOptions::new().append(true).open(&last.path).map_err(io("open", &last.path))?;
+            self.tail = Some(file);
         }
         Ok(damage)
     }
@@ -316,13 +311,13 @@ impl Journal {
         if !self.unsynced {
             return Ok(());
         }
-        if let (Some(segment), Some(file)) = (self.segments.last(), self.tail.as_ref()) {
-            if let Err(source) = file.sync_data() {
-                let path = segment.path.clone();
-                // The kernel may have dropped the pages: what follows goes to a new file.
-                self.tail = None;
-                return Err(JournalError::Io { what: "sync", path, source });
-            }
+        if let (Some(segment), Some(file)) = (self.segments.last(), self.tail.as_ref())
+            && let Err(source) = file.sync_data()
+        {
+            let path = segment.path.clone();
+            // The kernel may have dropped the pages: what follows goes to a new file.
+            self.tail = None;
+            return Err(JournalError::Io { what: "sync", path, source });
         }
         self.unsynced = false;
         Ok(())

@@ -142,10 +142,9 @@ impl Outbox {
     pub fn push(&mut self, row: Row) -> Vec<(Row, &'static str)> {
         let mut out = Vec::new();
         let lane = usize::from(row.lane).min(LANES - 1);
-        if let Some(older) = row.slot.as_ref().and_then(|s| self.by_slot.get(s)).copied() {
-            if older != row.seq {
-                out.extend(self.remove(older).map(|r| (r, "superseded")));
-            }
+        let older = row.slot.as_ref().and_then(|s| self.by_slot.get(s)).copied();
+        if let Some(older) = older.filter(|seq| *seq != row.seq) {
+            out.extend(self.remove(older).map(|r| (r, "superseded")));
         }
         self.bytes[lane] += u64::from(row.at.len);
         self.by_id.insert(row.id.clone(), row.seq);
@@ -212,10 +211,8 @@ impl Outbox {
         if self.by_id.get(&row.id) == Some(&seq) {
             self.by_id.remove(&row.id);
         }
-        if let Some(slot) = &row.slot {
-            if self.by_slot.get(slot) == Some(&seq) {
-                self.by_slot.remove(slot);
-            }
+        if let Some(slot) = row.slot.as_ref().filter(|s| self.by_slot.get(*s) == Some(&seq)) {
+            self.by_slot.remove(slot);
         }
         self.dirty.insert(seq);
         Some(row)

@@ -56,10 +56,13 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+/// Key and value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// A small ordered map per table. All calls from one thread.
 pub trait Store: Send + std::fmt::Debug {
     /// All pairs of a table in the order of their keys.
-    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn scan(&self, table: Table) -> Result<Vec<Pair>, StoreError>;
     /// Applies all changes or none. Not yet durable.
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError>;
     /// Makes what was applied durable.

@@ -204,9 +204,10 @@ impl Desk {
         }
         let now = self.ledger.now();
         let over = self.stopping.as_ref().is_some_and(|s| s.until <= now.mono);
-        while !over {
-            let Some(parcel) = self.ledger.next(max_packet) else { break };
-            self.order(ToLink::Parcel { epoch, parcel, last: false });
+        if !over {
+            while let Some(parcel) = self.ledger.next(max_packet) {
+                self.order(ToLink::Parcel { epoch, parcel, last: false });
+            }
         }
         let idle = self.ledger.in_flight() == 0;
         if let Some(stopping) = self.stopping.as_mut().filter(|_| over || idle) {

@@ -34,6 +34,8 @@ pub enum Item {
     Message(Box<Draft>),
     /// The core's record of an incident.
     Incident(SavedIncident),
+    /// All of the core's records: what changed is written, who is missing is forgotten.
+    Snapshot(Vec<SavedIncident>),
     /// The core has heard everything that came down up to this journal number.
     Consumed(u64),
     /// Only for the trace. `kind` as in [`crate::journal::record::is_kind`].
@@ -177,23 +179,42 @@ impl Ledger {
     fn commit_as(&mut self, items: Vec<Item>, durability: Durability) -> Result<Vec<Committed>> {
         let now = self.clock.now();
         let mut seq = self.state.carry.seq;
-        let mut seqs = Vec::with_capacity(items.len());
         let mut entries = Vec::with_capacity(items.len());
-        for item in &items {
-            let entry = match item {
+        // Where each item's last entry will stand, and its sequence number.
+        let mut ends = Vec::with_capacity(items.len());
+        for item in items {
+            let mut own = None;
+            match item {
                 Item::Message(draft) => {
                     seq += 1;
-                    Entry::new("message", wire::message_body(draft, &self.who, seq, now))
+                    own = Some(seq);
+                    entries.push(Entry::new("message", wire::message_body(&draft, &self.who, seq, now)));
                 }
-                Item::Incident(saved) => Entry::new("incident", wire::envelope::to_json(saved)),
-                Item::Consumed(upto) => Entry::new("consumed", json!({"upto": upto}).to_string()),
-                Item::Note { kind, body } => Entry::new(kind, body.to_string()),
-            };
-            entries.push(entry);
-            seqs.push(matches!(item, Item::Message(_)).then_some(seq));
+                Item::Incident(saved) => {
+                    entries.push(Entry::new("incident", wire::envelope::to_json(&saved)))
+                }
+                Item::Snapshot(all) => entries.extend(self.snapshot_changes(all)),
+                Item::Consumed(upto) => {
+                    entries.push(Entry::new("consumed", json!({"upto": upto}).to_string()))
+                }
+                Item::Note { kind, body } => entries.push(Entry::new(kind, body.to_string())),
+            }
+            ends.push((entries.len(), own));
         }
-        let written = self.append(&entries, durability)?;
-        Ok(written.iter().zip(seqs).map(|(w, seq)| Committed { n: w.n, seq }).collect())
+        let before = self.journal.last_n();
+        let written = if entries.is_empty() { Vec::new() } else { self.append(&entries, durability)? };
+        let n_at = |end: usize| end.checked_sub(1).and_then(|i| written.get(i)).map_or(before, |w| w.n);
+        Ok(ends.into_iter().map(|(end, seq)| Committed { n: n_at(end), seq }).collect())
+    }
+
+    /// Entries for what differs from what is kept already; who is not in `all` is forgotten.
+    fn snapshot_changes(&self, all: Vec<SavedIncident>) -> Vec<Entry> {
+        let kept = &self.state.incidents;
+        let gone = kept.keys().filter(|id| all.iter().all(|s| s.id != **id));
+        let gone: Vec<_> =
+            gone.map(|id| SavedIncident { id: id.clone(), place: None, record: None }).collect();
+        let changed = all.into_iter().filter(|s| kept.get(&s.id).is_none_or(|(_, old)| old != s));
+        changed.chain(gone).map(|s| Entry::new("incident", wire::envelope::to_json(&s))).collect()
     }
 
     /// Journal first, then state; rows that this drives out are buried.
@@ -377,10 +398,11 @@ impl Ledger {
         if !wanted.is_empty() {
             let mut found = Vec::new();
             self.journal.replay(1, &mut |record, at| {
-                if let Some((head, _)) = parse_message(&record) {
-                    if wanted.binary_search(&head.seq).is_ok() && head.slot.is_none() {
-                        found.push(row_of(&record, at, &head));
-                    }
+                if let Some((head, _)) = parse_message(&record)
+                    && wanted.binary_search(&head.seq).is_ok()
+                    && head.slot.is_none()
+                {
+                    found.push(row_of(&record, at, &head));
                 }
             })?;
             for row in found {
@@ -455,24 +477,26 @@ impl Ledger {
 
     fn write_index(&mut self) {
         let changes = self.state.take_changes();
-        if let Some(store) = &mut self.store {
-            if let Err(e) = store.apply(&changes).and_then(|()| store.sync()) {
-                // The journal carries on; the next start finds an older cursor and goes on from there.
-                tracing::error!(error = %e, "index given up until the next start");
-                self.store = None;
-                self.stats.index_failed = true;
-            }
+        if let Some(store) = &mut self.store
+            && let Err(e) = store.apply(&changes).and_then(|()| store.sync())
+        {
+            self.give_up_index(&e);
         }
+    }
+
+    /// The journal carries on; the next start finds an older cursor and goes on from there.
+    fn give_up_index(&mut self, e: &StoreError) {
+        tracing::error!(error = %e, "index given up until the next start");
+        self.store = None;
+        self.stats.index_failed = true;
     }
 
     /// Writes the whole state into a fresh index.
     fn rewrite_index(&mut self) {
-        if let Some(store) = &mut self.store {
-            if let Err(e) = clear(store.as_mut()) {
-                tracing::error!(error = %e, "index given up until the next start");
-                self.store = None;
-                self.stats.index_failed = true;
-            }
+        if let Some(store) = &mut self.store
+            && let Err(e) = clear(store.as_mut())
+        {
+            self.give_up_index(&e);
         }
         self.write_index();
     }

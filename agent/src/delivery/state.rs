@@ -197,10 +197,10 @@ impl State {
         let Some((head, _)) = parse_message(record) else { return Vec::new() };
         self.carry.seq = self.carry.seq.max(head.seq);
         let row = row_of(record, at, &head);
-        if row.lane == 1 {
-            if let Some(id) = self.reply_due.take() {
-                self.remember(Seen { id, reply: row.clone() });
-            }
+        if row.lane == 1
+            && let Some(id) = self.reply_due.take()
+        {
+            self.remember(Seen { id, reply: row.clone() });
         }
         self.outbox.push(row)
     }

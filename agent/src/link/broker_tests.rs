@@ -283,14 +283,18 @@ fn an_agent_that_dies_is_missed_and_what_it_promised_comes_after_its_restart() {
         let (delivery, opened) = open(dir.path(), true);
         let (handle, _inbound) = link(&centre(broker.port, Protocol::V5, true), opened);
         let first = watch.state("online");
-        for i in 0..30 {
-            delivery.report(&report(&format!("INC{i:02}"), 1), None, None).unwrap();
-        }
+        let send = |range: std::ops::Range<u32>| {
+            for i in range {
+                delivery.report(&report(&format!("INC{i:02}"), 1), None, None).unwrap();
+            }
+        };
+        send(0..15);
         watch.until(|e| e["type"] == "kerbside.matter.opened.v1");
         // No goodbye: the broker tells the will, and it names the session that died.
         handle.abort();
         let lost = watch.state("lost");
         assert_eq!(lost["data"]["session"], first["data"]["session"]);
+        send(15..30);
         delivery.close().unwrap();
         drop(delivery);
         let (_delivery, opened) = open(dir.path(), true);

@@ -44,12 +44,11 @@ impl Seen {
             self.sequences.entry(source.to_owned()).or_default().insert(seq);
             tally.gaps = self.sequences.values().map(gaps).sum();
         }
-        if kind.starts_with("kerbside.matter.opened.") {
-            if let Some(incident) = event.pointer("/data/incident_id").and_then(Value::as_str) {
-                let next = self.incidents.len() + 1;
-                self.incidents.entry(incident.to_owned()).or_insert(next);
-                tally.incidents = self.incidents.len();
-            }
+        let incident = event.pointer("/data/incident_id").and_then(Value::as_str);
+        if let Some(incident) = incident.filter(|_| kind.starts_with("kerbside.matter.opened.")) {
+            let next = self.incidents.len() + 1;
+            self.incidents.entry(incident.to_owned()).or_insert(next);
+            tally.incidents = self.incidents.len();
         }
         true
     }
