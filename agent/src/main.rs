@@ -81,7 +81,11 @@ fn watch(args: WatchArgs) -> anyhow::Result<()> {
 }
 
 fn doctor(config: Option<&Path>) -> u8 {
-    let hooks = kerbside::doctor::Hooks { versions: versions(), load_model: Some(load_model) };
+    #[cfg(feature = "camera")]
+    let versions = Some(kerbside::source::versions as _);
+    #[cfg(not(feature = "camera"))]
+    let versions = None;
+    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };
     let clock = kerbside::time::SystemClock::new();
     let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("looking at: {what}"));
     print!("{}", kerbside::doctor::render(&findings));
@@ -92,13 +96,6 @@ fn doctor(config: Option<&Path>) -> u8 {
 fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
     let (_, manifest) = kerbside::detector::load(manifest, runtime).map_err(|error| error.to_string())?;
     Ok(format!("{} {} loads; its hash is right", manifest.name, manifest.version))
-}
-
-fn versions() -> Option<fn() -> Vec<(String, String)>> {
-    #[cfg(feature = "camera")]
-    return Some(kerbside::source::versions);
-    #[cfg(not(feature = "camera"))]
-    None
 }
 
 #[cfg(feature = "embedded-broker")]

@@ -1,7 +1,7 @@
 //! The whole delivery against real brokers: mosquitto, killed and started again, and the embedded one.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -349,7 +349,7 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
 #[cfg(feature = "embedded-broker")]
 #[test]
 fn the_embedded_broker_serves_both_versions() {
-    let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let (v5, v4) = (free_port(), free_port());
     super::embedded::start(address(v5), Some(address(v4))).unwrap();
     runtime().block_on(async {
