@@ -1,4 +1,4 @@
-//! The ledger over a real journal: what survives a restart, a lost index, a lost journal, a full disk.
+//! The ledger over a real journal: what survives a restart, a lost index, a refused entry.
 
 use std::path::Path;
 
@@ -144,7 +144,7 @@ fn numbers_of_lost_records_are_never_given_out_again() {
 }
 
 #[test]
-fn a_full_or_sick_disk_is_an_error_once_and_nothing_has_changed() {
+fn a_refused_entry_fails_the_whole_commit_and_nothing_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, _) = open(dir.path(), true);
     ledger.commit(vec![message(1)]).unwrap();

@@ -339,6 +339,52 @@ mod tests {
         }
     }
 
+    /// Speaks just enough MQTT 3.1.1: accepts, grants the subscription, publishes.
+    async fn scripted_broker(listener: tokio::net::TcpListener, payloads: &[&str]) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut packet = [0u8; 256];
+        assert!(stream.read(&mut packet).await.unwrap() > 0 && packet[0] == 0x10, "CONNECT");
+        stream.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        assert!(stream.read(&mut packet).await.unwrap() > 0 && packet[0] == 0x82, "SUBSCRIBE");
+        stream.write_all(&[0x90, 3, packet[2], packet[3], 1]).await.unwrap();
+        for payload in payloads {
+            let topic = "sensors/bin-1";
+            let mut publish = vec![0x30, (2 + topic.len() + payload.len()) as u8, 0, topic.len() as u8];
+            publish.extend_from_slice(topic.as_bytes());
+            publish.extend_from_slice(payload.as_bytes());
+            stream.write_all(&publish).await.unwrap();
+        }
+        // Until the other side hangs up.
+        while stream.read(&mut packet).await.is_ok_and(|n| n > 0) {}
+    }
+
+    #[tokio::test]
+    async fn readings_come_over_mqtt_and_what_is_none_is_counted() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let payloads = [r#"{"value": 83.5}"#, "rubbish", r#"{"value": 150, "unit": "%"}"#];
+        let server = tokio::spawn(async move { scripted_broker(listener, &payloads).await });
+        let sensors = Sensors {
+            broker: Some(("127.0.0.1".into(), port)),
+            sensors: vec![sensor(SensorKind::BinLevel, "%")],
+        };
+        let (readings, mut received) = mpsc::channel(8);
+        let metrics = crate::health::Metrics::new().sensors();
+        let clock = crate::time::VirtualClock::new(0);
+        let broker =
+            Broker { sensors, edge_id: "a".into(), clock, readings, metrics: metrics.clone(), pulse: None };
+        let running = tokio::spawn(broker.run());
+        let first = received.recv().await.unwrap();
+        let second = received.recv().await.unwrap();
+        assert_eq!((first.value, first.suspicious.as_deref()), (83.5, None));
+        assert_eq!(second.suspicious.as_deref(), Some("out_of_range,jump"));
+        assert_eq!((metrics.accepted.get(), metrics.suspicious.get(), metrics.malformed.get()), (1, 1, 1));
+        drop(received);
+        running.await.unwrap();
+        server.await.unwrap();
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
