@@ -3,6 +3,9 @@
 //! The only file of the source stage that closes descriptors it did not open; `libav_sys.rs` is its other file with `unsafe`.
 #![allow(unsafe_code)]
 
+use std::os::fd::BorrowedFd;
+
+use rustix::io::FdFlags;
 use rustix::process::{Resource, Rlimit, Signal};
 
 /// The first thing a child does: it dies with its parent (the thread that started it), and holds nothing but its pipes.
@@ -26,14 +29,18 @@ pub(super) fn status_bytes(name: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Whoever started our parent may have left files open in it without close-on-exec.
+/// Whoever started our parent may have left files open in it without close-on-exec; only those reach us. What libraries open
+/// for themselves before `main` carries the flag and is left alone.
 fn close_inherited() {
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
     let open: Vec<i32> = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
-    // The listing's own descriptor is in the list and closed by now.
     for fd in open.into_iter().filter(|&fd| fd > 2) {
-        // SAFETY: this runs first in `main`, before this process opened anything that it keeps, so nobody owns `fd`;
-        // closing a number that is no longer open does nothing.
-        unsafe { rustix::io::close(fd) };
+        // SAFETY: the borrow ends with the call; a number that is no longer open (the listing's own) gives an error.
+        let flags = rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(fd) });
+        if flags.is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC)) {
+            // SAFETY: `fd` is open. This runs first in `main`, before this process opened anything that it keeps, so
+            // nobody owns it.
+            unsafe { rustix::io::close(fd) };
+        }
     }
 }

@@ -180,7 +180,7 @@ impl Session {
         watcher: &mut dyn Watcher,
         stop: &StopSignal,
     ) -> Result<End, End> {
-        child.send(&ToChild::Open(self.setup.open()))?;
+        tell(child, &ToChild::Open(self.setup.open()))?;
         let messages = child.messages.clone();
         loop {
             let message = select_biased! {
@@ -227,8 +227,7 @@ impl Session {
                 watch.heard(self.alive.now().mono);
                 let level = self.look(look, watcher);
                 watch.level = level;
-                // A child that has ended (a file's last look) hears nothing more; what it said last is still to be read.
-                let _ = child.send(&ToChild::Ack { level });
+                tell(child, &ToChild::Ack { level })?;
             }
             FromChild::Stats(stats) => {
                 // Without packets (OpenCV) counting frames is all the life there is to see.
@@ -301,7 +300,7 @@ impl Session {
             let level = watcher.tick(self.clock.now());
             if level != watch.level {
                 watch.level = level;
-                child.send(&ToChild::SetLevel(level))?;
+                tell(child, &ToChild::SetLevel(level))?;
             }
         }
         Ok(())
@@ -350,6 +349,14 @@ impl Watch {
     fn heard(&mut self, now: Mono) {
         self.heard = now;
         self.flows = true;
+    }
+}
+
+/// A child that no longer listens has said why, or its pipe is about to end: either tells more than a broken pipe.
+fn tell(child: &mut Running, message: &ToChild) -> Result<(), End> {
+    match child.send(message) {
+        Err(ProtoError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
     }
 }
 

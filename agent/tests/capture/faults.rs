@@ -1,7 +1,7 @@
 //! What goes wrong has a name: each fault ends in its own state, and the child is replaced.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use kerbside::incident::{Blind, CameraState, Off};
 use kerbside::source::proto::{self, FromChild, RawLook};
@@ -44,11 +44,13 @@ fn an_unauthorised_camera_is_refused() {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 512];
         let _ = std::io::Read::read(&mut stream, &mut request);
-        stream.write_all(b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n").unwrap();
+        let _ = stream.write_all(b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n");
     });
     let mut setup = setup(format!("rtsp://127.0.0.1:{port}/cam"), Pace::Live);
     setup.restart_after_s = 60.0;
     let (_, seen, _) = run(setup);
+    // If no child came, the server still waits.
+    drop(TcpStream::connect(("127.0.0.1", port)));
     server.join().unwrap();
     let (state, why) = last(&seen);
     assert_eq!(state, CameraState::Off(Off::Refused));
