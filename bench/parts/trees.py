@@ -9,9 +9,14 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 
 PROC = pathlib.Path("/proc")
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+
+
+# Ended from outside, a program of the bench still stops what it started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 class Tree:
