@@ -58,13 +58,13 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
         .context("the runtime for tasks")?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
     let site = Arc::new(site);
-    let (detector, model) = load_detector(&site);
+    let (detectors, model) = load_detectors(&site);
     let who = Identity::from_site(&site).with_model(model);
     let settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
     let meters = meter::Meters::new(&site, clock.clone());
-    let line = Line::build(&site, &clock, &exe, detector, &delivery, opened.incidents, &meters)?;
+    let line = Line::build(&site, &clock, &exe, detectors, &delivery, opened.incidents, &meters)?;
     let (fixes, fixes_out) = bounded(FIXES);
     let inbox = desk::Inbox {
         inputs: line.inputs_out,
@@ -124,7 +124,7 @@ impl Line {
         site: &Arc<Site>,
         clock: &Arc<SystemClock>,
         exe: &Exe,
-        detector: Option<Box<dyn Detector>>,
+        detectors: Vec<Box<dyn Detector>>,
         delivery: &Delivery,
         saved: Vec<delivery::SavedIncident>,
         meters: &meter::Meters,
@@ -149,14 +149,11 @@ impl Line {
         let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
             .context("evidence")?;
         let slots = Arc::new(Slots::new(site.cameras.len()));
-        let has_detector = detector.is_some();
+        let has_detector = !detectors.is_empty();
         let with_detector: Vec<Arc<AtomicUsize>> = site.cameras.iter().map(|_| Arc::default()).collect();
-        let workers = match detector {
-            Some(detector) => {
-                vec![start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone())?]
-            }
-            None => Vec::new(),
-        };
+        let worker =
+            |detector| start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone());
+        let workers = detectors.into_iter().map(worker).collect::<anyhow::Result<_>>()?;
         let holds: Vec<Arc<AtomicBool>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let (stop, stopped) = bounded(0);
         let mut sources = Vec::new();
@@ -208,17 +205,22 @@ impl Line {
     }
 }
 
-/// A model that cannot be used does not stop the box: sensors, journal and link go on, the cameras say they are blind.
-fn load_detector(site: &Site) -> (Option<Box<dyn Detector>>, Option<ModelName>) {
+/// One detector a worker. A model that cannot be used does not stop the box: sensors, journal and link go on, the cameras
+/// say they are blind.
+fn load_detectors(site: &Site) -> (Vec<Box<dyn Detector>>, Option<ModelName>) {
     let Some(manifest) = &site.models.street else {
         tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
-        return (None, None);
+        return (Vec::new(), None);
     };
-    match crate::detector::load(manifest, site.models.runtime.as_deref()) {
-        Ok((detector, manifest)) => (Some(detector), Some(ModelName::of(&manifest))),
+    let load = |_| crate::detector::load(manifest, site.models.runtime.as_deref());
+    match (0..site.models.workers).map(load).collect::<Result<Vec<_>, _>>() {
+        Ok(loaded) => {
+            let name = loaded.first().map(|(_, manifest)| ModelName::of(manifest));
+            (loaded.into_iter().map(|(detector, _)| detector).collect(), name)
+        }
         Err(error) => {
             tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
-            (None, None)
+            (Vec::new(), None)
         }
     }
 }
