@@ -16,6 +16,7 @@ schema = 1
 edge_id = "mh-xz-017"
 division = "310112"
 data_dir = "data"
+point = [121.37608, 31.11240]
 [centre]
 url = "mqtt://127.0.0.1:1"
 [[camera]]
