@@ -3,6 +3,7 @@
 //! Shutdown flows down the line (invariant 9): the sources stop; each stage ends when its input closes; the link drains for a
 //! grace period, says offline and disconnects. A second signal exits at once.
 
+mod clock;
 mod desk;
 mod instruments;
 mod meter;
@@ -200,6 +201,8 @@ impl Line {
             ticked: Mono::ZERO,
             reported_health: Mono::ZERO,
             pruned: Mono::ZERO,
+            saved: Mono::ZERO,
+            reported: false,
         };
         Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
     }

@@ -88,8 +88,10 @@ pub struct Stats {
     pub receipts: u64,
     /// Messages buried with a reason; a person should look.
     pub buried: u64,
-    /// Telemetry evicted or expired, and state replaced by newer state.
+    /// Rows beyond their lane's budget, telemetry expired, and state replaced by newer state.
     pub evicted: u64,
+    /// Messages whose record could not be read when they were due; each is tried again some times.
+    pub read_errors: u64,
     /// Input from above that was refused.
     pub refused: u64,
     pub commands: u64,

@@ -22,6 +22,8 @@ use crate::time::Mono;
 mod tests;
 
 pub const LANES: usize = 4;
+/// Why a row leaves when its lane holds too many bytes.
+pub const EVICTED: &str = "evicted: lane over its byte budget";
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -77,7 +79,7 @@ enum State {
     Queued,
     /// Handed over on this connection.
     Sent,
-    /// The broker has it; the receipt is due at that moment.
+    /// The broker has it and the receipt is due at that moment; or it is tried again then.
     Waiting(Mono),
 }
 
@@ -164,7 +166,7 @@ impl Outbox {
         while lane > 0 && self.bytes[lane] > self.settings.budget[lane] {
             let oldest = self.rows.iter().find(|(_, (r, _))| usize::from(r.lane) == lane).map(|(s, _)| *s);
             match oldest.and_then(|s| self.remove(s)) {
-                Some(row) => out.push((row, "evicted: lane over its byte budget")),
+                Some(row) => out.push((row, EVICTED)),
                 None => break,
             }
         }
@@ -292,6 +294,11 @@ impl Outbox {
     pub fn receipt(&mut self, id: &str) -> Option<Row> {
         let seq = *self.by_id.get(id)?;
         self.remove(seq)
+    }
+
+    /// Queues a row again at that moment: it could not be handed over.
+    pub fn later(&mut self, seq: u64, until: Mono) {
+        self.move_to(seq, State::Waiting(until));
     }
 
     pub fn get(&self, seq: u64) -> Option<&Row> {

@@ -3,6 +3,8 @@
 //! Packets are ordered by their own timestamps, the line by the monotonic clock ([`Mono`]);
 //! wall-clock time is for people and carries its quality.
 
+pub mod ntp;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 

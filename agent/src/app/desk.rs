@@ -1,5 +1,8 @@
 //! The core's thread: inputs go in one by one, and what the core wants done is done, the durable part first.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,8 +21,13 @@ use crate::wire;
 
 /// The core hears a tick at least this often.
 const TICK: Duration = Duration::from_millis(500);
-/// Items that wait for a disk that refuses them; beyond it the desk takes no further input and the line waits.
+/// Items that wait for a disk that refuses them. Beyond it looks are left out, so that nothing new comes of them; senders
+/// never wait, and what is said already is kept.
 const MAX_UNWRITTEN: usize = 4096;
+/// Beyond that many, observations are left out: the rest is for reports.
+const MAX_UNWRITTEN_OBSERVATIONS: usize = MAX_UNWRITTEN / 2;
+/// Between two comparisons of what is saved of the incidents with what the core knows, s.
+const SAVE_PERIOD_S: f64 = 60.0;
 /// Between two `device.health` messages, s.
 const HEALTH_PERIOD_S: f64 = 60.0;
 /// Between two looks at the evidence folder's size, s.
@@ -52,6 +60,9 @@ pub(super) struct Desk {
     pub(super) ticked: Mono,
     pub(super) reported_health: Mono,
     pub(super) pruned: Mono,
+    pub(super) saved: Mono,
+    /// Something was reported since.
+    pub(super) reported: bool,
 }
 
 impl Desk {
@@ -85,6 +96,7 @@ impl Desk {
 
     fn finish(&mut self, inbox: &Inbox) {
         self.step(Input::Tick(self.clock.now()));
+        self.commit();
         // The worker's last outcomes fit into their channel: it holds more than can wait.
         if self.evidence.take().is_some_and(|worker| worker.finish().is_none()) {
             tracing::error!("the evidence thread ended by a panic");
@@ -92,6 +104,7 @@ impl Desk {
         while let Ok(outcome) = inbox.outcomes.try_recv() {
             self.hear(Heard::Outcome(outcome));
         }
+        self.commit();
         self.meter.ended();
         if !self.unwritten.is_empty() {
             tracing::error!(records = self.unwritten.len(), "the journal refused the last records");
@@ -100,6 +113,7 @@ impl Desk {
 
     fn hear(&mut self, heard: Heard) {
         match heard {
+            Heard::Input(Input::Look(_)) if self.unwritten.len() >= MAX_UNWRITTEN => self.meter.left_out(),
             Heard::Input(Input::Reading(reading)) => self.reading(reading),
             Heard::Input(input) => self.step(input),
             Heard::Outcome(outcome) => {
@@ -112,8 +126,7 @@ impl Desk {
                     DownInput::Receipt(receipt) => Input::Receipt(receipt),
                     DownInput::Case(case) => Input::Case(case),
                 });
-                let records = self.core.snapshot();
-                self.unwritten.extend(records.iter().filter_map(saved).map(Item::Incident));
+                self.unwritten.extend(whole(&self.core.snapshot()));
                 self.unwritten.push(Item::Consumed(inbound.n));
                 self.write();
             }
@@ -138,8 +151,12 @@ impl Desk {
     }
 
     fn reading(&mut self, reading: Reading) {
-        let draft = wire::observation(self.delivery.identity(), &reading);
-        self.unwritten.push(Item::Message(Box::new(draft)));
+        if self.unwritten.len() < MAX_UNWRITTEN_OBSERVATIONS {
+            let draft = wire::observation(self.delivery.identity(), &reading);
+            self.unwritten.push(Item::Message(Box::new(draft)));
+        } else {
+            self.meter.left_out();
+        }
         self.step(Input::Reading(reading));
     }
 
@@ -158,6 +175,7 @@ impl Desk {
             Effect::Report(report) => {
                 tell(&self.site, &report);
                 self.meter.report(&report);
+                self.reported = true;
                 self.unwritten.extend(report_items(&self.site, &self.placer, &self.delivery, &report));
                 let record =
                     self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
@@ -197,26 +215,25 @@ impl Desk {
         }
     }
 
-    /// Makes durable what waits, then lets happen what waited for that. A refusing disk is asked again at each tick.
+    /// After each input. A disk that refuses is asked again at ticks only: each time costs a copy of all that waits.
     fn write(&mut self) {
-        while !self.unwritten.is_empty() {
-            match self.delivery.commit(self.unwritten.clone()) {
-                Ok(_) => {
-                    self.unwritten.clear();
-                    if std::mem::take(&mut self.disk_refuses) {
-                        tracing::info!("the journal takes records again");
-                    }
+        if !self.disk_refuses {
+            self.commit();
+        }
+    }
+
+    /// Makes durable what waits, then lets happen what waited for that.
+    fn commit(&mut self) {
+        if !self.unwritten.is_empty() {
+            if let Err(error) = self.delivery.commit(self.unwritten.clone()) {
+                if !std::mem::replace(&mut self.disk_refuses, true) {
+                    tracing::error!(%error, waiting = self.unwritten.len(), "the journal refuses records");
                 }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.disk_refuses, true) {
-                        tracing::error!(%error, waiting = self.unwritten.len(), "the journal refuses records");
-                    }
-                    if self.unwritten.len() < MAX_UNWRITTEN {
-                        return;
-                    }
-                    // Full: no further input until there is room. Frames are lost meanwhile, incidents are not.
-                    std::thread::sleep(TICK);
-                }
+                return;
+            }
+            self.unwritten.clear();
+            if std::mem::take(&mut self.disk_refuses) {
+                tracing::info!("the journal takes records again");
             }
         }
         let orders = std::mem::take(&mut self.after);
@@ -233,6 +250,7 @@ impl Desk {
         self.ticked = now.mono;
         self.meter.alive();
         self.step(Input::Tick(now));
+        self.commit();
         let stats = self.delivery.stats().ok();
         if let Some(stats) = &stats {
             let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
@@ -246,9 +264,25 @@ impl Desk {
             self.unwritten.push(Item::Message(Box::new(wire::health(&values, now))));
             self.write();
         }
+        if let Some(stats) = &stats
+            && now.mono.since_s(self.saved) >= SAVE_PERIOD_S
+            && !self.disk_refuses
+        {
+            self.saved = now.mono;
+            self.save(stats.incidents);
+        }
         if now.mono.since_s(self.pruned) >= PRUNE_PERIOD_S || self.pruned == Mono::ZERO {
             self.pruned = now.mono;
             self.prune(now.wall_ms);
+        }
+    }
+
+    /// Brings what is saved of the incidents up to date, and forgets those that the core has retired.
+    fn save(&mut self, kept: usize) {
+        let records = self.core.snapshot();
+        if std::mem::take(&mut self.reported) || kept != records.len() {
+            self.unwritten.extend(whole(&records));
+            self.write();
         }
     }
 
@@ -306,6 +340,11 @@ fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
     let value = serde_json::to_value(record).ok()?;
     let place = record.camera_id.as_ref().map(|camera| format!("{camera}/{}", record.report.zone));
     Some(SavedIncident { id: record.report.incident_id.clone(), place, record: Some(value) })
+}
+
+/// All that the core knows. `None` if a record cannot be written down: who is missing would be forgotten.
+fn whole(records: &[IncidentRecord]) -> Option<Item> {
+    records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::Snapshot)
 }
 
 fn tell(site: &Site, report: &Report) {

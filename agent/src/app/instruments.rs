@@ -1,17 +1,20 @@
-//! The box's own instruments: GNSS and sensors as tasks, what they say on its way to the core's thread.
+//! The box's own instruments: GNSS and sensors as tasks, what they say on its way to the core's thread; and who vouches
+//! for the clock.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::clock::Voucher;
 use super::meter::Meters;
 use crate::config::Site;
 use crate::incident::Input;
 use crate::sensor::gnss::{Gnss, GnssEvent};
 use crate::sensor::readings;
-use crate::time::{ClockQuality, SystemClock};
+use crate::time::SystemClock;
 
 /// What waits between an adapter and the core; the newest is dropped beyond.
 const QUEUE: usize = 64;
@@ -21,10 +24,13 @@ const LIMIT_S: f64 = 60.0;
 #[derive(Debug, Default)]
 pub(super) struct Instruments {
     tasks: Vec<JoinHandle<()>>,
+    /// Dropping it ends the questions about the clock.
+    asking: Option<Sender<Infallible>>,
 }
 
 impl Instruments {
     pub(super) fn stop(self) {
+        drop(self.asking);
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
@@ -38,6 +44,8 @@ pub(super) fn start(
     fixes: Sender<GnssEvent>,
 ) -> Instruments {
     let mut tasks = Vec::new();
+    let voucher = Arc::new(Voucher::new(clock.clone()));
+    let asking = ask_about_the_clock(voucher.clone());
     if let Some(source) = &site.gnss {
         let (events, heard) = mpsc::channel(QUEUE);
         let gnss = Gnss {
@@ -51,7 +59,7 @@ pub(super) fn start(
         tasks.push(tokio::spawn(gnss.run()));
         tasks.push(tokio::spawn(forward_fixes(
             heard,
-            clock.clone(),
+            voucher,
             fixes,
             meters.metrics().dropped("gnss_newest"),
         )));
@@ -73,7 +81,19 @@ pub(super) fn start(
             meters.metrics().dropped("readings_newest"),
         )));
     }
-    Instruments { tasks }
+    Instruments { tasks, asking }
+}
+
+/// On a thread that nobody joins: the machine's answer may take longer than the program has to end.
+fn ask_about_the_clock(voucher: Arc<Voucher>) -> Option<Sender<Infallible>> {
+    let (asking, stopped) = crossbeam_channel::bounded(0);
+    match std::thread::Builder::new().name("clock".to_owned()).spawn(move || voucher.run(&stopped)) {
+        Ok(_) => Some(asking),
+        Err(error) => {
+            tracing::error!(%error, "the machine is not asked about its clock");
+            None
+        }
+    }
 }
 
 type Dropped = prometheus_client::metrics::counter::Counter;
@@ -95,14 +115,14 @@ async fn forward_readings(
 /// A receiver that agrees with the wall clock vouches for it.
 async fn forward_fixes(
     mut heard: mpsc::Receiver<GnssEvent>,
-    clock: Arc<SystemClock>,
+    voucher: Arc<Voucher>,
     fixes: Sender<GnssEvent>,
     dropped: Dropped,
 ) {
     while let Some(event) = heard.recv().await {
         if let GnssEvent::Fix(fix) = &event {
             if fix.agrees_with_wall() {
-                clock.set_quality(ClockQuality::Gnss);
+                voucher.fix_agrees();
             }
             continue;
         }

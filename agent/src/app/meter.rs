@@ -88,6 +88,7 @@ impl Meters {
             link: self.metrics.stage(Stage::Link),
             evicted: self.metrics.dropped("outbox_telemetry"),
             buried: self.metrics.dropped("outbox_buried"),
+            left_out: self.metrics.dropped("disk_refuses"),
             unwritten: self.metrics.queue("unwritten"),
             evidence: self.metrics.queue("evidence"),
             pulse: self.pulse("core", CORE_LIMIT_S),
@@ -196,6 +197,7 @@ pub(super) struct DeskMeter {
     link: Counter,
     evicted: Counter,
     buried: Counter,
+    left_out: Counter,
     unwritten: Gauge,
     evidence: Gauge,
     pulse: Pulse,
@@ -226,6 +228,11 @@ impl DeskMeter {
         raise(&self.buried, stats.buried);
         self.evidence.set(evidence as i64);
         self.unwritten.set(unwritten as i64);
+    }
+
+    /// A look or an observation for which there is no room while the disk refuses.
+    pub(super) fn left_out(&self) {
+        self.left_out.inc();
     }
 
     pub(super) fn alive(&self) {

@@ -3,6 +3,7 @@
 //! Order of every step: journal record durable, then state, then whoever waits is told. The index follows lazily; after
 //! a crash the records behind its cursor are applied again.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::state::{DownInput, Inbound, SavedIncident, State, row_of};
 use super::{DeliveryError, Recovery, Settings, Stats};
-use crate::journal::{Damage, Durability, Entry, Journal, Record, Written};
-use crate::outbox::{Acked, Row};
+use crate::journal::{Damage, Durability, Entry, Journal, JournalError, Record, Written};
+use crate::outbox::{Acked, EVICTED, Row};
 use crate::store::{Change, SledStore, Store, StoreError, Table};
 use crate::time::{Clock, Moment, Mono};
 use crate::wire::envelope::{parse_message, published};
@@ -24,6 +25,8 @@ type Result<T> = std::result::Result<T, DeliveryError>;
 const INDEX_EVERY_RECORDS: u64 = 500;
 const INDEX_EVERY_S: f64 = 5.0;
 const INDEX_OPEN_LIMIT: Duration = Duration::from_secs(30);
+/// A message whose record cannot be read is tried again that often, after 2 s, 4 s, 8 s and so on: two minutes in all.
+const READ_RETRIES: u32 = 6;
 /// Refused input is journalled in full that often a minute; beyond, only counted.
 const REFUSALS_A_MINUTE: u64 = 30;
 
@@ -62,6 +65,8 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     stats: Stats,
     pubacks: Vec<u64>,
+    /// By sequence number: how often the record could not be read.
+    unread: HashMap<u64, u32>,
     indexed: (u64, Mono),
     refusals: (Mono, u64),
     /// Held as long as this ledger lives: one process per folder.
@@ -123,6 +128,7 @@ impl Ledger {
             clock,
             stats: Stats::default(),
             pubacks: Vec::new(),
+            unread: HashMap::new(),
             indexed: (0, now),
             refusals: (now, 0),
             _lock: None,
@@ -250,11 +256,15 @@ impl Ledger {
 
     /// Says why a row left. If this cannot be written, the row is back after a restart, and no harm done.
     fn bury_removed(&mut self, row: Row, reason: &str) {
-        let routine = row.slot.is_some() || row.lane == 3;
+        self.unread.remove(&row.seq);
+        let telemetry = row.slot.is_some() || row.lane == 3;
+        let routine = telemetry || reason == EVICTED;
         if routine {
             self.stats.evicted += 1;
         } else {
             self.stats.buried += 1;
+        }
+        if !telemetry {
             tracing::warn!(seq = row.seq, id = row.id, lane = row.lane, reason, "message buried");
         }
         let body = json!({"seq": row.seq, "id": row.id, "lane": row.lane, "reason": reason});
@@ -281,12 +291,16 @@ impl Ledger {
         self.commit_as(vec![Item::Note { kind: "link", body }], Durability::Later).map(drop)
     }
 
-    /// The next message for the broker; rows whose record cannot be read, or that are too long, are buried on the way.
+    /// The next message for the broker. Rows that are too long, or whose record cannot be read time and again, are buried
+    /// on the way.
     pub fn next(&mut self, max_packet: usize) -> Option<Parcel> {
         loop {
             let now = self.clock.now();
             let row = self.state.outbox.next(now.mono)?;
             let parcel = self.journal.read(row.n, row.at).map(|r| published(&r, &self.who));
+            if parcel.is_ok() {
+                self.unread.remove(&row.seq);
+            }
             match parcel {
                 Ok(Some(mut parcel)) if parcel.packet_len() <= max_packet => {
                     let left = row.expires_ms.map(|e| ((e - now.wall_ms) / 1000).max(1) as u32);
@@ -298,9 +312,24 @@ impl Ledger {
                     self.bury(row.seq, &reason);
                 }
                 Ok(None) => self.bury(row.seq, "its record is no message"),
-                Err(e) => self.bury(row.seq, &e.to_string()),
+                Err(e) => self.unreadable(row.seq, &e, now.mono),
             }
         }
+    }
+
+    /// Some errors pass (no file handle left, a disk that stumbles): later again, and only then buried.
+    fn unreadable(&mut self, seq: u64, error: &JournalError, now: Mono) {
+        self.stats.read_errors += 1;
+        let failed = self.unread.get(&seq).copied().unwrap_or(0) + 1;
+        self.unread.insert(seq, failed);
+        if failed > READ_RETRIES {
+            return self.bury(seq, &format!("unreadable {failed} times: {error}"));
+        }
+        if failed == 1 {
+            tracing::warn!(seq, %error, "a message cannot be read; it is tried again");
+        }
+        let until = now.plus_s(f64::from(2u32.pow(failed)));
+        self.state.outbox.later(seq, until);
     }
 
     /// Makes a message durable and hands it out at once, whatever the window says.

@@ -245,6 +245,50 @@ fn a_message_the_broker_cannot_take_is_buried_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_message_that_cannot_be_read_is_tried_again_before_it_is_buried() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let (mut ledger, _) = Ledger::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+    ledger.commit(vec![message(1)]).unwrap();
+    ledger.connected(1, true, 8).unwrap();
+    let (journal, aside) = (dir.path().join("journal"), dir.path().join("aside"));
+    std::fs::rename(&journal, &aside).unwrap();
+    assert!(ledger.next(1 << 20).is_none());
+    let read_errors = ledger.stats().read_errors;
+    assert!(read_errors > 0);
+    assert!(ledger.next(1 << 20).is_none());
+    assert_eq!((ledger.stats().read_errors, ledger.stats().buried), (read_errors, 0), "not at once");
+    std::fs::rename(&aside, &journal).unwrap();
+    clock.advance_to(Mono::from_s(3.0));
+    let topics: Vec<_> = std::iter::from_fn(|| ledger.next(1 << 20)).map(|p| p.topic).collect();
+    assert_eq!(topics.len(), 2, "the error passed: {topics:?}");
+
+    ledger.connected(2, true, 8).unwrap();
+    std::fs::rename(&journal, &aside).unwrap();
+    for i in 0..20 {
+        clock.advance_to(Mono::from_s(3.0 + 70.0 * f64::from(i)));
+        assert!(ledger.next(1 << 20).is_none());
+    }
+    assert_eq!(ledger.stats().lanes[0].queued + ledger.stats().lanes[0].waiting, 0);
+    assert!(ledger.stats().buried >= 1);
+}
+
+#[test]
+fn what_its_lanes_budget_drives_out_counts_as_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(dir.path(), true);
+    settings.outbox.budget = [1, 1, 1, 1];
+    let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
+    for (i, lane) in [0, 1, 2].into_iter().enumerate() {
+        let mut draft = wire::evidence_failed(&format!("ev{i}"), "I", "no room", wire::tests::at(0.0));
+        draft.lane = lane;
+        ledger.commit(vec![Item::Message(Box::new(draft))]).unwrap();
+    }
+    let stats = ledger.stats();
+    assert_eq!((stats.evicted, stats.buried, stats.lanes[0].queued), (2, 0, 1));
+}
+
+#[test]
 fn old_segments_go_when_nothing_in_them_is_needed() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();

@@ -1,11 +1,11 @@
 //! The machine itself: clock, memory, disk, devices.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::{Finding, existing_above};
 use crate::config::Site;
 use crate::time::Clock;
+use crate::time::ntp::{self, Synchronised};
 
 const CLOCK: (&str, &str) = ("clock", "时钟");
 const MEMORY: (&str, &str) = ("memory", "内存");
@@ -19,27 +19,14 @@ const CHILD_BYTES: u64 = 48 << 20;
 /// A disk that takes longer to sync a small file makes every report wait.
 const SLOW_SYNC_S: f64 = 0.5;
 
-/// Asks systemd-timesyncd's mark, then timedatectl (which asks the kernel, whoever disciplines it).
+/// As the running agent judges it too.
 pub(super) fn clock_synchronised() -> Finding {
-    if Path::new("/run/systemd/timesync/synchronized").exists() {
-        return Finding::good(CLOCK, "synchronised by NTP (systemd-timesyncd)");
-    }
     let mend = "turn on NTP (timedatectl set-ntp true), or configure [gnss]; reports say how far the time is to be trusted";
-    match timedatectl().as_deref() {
-        Some("yes") => Finding::good(CLOCK, "synchronised by NTP"),
-        Some("no") => Finding::advice(CLOCK, "not synchronised", mend),
-        _ => Finding::advice(CLOCK, "it cannot be told whether it is synchronised", mend),
+    match ntp::synchronised() {
+        Synchronised::Yes(says) => Finding::good(CLOCK, format!("synchronised by NTP ({says})")),
+        Synchronised::No => Finding::advice(CLOCK, "not synchronised", mend),
+        Synchronised::Unknown => Finding::advice(CLOCK, "it cannot be told whether it is synchronised", mend),
     }
-}
-
-fn timedatectl() -> Option<String> {
-    let output = Command::new("timedatectl")
-        .args(["show", "--property=NTPSynchronized", "--value"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Memory available against what the rings and children may take.

@@ -1,0 +1,102 @@
+//! The desk over a real journal: a disk that refuses, incidents that the core no longer knows.
+
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+
+use super::*;
+use crate::delivery::Settings;
+use crate::time::VirtualClock;
+use crate::wire::tests::who;
+
+fn site(dir: &std::path::Path) -> Arc<Site> {
+    let text = r#"
+schema = 1
+[device]
+edge_id = "mh-xz-017"
+division = "310112"
+data_dir = "data"
+point = [121.37608, 31.11240]
+[centre]
+url = "mqtt://127.0.0.1:1"
+[[camera]]
+id = "clip"
+url = "no-such-clip.mp4"
+"#;
+    let path = dir.join("site.toml");
+    std::fs::write(&path, text).unwrap();
+    Arc::new(crate::config::load(&path).unwrap())
+}
+
+fn desk(dir: &std::path::Path, clock: &Arc<VirtualClock>) -> Desk {
+    let site = site(dir);
+    let (delivery, _) = Delivery::open(Settings::new(dir, true), who(), clock.clone()).unwrap();
+    let meter = super::super::meter::Meters::new(&site, clock.clone()).desk();
+    Desk {
+        core: Core::new(&site),
+        placer: Placer::new(&site),
+        site,
+        clock: clock.clone(),
+        delivery,
+        evidence: None,
+        holds: Vec::new(),
+        meter,
+        unwritten: Vec::new(),
+        after: Vec::new(),
+        disk_refuses: false,
+        ticked: Mono::ZERO,
+        reported_health: Mono::ZERO,
+        pruned: Mono::ZERO,
+        saved: Mono::ZERO,
+        reported: false,
+    }
+}
+
+fn reading(value: u32, clock: &VirtualClock) -> Heard {
+    let (phenomenon, arrived) = (clock.now(), clock.now());
+    let (sensor, unit) = ("pm10".into(), "ug/m3".into());
+    let value = f64::from(value);
+    Heard::Input(Input::Reading(Reading { sensor, phenomenon, arrived, value, unit, suspicious: None }))
+}
+
+#[test]
+fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(1_795_221_065_120);
+    let mut desk = desk(dir.path(), &clock);
+    let delivery = desk.delivery.clone();
+    // The journal takes no entry of that length, and with it nothing of the same commit.
+    desk.unwritten.push(Item::Note { kind: "note", body: "x".repeat(300_000).into() });
+    for i in 0..2 * MAX_UNWRITTEN as u32 {
+        desk.hear(reading(i, &clock));
+    }
+    assert_eq!(delivery.stats().unwrap().append_errors, 1, "once, and not at each input");
+    assert_eq!(desk.unwritten.len(), MAX_UNWRITTEN_OBSERVATIONS);
+    clock.advance_to(Mono::from_s(1.0));
+    desk.tick();
+    assert_eq!(delivery.stats().unwrap().append_errors, 2);
+    // It recovers while the program stops: nobody sends any more.
+    desk.unwritten.remove(0);
+    let (_, inputs) = bounded(1);
+    let (_, outcomes) = bounded(1);
+    let (_, inbound) = bounded(1);
+    let (_, fixes) = bounded(1);
+    desk.run(&Inbox { inputs, outcomes, inbound, fixes });
+    assert!(delivery.stats().unwrap().last_seq >= MAX_UNWRITTEN_OBSERVATIONS as u64 - 1);
+}
+
+#[test]
+fn what_the_core_has_retired_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(1_795_221_065_120);
+    let mut desk = desk(dir.path(), &clock);
+    let old = SavedIncident { id: "I1".into(), place: None, record: Some("cleared".into()) };
+    desk.delivery.commit(vec![Item::Incident(old)]).unwrap();
+    let kept_after = |desk: &mut Desk, s: f64| {
+        clock.advance_to(Mono::from_s(s));
+        desk.tick();
+        desk.delivery.stats().unwrap().incidents
+    };
+    assert_eq!(kept_after(&mut desk, 1.0), 1);
+    assert_eq!(kept_after(&mut desk, 61.0), 0);
+}
