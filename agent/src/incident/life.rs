@@ -211,12 +211,14 @@ impl Incident {
         };
         let was_asked = self.asked_for.iter().any(answered);
         self.asked_for.retain(|asked| !answered(asked));
-        let known: Vec<String> = self.report.evidence.iter().map(|e| e.id.clone()).collect();
-        let fresh: Vec<_> = outcome.items.into_iter().filter(|i| !known.contains(&i.id)).collect();
+        let said = &mut self.report.evidence;
+        let fresh: Vec<_> = outcome.items.into_iter().filter(|i| !said.contains(i)).collect();
         if fresh.is_empty() && !was_asked {
             return; // Told twice.
         }
-        self.report.evidence.extend(fresh);
+        // The manifest is written anew when the clip joins it: what lies on the disk is what is said.
+        said.retain(|old| fresh.iter().all(|new| new.id != old.id));
+        said.extend(fresh);
         self.report.reasons.retain(|r| r.0 != "evidence_shortfall");
         if let Some(shortfall) = outcome.shortfall {
             self.report.reasons.push(("evidence_shortfall".to_owned(), json!(shortfall)));
