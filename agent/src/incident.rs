@@ -15,6 +15,8 @@
 //! | `keeping` | ids of candidates, packets kept for them |
 //! | `patrol`, `alarm` | the patrol report; sensor alarms |
 //! | `persist` | snapshot and restore |
+//! | `id` | incident ids that a replay makes again |
+//! | `settings`, `counters` | what it needs of the configuration; what it counts |
 
 mod alarm;
 mod camera;

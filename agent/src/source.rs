@@ -1,4 +1,4 @@
-//! Source: one capture child per camera, the packet ring's feeder and the newest-look slot.
+//! Source: one capture child per camera, and the packet ring's feeder. The slot for the newest look is in `detector::schedule`.
 //!
 //! The parent's side: start the child, put what it sends on the line's clock, feed the ring, hand looks on, tell stalls, crashes
 //! and refusals apart, replace the child with backoff. It never touches a codec: that is the child's business.

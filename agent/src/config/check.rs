@@ -1,5 +1,5 @@
-//! From raw tables to a checked [`Site`]: the the order of it, and the checks that every table
-//! needs. The tables are in `tables`, `sensors` and `camera`.
+//! From raw tables to a checked [`Site`]: the order of it, and the checks that every table
+//! needs. The tables are in `tables`, `sensors`, `camera` and `zones`.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};

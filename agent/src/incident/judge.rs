@@ -1,5 +1,5 @@
 //! Is this spot an incident of a kind that the rule names, and if not, why not? Pure judgement over what a spot knows.
-//! The order of questions is the order of this file; design.md section 3 is the source.
+//! The order of questions is the order of this file.
 
 use crate::config::{Rule, Zone};
 use crate::detector::Group;

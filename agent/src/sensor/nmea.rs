@@ -1,7 +1,7 @@
 //! NMEA 0183: from bytes to fixes. Pure.
 //!
-//! Only the stateless `nmea::parse_bytes`: the crate's own assembler panics on legal input (facts.md). Sentences of one
-//! epoch carry the same time of day; they are put together here.
+//! Only the stateless `nmea::parse_bytes`: the crate's own assembler panics on legal input (0.8.0: long GSV groups,
+//! many satellites). Sentences of one epoch carry the same time of day; they are put together here.
 
 use chrono::{NaiveDate, NaiveTime};
 use nmea::ParseResult;

@@ -119,6 +119,7 @@ pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
 pub fn packets_of(path: &Path) -> (StreamInfo, Vec<Packet>) {
     let mut setup = setup(path.to_str().unwrap(), Pace::Lockstep);
     setup.level = Level::L1;
+    setup.looks_per_s = 0.1;
     let (done, _, ring) = run_judged(setup, Box::new(|_| Level::L1));
     assert_eq!(done, Done::Ended);
     ring.cut(Mono::ZERO, Mono::from_s(1e6)).expect("packets")
