@@ -10,8 +10,8 @@ use crate::time::{Moment, Mono};
 use super::keeping::{before, span};
 use super::spot::Spot;
 use super::{
-    CaseState, Counters, Effect, EvidenceOutcome, EvidenceRequest, EvidenceRole, Phase, Receipt, Report,
-    ReportObject, Settings,
+    CaseState, Counters, Effect, EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole, Phase,
+    Receipt, Report, ReportObject, Settings,
 };
 
 /// Where an incident stands, whatever its latest revision was about.
@@ -204,21 +204,25 @@ impl Incident {
 
     /// Evidence is durable, or will not come: the revision that names it.
     pub(super) fn evidence(&mut self, at: Moment, outcome: EvidenceOutcome, voice: &mut Voice<'_>) {
+        // Revision 0: asked before a restart, which forgot by which revision.
         let answered = |asked: &(u32, EvidenceRole)| {
-            asked.0 == outcome.revision
-                || asked.0 == 0
-                    && (outcome.items.iter().any(|i| i.role == asked.1) || outcome.items.is_empty())
+            (asked.0 == outcome.revision || asked.0 == 0) && outcome.answers.contains(&asked.1)
         };
         let was_asked = self.asked_for.iter().any(answered);
         self.asked_for.retain(|asked| !answered(asked));
-        let said = &mut self.report.evidence;
-        let fresh: Vec<_> = outcome.items.into_iter().filter(|i| !said.contains(i)).collect();
+        let known = &self.report.evidence;
+        let fresh: Vec<_> = outcome.items.into_iter().filter(|i| !known.contains(i)).collect();
         if fresh.is_empty() && !was_asked {
             return; // Told twice.
         }
-        // The manifest is written anew when the clip joins it: what lies on the disk is what is said.
-        said.retain(|old| fresh.iter().all(|new| new.id != old.id));
-        said.extend(fresh);
+        // A later manifest of the same revision names all that the earlier one did.
+        let revision = format!("r{}-", outcome.revision);
+        if fresh.iter().any(|i| i.role == EvidenceRole::Manifest) {
+            let superseded =
+                |i: &EvidenceItem| i.role == EvidenceRole::Manifest && i.id.starts_with(&revision);
+            self.report.evidence.retain(|i| !superseded(i));
+        }
+        self.report.evidence.extend(fresh);
         self.report.reasons.retain(|r| r.0 != "evidence_shortfall");
         if let Some(shortfall) = outcome.shortfall {
             self.report.reasons.push(("evidence_shortfall".to_owned(), json!(shortfall)));
