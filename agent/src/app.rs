@@ -11,7 +11,7 @@ mod watcher;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
@@ -26,7 +26,7 @@ use crate::detector::worker::Job;
 use crate::evidence::{CameraSource, Evidence};
 use crate::gate::{Gate, GateConfig};
 use crate::geo::Placer;
-use crate::incident::{Core, IncidentRecord, Input};
+use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Exe, FrameSource as _, Session, Setup};
@@ -111,7 +111,7 @@ struct Line {
     desk: desk::Desk,
     inputs: Sender<Input>,
     inputs_out: crossbeam_channel::Receiver<Input>,
-    outcomes_out: crossbeam_channel::Receiver<crate::incident::EvidenceOutcome>,
+    outcomes_out: crossbeam_channel::Receiver<EvidenceOutcome>,
     slots: Arc<Slots<Job>>,
     sources: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
@@ -145,18 +145,24 @@ impl Line {
             cameras.collect(),
             crate::evidence::in_child(exe.clone()),
         );
+        let lost = outcomes.clone();
         let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
             .context("evidence")?;
         let slots = Arc::new(Slots::new(site.cameras.len()));
         let has_detector = detector.is_some();
+        let with_detector: Vec<Arc<AtomicUsize>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let workers = match detector {
-            Some(detector) => vec![start_worker(detector, &slots, &clock, &inputs, meters)?],
+            Some(detector) => {
+                vec![start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone())?]
+            }
             None => Vec::new(),
         };
         let holds: Vec<Arc<AtomicBool>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let (stop, stopped) = bounded(0);
         let mut sources = Vec::new();
-        for ((camera, ring), hold) in site.cameras.iter().zip(&rings).zip(&holds) {
+        for (((camera, ring), hold), with_detector) in
+            site.cameras.iter().zip(&rings).zip(&holds).zip(&with_detector)
+        {
             let mut session = Session::new(Setup::of(camera, exe.clone()), clock.clone(), ring.clone());
             let mut watcher = watcher::CameraWatcher {
                 camera: camera.ix,
@@ -167,6 +173,7 @@ impl Line {
                 slots: has_detector.then(|| slots.clone()),
                 inputs: inputs.clone(),
                 meter: meters.camera(camera.ix).context("a camera without its meter")?,
+                with_detector: with_detector.clone(),
                 period_s: 1.0 / camera.looks_per_s,
                 load: watcher::Load::from(clock.now().mono),
             };
@@ -177,6 +184,10 @@ impl Line {
         }
         let mut core = Core::new(site);
         restore(&mut core, saved, &*clock);
+        for outcome in lost_evidence(&core) {
+            // The channel holds more than can be pending; the core's thread reads it first.
+            let _ = lost.try_send(outcome);
+        }
         let desk = desk::Desk {
             core,
             site: site.clone(),
@@ -204,17 +215,12 @@ fn load_detector(site: &Site) -> (Option<Box<dyn Detector>>, Option<ModelName>) 
         return (None, None);
     };
     match crate::detector::load(manifest, site.models.runtime.as_deref()) {
-        Ok((detector, manifest)) => (Some(detector), Some(model_name(&manifest))),
+        Ok((detector, manifest)) => (Some(detector), Some(ModelName::of(&manifest))),
         Err(error) => {
             tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
             (None, None)
         }
     }
-}
-
-fn model_name(manifest: &crate::detector::Manifest) -> ModelName {
-    let (name, version) = (manifest.name.clone(), manifest.version.clone());
-    ModelName { name, version, sha256: manifest.sha256.clone() }
 }
 
 fn start_worker(
@@ -223,10 +229,17 @@ fn start_worker(
     clock: &Arc<dyn Clock>,
     inputs: &Sender<Input>,
     meters: &meter::Meters,
+    with_detector: Vec<Arc<AtomicUsize>>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (inputs, meter) = (inputs.clone(), meters.detector());
     let observe = move |seen| meter.observe(seen);
-    let done = move |look| drop(inputs.send(Input::Look(look)));
+    let done = move |look: crate::incident::SeenLook| {
+        let camera = usize::from(look.camera.0);
+        let _ = inputs.send(Input::Look(look));
+        if let Some(count) = with_detector.get(camera) {
+            count.fetch_sub(1, Ordering::AcqRel);
+        }
+    };
     crate::detector::worker::spawn(slots.clone(), detector, clock.clone(), observe, done)
         .context("starting the detector's thread")
 }
@@ -248,6 +261,19 @@ fn restore(core: &mut Core, saved: Vec<delivery::SavedIncident>, clock: &dyn Clo
     if known > 0 {
         tracing::info!(known, left_out, "incidents of the last run");
     }
+}
+
+/// What was asked for before the restart and will not come: its packets are gone with the last run's memory.
+fn lost_evidence(core: &Core) -> Vec<EvidenceOutcome> {
+    use crate::incident::EvidenceRole::{After, Annotated, Before, Clip, Manifest, Trigger};
+    let lost = |(incident_id, revision)| EvidenceOutcome {
+        incident_id,
+        revision,
+        answers: vec![Before, Trigger, Annotated, After, Clip, Manifest],
+        items: Vec::new(),
+        shortfall: Some("the program was restarted before it was made".to_owned()),
+    };
+    core.evidence_pending().into_iter().map(lost).collect()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {

@@ -281,40 +281,56 @@ impl Evidence {
     fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
         let mut items = Vec::new();
         let mut missing = Vec::new();
-        for role in request.roles.iter().filter(|role| is_picture(**role)) {
-            let at = match (role, request.before_at) {
-                (EvidenceRole::Before, Some(at)) => at,
-                (EvidenceRole::Before, None) => continue,
-                _ => request.trigger_at,
-            };
-            match self.picture(request, *role, at) {
-                Ok(item) => items.push(item),
-                Err(why) => missing.push(format!("{}: {why}", files::role_name(*role))),
+        for (at, roles) in moments(request) {
+            let names = || roles.iter().map(|role| files::role_name(*role)).collect::<Vec<_>>().join(", ");
+            match self.pictures_at(request, at, &roles) {
+                Ok(made) => {
+                    for (role, made) in roles.iter().zip(made) {
+                        match made {
+                            Ok(item) => items.push(item),
+                            Err(why) => missing.push(format!("{}: {why}", files::role_name(*role))),
+                        }
+                    }
+                }
+                Err(why) => missing.push(format!("{}: {why}", names())),
             }
         }
-        self.outcome(request, items, missing, None)
+        let answers = request.roles.iter().copied().filter(|role| is_picture(*role)).collect();
+        self.outcome(request, answers, items, missing, None)
     }
 
-    fn picture(
+    /// The pictures of one moment, cut together.
+    fn pictures_at(
         &mut self,
         request: &EvidenceRequest,
-        role: EvidenceRole,
         at: Moment,
-    ) -> Result<EvidenceItem, String> {
+        roles: &[EvidenceRole],
+    ) -> Result<Vec<Result<EvidenceItem, String>>, String> {
         let (stream, packets) =
             self.packets_at(request, at.mono).ok_or("the ring no longer holds that moment")?;
         let shown = packets.iter().filter(|p| p.at.mono <= at.mono).max_by_key(|p| p.pts);
         let shown = shown.or(packets.first()).ok_or("no packets")?;
         let (pts, captured) = (shown.pts, shown.at);
-        let place = files::Place::new(&self.dir, request, role, self.utc_offset_s);
-        place.prepare().map_err(|e| e.to_string())?;
-        let marks = self.marks(request, role, captured);
-        let picture = PictureJob { pts, path: place.temporary(), max_bytes: MAX_PICTURE_BYTES, marks };
-        let job = CutJob { stream, packets, clip: None, pictures: vec![picture] };
-        let done = (self.cut)(&job)?;
-        done.pictures.into_iter().next().unwrap_or_else(|| Err("the cutter gave no picture".into()))?;
-        self.counters.pictures += 1;
-        place.adopt(captured).map_err(|e| e.to_string())
+        let places: Vec<files::Place> = roles
+            .iter()
+            .map(|role| files::Place::new(&self.dir, request, *role, self.utc_offset_s))
+            .collect();
+        places.iter().try_for_each(files::Place::prepare).map_err(|e| e.to_string())?;
+        let picture = |(place, role): (&files::Place, &EvidenceRole)| PictureJob {
+            pts,
+            path: place.temporary(),
+            max_bytes: MAX_PICTURE_BYTES,
+            marks: self.marks(request, *role, captured),
+        };
+        let pictures = places.iter().zip(roles).map(picture).collect();
+        let done = (self.cut)(&CutJob { stream, packets, clip: None, pictures })?;
+        let mut results = done.pictures.into_iter();
+        let made = places.iter().map(|place| {
+            results.next().unwrap_or_else(|| Err("the cutter gave no picture".into()))?;
+            self.counters.pictures += 1;
+            place.adopt(captured).map_err(|e| e.to_string())
+        });
+        Ok(made.collect())
     }
 
     fn clip(&mut self, request: EvidenceRequest, shortfall: Option<&str>) -> EvidenceOutcome {
@@ -329,7 +345,7 @@ impl Evidence {
             Err(why) => missing.push(format!("clip: {why}")),
         }
         self.keeps.remove(&request.incident_id);
-        self.outcome(&request, items, missing, span)
+        self.outcome(&request, vec![EvidenceRole::Clip], items, missing, span)
     }
 
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
@@ -377,6 +393,7 @@ impl Evidence {
     fn outcome(
         &mut self,
         request: &EvidenceRequest,
+        answers: Vec<EvidenceRole>,
         mut items: Vec<EvidenceItem>,
         missing: Vec<String>,
         span: Option<manifest::Span>,
@@ -400,10 +417,19 @@ impl Evidence {
         EvidenceOutcome {
             incident_id: request.incident_id.clone(),
             revision: request.revision,
+            answers,
             items,
             shortfall,
         }
     }
+}
+
+/// Which pictures show which moment: what was there before, and what is there now.
+fn moments(request: &EvidenceRequest) -> Vec<(Moment, Vec<EvidenceRole>)> {
+    let pictures = request.roles.iter().copied().filter(|role| is_picture(*role));
+    let (before, now): (Vec<_>, Vec<_>) = pictures.partition(|role| *role == EvidenceRole::Before);
+    let before = request.before_at.map(|at| (at, before));
+    before.into_iter().chain([(request.trigger_at, now)]).filter(|(_, roles)| !roles.is_empty()).collect()
 }
 
 fn is_picture(role: EvidenceRole) -> bool {

@@ -42,6 +42,8 @@ pub struct Options {
     pub start_wall_ms: i64,
     pub realtime: bool,
     pub exe: Exe,
+    /// The detector's model, as reports name it.
+    pub model: Option<crate::wire::ModelName>,
 }
 
 /// What a replay came to.

@@ -52,6 +52,13 @@ pub struct ModelName {
     pub sha256: String,
 }
 
+impl ModelName {
+    pub fn of(manifest: &crate::detector::Manifest) -> Self {
+        let (name, version) = (manifest.name.clone(), manifest.version.clone());
+        ModelName { name, version, sha256: manifest.sha256.clone() }
+    }
+}
+
 impl Identity {
     pub fn from_site(site: &Site) -> Self {
         let cameras = site.cameras.iter();

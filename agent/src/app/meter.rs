@@ -51,6 +51,7 @@ impl Meters {
             packets: self.metrics.stage(Stage::Source),
             overwritten: self.metrics.dropped("slot_older_look"),
             skipped: self.metrics.dropped("capture_older_look"),
+            overtaking: self.metrics.dropped("gate_closed_look_overtaking"),
             last: crate::source::Stats::default(),
             pulse: self.pulse(&format!("camera-{id}"), CAMERA_LIMIT_S),
         })
@@ -123,6 +124,7 @@ pub(super) struct CameraMeter {
     packets: Counter,
     overwritten: Counter,
     skipped: Counter,
+    overtaking: Counter,
     last: crate::source::Stats,
     pulse: Pulse,
 }
@@ -137,6 +139,11 @@ impl CameraMeter {
     /// The slot held an older look that nobody will see.
     pub(super) fn overwritten(&self) {
         self.overwritten.inc();
+    }
+
+    /// A look that the gate closed came while the detector still had an earlier one.
+    pub(super) fn overtaking(&self) {
+        self.overtaking.inc();
     }
 
     /// Counters of the capture child, which begin anew with each child.

@@ -1,7 +1,7 @@
 //! A camera's side of the line: gate and ladder on the camera's thread, looks on to the detector or straight to the core.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_channel::Sender;
 
@@ -27,6 +27,8 @@ pub(super) struct CameraWatcher {
     pub(super) slots: Option<Arc<crate::detector::schedule::Slots<Job>>>,
     pub(super) inputs: Sender<Input>,
     pub(super) meter: super::meter::CameraMeter,
+    /// Looks in the camera's slot or in the detector.
+    pub(super) with_detector: Arc<AtomicUsize>,
     /// Time between two looks, s.
     pub(super) period_s: f64,
     pub(super) load: Load,
@@ -92,8 +94,12 @@ impl Watcher for CameraWatcher {
                 if slots.offer(self.camera, urgency, job).is_some() {
                     self.meter.overwritten();
                     self.load.lost += 1;
+                } else {
+                    self.with_detector.fetch_add(1, Ordering::AcqRel);
                 }
             }
+            // The detector still has an earlier look: this one must not overtake it, and says nothing that the next will not.
+            _ if self.with_detector.load(Ordering::Acquire) > 0 => self.meter.overtaking(),
             _ => {
                 let Look { camera, seq, at, level, .. } = look;
                 self.send(Input::Look(SeenLook { camera, seq, at, level, gate, detections: None }));

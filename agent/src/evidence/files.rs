@@ -64,6 +64,17 @@ impl Place {
         utc_offset_s: i32,
     ) -> Place {
         let id = format!("r{}-{}", request.revision, role_name(role));
+        Place::named(root, request, id, role, utc_offset_s)
+    }
+
+    /// With an id of its own; a file is never written twice under one name.
+    pub(super) fn named(
+        root: &Path,
+        request: &EvidenceRequest,
+        id: String,
+        role: EvidenceRole,
+        utc_offset_s: i32,
+    ) -> Place {
         Place { root: root.to_owned(), folder: folder(request, utc_offset_s), id, role }
     }
 

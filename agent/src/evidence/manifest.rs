@@ -79,7 +79,7 @@ pub(super) struct Head<'a> {
     pub(super) utc_offset_s: i32,
 }
 
-/// Writes the manifest with `items` added to what an earlier one of the same revision named.
+/// Writes a manifest of `items` and of what the pictures' manifest of the same revision named.
 pub(super) fn extend(
     root: &Path,
     request: &EvidenceRequest,
@@ -88,7 +88,9 @@ pub(super) fn extend(
     clip: Option<Span>,
     shortfall: Option<&str>,
 ) -> Result<EvidenceItem, FileError> {
-    let place = Place::new(root, request, EvidenceRole::Manifest, head.utc_offset_s);
+    // The one of the pictures is named by then, with its hash: the clip's is another file.
+    let id = format!("r{}-{}manifest", request.revision, if clip.is_some() { "clip-" } else { "" });
+    let place = Place::named(root, request, id, EvidenceRole::Manifest, head.utc_offset_s);
     let earlier = earlier(root, request, head.utc_offset_s);
     let mut named = earlier.map(|m| m.items).unwrap_or_default();
     named.extend(items.iter().map(|item| ManifestItem {

@@ -100,6 +100,9 @@ fn pictures_come_at_once_and_the_clip_when_its_post_roll_has_passed() {
     let ids: Vec<_> = manifest.items.iter().map(|i| i.id.as_str()).collect();
     assert_eq!(ids, ["r1-before", "r1-trigger", "r1-clip"]);
     assert_eq!(manifest.clip.unwrap().packets, 111);
+    let ids: Vec<_> = made[0].items.iter().map(|i| i.id.as_str()).collect();
+    assert_eq!(ids, ["r1-clip", "r1-clip-manifest"], "a manifest that was named is never rewritten");
+    assert_eq!(made[0].answers, [EvidenceRole::Clip]);
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Worker {
             let outcome = EvidenceOutcome {
                 incident_id: request.incident_id,
                 revision: request.revision,
+                answers: request.roles,
                 items: Vec::new(),
                 shortfall: Some("evidence queue full".to_owned()),
             };

@@ -173,6 +173,8 @@ pub struct CaseState {
 pub struct EvidenceOutcome {
     pub incident_id: String,
     pub revision: u32,
+    /// The roles asked for that this settles, made or not; the others are still to come.
+    pub answers: Vec<EvidenceRole>,
     /// What is durable now; empty when all failed.
     pub items: Vec<EvidenceItem>,
     /// Why something asked for is missing, e.g. "clip degraded to snapshot: queue full".

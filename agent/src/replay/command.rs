@@ -26,9 +26,8 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     };
     let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
     let camera = camera(&site, args.camera.as_deref())?;
-    let manifest =
-        site.models.street.clone().context("the site names no model: [models] street is missing")?;
-    let (detector, _) = crate::detector::load(&manifest, site.models.runtime.as_deref())?;
+    let street = site.models.street.clone().context("the site names no model: [models] street is missing")?;
+    let (detector, manifest) = crate::detector::load(&street, site.models.runtime.as_deref())?;
     let options = Options {
         site,
         camera,
@@ -39,6 +38,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         start_wall_ms,
         realtime: args.realtime,
         exe: Exe::this()?,
+        model: Some(crate::wire::ModelName::of(&manifest)),
     };
     let outcome = run(options, detector, &mut |line| println!("{line}"))?;
     print(&outcome, &args.out);

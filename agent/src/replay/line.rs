@@ -76,7 +76,7 @@ impl<'a> Line<'a> {
         );
         let voice = Voice {
             site: site.clone(),
-            who: Identity::from_site(site),
+            who: Identity::from_site(site).with_model(options.model.clone()),
             placer: Placer::new(site),
             envelopes: create("incidents.ndjson")?,
             timeline: create("timeline.txt")?,

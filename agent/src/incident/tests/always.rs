@@ -228,6 +228,7 @@ fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {
         items: if fails { Vec::new() } else { items.collect() },
         incident_id: request.incident_id,
         revision: request.revision,
+        answers: request.roles,
         shortfall: fails.then(|| "full".to_owned()),
     }
 }

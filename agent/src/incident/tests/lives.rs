@@ -331,6 +331,7 @@ fn evidence_that_fails_is_said_and_told_twice_is_said_once() {
     let outcome = EvidenceOutcome {
         incident_id: request.incident_id,
         revision: 1,
+        answers: request.roles,
         items: Vec::new(),
         shortfall: Some("ring is empty".into()),
     };

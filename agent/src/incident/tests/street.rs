@@ -323,6 +323,7 @@ impl Street {
                 incident_id: request.incident_id,
                 revision: request.revision,
                 items: items.collect(),
+                answers: request.roles,
                 shortfall: None,
             };
             self.step(Input::Evidence(outcome));
