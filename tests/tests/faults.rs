@@ -1,0 +1,74 @@
+//! Frames may be lost, incidents may not: the broker dies, the agent is killed, and the centre still hears of every incident,
+//! once.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, centre, clip, envelopes, matters};
+use serde_json::Value;
+
+#[test]
+fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut broker = Broker::start(dir.path())?;
+    // Every new client sees the scene from its start, and again and again: the bag is left anew in each round.
+    let cameras = Cameras::serve(&[("/cam1", &clip("bag-left.mp4"))], true)?;
+    let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[cameras.url(0)?])?;
+    let centre = centre(&broker)?;
+
+    // Killed while the scene is watched, before anything happened.
+    let agent = Agent::start(&site)?;
+    agent.watching("cam1")?;
+    agent.kill()?;
+
+    // The broker is away from before the incident until long after it; the agent is killed when pictures are durable.
+    let agent = Agent::start(&site)?;
+    agent.watching("cam1")?;
+    broker.kill()?;
+    let opened = agent.reported("Opened", "opened")?;
+    agent.reported("Updated", "evidence")?;
+    agent.kill()?;
+    ensure!(envelopes(&centre.lines(), "matter.opened").is_empty(), "the broker was dead");
+
+    let agent = Agent::start(&site)?;
+    broker.resume()?;
+    let told =
+        centre.until("matter.opened", LIMIT, |lines| envelopes(lines, "matter.opened").into_iter().next())?;
+    assert_eq!(told["data"]["incident_id"], opened["incident"]);
+    // The bag is carried away and left again where it was: another revision of the same incident, if anything.
+    agent.watching("cam1")?;
+    let known =
+        agent.logged("incidents of the last run", LIMIT, |e| e["message"] == "incidents of the last run")?;
+    assert_eq!(known["known"], 1, "{known}");
+    agent.reported("Updated", "reappeared").or_else(|_| agent.reported("Cleared", "cleared"))?;
+    agent.stop()?;
+
+    let all: BTreeSet<String> = matters(&site)?.into_iter().collect();
+    let heard = centre.until("every report of the journal", LIMIT, |lines| {
+        let heard = heard(lines);
+        all.iter().all(|id| heard.contains(id)).then_some(heard)
+    })?;
+    let once: BTreeSet<&String> = heard.iter().collect();
+    assert_eq!(once.len(), heard.len(), "after de-duplication each report comes once: {heard:?}");
+    assert_eq!(
+        once.into_iter().cloned().collect::<BTreeSet<_>>(),
+        all,
+        "and none that is not in the journal"
+    );
+    assert_eq!(envelopes(&centre.lines(), "matter.opened").len(), 1, "one bag, one incident");
+
+    // What is left on the disk is whole: the agent starts again and tells nothing anew.
+    let agent = Agent::start(&site)?;
+    agent.watching("cam1")?;
+    agent.stop()?;
+    matters(&site).context("after the last start")?;
+    assert_eq!(envelopes(&centre.lines(), "matter.opened").len(), 1);
+    Ok(())
+}
+
+/// Ids of all matters that came, in order.
+fn heard(lines: &[String]) -> Vec<String> {
+    let events = lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok());
+    let matters = events.filter(|e| e["type"].as_str().is_some_and(|t| t.starts_with("kerbside.matter.")));
+    matters.filter_map(|e| Some(e["id"].as_str()?.to_owned())).collect()
+}
