@@ -25,7 +25,7 @@ impl Broker {
             &config,
             format!(
                 "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
-                 autosave_interval 1\nlog_dest stderr\nlog_type notice\nlog_type error\nuser root\n",
+                 autosave_interval 1\nlog_dest stderr\nlog_type notice\nlog_type information\nlog_type warning\nlog_type error\nuser root\n",
                 store.display()
             ),
         )?;

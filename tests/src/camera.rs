@@ -16,7 +16,12 @@ pub struct Cameras {
 
 impl Cameras {
     /// Serves each clip at its mount (`/cam1`), from its start for every client.
-    pub fn serve(mounts: &[(&str, &Path)], port: u16, repeat: bool) -> Result<Cameras> {
+    pub fn serve(mounts: &[(&str, &Path)], repeat: bool) -> Result<Cameras> {
+        Cameras::serve_on(0, mounts, repeat)
+    }
+
+    /// The same on a given port, as a camera that was away comes back.
+    pub fn serve_on(port: u16, mounts: &[(&str, &Path)], repeat: bool) -> Result<Cameras> {
         let mut command = Command::new("/usr/bin/python3");
         command.arg(repo().join("test-videos/serve.py")).args(["--port", &port.to_string()]);
         command.arg(if repeat { "--loop" } else { "--once" });
@@ -34,6 +39,11 @@ impl Cameras {
 
     pub fn url(&self, n: usize) -> Result<&str> {
         self.urls.get(n).map(String::as_str).context("no such camera")
+    }
+
+    pub fn port(&self) -> Result<u16> {
+        let host = self.url(0)?.split('/').nth(2).and_then(|host| host.rsplit_once(':'));
+        Ok(host.context("no port in the url")?.1.parse()?)
     }
 
     /// The cameras stop sending but keep their connections: the network's most common death.

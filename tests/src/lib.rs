@@ -2,13 +2,17 @@
 //!
 //! Nothing here sleeps: every wait is for a line of output or an exit, with a time limit that names what did not come.
 
+mod agent;
 mod broker;
 mod camera;
+mod clip;
 mod process;
 mod site;
 
-pub use broker::Broker;
+pub use agent::{Agent, matters};
+pub use broker::{Broker, free_port};
 pub use camera::Cameras;
+pub use clip::{nal_units, sha256};
 pub use process::{Process, http_get, repo};
 pub use site::Site;
 
@@ -20,33 +24,37 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// Longest wait for anything that a loaded two-core machine does in seconds.
-pub const LIMIT: Duration = Duration::from_secs(90);
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// The program under test: built by `make build` (or any `cargo build`) into the folder that this test runs from.
 pub fn kerbside() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).context("the test has no target folder")?;
     let program = profile.join("kerbside");
-    ensure!(program.is_file(), "{} is missing: run `make build` first", program.display());
+    ensure!(program.is_file(), "{} is missing: run `cargo build` first", program.display());
     Ok(program)
 }
 
-/// `kerbside` with `args`, logging as on a terminal.
+/// `kerbside` with `args`, logging JSON lines, with the ONNX Runtime that `make setup` fetched unless another is named.
 pub fn command(args: &[&str]) -> Result<Command> {
     let mut command = Command::new(kerbside()?);
     command.args(args).env("KERBSIDE_LOG", "info");
+    if std::env::var_os("KERBSIDE_ORT").is_none() {
+        let runtime = format!(".deps/onnxruntime/{}/libonnxruntime.so.1.31.1", std::env::consts::ARCH);
+        command.env("KERBSIDE_ORT", repo().join(runtime));
+    }
     Ok(command)
 }
 
-/// The agent on a site.
-pub fn agent(site: &Site) -> Result<Process> {
-    Process::start("kerbside run", command(&["run", "--config", &site.path().to_string_lossy()])?)
-}
-
-/// The centre's side, answering with receipts; each line it prints is one envelope.
+/// The centre's side, answering with receipts; each line it prints is one envelope. Returns once it has subscribed.
 pub fn centre(broker: &Broker) -> Result<Process> {
     let url = broker.url();
-    Process::start("kerbside watch", command(&["watch", "--json", "--receipts", "--broker", &url])?)
+    let watch = command(&["watch", "--json", "--receipts", "--broker", &url])?;
+    let centre = Process::start("kerbside watch", watch)?;
+    centre.until_log("subscription of the centre", LIMIT, |lines| {
+        lines.iter().any(|l| l.contains("\"subscribed\"")).then_some(())
+    })?;
+    Ok(centre)
 }
 
 /// Envelopes among the lines of a centre, of the type `kerbside.{kind}.v1`.
@@ -64,9 +72,11 @@ pub fn clip(name: &str) -> PathBuf {
     repo().join("test-videos").join(name)
 }
 
-/// Runs a replay to its end; its standard output.
-pub fn replay(clip: &Path, site: &Path, out: &Path, more: &[&str]) -> Result<std::process::Output> {
+/// Runs a replay to its end; its exit code and all that it printed, the log last.
+pub fn replay(clip: &Path, site: &Path, out: &Path, more: &[&str]) -> Result<(Option<i32>, String)> {
     let mut replay = command(&["replay"])?;
     replay.arg(clip).arg("--config").arg(site).arg("--out").arg(out).args(more);
-    replay.output().context("kerbside replay")
+    let output = replay.output().context("kerbside replay")?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -19,6 +20,8 @@ pub fn repo() -> PathBuf {
 struct Output {
     lines: Mutex<Vec<String>>,
     grew: Condvar,
+    /// Nobody holds the other end any more: nothing will come.
+    closed: AtomicBool,
 }
 
 /// A running program.
@@ -54,6 +57,11 @@ impl Process {
         self.out.lines.lock().clone()
     }
 
+    /// Lines of standard error so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.log.lines.lock().clone()
+    }
+
     /// Waits until the lines of standard output satisfy `enough`, which returns what it was looking for.
     pub fn until<T>(
         &self,
@@ -87,9 +95,11 @@ impl Process {
             if let Some(found) = enough(&lines) {
                 return Ok(found);
             }
-            if output.grew.wait_until(&mut lines, end).timed_out() {
+            let closed = output.closed.load(Ordering::Acquire);
+            if closed || output.grew.wait_until(&mut lines, end).timed_out() {
                 drop(lines);
-                bail!("{}: no {what} within {limit:?}\n{}", self.name, self.tail());
+                let why = if closed { "before its end".to_owned() } else { format!("within {limit:?}") };
+                bail!("{}: no {what} {why}\n{}", self.name, self.tail());
             }
         }
     }
@@ -156,6 +166,9 @@ fn collect(from: impl Read + Send + 'static, into: Arc<Output>) {
             into.lines.lock().push(line);
             into.grew.notify_all();
         }
+        let _lines = into.lines.lock();
+        into.closed.store(true, Ordering::Release);
+        into.grew.notify_all();
     });
 }
 

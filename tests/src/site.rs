@@ -4,47 +4,56 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::broker::free_port;
 use crate::{Broker, repo};
 
 #[derive(Debug)]
 pub struct Site {
     path: PathBuf,
-    health_port: u16,
 }
 
 impl Site {
-    /// `scene`: a file of `test-videos/`; its broker, camera url, data folder and health port become the test's own.
-    pub fn of_scene(dir: &Path, scene: &str, broker: &Broker, camera_url: &str) -> Result<Site> {
+    /// `scene`: a file of `test-videos/`; its broker and data folder become the test's own, its health page takes a free port,
+    /// and its camera is there once for each of `urls`, as `cam1`, `cam2`, ...
+    pub fn of_scene(dir: &Path, scene: &str, broker: &Broker, urls: &[&str]) -> Result<Site> {
         let scene = repo().join("test-videos").join(scene);
         let text = std::fs::read_to_string(&scene).with_context(|| scene.display().to_string())?;
-        let health_port = free_port()?;
-        let text = replaced(&text, "centre", "url", &broker.url());
-        let text = replaced(&text, "camera", "url", camera_url);
-        let text = replaced(&text, "device", "data_dir", &dir.join("data").to_string_lossy());
-        let text = replaced(&text, "health", "listen", &format!("127.0.0.1:{health_port}"));
-        let text = absolute(&text, &repo().join("test-videos"));
+        let (head, camera) = text.split_once("[[camera]]").context("the scene has no camera")?;
+        let mut text = replaced(head, "centre", "url", &broker.url());
+        text = replaced(&text, "device", "data_dir", &dir.join("data").to_string_lossy());
+        text = replaced(&text, "health", "listen", "127.0.0.1:0");
+        for (n, url) in urls.iter().enumerate() {
+            let camera = format!("[[camera]]{camera}");
+            let camera = replaced(&camera, "camera", "id", &format!("cam{}", n + 1));
+            text.push_str(&replaced(&camera, "camera", "url", url));
+        }
+        // Relative paths of a scene point from `test-videos/`; a copy elsewhere needs them absolute.
+        let text = text.replace("\"../", &format!("\"{}/", repo().display()));
         let path = dir.join("site.toml");
         std::fs::write(&path, text)?;
-        Ok(Site { path, health_port })
+        Ok(Site { path })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn health_port(&self) -> u16 {
-        self.health_port
-    }
-
     pub fn data_dir(&self) -> PathBuf {
         self.path.with_file_name("data")
     }
 
-    /// Changes one key of a section, or adds it.
+    pub fn evidence_dir(&self) -> PathBuf {
+        self.data_dir().join("evidence")
+    }
+
+    /// Changes one text of a section, or adds it.
     pub fn set(&self, section: &str, key: &str, value: &str) -> Result<()> {
+        self.edit(|text| replaced(text, section, key, value))
+    }
+
+    /// Changes the file as a whole.
+    pub fn edit(&self, change: impl FnOnce(&str) -> String) -> Result<()> {
         let text = std::fs::read_to_string(&self.path)?;
-        Ok(std::fs::write(&self.path, replaced(&text, section, key, value))?)
+        Ok(std::fs::write(&self.path, change(&text))?)
     }
 }
 
@@ -74,9 +83,4 @@ fn replaced(text: &str, section: &str, key: &str, value: &str) -> String {
         out.push(format!("[{section}]\n{line}"));
     }
     out.join("\n") + "\n"
-}
-
-/// Relative paths of a scene file point from `test-videos/`; a copy elsewhere needs them absolute.
-fn absolute(text: &str, from: &Path) -> String {
-    text.replace("\"../", &format!("\"{}/", from.parent().unwrap_or(from).display()))
 }

@@ -1,0 +1,39 @@
+//! What a clip is made of, read by ffmpeg and nothing of ours.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// The coded slices (H.264 NAL units of type 1 and 5) of a file in order: what the encoder made of the pictures. Parameter sets
+/// and delimiters are left out, for a camera repeats them as it likes.
+pub fn nal_units(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", "-"])
+        .output()
+        .context("ffmpeg")?;
+    ensure!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    let slices = split(&output.stdout)
+        .into_iter()
+        .filter(|unit| unit.first().is_some_and(|b| matches!(b & 31, 1 | 5)));
+    Ok(slices.map(<[u8]>::to_vec).collect())
+}
+
+/// Units between the start codes of an Annex B stream, without the zeros that may follow one.
+fn split(stream: &[u8]) -> Vec<&[u8]> {
+    let starts: Vec<usize> =
+        stream.windows(3).enumerate().filter(|(_, w)| w == &[0, 0, 1]).map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    let units = starts.iter().zip(ends).filter_map(|(start, end)| stream.get(start + 3..end));
+    units.map(|unit| &unit[..unit.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1)]).collect()
+}
+
+/// By the system's own program, in hex.
+pub fn sha256(path: &Path) -> Result<String> {
+    let output = Command::new("sha256sum").arg(path).output().context("sha256sum")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{}: no hash", path.display());
+    Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
+}

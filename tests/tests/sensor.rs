@@ -1,0 +1,92 @@
+//! A reading on the box's own broker and the sentences of a GNSS receiver travel the line to the centre.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use kerbside_tests::{Agent, Broker, LIMIT, Site, centre, envelopes, free_port};
+
+const SENSORS: &str = r#"
+[[sensor]]
+id = "bin-1"
+kind = "bin_level"
+topic = "sensors/bin-1"
+unit = "%"
+max_age_s = 600
+alarm_above = 85.0
+alarm_for_s = 1
+"#;
+
+#[test]
+fn readings_and_position_reach_the_centre() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let broker = Broker::start(dir.path())?;
+    let local = tempfile::tempdir()?;
+    let sensors = Broker::start(local.path())?;
+    let receiver = TcpListener::bind("127.0.0.1:0")?;
+    // The camera is dead: the box's other senses do not depend on it.
+    let camera = format!("rtsp://127.0.0.1:{}/cam1", free_port()?);
+    let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[&camera])?;
+    site.set("sensors", "broker", &sensors.url())?;
+    site.set("gnss", "source", &format!("tcp://{}", receiver.local_addr()?))?;
+    // Without a surveyed point the box's place is the receiver's.
+    site.edit(|text| {
+        let (head, rest) = text.split_once("[centre]").unwrap_or((text, ""));
+        let unsurveyed: String =
+            head.lines().filter(|l| !l.starts_with("point")).map(|l| format!("{l}\n")).collect();
+        format!("{unsurveyed}[centre]{rest}{SENSORS}")
+    })?;
+    let centre = centre(&broker)?;
+    let agent = Agent::start(&site)?;
+
+    let (mut sentences, _) = receiver.accept()?;
+    for second in 0..5 {
+        sentences.write_all(gga(second).as_bytes())?;
+    }
+    let position = centre
+        .until("device.position", LIMIT, |lines| envelopes(lines, "device.position").into_iter().next())?;
+    let (lon, lat) = (position["data"]["lon_deg"].as_f64(), position["data"]["lat_deg"].as_f64());
+    assert!(
+        lon.is_some_and(|l| (l - 121.37608).abs() < 1e-4) && lat.is_some_and(|l| (l - 31.1124).abs() < 1e-4),
+        "{position}"
+    );
+    assert!(position["data"]["source"].as_str().is_some_and(|s| s.starts_with("gnss")), "{position}");
+
+    // Retained, so that it is there whenever the agent subscribes.
+    publish(&sensors, r#"{"value": 91.5, "unit": "%"}"#)?;
+    let observed = centre.until("sensor.observation", LIMIT, |lines| {
+        envelopes(lines, "sensor.observation").into_iter().next()
+    })?;
+    let data = &observed["data"];
+    assert_eq!((&data["sensor"], &data["unitOfMeasurement"]), (&"bin-1".into(), &"%".into()), "{observed}");
+    assert_eq!(data["result"], 91.5);
+    assert!(data["phenomenonTime"].is_string() && data["resultTime"].is_string(), "{observed}");
+
+    // What is no reading is no observation, and harms nothing; the next reading comes through.
+    publish(&sensors, "{not json")?;
+    publish(&sensors, r#"{"value": 92.0, "unit": "m"}"#)?;
+    publish(&sensors, r#"{"value": 93.0}"#)?;
+    let all = centre.until("second observation", LIMIT, |lines| {
+        let all = envelopes(lines, "sensor.observation");
+        (all.len() >= 2).then_some(all)
+    })?;
+    assert_eq!(all[1]["data"]["result"], 93.0, "{all:?}");
+    agent.stop()
+}
+
+fn publish(broker: &Broker, payload: &str) -> Result<()> {
+    let port = broker.url().rsplit(':').next().unwrap_or_default().to_owned();
+    let status = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-r", "-t", "sensors/bin-1", "-m", payload])
+        .status()?;
+    ensure!(status.success(), "mosquitto_pub ended with {status}");
+    Ok(())
+}
+
+/// A fix of good quality at 31.1124 N 121.37608 E, one second after the other.
+fn gga(second: u32) -> String {
+    let body = format!("GNGGA,0800{second:02}.00,3106.7440,N,12122.5648,E,1,12,0.8,9.4,M,8.0,M,,");
+    let sum = body.bytes().fold(0u8, |sum, b| sum ^ b);
+    format!("${body}*{sum:02X}\r\n")
+}
