@@ -200,14 +200,15 @@ impl Planes {
             let settled = self.bits[ix] & (bit::WEAK | bit::STILL) == bit::WEAK | bit::STILL;
             if settled && self.owner[ix] == 0 && self.changed_since[ix] >= since {
                 self.absorb(ix);
-                self.bits[ix] &= !(bit::WEAK | bit::STRONG);
             }
         }
     }
 
+    /// Takes what is there for background: from this very look on it is no change.
     pub(super) fn absorb(&mut self, ix: usize) {
         self.slow[ix] = self.fast[ix];
         self.changed_since[ix] = NEVER;
+        self.bits[ix] &= !(bit::WEAK | bit::STRONG);
     }
 
     pub(super) fn refresh_steepness(&mut self) {

@@ -13,6 +13,11 @@ const HIDDEN_AT_MOST_S: f64 = 600.0;
 const GROWING_S: f64 = 5.0;
 /// Until then it may turn out to be a removal, or not to be one: the first crop may be cut while a foot is still in it.
 const KIND_SURE_S: f64 = 10.0;
+/// The street shows again on so much of a region: it is gone.
+const GONE: f32 = 0.6;
+/// All that is seen of a region is itself and the street: nothing hides it. Where less of it is left than before, whoever
+/// left it stood so close that both were one region.
+const PARTED: f32 = 0.9;
 
 #[derive(Clone, Debug)]
 struct Region {
@@ -220,10 +225,11 @@ fn judge(
     region.similarity = similarity(&region.template, region.template_px, picture);
     let sight = look_at(&region, planes, picture);
     region.held_share = sight.held;
-    if sight.held >= 0.5 || (sight.background < 0.5 && region.similarity > 0.85) {
+    let parted = sight.held + sight.background >= PARTED && sight.background < GONE;
+    if sight.held >= 0.5 || parted || (sight.background < 0.5 && region.similarity > 0.85) {
         region.hidden_since = None;
         region.gone_since = None;
-        if sight.held < 0.5 {
+        if sight.held < 0.5 && !parted {
             // Its own structure in another light (a cloud, a lamp).
             hold(&region.pixels, planes, picture);
         }
@@ -231,7 +237,7 @@ fn judge(
         if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
             region.kind = kind_of(&region.pixels, planes);
         }
-    } else if sight.background >= 0.6 {
+    } else if sight.background >= GONE {
         // Two looks, or one where looks are rare: a single coat of the street's colour is not an empty street.
         match region.gone_since {
             Some(since) if at > since => {

@@ -193,6 +193,30 @@ fn what_stood_there_from_the_start_and_leaves_is_a_removal_and_is_soon_forgotten
 }
 
 #[test]
+fn a_forgotten_removal_is_not_found_again_as_a_thing() {
+    let mut street = Street::new(GateConfig::default());
+    street.run(6.0, &[bag()]);
+    for _ in 0..200 {
+        let report = street.look(&[]);
+        assert!(report.regions.iter().all(|r| r.kind == RegionKind::Removed), "{report:?}");
+    }
+}
+
+#[test]
+fn who_steps_away_from_what_they_set_down_leaves_it_although_they_were_one_region() {
+    // A light coat above a bag that is little darker than the paving: most of the region's outline leaves with the coat.
+    let (coat, faint_bag) = (|| block(72, 34, 8, 16, 230.0), || block(70, 50, 12, 10, 75.0));
+    let mut street = Street::learnt();
+    let both = street.run(4.0, &[coat(), faint_bag()]).regions;
+    assert_eq!(both.len(), 1, "{both:?}");
+    let truth = BBox { x: 70.0 / 160.0, y: 50.0 / 90.0, w: 12.0 / 160.0, h: 10.0 / 90.0 };
+    let left = street.run(20.0, &[faint_bag()]).regions;
+    let [region] = left.as_slice() else { panic!("{left:?}") };
+    assert!(region.bbox.iou(&truth) > 0.8 && !region.occluded, "{region:?}");
+    assert_eq!((region.id, region.kind), (both[0].id, RegionKind::Appeared));
+}
+
+#[test]
 fn a_switched_lamp_is_a_change_of_light_and_no_region_and_regions_survive_it() {
     let mut street = Street::learnt();
     let before = street.run(5.0, &[bag()]).regions[0].clone();

@@ -78,7 +78,8 @@ impl CameraCore {
         all
     }
 
-    /// By its id if the place agrees too (ids start anew with a gate), else by place.
+    /// By its id if the place agrees too (ids start anew with a gate), else by place. Bare ground and a thing that stands
+    /// on it later are two.
     fn find_part(&mut self, standing: &Standing) -> Option<&mut Part> {
         let mut parts: Vec<&mut Part> = self.spots.iter_mut().flat_map(|s| &mut s.parts).collect();
         let free = |p: &Part| !p.present || matches!(p.seen.source, Source::Track(_));
@@ -86,8 +87,9 @@ impl CameraCore {
             free(p) && p.seen.source == standing.source && p.seen.bbox.intersection(&standing.bbox) > 0.0
         });
         let index = by_id.or_else(|| {
+            let alike = |p: &Part| free(p) && p.seen.removed == standing.removed;
             let near = parts.iter().enumerate();
-            let near = near.filter(|(_, p)| free(p) && same_place(&p.seen.bbox, &standing.bbox));
+            let near = near.filter(|(_, p)| alike(p) && same_place(&p.seen.bbox, &standing.bbox));
             near.max_by(|a, b| {
                 a.1.seen.bbox.iou(&standing.bbox).total_cmp(&b.1.seen.bbox.iou(&standing.bbox))
             })

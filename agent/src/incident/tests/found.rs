@@ -353,6 +353,20 @@ fn a_bag_beside_an_old_speck_has_its_own_dwell() {
     );
 }
 
+/// The ground that something uncovered lends its time to nobody who sets something down there.
+#[test]
+fn a_bag_on_uncovered_ground_has_its_own_dwell() {
+    let mut street = street(waste());
+    street.bare_ground(0.4, 0.66, 0.04, 0.04);
+    street.run(60.0);
+    street.take("ground");
+    street.put_bag(0.4);
+    street.run(15.0);
+    assert_eq!(street.core.open_incidents().count(), 0);
+    street.run(10.0);
+    assert_eq!(street.core.open_incidents().count(), 1);
+}
+
 #[test]
 fn without_the_detector_a_region_is_no_incident() {
     check(
