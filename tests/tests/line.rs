@@ -1,5 +1,7 @@
 //! The whole line on one clip: a camera over RTSP, the agent, mosquitto, the centre. Everything that an officer is promised.
 
+#![allow(clippy::unwrap_used)] // A test may end by a panic in its helpers too.
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -112,7 +114,8 @@ fn the_evidence_is_what_it_says(site: &Site, full: &Value, source: &Path) -> Res
         assert_eq!(item["bytes"].as_u64(), Some(std::fs::metadata(&path)?.len()), "{item}");
         assert_eq!(item["sha256"], sha256(&path)?, "{item}");
     }
-    let of_role = |role: &str| items.iter().find(|i| i["role"] == role).and_then(&file).context("no file");
+    let of_role =
+        |role: &str| items.iter().rev().find(|i| i["role"] == role).and_then(&file).context("no file");
     let manifest: Value = serde_json::from_slice(&std::fs::read(of_role("manifest")?)?)?;
     let named = manifest["items"].as_array().context("an empty manifest")?;
     for item in items.iter().filter(|i| i["role"] != "manifest") {

@@ -1,5 +1,7 @@
 //! Every clip of `test-videos/` against its truth, and the same clip twice.
 
+#![allow(clippy::unwrap_used)] // A test may end by a panic in its helpers too.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
