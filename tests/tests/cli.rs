@@ -1,5 +1,7 @@
 //! What the program says and the code it ends with, when all is well and when it is not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
