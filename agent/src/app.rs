@@ -26,12 +26,11 @@ use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
 use crate::evidence::{CameraSource, Evidence};
 use crate::gate::{Gate, GateConfig};
-use crate::geo::Placer;
 use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Exe, FrameSource as _, Session, Setup};
-use crate::time::{Clock, Mono, SystemClock};
+use crate::time::{Clock, SystemClock};
 use crate::wire::{Identity, ModelName};
 use crate::{health, link};
 
@@ -186,24 +185,8 @@ impl Line {
             // The channel holds more than can be pending; the core's thread reads it first.
             let _ = lost.try_send(outcome);
         }
-        let desk = desk::Desk {
-            core,
-            site: site.clone(),
-            clock,
-            delivery: delivery.clone(),
-            placer: Placer::new(site),
-            evidence: Some(evidence),
-            holds,
-            meter: meters.desk(),
-            unwritten: Vec::new(),
-            after: Vec::new(),
-            disk_refuses: false,
-            ticked: Mono::ZERO,
-            reported_health: Mono::ZERO,
-            pruned: Mono::ZERO,
-            saved: Mono::ZERO,
-            reported: false,
-        };
+        let (evidence, meter) = (Some(evidence), meters.desk());
+        let desk = desk::Desk::new(core, site.clone(), clock, delivery.clone(), evidence, holds, meter);
         Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
     }
 }

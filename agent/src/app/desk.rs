@@ -43,29 +43,59 @@ pub(super) struct Inbox {
 }
 
 pub(super) struct Desk {
-    pub(super) core: Core,
-    pub(super) site: Arc<Site>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) delivery: Delivery,
-    pub(super) placer: Placer,
+    core: Core,
+    site: Arc<Site>,
+    clock: Arc<dyn Clock>,
+    delivery: Delivery,
+    placer: Placer,
     /// `None` once it was told to finish.
-    pub(super) evidence: Option<Worker>,
+    evidence: Option<Worker>,
     /// Per camera: never gate it off.
-    pub(super) holds: Vec<Arc<AtomicBool>>,
-    pub(super) meter: super::meter::DeskMeter,
+    holds: Vec<Arc<AtomicBool>>,
+    meter: super::meter::DeskMeter,
     /// Not yet durable, oldest first, with what may only happen after.
-    pub(super) unwritten: Vec<Item>,
-    pub(super) after: Vec<Order>,
-    pub(super) disk_refuses: bool,
-    pub(super) ticked: Mono,
-    pub(super) reported_health: Mono,
-    pub(super) pruned: Mono,
-    pub(super) saved: Mono,
+    unwritten: Vec<Item>,
+    after: Vec<Order>,
+    disk_refuses: bool,
+    ticked: Mono,
+    reported_health: Mono,
+    pruned: Mono,
+    saved: Mono,
     /// Something was reported since.
-    pub(super) reported: bool,
+    reported: bool,
 }
 
 impl Desk {
+    /// A desk with nothing waiting. `holds`: a flag a camera.
+    pub(super) fn new(
+        core: Core,
+        site: Arc<Site>,
+        clock: Arc<dyn Clock>,
+        delivery: Delivery,
+        evidence: Option<Worker>,
+        holds: Vec<Arc<AtomicBool>>,
+        meter: super::meter::DeskMeter,
+    ) -> Self {
+        Desk {
+            core,
+            placer: Placer::new(&site),
+            site,
+            clock,
+            delivery,
+            evidence,
+            holds,
+            meter,
+            unwritten: Vec::new(),
+            after: Vec::new(),
+            disk_refuses: false,
+            ticked: Mono::ZERO,
+            reported_health: Mono::ZERO,
+            pruned: Mono::ZERO,
+            saved: Mono::ZERO,
+            reported: false,
+        }
+    }
+
     /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
     pub(super) fn run(mut self, inbox: &Inbox) {
         if let Some((lon_deg, lat_deg)) = self.site.device.point {

@@ -32,24 +32,7 @@ fn desk(dir: &std::path::Path, clock: &Arc<VirtualClock>) -> Desk {
     let site = site(dir);
     let (delivery, _) = Delivery::open(Settings::new(dir, true), who(), clock.clone()).unwrap();
     let meter = super::super::meter::Meters::new(&site, clock.clone()).desk();
-    Desk {
-        core: Core::new(&site),
-        placer: Placer::new(&site),
-        site,
-        clock: clock.clone(),
-        delivery,
-        evidence: None,
-        holds: Vec::new(),
-        meter,
-        unwritten: Vec::new(),
-        after: Vec::new(),
-        disk_refuses: false,
-        ticked: Mono::ZERO,
-        reported_health: Mono::ZERO,
-        pruned: Mono::ZERO,
-        saved: Mono::ZERO,
-        reported: false,
-    }
+    Desk::new(Core::new(&site), site, clock.clone(), delivery, None, Vec::new(), meter)
 }
 
 fn reading(value: u32, clock: &VirtualClock) -> Heard {
