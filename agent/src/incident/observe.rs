@@ -25,6 +25,9 @@ const FORGET_HIDDEN_S: f64 = 120.0;
 const REMOVED_FOR_S: f64 = 12.0;
 /// How far back a new region's rest is believed: the gate needs this long to be sure.
 const MAX_HEAD_START_S: f64 = 60.0;
+/// A place may have been in motion for long before a thing came to rest there (a lorry stops, bags fall beside it): the
+/// thing is believed to have come at most this long before its rest, so that report, witness and clip are about its leaving.
+const MAX_ARRIVAL_S: f64 = 3.0;
 /// Who was there from this long before the first change until that long after it brought the thing.
 const WITNESS_BEFORE_S: f64 = 3.0;
 const WITNESS_AFTER_S: f64 = 2.0;
@@ -260,7 +263,7 @@ fn from_region(region: &StaticRegion, at: Moment) -> Standing {
         source: Source::Region(region.id),
         bbox: region.bbox,
         area_norm: region.area_norm,
-        appeared: at.at(region.appeared),
+        appeared: at.at(region.appeared.max(region.still_since.minus_s(MAX_ARRIVAL_S))),
         still_since: at.at(region.still_since),
         occluded: region.occluded,
         similarity: region.similarity,
