@@ -169,7 +169,7 @@ impl Line {
                 hold: hold.clone(),
                 slots: has_detector.then(|| slots.clone()),
                 inputs: inputs.clone(),
-                meter: meters.camera(camera.ix).context("a camera without its meter")?,
+                meter: meters.camera(camera.ix, ring.clone()).context("a camera without its meter")?,
                 with_detector: with_detector.clone(),
                 period_s: 1.0 / camera.looks_per_s,
                 load: watcher::Load::from(clock.now().mono),

@@ -119,7 +119,7 @@ impl Desk {
             if let Some(heard) = heard {
                 self.hear(heard);
             }
-            self.tick();
+            self.tick(inbox.inputs.len());
         }
         self.finish(inbox);
     }
@@ -272,13 +272,14 @@ impl Desk {
         }
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, waiting: usize) {
         let now = self.clock.now();
         if now.mono.since_s(self.ticked) < TICK.as_secs_f64() {
             return;
         }
         self.ticked = now.mono;
         self.meter.alive();
+        self.meter.core(&self.core, waiting);
         self.step(Input::Tick(now));
         self.commit();
         let stats = self.delivery.stats().ok();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -13,6 +14,7 @@ use crate::detector::worker::Observation;
 use crate::frame::{CameraIx, Level};
 use crate::health::{self, CameraMetrics, Liveness, Metrics, Pulse, Stage};
 use crate::incident::{CameraState, Core, Report};
+use crate::ring::PacketRing;
 use crate::time::Clock;
 
 /// How long each stage may stay silent before it counts as hanging, s. The detector needs none: its runs are time-limited.
@@ -43,10 +45,11 @@ impl Meters {
         self.liveness.stage(stage, limit_s, self.clock.now().mono)
     }
 
-    pub(super) fn camera(&self, camera: CameraIx) -> Option<CameraMeter> {
+    pub(super) fn camera(&self, camera: CameraIx, ring: Arc<Mutex<PacketRing>>) -> Option<CameraMeter> {
         let (id, metrics) = self.cameras.get(usize::from(camera.0))?;
         Some(CameraMeter {
             metrics: metrics.clone(),
+            ring,
             looks: self.metrics.stage(Stage::Gate),
             packets: self.metrics.stage(Stage::Source),
             overwritten: self.metrics.dropped("slot_older_look"),
@@ -89,6 +92,7 @@ impl Meters {
             evicted: self.metrics.dropped("outbox_telemetry"),
             buried: self.metrics.dropped("outbox_buried"),
             left_out: self.metrics.dropped("disk_refuses"),
+            waiting: self.metrics.queue("core"),
             unwritten: self.metrics.queue("unwritten"),
             evidence: self.metrics.queue("evidence"),
             pulse: self.pulse("core", CORE_LIMIT_S),
@@ -121,6 +125,7 @@ fn raise(counter: &Counter, total: u64) {
 
 pub(super) struct CameraMeter {
     metrics: CameraMetrics,
+    ring: Arc<Mutex<PacketRing>>,
     looks: Counter,
     packets: Counter,
     overwritten: Counter,
@@ -135,6 +140,9 @@ impl CameraMeter {
         self.pulse.beat();
         self.looks.inc();
         self.metrics.set_level(level);
+        let ring = self.ring.lock();
+        let span_s = ring.latest().zip(ring.oldest()).map_or(0.0, |(to, from)| to.mono.since_s(from.mono));
+        self.metrics.set_ring(ring.bytes(), span_s);
     }
 
     /// The slot held an older look that nobody will see.
@@ -198,6 +206,7 @@ pub(super) struct DeskMeter {
     evicted: Counter,
     buried: Counter,
     left_out: Counter,
+    waiting: Gauge,
     unwritten: Gauge,
     evidence: Gauge,
     pulse: Pulse,
@@ -228,6 +237,17 @@ impl DeskMeter {
         raise(&self.buried, stats.buried);
         self.evidence.set(evidence as i64);
         self.unwritten.set(unwritten as i64);
+    }
+
+    /// The core's own counts, and how many inputs wait for it.
+    pub(super) fn core(&self, core: &Core, waiting: usize) {
+        self.waiting.set(waiting as i64);
+        for (finding, total) in core.counters().named() {
+            raise(&self.metrics.finding(finding), total);
+        }
+        for ((rule, reason), total) in &core.counters().refused {
+            raise(&self.metrics.refusal(rule, reason), *total);
+        }
     }
 
     /// A look or an observation for which there is no room while the disk refuses.

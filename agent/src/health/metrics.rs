@@ -94,6 +94,17 @@ struct OfReport {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfFinding {
+    finding: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRefusal {
+    rule: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfOutcome {
     outcome: &'static str,
 }
@@ -120,6 +131,10 @@ struct Families {
     level: Family<OfCamera, Gauge>,
     camera_state: Family<OfCameraState, Gauge>,
     reports: Family<OfReport, Counter>,
+    findings: Family<OfFinding, Counter>,
+    refusals: Family<OfRefusal, Counter>,
+    ring_bytes: Family<OfCamera, Gauge>,
+    ring_seconds: Family<OfCamera, Gauge<f64, AtomicU64>>,
     readings: Family<OfOutcome, Counter>,
     gnss_lines: Family<OfOutcome, Counter>,
     resident: Gauge<f64, AtomicU64>,
@@ -158,6 +173,18 @@ impl Metrics {
         r.register("camera_state", "1 for the state the camera is in", camera_state.clone());
         let reports = Family::default();
         r.register("reports", "Statements about incidents", reports.clone());
+        let findings = Family::default();
+        r.register("core_findings", "What the core decided, by its own words", findings.clone());
+        let refusals = Family::default();
+        r.register(
+            "refusals",
+            "Things that stayed and still broke no rule, by rule and reason",
+            refusals.clone(),
+        );
+        let ring_bytes = Family::default();
+        r.register("ring_bytes", "Packets held for evidence", ring_bytes.clone());
+        let ring_seconds = Family::default();
+        r.register("ring_seconds", "Time that the packets held for evidence span", ring_seconds.clone());
         let readings = Family::default();
         r.register("sensor_readings", "Readings of sensors, by what became of them", readings.clone());
         let gnss_lines = Family::default();
@@ -175,6 +202,10 @@ impl Metrics {
             level,
             camera_state,
             reports,
+            findings,
+            refusals,
+            ring_bytes,
+            ring_seconds,
             readings,
             gnss_lines,
             resident,
@@ -189,6 +220,8 @@ impl Metrics {
         CameraMetrics {
             look_age: self.families.look_age.get_or_create_owned(&label),
             level: self.families.level.get_or_create_owned(&label),
+            ring_bytes: self.families.ring_bytes.get_or_create_owned(&label),
+            ring_seconds: self.families.ring_seconds.get_or_create_owned(&label),
             states: STATES.map(|s| self.families.camera_state.get_or_create_owned(&state(s))),
         }
     }
@@ -225,6 +258,16 @@ impl Metrics {
         self.families.reports.get_or_create_owned(&OfReport { kind: kind.as_str(), phase })
     }
 
+    /// Counts what the core decided, e.g. `candidates_gone`.
+    pub fn finding(&self, finding: &'static str) -> Counter {
+        self.families.findings.get_or_create_owned(&OfFinding { finding })
+    }
+
+    /// Counts things that stayed long enough and broke no rule, by rule id and reason.
+    pub fn refusal(&self, rule: &str, reason: &'static str) -> Counter {
+        self.families.refusals.get_or_create_owned(&OfRefusal { rule: rule.to_owned(), reason })
+    }
+
     pub fn sensors(&self) -> SensorMetrics {
         let reading = |outcome| self.families.readings.get_or_create_owned(&OfOutcome { outcome });
         let line = |outcome| self.families.gnss_lines.get_or_create_owned(&OfOutcome { outcome });
@@ -258,6 +301,8 @@ pub struct CameraMetrics {
     /// Observe the age of a look, s, when its inference ended.
     pub look_age: Histogram,
     level: Gauge,
+    ring_bytes: Gauge,
+    ring_seconds: Gauge<f64, AtomicU64>,
     states: [Gauge; 3],
 }
 
@@ -268,6 +313,12 @@ impl CameraMetrics {
             Level::L1 => 1,
             Level::L2 => 2,
         });
+    }
+
+    /// What the camera's packet ring holds now.
+    pub fn set_ring(&self, bytes: usize, seconds: f64) {
+        self.ring_bytes.set(bytes as i64);
+        self.ring_seconds.set(seconds);
     }
 
     pub fn set_state(&self, state: CameraState) {
@@ -313,6 +364,7 @@ mod tests {
         let camera = metrics.camera("cam1");
         camera.look_age.observe(0.03);
         camera.set_level(Level::L2);
+        camera.set_ring(1500, 2.5);
         camera.set_state(CameraState::Watching);
         camera.set_state(CameraState::Off(Off::Silent));
         metrics.stage(Stage::Gate).inc_by(3);
@@ -320,6 +372,8 @@ mod tests {
         metrics.queue("core").set(7);
         metrics.outbox(0).set(2);
         metrics.report(Kind::WasteExposed, Phase::Opened).inc();
+        metrics.finding("candidates").inc_by(4);
+        metrics.refusal("no-dumping", "attended").inc();
         let text = metrics.clone().render();
         for line in [
             "kerbside_look_age_seconds_bucket{le=\"0.04\",camera=\"cam1\"} 1",
@@ -331,6 +385,10 @@ mod tests {
             "kerbside_queue_depth{queue=\"core\"} 7",
             "kerbside_outbox_messages{lane=\"0\"} 2",
             "kerbside_reports_total{kind=\"waste.exposed\",phase=\"opened\"} 1",
+            "kerbside_core_findings_total{finding=\"candidates\"} 4",
+            "kerbside_refusals_total{rule=\"no-dumping\",reason=\"attended\"} 1",
+            "kerbside_ring_bytes{camera=\"cam1\"} 1500",
+            "kerbside_ring_seconds{camera=\"cam1\"} 2.5",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

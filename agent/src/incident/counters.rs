@@ -33,3 +33,28 @@ pub struct Counters {
     pub strays: u64,
     pub patrols: u64,
 }
+
+impl Counters {
+    /// Every plain count under its name; refusals are apart.
+    pub fn named(&self) -> [(&'static str, u64); 17] {
+        [
+            ("candidates", self.candidates),
+            ("candidates_gone", self.candidates_gone),
+            ("candidates_refused", self.candidates_refused),
+            ("opened", self.opened),
+            ("updated", self.updated),
+            ("reappeared", self.reappeared),
+            ("cleared", self.cleared),
+            ("withdrawn", self.withdrawn),
+            ("incidents_refused", self.incidents_refused),
+            ("looks_ignored", self.looks_ignored),
+            ("boxes_refused", self.boxes_refused),
+            ("camera_changes", self.camera_changes),
+            ("readings_suspicious", self.readings_suspicious),
+            ("readings_unknown", self.readings_unknown),
+            ("sensor_alarms", self.sensor_alarms),
+            ("strays", self.strays),
+            ("patrols", self.patrols),
+        ]
+    }
+}

@@ -56,7 +56,7 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
     assert_eq!(delivery.stats().unwrap().append_errors, 1, "once, and not at each input");
     assert_eq!(desk.unwritten.len(), MAX_UNWRITTEN_OBSERVATIONS);
     clock.advance_to(Mono::from_s(1.0));
-    desk.tick();
+    desk.tick(0);
     assert_eq!(delivery.stats().unwrap().append_errors, 2);
     // It recovers while the program stops: nobody sends any more.
     desk.unwritten.remove(0);
@@ -77,7 +77,7 @@ fn what_the_core_has_retired_is_forgotten() {
     desk.delivery.commit(vec![Item::Incident(old)]).unwrap();
     let kept_after = |desk: &mut Desk, s: f64| {
         clock.advance_to(Mono::from_s(s));
-        desk.tick();
+        desk.tick(0);
         desk.delivery.stats().unwrap().incidents
     };
     assert_eq!(kept_after(&mut desk, 1.0), 1);
