@@ -73,7 +73,7 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
         fixes: fixes_out,
     };
     let desk = line.desk;
-    let core = spawn("core", move || desk.run(&inbox))?;
+    let core = spawn("core", move || desk.run(inbox))?;
 
     let guard = runtime.enter();
     let link =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, RecvError, select};
 
 use crate::config::Site;
 use crate::delivery::{Delivery, DownInput, Inbound, Item, SavedIncident};
@@ -97,7 +97,7 @@ impl Desk {
     }
 
     /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
-    pub(super) fn run(mut self, inbox: &Inbox) {
+    pub(super) fn run(mut self, mut inbox: Inbox) {
         if let Some((lon_deg, lat_deg)) = self.site.device.point {
             let at = self.clock.now();
             let (source, suspicious) = (PositionSource::Surveyed, None);
@@ -111,9 +111,9 @@ impl Desk {
                     Ok(input) => Some(Heard::Input(input)),
                     Err(_) => break,
                 },
-                recv(inbox.outcomes) -> outcome => outcome.ok().map(Heard::Outcome),
-                recv(inbox.inbound) -> inbound => inbound.ok().map(Heard::Inbound),
-                recv(inbox.fixes) -> fix => fix.ok().map(Heard::Gnss),
+                recv(inbox.outcomes) -> outcome => hear_of(&mut inbox.outcomes, outcome).map(Heard::Outcome),
+                recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound).map(Heard::Inbound),
+                recv(inbox.fixes) -> fix => hear_of(&mut inbox.fixes, fix).map(Heard::Gnss),
                 default(TICK) => None,
             };
             if let Some(heard) = heard {
@@ -121,7 +121,7 @@ impl Desk {
             }
             self.tick(inbox.inputs.len());
         }
-        self.finish(inbox);
+        self.finish(&inbox);
     }
 
     fn finish(&mut self, inbox: &Inbox) {
@@ -334,6 +334,14 @@ impl Desk {
             Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),
         }
     }
+}
+
+/// A closed channel is always ready: one whose senders are gone (a box without GNSS) is not listened to again.
+fn hear_of<T>(channel: &mut Receiver<T>, heard: Result<T, RecvError>) -> Option<T> {
+    if heard.is_err() {
+        *channel = crossbeam_channel::never();
+    }
+    heard.ok()
 }
 
 enum Heard {

@@ -64,7 +64,7 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
     let (_, outcomes) = bounded(1);
     let (_, inbound) = bounded(1);
     let (_, fixes) = bounded(1);
-    desk.run(&Inbox { inputs, outcomes, inbound, fixes });
+    desk.run(Inbox { inputs, outcomes, inbound, fixes });
     assert!(delivery.stats().unwrap().last_seq >= MAX_UNWRITTEN_OBSERVATIONS as u64 - 1);
 }
 
@@ -82,4 +82,17 @@ fn what_the_core_has_retired_is_forgotten() {
     };
     assert_eq!(kept_after(&mut desk, 1.0), 1);
     assert_eq!(kept_after(&mut desk, 61.0), 0);
+}
+
+#[test]
+fn a_closed_channel_is_not_listened_to_again() {
+    let (fixes, mut heard_from) = crossbeam_channel::bounded::<u32>(1);
+    fixes.send(7).unwrap();
+    drop(fixes);
+    let first = heard_from.recv();
+    assert_eq!(hear_of(&mut heard_from, first), Some(7));
+    let closed = heard_from.recv();
+    assert_eq!(hear_of(&mut heard_from, closed), None);
+    // A closed channel would say `Disconnected`, at once and for ever.
+    assert_eq!(heard_from.try_recv(), Err(crossbeam_channel::TryRecvError::Empty));
 }
