@@ -6,6 +6,7 @@ mod agent;
 mod broker;
 mod camera;
 mod clip;
+pub mod faults;
 mod process;
 mod site;
 
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 /// Longest wait for anything that a loaded two-core machine does in seconds.
@@ -29,10 +30,36 @@ pub const LIMIT: Duration = Duration::from_secs(180);
 /// The program under test: built by `make build` (or any `cargo build`) into the folder that this test runs from.
 pub fn kerbside() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let profile = test.ancestors().nth(2).context("the test has no target folder")?;
-    let program = profile.join("kerbside");
-    ensure!(program.is_file(), "{} is missing: run `cargo build` first", program.display());
-    Ok(program)
+    // A test lies in `deps/` below the folder of the programs, a program beside it.
+    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join("kerbside"));
+    beside
+        .into_iter()
+        .find(|p| p.is_file())
+        .context("the program kerbside is missing: run `cargo build` first")
+}
+
+/// The suite's own program, which serves as a box without cameras: `faults box`.
+pub fn faults_program() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("faults"));
+    beside
+        .into_iter()
+        .find(|p| p.is_file())
+        .context("the program `faults` is missing: run `cargo build --workspace --bins`")
+}
+
+/// A test that cannot run on this machine: it is named on stderr and, for the summary of `make test`, in `skipped.txt` of
+/// the target folder.
+pub fn skipped(test: &str, why: &str) -> Result<()> {
+    use std::io::Write as _;
+    eprintln!("SKIPPED {test}: {why}");
+    let this = std::env::current_exe()?;
+    if let Some(target) = this.ancestors().nth(3) {
+        let mut list =
+            std::fs::OpenOptions::new().create(true).append(true).open(target.join("skipped.txt"))?;
+        list.write_all(format!("{test}: {why}\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 /// `kerbside` with `args`, logging JSON lines, with the ONNX Runtime that `make setup` fetched unless another is named.

@@ -35,8 +35,18 @@ pub struct Process {
 
 impl Process {
     pub fn start(name: &str, mut command: Command) -> Result<Process> {
+        command.stdin(Stdio::null());
+        Process::spawn(name, command)
+    }
+
+    /// The same for a program that takes orders: see [`Process::tell`].
+    pub fn start_told(name: &str, mut command: Command) -> Result<Process> {
+        command.stdin(Stdio::piped());
+        Process::spawn(name, command)
+    }
+
+    fn spawn(name: &str, mut command: Command) -> Result<Process> {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -127,6 +137,32 @@ impl Process {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// `kill -9`, and everything that it wrote to standard output before.
+    pub fn kill_and_read(mut self) -> Result<Vec<String>> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let mut lines = self.out.lines.lock();
+        while !self.out.closed.load(Ordering::Acquire) {
+            self.out.grew.wait(&mut lines);
+        }
+        Ok(std::mem::take(&mut lines))
+    }
+
+    /// One line to its standard input.
+    pub fn tell(&mut self, line: &str) -> Result<()> {
+        let stdin = self.child.stdin.as_mut().context("it takes no orders")?;
+        writeln!(stdin, "{line}").with_context(|| format!("{}: gone", self.name))
+    }
+
+    /// Resident memory now, bytes.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kb = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        Ok(kb.context("no VmRSS")? * 1024)
     }
 
     /// Asks it to end and waits for it.

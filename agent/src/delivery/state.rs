@@ -65,6 +65,11 @@ struct Meta {
     carry: Carry,
     rows: usize,
     incidents: usize,
+    /// Absent in an index of an older version: it is made anew.
+    #[serde(default)]
+    inbound: usize,
+    #[serde(default)]
+    commands: usize,
 }
 
 #[derive(Deserialize)]
@@ -141,7 +146,9 @@ impl State {
             let Some(seen) = parse::<Seen>(&value) else { return Ok(None) };
             state.commands.push_back(seen);
         }
-        if state.outbox.len() != meta.rows || state.incidents.len() != meta.incidents {
+        // sled can lose single values without a word.
+        let found = (state.outbox.len(), state.incidents.len(), state.inbound.len(), state.commands.len());
+        if found != (meta.rows, meta.incidents, meta.inbound, meta.commands) {
             return Ok(None);
         }
         state.outbox.take_dirty();
@@ -265,6 +272,8 @@ impl State {
             carry: self.carry,
             rows: self.outbox.len(),
             incidents: self.incidents.len(),
+            inbound: self.inbound.len(),
+            commands: self.commands.len(),
         };
         self.change(Table::Meta, b"cursor".to_vec(), Some(json(&meta)));
         std::mem::take(&mut self.changes)

@@ -2,9 +2,11 @@
 //!
 //! `flush()` is no fsync, so its file is synced too; its folder is synced with `syncfs` once after creation; a value
 //! carries its own checksum because a flipped bit is dropped without a word; opening has a time limit because it can
-//! hang; an index that is in doubt is moved aside, never repaired.
+//! hang; every call is guarded because it panics where the disk fails, even on closing; an index that is in doubt is moved
+//! aside, never repaired.
 
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -19,7 +21,8 @@ const CACHE_BYTES: u64 = 8 << 20;
 
 pub struct SledStore {
     path: PathBuf,
-    db: sled::Db,
+    /// `None` only while it is dropped.
+    db: Option<sled::Db>,
     /// sled's log file, synced after each flush.
     log: File,
 }
@@ -95,7 +98,7 @@ impl SledStore {
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(failed("open", "sled panicked".into())),
         };
         let log = File::open(path.join("db")).map_err(|e| failed("open the log of", e.to_string()))?;
-        let mut store = SledStore { path: path.into(), db, log };
+        let mut store = SledStore { path: path.into(), db: Some(db), log };
         if new {
             store.sync()?;
             rustix::fs::syncfs(&store.log).map_err(|e| failed("sync the file system of", e.to_string()))?;
@@ -105,6 +108,29 @@ impl SledStore {
 
     fn failed(&self, what: &'static str, reason: impl std::fmt::Display) -> StoreError {
         StoreError::Failed { what, path: self.path.clone(), reason: reason.to_string() }
+    }
+
+    /// Calls sled; a panic of its own (a disk that fails, a damaged page) is an error like any other.
+    fn guarded<T>(
+        &self,
+        what: &'static str,
+        call: impl FnOnce(&sled::Db) -> sled::Result<T>,
+    ) -> Result<T, StoreError> {
+        let db = self.db.as_ref().ok_or_else(|| self.failed(what, "it is closed"))?;
+        match catch_unwind(AssertUnwindSafe(|| call(db))) {
+            Ok(done) => done.map_err(|e| self.failed(what, e)),
+            Err(_) => Err(self.failed(what, "sled panicked")),
+        }
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // On a disk that fails sled panics while it closes its log. What was synced is synced; the rest is the journal's.
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::warn!(path = %self.path.display(), "the index could not be closed in order");
+        }
     }
 }
 
@@ -117,9 +143,10 @@ fn checksum(key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
 
 impl Store for SledStore {
     fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let mut pairs = Vec::new();
-        for pair in self.db.scan_prefix([table.tag()]) {
-            let (key, sealed) = pair.map_err(|e| self.failed("read", e))?;
+        let all =
+            self.guarded("read", |db| db.scan_prefix([table.tag()]).collect::<sled::Result<Vec<_>>>())?;
+        let mut pairs = Vec::with_capacity(all.len());
+        for (key, sealed) in all {
             let corrupt = || StoreError::Corrupt { path: self.path.clone(), table };
             let (sum, value) = sealed.split_at_checked(CHECKSUM_LEN).ok_or_else(corrupt)?;
             if checksum(&key, value) != sum {
@@ -144,11 +171,11 @@ impl Store for SledStore {
                 None => batch.remove(key),
             }
         }
-        self.db.apply_batch(batch).map_err(|e| self.failed("write", e))
+        self.guarded("write", |db| db.apply_batch(batch))
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        self.db.flush().map_err(|e| self.failed("flush", e))?;
+        self.guarded("flush", |db| db.flush())?;
         self.log.sync_data().map_err(|e| self.failed("sync", e))
     }
 }
@@ -194,10 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_of_sled_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = SledStore::open(&dir.path().join("index"), LIMIT).unwrap();
+        let failed = opened.store.guarded::<()>("read", |_| panic!("a damaged page"));
+        assert!(failed.unwrap_err().to_string().contains("sled panicked"));
+    }
+
+    #[test]
     fn a_value_that_was_not_written_by_us_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let opened = SledStore::open(&dir.path().join("index"), LIMIT).unwrap();
-        opened.store.db.insert(b"rkey", b"12345678value".as_slice()).unwrap();
+        opened.store.guarded("write", |db| db.insert(b"rkey", b"12345678value".as_slice())).unwrap();
         assert!(matches!(opened.store.scan(Table::Rows), Err(StoreError::Corrupt { .. })));
     }
 }

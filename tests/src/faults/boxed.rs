@@ -1,0 +1,158 @@
+//! A box without cameras: journal, index, outbox and link of the agent in a process of their own, told what to report.
+//!
+//! ```text
+//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S]
+//! ```
+//!
+//! Orders come on standard input: `report PREFIX COUNT THREADS`, `stats`, `stop`. It says `ready`, `durable ID` when a report's
+//! commit has returned, `refused WHY`, `stats JSON`, `stopped`.
+
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use kerbside::config::{Centre, Protocol};
+use kerbside::delivery::{Delivery, Opened};
+use kerbside::link::{self, LinkHandle};
+use kerbside::time::Clock;
+
+use super::writer;
+use crate::{LIMIT, Process, faults_program};
+
+#[derive(Debug)]
+struct Args {
+    dir: PathBuf,
+    broker: Option<u16>,
+    protocol: Protocol,
+    keep_alive_s: u16,
+}
+
+/// The child's side.
+pub fn main(args: &[String]) -> Result<()> {
+    let args = parse(args)?;
+    let clock = writer::clock();
+    let (delivery, opened) = Delivery::open(writer::settings(&args.dir), writer::identity(), clock.clone())?;
+    println!("ready {}", serde_json::to_string(&opened.recovery)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let link = start_link(&args, opened, &delivery, &clock, &runtime);
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["report", prefix, count, threads] => {
+                report(&delivery, &clock, prefix, count.parse()?, threads.parse()?)
+            }
+            ["stats"] => println!("stats {}", serde_json::to_string(&delivery.stats()?)?),
+            ["stop"] => break,
+            _ => bail!("no order: {line}"),
+        }
+    }
+    if let Some(link) = link {
+        runtime.block_on(link.stop(5.0));
+    }
+    delivery.close()?;
+    println!("stopped");
+    Ok(())
+}
+
+fn parse(args: &[String]) -> Result<Args> {
+    let mut parsed = Args { dir: PathBuf::new(), broker: None, protocol: Protocol::V5, keep_alive_s: 5 };
+    for pair in args.chunks(2) {
+        let [key, value] = pair else { bail!("{pair:?}: a value is missing") };
+        match key.as_str() {
+            "--dir" => parsed.dir = PathBuf::from(value),
+            "--broker" => parsed.broker = Some(value.parse()?),
+            "--mqtt" => parsed.protocol = if value == "5" { Protocol::V5 } else { Protocol::V311 },
+            "--keep-alive" => parsed.keep_alive_s = value.parse()?,
+            _ => bail!("{key}: no such option"),
+        }
+    }
+    Ok(parsed)
+}
+
+fn start_link(
+    args: &Args,
+    opened: Opened,
+    delivery: &Delivery,
+    clock: &Arc<dyn Clock>,
+    runtime: &tokio::runtime::Runtime,
+) -> Option<LinkHandle> {
+    let consumer = delivery.clone();
+    // As the core does: hears, then says that it has heard. Ends with the delivery.
+    std::thread::spawn(move || while opened.inbound.recv().is_ok_and(|i| consumer.consumed(i.n).is_ok()) {});
+    let centre = Centre {
+        host: "127.0.0.1".into(),
+        port: args.broker?,
+        protocol: args.protocol,
+        receipts: true,
+        keep_alive_s: args.keep_alive_s,
+        username: None,
+        password_file: None,
+        tls: None,
+    };
+    let _inside = runtime.enter();
+    Some(link::spawn(link::Settings::new(&centre, "fault-box"), opened.link, clock.clone()))
+}
+
+/// Commits from several threads, which share syncs; does not wait for them.
+fn report(delivery: &Delivery, clock: &Arc<dyn Clock>, prefix: &str, count: u64, threads: u64) {
+    for thread in 0..threads {
+        let (delivery, clock, prefix) = (delivery.clone(), clock.clone(), prefix.to_owned());
+        std::thread::spawn(move || {
+            for i in (thread..count).step_by(threads as usize) {
+                let incident = format!("{prefix}{i:0width$}", width = 26usize.saturating_sub(prefix.len()));
+                let item = writer::message(delivery.identity(), &incident, clock.now());
+                match delivery.commit(vec![item]) {
+                    Ok(_) => println!("durable {incident}.0001"),
+                    Err(e) => println!("refused {e}"),
+                }
+            }
+        });
+    }
+}
+
+/// The parent's side: a running box.
+#[derive(Debug)]
+pub struct Boxed(pub Process);
+
+impl Boxed {
+    /// Does not wait until it is ready.
+    pub fn start(dir: &Path, more: &[&str]) -> Result<Boxed> {
+        let mut command = Command::new(faults_program()?);
+        command.args(["box", "--dir"]).arg(dir).args(more);
+        Ok(Boxed(Process::start_told("faults box", command)?))
+    }
+
+    /// Returns what it found when it opened its store.
+    pub fn ready(&self) -> Result<String> {
+        self.0.until("ready box", LIMIT, |lines| {
+            lines.iter().find_map(|l| l.strip_prefix("ready ").map(str::to_owned))
+        })
+    }
+
+    pub fn report(&mut self, prefix: &str, count: u64, threads: u64) -> Result<()> {
+        self.0.tell(&format!("report {prefix} {count} {threads}"))
+    }
+
+    /// Waits until so many reports with this prefix are durable.
+    pub fn durable(&self, prefix: &str, count: usize) -> Result<Vec<String>> {
+        self.0.until(&format!("{count} durable reports"), LIMIT, |lines| {
+            let ids = durable(lines, prefix);
+            (ids.len() >= count).then_some(ids)
+        })
+    }
+
+    pub fn stop(mut self) -> Result<()> {
+        self.0.tell("stop")?;
+        self.0.until("end of the box", LIMIT, |lines| lines.iter().any(|l| l == "stopped").then_some(()))?;
+        self.0.wait(LIMIT).context("after it stopped").map(drop)
+    }
+}
+
+/// Ids that were said to be durable.
+pub fn durable(lines: &[String], prefix: &str) -> Vec<String> {
+    let ids = lines.iter().filter_map(|l| l.strip_prefix("durable "));
+    ids.filter(|id| id.starts_with(prefix)).map(str::to_owned).collect()
+}

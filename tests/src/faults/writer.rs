@@ -1,0 +1,181 @@
+//! A box without cameras that writes as hard as it can: reports, receipts, incidents, in the mix of a busy street.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use kerbside::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
+use kerbside::detector::Group;
+use kerbside::frame::{BBox, CameraIx};
+use kerbside::incident::{Act, Kind, Phase, Report, ReportObject};
+use kerbside::time::{Clock, ClockQuality, Moment, SystemClock};
+use kerbside::wire::{self, CameraName, Identity};
+use serde_json::json;
+
+use super::promise::{Ack, Promise};
+
+/// Small, so that rounds of seconds cross the borders of segments.
+const SEGMENT_BYTES: u64 = 128 << 10;
+
+pub fn identity() -> Identity {
+    Identity {
+        division: "310112".into(),
+        edge_id: "fault-box".into(),
+        utc_offset_s: 8 * 3600,
+        cameras: vec![CameraName { id: "cam1".into(), gb28181_id: None }],
+        version: env!("CARGO_PKG_VERSION").into(),
+        ..Identity::default()
+    }
+}
+
+/// A clock that is known to be right: expiry and commands are judged by it.
+pub fn clock() -> Arc<dyn Clock> {
+    let clock = SystemClock::new();
+    clock.set_quality(ClockQuality::Ntp);
+    Arc::new(clock)
+}
+
+pub fn settings(dir: &Path) -> Settings {
+    Settings { segment_bytes: SEGMENT_BYTES, ..Settings::new(dir, true) }
+}
+
+pub fn open(dir: &Path) -> Result<(Ledger, Recovery)> {
+    Ok(Ledger::open(settings(dir), identity(), clock())?)
+}
+
+/// Revision 1 of an incident: about what a stall is reported with.
+pub fn report(incident: &str, at: Moment) -> Report {
+    let bbox = BBox { x: 0.31, y: 0.52, w: 0.12, h: 0.2 };
+    Report {
+        incident_id: incident.into(),
+        revision: 1,
+        phase: Phase::Opened,
+        cause: "opened".into(),
+        kind: Kind::StallOccupying,
+        act: Some(Act::InProgress),
+        confidence: 0.91,
+        at,
+        first_seen: at,
+        last_seen: at,
+        dwell_s: 186.0,
+        count: 2,
+        camera: CameraIx(0),
+        zone: "sidewalk-1".into(),
+        rule: "no-vending".into(),
+        bbox,
+        objects: vec![ReportObject {
+            track: Some(17),
+            label: "stall".into(),
+            group: Group::Stall,
+            confidence: 0.93,
+            bbox,
+        }],
+        reasons: Vec::new(),
+        evidence: Vec::new(),
+        evidence_pending: Vec::new(),
+    }
+}
+
+/// The message that says so, as it is committed; its CloudEvents id is `incident.0001`.
+pub fn message(who: &Identity, incident: &str, at: Moment) -> Item {
+    Item::Message(Box::new(wire::matter(who, &report(incident, at), None, None)))
+}
+
+/// What the centre answers.
+pub fn receipt(id: &str) -> Vec<u8> {
+    let data = json!({"id": id, "result": "accepted", "case_no": "2026-1"});
+    json!({"specversion": "1.0", "type": "kerbside.receipt.v1", "data": data}).to_string().into_bytes()
+}
+
+/// Topic of [`receipt`].
+pub fn receipt_topic() -> String {
+    format!("{}/receipt", wire::topic::root("310112", "fault-box"))
+}
+
+/// Writes in a mix that `seed` makes.
+#[derive(Debug)]
+pub struct Writer {
+    rng: fastrand::Rng,
+    prefix: String,
+    next: u64,
+    /// Reports that wait for their receipt.
+    open: Vec<String>,
+}
+
+impl Writer {
+    /// `round` keeps the ids of one round apart from those of the others.
+    pub fn new(seed: u64, round: u64) -> Writer {
+        let rng = fastrand::Rng::with_seed(seed ^ round.wrapping_mul(0x9E37_79B9));
+        Writer { rng, prefix: format!("01FAULT{round:06}"), next: 0, open: Vec::new() }
+    }
+
+    fn fresh_id(&mut self) -> String {
+        self.next += 1;
+        format!("{}{:013}", self.prefix, self.next)
+    }
+
+    /// One call or a few, each acknowledgement noted. An error ends the round.
+    pub fn step(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
+        match self.rng.u8(..10) {
+            0..=4 => {
+                let count = self.rng.usize(1..4);
+                let incidents: Vec<String> = (0..count).map(|_| self.fresh_id()).collect();
+                self.report(ledger, promise, &incidents)
+            }
+            5..=7 => self.receipt(ledger, promise),
+            8 => self.incident(ledger, promise),
+            _ => {
+                ledger.housekeeping()?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a store that has lived: many reports in few syncs, and then some of everything.
+    pub fn fill(&mut self, ledger: &mut Ledger, promise: &mut Promise, reports: u64) -> Result<()> {
+        for _ in 0..reports.div_ceil(50) {
+            let incidents: Vec<String> = (0..50).map(|_| self.fresh_id()).collect();
+            self.report(ledger, promise, &incidents)?;
+        }
+        (0..60).try_for_each(|_| self.step(ledger, promise))
+    }
+
+    /// Reports durable with one sync.
+    pub fn report(&mut self, ledger: &mut Ledger, promise: &mut Promise, incidents: &[String]) -> Result<()> {
+        let at = ledger.now();
+        let items = incidents.iter().map(|i| message(ledger.identity(), i, at)).collect();
+        for (incident, done) in incidents.iter().zip(ledger.commit(items)?) {
+            let id = format!("{incident}.0001");
+            promise.said(Ack::Message { id: id.clone(), seq: done.seq.unwrap_or(0) });
+            self.open.push(id);
+        }
+        Ok(())
+    }
+
+    fn receipt(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        let id = self.open.swap_remove(self.rng.usize(..self.open.len()));
+        promise.trying_receipt(&id);
+        let inbound = ledger.incoming(&receipt_topic(), &receipt(&id), false)?;
+        promise.said(Ack::Receipt { id });
+        if let Some(inbound) = inbound
+            && self.rng.bool()
+        {
+            ledger.commit(vec![Item::Consumed(inbound.n)])?;
+            promise.said(Ack::Consumed { upto: inbound.n });
+        }
+        Ok(())
+    }
+
+    fn incident(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
+        let id = format!("01FAULTINCIDENT{:011}", self.rng.u8(..20));
+        let version = ledger.now().wall_ms.unsigned_abs() * 1000 + self.next;
+        self.next += 1;
+        let record = Some(json!({"version": version, "text": "x".repeat(self.rng.usize(..600))}));
+        ledger.commit(vec![Item::Incident(SavedIncident { id: id.clone(), place: None, record })])?;
+        promise.said(Ack::Incident { id, version });
+        Ok(())
+    }
+}
