@@ -83,6 +83,9 @@ pub struct GateReport {
     pub motion: f32,
     /// Detector time is worth spending.
     pub worth_looking: bool,
+    /// Every look counts: something moves or has just come to rest, or the scene is not known yet. A look that is only
+    /// due, so that a quiet place is not forgotten, is no reason to decode more.
+    pub astir: bool,
     /// All regions alive now.
     pub regions: Vec<StaticRegion>,
 }
@@ -426,15 +429,18 @@ impl Gate {
         let young = within(self.regions.youngest(), self.config.young_s);
         let period_s = if regions.is_empty() { self.config.idle_look_s } else { self.config.recheck_s };
         let due = !within(self.looked_at, period_s);
-        let worth_looking = match scene {
-            Scene::Black | Scene::Covered | Scene::Frozen | Scene::Moved => false,
-            Scene::Learning | Scene::LightChanged => due,
-            Scene::Clear => within(self.moved_at, self.config.linger_s) || young || due,
+        let (astir, worth_looking) = match scene {
+            Scene::Black | Scene::Covered | Scene::Frozen | Scene::Moved => (false, false),
+            Scene::Learning | Scene::LightChanged => (true, due),
+            Scene::Clear => {
+                let astir = within(self.moved_at, self.config.linger_s) || young;
+                (astir, astir || due)
+            }
         };
         let worth_looking = worth_looking && self.zones.count > 0;
         if worth_looking {
             self.looked_at = Some(at);
         }
-        GateReport { scene, motion, worth_looking, regions }
+        GateReport { scene, motion, worth_looking, astir, regions }
     }
 }

@@ -85,7 +85,7 @@ impl Watcher for CameraWatcher {
         let now = look.at.mono;
         let gate = self.gate.step(&look);
         self.ladder.hold(now, self.hold.load(Ordering::Relaxed));
-        let level = self.ladder.look(now, gate.worth_looking);
+        let level = self.ladder.look(now, gate.astir);
         match &self.slots {
             Some(slots) if gate.worth_looking => {
                 self.load.offered += 1;

@@ -50,9 +50,9 @@ impl Ladder {
         self.level
     }
 
-    /// The gate's word on one look: is anything worth looking at (motion, a young static region, a scene still being learned)?
-    pub fn look(&mut self, now: Mono, worth_looking: bool) -> Level {
-        if worth_looking {
+    /// The gate's word on one look: is the place astir (motion, a young static region, a scene still being learned)?
+    pub fn look(&mut self, now: Mono, astir: bool) -> Level {
+        if astir {
             self.moved = now;
         }
         self.decide(now)

@@ -290,6 +290,7 @@ impl Street {
                 scene: self.scene,
                 motion: 0.0,
                 worth_looking: true,
+                astir: true,
                 regions: regions.collect(),
             },
             detections: self.asked.then(|| detections.collect()),
