@@ -121,6 +121,12 @@ impl Keep {
     }
 }
 
+/// How much of a span these packets show, s.
+fn shown_s(packets: &[Packet], from: Mono, to: Mono) -> f64 {
+    let ends = packets.first().zip(packets.last());
+    ends.map_or(0.0, |(first, last)| last.at.mono.min(to).since_s(first.at.mono.max(from)).max(0.0))
+}
+
 /// Counters for the metrics page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -183,7 +189,10 @@ impl Evidence {
 
     /// Holds the packets of a span for a candidate, under the id its incident will have.
     pub fn keep(&mut self, incident_id: String, camera: CameraIx, from: Mono, to: Mono) {
-        self.keeps.insert(incident_id, Keep { camera, from, to, held: None });
+        // A candidate that got another name: the ring may have lost by now what was kept under the old one.
+        let same = |k: &&Keep| k.camera == camera && k.from == from && k.to == to;
+        let held = self.keeps.values().find(same).and_then(|k| k.held.clone());
+        self.keeps.insert(incident_id, Keep { camera, from, to, held });
         self.hold_ripe(false);
         self.bound_keeps();
     }
@@ -351,8 +360,11 @@ impl Evidence {
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
         let (from, to) = request.clip.ok_or("no clip was asked for")?;
         let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
-        let from_ring = || self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
-        let (stream, packets) = kept.or_else(from_ring).ok_or("the ring no longer holds that span")?;
+        let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
+        // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.
+        let shown_s = |found: &(StreamInfo, Vec<Packet>)| shown_s(&found.1, from.mono, to.mono);
+        let better = in_ring.into_iter().chain(kept).max_by(|a, b| shown_s(a).total_cmp(&shown_s(b)));
+        let (stream, packets) = better.ok_or("the ring no longer holds that span")?;
         let (first, last) = match (packets.first(), packets.last()) {
             (Some(first), Some(last)) => (first.at, last.at),
             _ => return Err("no packets".into()),

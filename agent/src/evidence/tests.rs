@@ -120,6 +120,33 @@ fn what_was_kept_survives_the_ring() {
 }
 
 #[test]
+fn a_candidate_under_a_new_name_keeps_its_packets() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(5.0, 14);
+    let mut stage = stage(dir.path(), ring.clone());
+    let span = (Mono::from_s(10.0), Mono::from_s(13.0));
+    stage.keep("OLD".into(), CameraIx(0), span.0, span.1);
+    feed(&ring, 14, 60);
+    stage.keep("A".into(), CameraIx(0), span.0, span.1);
+    stage.release("OLD");
+    stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (10.0, 13.0)) });
+    let made = stage.poll(Mono::from_s(60.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..13.0");
+}
+
+#[test]
+fn a_clip_is_about_its_own_span_and_not_about_what_was_kept_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(5.0, 14);
+    let mut stage = stage(dir.path(), ring.clone());
+    stage.keep("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
+    feed(&ring, 14, 60);
+    stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (56.0, 59.0)) });
+    let made = stage.poll(Mono::from_s(60.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 56..59.0");
+}
+
+#[test]
 fn what_the_ring_lost_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = stage(dir.path(), Arc::new(Mutex::new(PacketRing::new(5.0, 1 << 20))));
