@@ -390,11 +390,14 @@ impl Evidence {
         if let Some(polygon) = self.source(request.camera).and_then(|c| c.zones.get(&request.zone)) {
             marks.push(Mark::Zone { polygon_norm: polygon.clone() });
         }
-        for object in &request.objects {
+        // The thing itself is the incident's own box.
+        let (itself, others): (Vec<_>, Vec<_>) = request.objects.iter().partition(|o| o.bbox == request.bbox);
+        for object in others {
             let label = format!("{} {:.2}", object.label, object.confidence);
             marks.push(Mark::Box { bbox: object.bbox, label, emphasis: false });
         }
-        let label = request.kind.as_str().to_owned();
+        let sure = itself.first().map(|o| format!(" {:.2}", o.confidence)).unwrap_or_default();
+        let label = format!("{}{sure}", request.kind.as_str());
         marks.push(Mark::Box { bbox: request.bbox, label, emphasis: true });
         let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
         let when = crate::time::rfc3339(captured.wall_ms, self.utc_offset_s);
