@@ -19,15 +19,18 @@ use parking_lot::Mutex;
 use crate::config::{Camera, Site};
 use crate::detector::Detector;
 use crate::frame::CameraIx;
-use crate::incident::Counters;
+use crate::incident::{Counters, Input};
 use crate::ring::PacketRing;
 use crate::source::{Done, Exe, FrameSource as _, Pace, Session, Setup};
 use crate::time::{Clock as _, VirtualClock};
 pub use command::command;
-use truth::{Said, Score, Truth};
+use truth::{Said, SaidState, Score, Truth};
 
 /// A ring for replay holds a whole short clip: evidence must not depend on how fast the machine is.
 const RING_BYTES: usize = 256 << 20;
+
+/// Noon of a Thursday, in the site's offset, where neither truth nor person says when the clip was taken.
+const DEFAULT_START_UTC_MS: i64 = 1_767_268_800_000;
 
 #[derive(Debug)]
 pub struct Options {
@@ -44,6 +47,8 @@ pub struct Options {
     pub exe: Exe,
     /// The detector's model, as reports name it.
     pub model: Option<crate::wire::ModelName>,
+    /// Give back what the core heard: a core with other rules can then be asked without playing the clip again.
+    pub keep_inputs: bool,
 }
 
 /// What a replay came to.
@@ -54,10 +59,19 @@ pub struct Outcome {
     /// Span of the clip that was looked at, s.
     pub clip_s: f64,
     pub said: Vec<Said>,
+    pub states: Vec<SaidState>,
+    /// Empty unless asked for by `keep_inputs`.
+    pub heard: Vec<Input>,
     pub score: Option<Score>,
     pub counters: Counters,
     /// Evidence that could not be made, in words.
     pub shortfalls: Vec<String>,
+}
+
+/// Wall clock at the first frame, ms since the Unix epoch: the truth's, or the default in the site's offset.
+pub fn start_wall_ms(truth: Option<&Truth>, utc_offset_s: i32) -> i64 {
+    let noon = DEFAULT_START_UTC_MS - i64::from(utc_offset_s) * 1000;
+    truth.and_then(Truth::start_wall_ms).unwrap_or(noon)
 }
 
 /// Runs a clip to its end. `tell` is called for each line of the timeline as it comes.

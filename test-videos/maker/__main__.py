@@ -1,4 +1,7 @@
-"""python -m maker CLIP ... | all | --list | --preview CLIP SECOND ..."""
+"""python -m maker CLIP ... | all | --list | --truths | --preview CLIP SECOND ...
+
+--truths: writes the truths of the clips that are there, and no pictures.
+"""
 
 import sys
 import time
@@ -11,6 +14,11 @@ def main(words):
         return film.make(clips.ALL[words[1]](), preview=[float(w) for w in words[2:]])
     if words[:1] == ["--list"] or not words:
         print("\n".join(clips.ALL))
+        return None
+    if words == ["--truths"]:
+        for name in clips.ALL:
+            if (film.HOME / f"{name}.mp4").exists():
+                film.write_truth(clips.ALL[name]())
         return None
     for name in (clips.ALL if words == ["all"] else words):
         begin = time.process_time()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import human, things
-from .film import Event, Shot
+from .film import Blind, Event, Shot
 from .mesh import Mesh
 from .people import person
 from .play import Along, Thing, Thrown, Vehicle, Walker
@@ -39,9 +39,8 @@ def bag_left():
     (spot, yaw) = w.rest_place()
     actors = [w, passer(11, 0.0, 10.4, False), passer(12, 22.0, 8.7), passer(13, 27.5, 10.5, False), passer(14, 29.5, 10.2, False), passer(15, 38.0, 8.5), car_by(16, 8.0), car_by(17, 31.0),
               car_by(18, 19.0, 4.9, kind="van")]
-    alone = stoop_at + 2.6 + 1.0 + 1.5
     return Shot("bag-left", "kerb-day", 46, "a walker sets down a rubbish bag on the pavement and leaves; passers-by later hide it for moments", actors,
-                [Event("waste.exposed", alone, w.carry["mesh"].moved(spot, yaw), act="in_progress")], seed=101)
+                [Event("waste.exposed", w.carry["until_s"], w.carry["mesh"].moved(spot, yaw), act="in_progress")], seed=101)
 
 
 def quiet_day():
@@ -55,17 +54,17 @@ def quiet_day():
 
 
 def walker_with_bag(look, start_s, at, to, off, speed=1.25, **carry):
-    """Someone who walks from `at` to `to`, sets a bag down there and goes on to `off`."""
+    """Someone who walks from `at` to `to`, sets a bag down there and goes on to `off`. Gives them, the bag at rest, and since when."""
     reach = float(np.hypot(to[0] - at[0], to[1] - at[1])) / speed
     down_s = start_s + reach + 1.2
     w = Walker(look, Z, start_s, at, [("walk", to, speed), ("act", 2.6, human.STOOP), ("stand", 0.8, human.STAND), ("walk", off, 1.3)],
                carry=bag_carry(until_s=down_s, **carry))
     spot, yaw = w.rest_place()
-    return w, w.carry["mesh"].moved(spot, yaw), down_s + 1.4 + 0.8 + 1.3  # moment when the bag is alone
+    return w, w.carry["mesh"].moved(spot, yaw), down_s
 
 
 def bag_removed():
-    w, mesh, alone = walker_with_bag(person(111, sex="male", shirt=(.38, .04, .05), skirt=False), 2.0, (9.8, 9.0), (-0.8, 9.2), (-9.5, 9.4), seed=8, name="bag")
+    w, mesh, down_s = walker_with_bag(person(111, sex="male", shirt=(.38, .04, .05), skirt=False), 2.0, (9.8, 9.0), (-0.8, 9.2), (-9.5, 9.4), seed=8, name="bag")
     take_s = 33.0
     spot = w.rest[0] if w.rest else w.rest_place()[0]
     w.carry["gone_s"] = take_s + 1.2
@@ -76,7 +75,7 @@ def bag_removed():
                carry=dict(mesh=mesh_of_bag, height=0.5, hand="r", from_s=take_s + 1.2, until_s=1e6, name="bag-taken", stays=False))
     actors = [w, c, passer(21, 15.0, 8.5), passer(22, 25.0, 10.4, False), car_by(23, 20.0), car_by(24, 39.0)]
     return Shot("bag-removed", "kerb-day", 52, "a bag is set down; about 20 s later a cleaner picks it up: opened, then cleared", actors,
-                [Event("waste.exposed", alone, mesh, act="in_progress", end_s=take_s + 1.2)], seed=111)
+                [Event("waste.exposed", down_s, mesh, act="in_progress", end_s=take_s + 1.2)], seed=111)
 
 
 def vendor_stall(x, y, seed=0, since=(0, 0, 0, 0), until=(1e9,) * 4, tag="stall"):
@@ -119,7 +118,7 @@ def stall_setup():
     actors = parts + [vendor, helper, visitor(123, 17, x - .3, 6, 1), visitor(124, 28, x + .5, 8, -1), visitor(125, 41, x, 7, 1), passer(126, 24, 8.3, False), passer(127, 36, 8.2),
                       passer(128, 52, 10.9, False), passer(129, 57, 8.3), car_by(130, 12), car_by(131, 31), car_by(132, 55)]
     return Shot("stall-setup", "kerb-day", 76, "two people set up a fruit stall with a parasol, one attends it, three customers stop, it is packed up", actors,
-                [Event("stall.occupying", 14.0, mesh, end_s=64.0, tolerance_s=8.0, tolerance_norm=0.12)], seed=121, kbit_s=190)
+                [Event("stall.occupying", set_s[0], mesh, end_s=64.0, tolerance_s=8.0, tolerance_norm=0.12)], seed=121, kbit_s=190)
 
 
 def car_parks():
@@ -158,7 +157,7 @@ def goods_out():
     mesh = Mesh.join([a.mesh for a in actors if isinstance(a, Thing)])
     actors += [passer(162, 3, 8.4), passer(163, 19, 8.8, False), passer(164, 27, 8.5), passer(165, 34, 8.9, False), car_by(166, 9), car_by(167, 30)]
     return Shot("goods-out", "kerb-day", 52, "a shopkeeper stacks boxes and fruit on the pavement before the bakery and goes in", actors,
-                [Event("shopfront.overflow", 23.0, mesh, tolerance_s=8.0)], seed=161)
+                [Event("shopfront.overflow", placed[0], mesh)], seed=161)
 
 
 def car_dumping():
@@ -189,7 +188,7 @@ def car_dumping():
     both = Mesh.join([f.still for f in flights])
     actors = [lorry, w, Load()] + flights + [passer(172, 0.0, 10.3, False), passer(173, 28.0, 8.4), passer(174, 33.0, 10.4, False), car_by(175, 30, 4.9), car_by(176, 9.5, 3.2)]
     return Shot("car-dumping", "kerb-day", 46, "a small lorry stops, a man throws two bags on the pavement, the lorry leaves", actors,
-                [Event("waste.exposed", 24.5, both, act="in_progress", tolerance_norm=0.10)], seed=171)
+                [Event("waste.exposed", flights[1].land_s, both, act="in_progress", tolerance_norm=0.10)], seed=171)
 
 
 def clouds():
@@ -201,38 +200,39 @@ def clouds():
     sky = lambda t: 1.0 + .12 * (1 - share(t))
     lag = lambda t: 1 / (.55 + .45 * np.mean([share(max(0, t - d)) for d in (.5, 1.2, 2.0, 3.0)]))
     actors = [passer(181, 2, 9.0), passer(182, 12, 10.2, False), passer(183, 21, 8.5), passer(184, 28, 9.8, False), car_by(185, 9), car_by(186, 26)]
-    return Shot("clouds", "kerb-day", 44, "clouds pass before the sun, shadows fade and come back, exposure follows: nothing to report", actors, [], seed=181,
+    return Shot("clouds", "kerb-day", 44, "clouds pass before the sun, shadows fade and come back, exposure follows: nothing to report", actors, [], condition="clouds", seed=181,
                 key=share, fill=sky, gain=lambda t: float(np.clip(lag(t), .9, 1.5)))
 
 
 def tree_sways():
     wind = lambda t: .02 + .10 * min(1.0, t / 6)
     actors = [passer(191, 6, 9.0), passer(192, 20, 10.2, False), car_by(193, 12), car_by(194, 29)]
-    return Shot("tree-sways", "kerb-day", 40, "gusts move the trees and their shadows on the pavement; the camera's post trembles: nothing to report", actors, [], seed=191,
+    return Shot("tree-sways", "kerb-day", 40, "gusts move the trees and their shadows on the pavement; the camera's post trembles: nothing to report", actors, [], condition="wind", seed=191,
                 wind_m=wind, jitter_px=.25)
 
 
 def camera_covered():
     cover = lambda t: float(np.clip((t - 14) / 1.2, 0, 1) - np.clip((t - 32) / 1.0, 0, 1))
     actors = [passer(201, 2, 9.0), passer(202, 9, 10.2, False), passer(203, 35, 8.8), car_by(204, 5), car_by(205, 36)]
-    return Shot("camera-covered", "kerb-day", 42, "from 14 s to 33 s a cloth hangs over the lens: the camera is blind, nothing else", actors, [], seed=201, cover=cover)
+    return Shot("camera-covered", "kerb-day", 42, "from 14 s to 33 s a cloth hangs over the lens: the camera is blind, nothing else", actors, [], seed=201, cover=cover,
+                blind=[Blind("covered", 15.0, 32.8)])
 
 
 def camera_frozen():
     actors = [passer(211, 0, 9.0), passer(212, 6, 10.2, False), passer(213, 10, 8.6), car_by(214, 3), car_by(215, 12)]
-    return Shot("camera-frozen", "kerb-day", 36, "from 14 s on the camera sends the same picture, counter and all (two people in it)", actors, [], seed=211, frozen_from_s=14.0)
+    return Shot("camera-frozen", "kerb-day", 36, "from 14 s on the camera sends the same picture, counter and all (two people in it)", actors, [], seed=211, frozen_from_s=14.0, blind=[Blind("frozen", 14.0)])
 
 
 def camera_moved():
     actors = [passer(221, 2, 9.0), passer(222, 10, 10.2, False), passer(223, 20, 8.6), passer(224, 28, 10.0, False), car_by(225, 6), car_by(226, 26)]
     return Shot("camera-moved", "kerb-day", 40, "at 15 s the camera is knocked aside and stays so: moved, nothing else", actors, [], seed=221,
-                view=lambda t: "kerb-day" if t < 15.2 else "kerb-day-moved")
+                view=lambda t: "kerb-day" if t < 15.2 else "kerb-day-moved", blind=[Blind("moved", 15.2)])
 
 
 def rain():
     actors = [passer(231, 3, 9.0), passer(232, 13, 10.2, False), passer(233, 22, 8.6), passer(234, 30, 10.0, False), car_by(235, 8, lights=True), car_by(236, 20, lights=True), car_by(237, 31, lights=True)]
     force = lambda t: float(np.interp(t, [0, 5, 14, 30, 42], [0, .35, 1, .8, .5]))
-    return Shot("rain", "kerb-day", 42, "rain sets in under a dull sky, people and cars pass: nothing to report", actors, [], seed=231, rain=force,
+    return Shot("rain", "kerb-day", 42, "rain sets in under a dull sky, people and cars pass: nothing to report", actors, [], condition="rain", seed=231, rain=force,
                 key=lambda t: .06, fill=lambda t: 1.15 - .2 * force(t), gain=1.35, kbit_s=330)
 
 
@@ -246,15 +246,15 @@ def lights_switch():
         return 1.0
     auto = lambda t: float(1 + .35 * np.clip((t - 13) / 4, 0, 1) - .35 * np.clip((t - 28) / 3, 0, 1))
     actors = [passer(241, 2, 8.2), passer(242, 14, 7.6, False), passer(243, 29, 8.6), car_by(244, 7, 3.4, lights=True), car_by(245, 19, 3.3, lights=True), car_by(246, 33, 3.4, lights=True)]
-    return Shot("lights-switch", "gate-night", 42, "night: the street lamp goes out and on again, cars pass with headlights: nothing to report", actors, [], seed=241,
+    return Shot("lights-switch", "gate-night", 42, "night: the street lamp goes out and on again, cars pass with headlights: nothing to report", actors, [], condition="lights", seed=241,
                 key=lamp, gain=auto, hour="2026-11-21T21:30:00+08:00")
 
 
 def night_bag():
-    w, mesh, alone = walker_with_bag(person(251, sex="male", shirt=(.03, .03, .035), jacket=True, skirt=False), 3.0, (9.6, 8.0), (1.3, 8.3), (10, 7.4), seed=12, name="bag", col=(.30, .30, .29))
+    w, mesh, down_s = walker_with_bag(person(251, sex="male", shirt=(.03, .03, .035), jacket=True, skirt=False), 3.0, (9.6, 8.0), (1.3, 8.3), (10, 7.4), seed=12, name="bag", col=(.30, .30, .29))
     actors = [w, passer(252, 24, 7.3), passer(253, 32, 9.2, False), car_by(254, 9, 3.4, lights=True), car_by(255, 28, 3.4, lights=True)]
     return Shot("night-bag", "gate-night", 46, "night: someone sets a light-coloured bag down by the closed market and goes back", actors,
-                [Event("waste.exposed", alone, mesh, act="in_progress")], seed=251, hour="2026-11-21T22:10:00+08:00")
+                [Event("waste.exposed", down_s, mesh, act="in_progress")], condition="night", seed=251, hour="2026-11-21T22:10:00+08:00")
 
 
 def along(seed, start_s, x, towards=True, speed=None):
@@ -273,11 +273,11 @@ def lane_car(seed, start_s, x=-4.6, away=True, speed=9.0):
 
 
 def lane_bag():
-    w, mesh, alone = walker_with_bag(person(301, sex="female", shirt=(.55, .55, .52), trousers=(.03, .04, .08), skirt=False), 1.0, (2.2, 24), (1.7, 11.2), (.2, 1.5), seed=15, name="bag",
+    w, mesh, down_s = walker_with_bag(person(301, sex="female", shirt=(.55, .55, .52), trousers=(.03, .04, .08), skirt=False), 1.0, (2.2, 24), (1.7, 11.2), (.2, 1.5), seed=15, name="bag",
                                      col=(.03, .10, .22))
     actors = [w, along(302, 6, -.6), along(303, 22, 2.2, False), along(304, 27, .4), along(305, 36, 1.0, False), lane_car(306, 3), lane_car(307, 15, -9.8, False), lane_car(308, 30), lane_car(309, 38, -9.8, False)]
     return Shot("lane-bag", "lane-day", 46, "seen along the pavement: a woman sets a blue bag down by the wall and walks on", actors,
-                [Event("waste.exposed", alone, mesh, act="in_progress")], seed=301, hour="2026-11-21T15:20:00+08:00")
+                [Event("waste.exposed", down_s, mesh, act="in_progress")], seed=301, hour="2026-11-21T15:20:00+08:00")
 
 
 def lane_stall():
@@ -301,7 +301,7 @@ def lane_stall():
         p.at = c
     actors = parts + [w, visitor(312, 8, 8), visitor(313, 24, 6, False), visitor(314, 33, 9), along(315, 3, -.8), along(316, 18, -.5, False), along(317, 46, -.7), along(318, 55, -.4, False), lane_car(319, 5), lane_car(320, 28), lane_car(321, 50, -9.8, False)]
     return Shot("lane-stall", "lane-day", 72, "seen along the pavement: a seller spreads goods on a mat, hangs clothes on a rack, is visited, packs up", actors,
-                [Event("stall.occupying", set_s + 4, Mesh.join([spread, rack]), end_s=pack_s, tolerance_s=8, tolerance_norm=.12)], seed=311, hour="2026-11-21T15:40:00+08:00", kbit_s=200)
+                [Event("stall.occupying", set_s, Mesh.join([spread, rack]), end_s=pack_s, tolerance_s=8, tolerance_norm=.12)], seed=311, hour="2026-11-21T15:40:00+08:00", kbit_s=200)
 
 
 def lane_quiet():

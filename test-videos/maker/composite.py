@@ -3,7 +3,7 @@
 The camera was found from the heights of its pedestrians; what is added stands on its ground plane,
 throws shadows on it and is hidden by the real people who pass in front of it.
 
-    python -m maker.composite vtest-bag | vtest-stall | --preview NAME SECOND ...
+    python -m maker.composite vtest-bag | vtest-stall | --truths | --preview NAME SECOND ...
 """
 
 import sys
@@ -75,7 +75,7 @@ def bag_shot(place):
     bag = Thing("bag", mesh, (0, 0, 0), since=start)
     bag.at = spot
     shot = film.Shot("vtest-bag", "vtest-composite", 46, "real pedestrians; a black bag lies where one of them has just passed (the bag is rendered)", [bag],
-                     [film.Event("waste.exposed", start + 1.5, mesh)], seed=61, hour="2026-11-21T11:00:00+08:00")
+                     [film.Event("waste.exposed", start, mesh)], seed=61, hour="2026-11-21T11:00:00+08:00")
     return shot, 80, 350 * SIZE[1] / 576
 
 
@@ -100,7 +100,7 @@ def stall_shot(place):
                       ("walk", (cx - 10, cy - 2), 1.3)], idle_seed=seed)
     actors = parts + [seller, visitor(612, 14, 7, -.3), visitor(613, 30, 8, .4)]
     shot = film.Shot("vtest-stall", "vtest-composite", 68, "real pedestrians; a rendered stall is set up beside their path, attended, visited twice, packed up", actors,
-                     [film.Event("stall.occupying", set_s + 5, mesh, end_s=pack_s, tolerance_s=8.0, tolerance_norm=0.12)], seed=62, hour="2026-11-21T11:10:00+08:00")
+                     [film.Event("stall.occupying", set_s, mesh, end_s=pack_s, tolerance_s=8.0, tolerance_norm=0.12)], seed=62, hour="2026-11-21T11:10:00+08:00")
     return shot, 60, 318 * SIZE[1] / 576
 
 
@@ -109,9 +109,7 @@ SHOTS = {"vtest-bag": bag_shot, "vtest-stall": stall_shot}
 
 def pictures(name, only=None):
     """Yields (number, picture); `only`: the frame numbers wanted."""
-    stage.WIDTH, stage.HEIGHT = SIZE
-    black = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
-    place = stage.Stage(scene(), {"fill": black, "key": black})
+    place = empty_stage()
     shot, first, base_row = SHOTS[name](place.place)
     frames = footage(first, first + int(shot.seconds * shot.fps))
     passing = Passing(frames)
@@ -146,12 +144,31 @@ def make(name):
             encoder = film.Encoder(film.HOME / f"{name}.mp4", shot.fps, int(1.45e6 * 8 / 1000 / shot.seconds), SIZE)
         encoder.write(picture)
     encoder.close()
-    text = film.truth_text(shot, "composite", place.scene["camera"], place.scene["split"])
-    (film.HOME / f"{name}.truth.toml").write_text(text)
+    write_truth(shot)
+
+
+def write_truth(shot):
+    text = film.truth_text(shot, "composite", scene()["camera"], scene()["split"])
+    (film.HOME / f"{shot.name}.truth.toml").write_text(text)
+
+
+def empty_stage():
+    stage.WIDTH, stage.HEIGHT = SIZE
+    black = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
+    return stage.Stage(scene(), {"fill": black, "key": black})
+
+
+def truths():
+    place = empty_stage()
+    for name, shot_of in SHOTS.items():
+        if (film.HOME / f"{name}.mp4").exists():
+            write_truth(shot_of(place.place)[0])
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--preview":
+    if sys.argv[1] == "--truths":
+        truths()
+    elif sys.argv[1] == "--preview":
         wanted = [int(float(s) * 10) for s in sys.argv[3:]]
         out = [picture for _, _, _, picture in pictures(sys.argv[2], wanted)]
         cv2.imwrite(str(film.HOME / ".cache" / f"preview-{sys.argv[2]}.png"), np.vstack([np.hstack(out[i:i + 2]) for i in range(0, len(out) - 1, 2)]))

@@ -22,7 +22,8 @@ _stages = {}
 
 @dataclass
 class Event:
-    """A truth. `box` is (x, y, w, h) normalised, or a mesh in world space whose outline is taken."""
+    """A truth. `start_s`: the thing is at rest in its place; of a stall or of goods, the first part of it.
+    `box` is (x, y, w, h) normalised, or a mesh in world space whose outline is taken."""
     kind: str
     start_s: float
     box: object
@@ -30,6 +31,14 @@ class Event:
     end_s: float = None
     tolerance_s: float = 5.0
     tolerance_norm: float = 0.08
+
+
+@dataclass
+class Blind:
+    """A truth about the camera: why it cannot see, and when (`end_s` None: to the end)."""
+    why: str
+    start_s: float
+    end_s: float = None
 
 
 @dataclass
@@ -54,6 +63,8 @@ class Shot:
     noise: float = 1.0
     hour: str = "2026-11-21T10:00:00+08:00"
     kbit_s: int = None                # bit rate cap; by default what keeps a clip under 1.4 MB
+    condition: str = "day"            # weather and light, for the account of false reports
+    blind: list = field(default_factory=list)
 
 
 def at(value, t):
@@ -141,7 +152,7 @@ class Encoder:
     def __init__(self, path, fps, kbit_s, size=(WIDTH, HEIGHT), seconds_between_keys=2.0):
         every = int(round(fps * seconds_between_keys))
         self.process = subprocess.Popen(
-            ["nice", "-n", "15", "ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-",
+            ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-",
              "-an", "-c:v", "libx264", "-profile:v", "main", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-threads", "1",
              "-x264-params", f"keyint={every}:min-keyint={every}:scenecut=0:bframes=0:rc-lookahead=10",
              "-crf", "25", "-maxrate", f"{kbit_s}k", "-bufsize", f"{2 * kbit_s}k",
@@ -165,25 +176,31 @@ def outline(camera, mesh):
 
 def truth_text(shot, footage="synthetic", camera=None, split=None, site=None):
     lines = [f'clip = "{shot.name}.mp4"', f'site = "{site or shot.scene}.site.toml"', f'footage = "{footage}"', f'scene = "{shot.scene}"',
-             f'split = "{split}"', f'start_wall = "{shot.hour}"', f'note = "{shot.note}"']
+             f'split = "{split}"', f'start_wall = "{shot.hour}"', f'condition = "{shot.condition}"', f'note = "{shot.note}"']
     for e in sorted(shot.events, key=lambda e: e.start_s):
         box = e.box if isinstance(e.box, (list, tuple)) else outline(camera, e.box)
         lines += ["", "[[event]]", f'kind = "{e.kind}"'] + ([f'act = "{e.act}"'] if e.act else [])
         lines += [f"start_s = {e.start_s:.1f}"] + ([f"end_s = {e.end_s:.1f}"] if e.end_s is not None else [])
         lines += [f"bbox_norm = [{', '.join(f'{v:.4f}' for v in box)}]", f"tolerance_s = {e.tolerance_s:.1f}", f"tolerance_norm = {e.tolerance_norm:.2f}"]
+    for b in shot.blind:
+        lines += ["", "[[camera]]", f'blind = "{b.why}"', f"start_s = {b.start_s:.1f}"] + ([f"end_s = {b.end_s:.1f}"] if b.end_s is not None else [])
     return "\n".join(lines) + "\n"
+
+
+def write_truth(shot):
+    scene = BUILDERS[shot.scene]()
+    (HOME / f"{shot.name}.truth.toml").write_text(truth_text(shot, "synthetic", scene["camera"], scene["split"]))
 
 
 def make(shot, preview=None):
     """Renders and writes a shot; `preview` = list of seconds: only those, as PNG into .cache."""
     if preview is not None:
         return stills(shot, preview)
-    scene = BUILDERS[shot.scene]()
     encoder = Encoder(HOME / f"{shot.name}.mp4", shot.fps, shot.kbit_s or int(min(450, 1.4e6 * 8 / 1000 / shot.seconds)))
     for picture in pictures(shot):
         encoder.write(picture)
     encoder.close()
-    (HOME / f"{shot.name}.truth.toml").write_text(truth_text(shot, "synthetic", scene["camera"], scene["split"]))
+    write_truth(shot)
     return None
 
 

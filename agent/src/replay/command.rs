@@ -11,9 +11,6 @@ use crate::config::Site;
 use crate::frame::CameraIx;
 use crate::source::Exe;
 
-/// Noon of a Thursday, in the site's offset, where neither truth nor person says when the clip was taken.
-const DEFAULT_START_UTC_MS: i64 = 1_767_268_800_000;
-
 /// Runs it and prints; the exit code.
 pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     let truth = match args.expect.as_deref().map(Truth::load) {
@@ -39,6 +36,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         realtime: args.realtime,
         exe: Exe::this()?,
         model: Some(crate::wire::ModelName::of(&manifest)),
+        keep_inputs: false,
     };
     let outcome = run(options, detector, &mut |line| println!("{line}"))?;
     print(&outcome, &args.out);
@@ -53,8 +51,7 @@ fn start(args: &ReplayArgs, truth: Option<&Truth>, utc_offset_s: i32) -> anyhow:
         })?;
         return Ok(time.timestamp_millis());
     }
-    let noon = DEFAULT_START_UTC_MS - i64::from(utc_offset_s) * 1000;
-    Ok(truth.and_then(Truth::start_wall_ms).unwrap_or(noon))
+    Ok(super::start_wall_ms(truth, utc_offset_s))
 }
 
 fn camera(site: &Site, id: Option<&str>) -> anyhow::Result<CameraIx> {
@@ -99,7 +96,7 @@ fn print_score(score: &Score) {
                     None => "",
                 };
                 println!(
-                    "hit    {} of {:.1} s: reported at {at:.1} s, {late:.1} s after its dwell{act}",
+                    "hit    {} of {:.1} s: reported at {at:.1} s, {late:+.1} s from its dwell{act}",
                     m.kind.as_str(),
                     m.start_s
                 );
@@ -109,6 +106,15 @@ fn print_score(score: &Score) {
     }
     for said in &score.false_reports {
         println!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
+    }
+    for s in &score.states {
+        let said = |at: Option<f64>| at.map_or("NEVER SAID".to_owned(), |at| format!("said at {at:.1} s"));
+        let back = s.end_s.map(|end| format!("; sees from {end:.1} s: {}", said(s.seeing_at_s)));
+        let back = back.unwrap_or_default();
+        println!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, said(s.said_at_s));
+    }
+    for (at_s, state) in &score.false_states {
+        println!("FALSE  camera {state:?} at {at_s:.1} s");
     }
     println!(
         "precision {:.2}, recall {:.2} ({} of {} events, {} false)",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use parking_lot::Mutex;
 
-use super::truth::{Said, Truth, score};
+use super::truth::{Said, SaidState, Truth, score};
 use super::{Options, Outcome, timeline};
 use crate::config::{Camera, Site};
 use crate::detector::{Detection, Detector};
@@ -16,7 +16,7 @@ use crate::evidence::{CameraSource, Evidence};
 use crate::frame::{CameraIx, Level, Look};
 use crate::gate::{Gate, GateReport};
 use crate::geo::Placer;
-use crate::incident::{CameraState, Core, Effect, Input, Phase, Report, SeenLook};
+use crate::incident::{CameraState, Core, Effect, Input, Report, SeenLook};
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Notice, Watcher};
@@ -38,6 +38,8 @@ pub(super) struct Line<'a> {
     inferred: u64,
     span: Option<(Moment, Moment)>,
     shortfalls: Vec<String>,
+    /// All that the core heard, if somebody wants to ask another core.
+    heard: Option<Vec<Input>>,
 }
 
 /// Where what is said goes.
@@ -48,6 +50,7 @@ struct Voice<'a> {
     envelopes: File,
     timeline: File,
     said: Vec<Said>,
+    states: Vec<SaidState>,
     tell: &'a mut dyn FnMut(&str),
 }
 
@@ -81,6 +84,7 @@ impl<'a> Line<'a> {
             envelopes: create("incidents.ndjson")?,
             timeline: create("timeline.txt")?,
             said: Vec::new(),
+            states: Vec::new(),
             tell,
         };
         Ok(Line {
@@ -98,6 +102,7 @@ impl<'a> Line<'a> {
             inferred: 0,
             span: None,
             shortfalls: Vec::new(),
+            heard: options.keep_inputs.then(Vec::new),
         })
     }
 
@@ -121,8 +126,10 @@ impl<'a> Line<'a> {
             looks: self.looks,
             inferred: self.inferred,
             clip_s: self.span.map_or(0.0, |(first, last)| last.mono.since_s(first.mono)),
-            score: truth.map(|truth| score(truth, &self.voice.said)),
+            score: truth.map(|truth| score(truth, &self.voice.said, &self.voice.states)),
             said: self.voice.said,
+            states: self.voice.states,
+            heard: self.heard.unwrap_or_default(),
             counters: self.core.counters().clone(),
             shortfalls: self.shortfalls,
         })
@@ -133,6 +140,9 @@ impl<'a> Line<'a> {
         let mut inbox: VecDeque<Input> = inputs.into_iter().collect();
         let mut effects = Vec::new();
         while let Some(input) = inbox.pop_front() {
+            if let Some(heard) = &mut self.heard {
+                heard.push(input.clone());
+            }
             self.core.step(input, &mut effects);
             for effect in effects.drain(..) {
                 let outcomes = match self.apply(effect) {
@@ -163,7 +173,9 @@ impl<'a> Line<'a> {
                 self.ladder.hold(self.core_now(), hold);
             }
             Effect::CameraChanged { at, state, .. } => {
-                self.voice.say(&timeline::camera(at.mono.since_s(Mono::ZERO), state))?;
+                let at_s = at.mono.since_s(Mono::ZERO);
+                self.voice.states.push((at_s, state));
+                self.voice.say(&timeline::camera(at_s, state))?;
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } => {}
         }
@@ -251,24 +263,8 @@ impl Voice<'_> {
         let draft = crate::wire::matter(&self.who, report, place.as_ref(), matter.as_ref());
         writeln!(self.envelopes, "{}", draft.envelope(&self.who, None)).context("incidents.ndjson")?;
         let at_s = report.at.mono.since_s(Mono::ZERO);
-        if report.phase == Phase::Opened {
-            self.said.push(Said {
-                incident_id: report.incident_id.clone(),
-                kind: report.kind,
-                act: report.act,
-                at_s,
-                bbox: report.bbox,
-                rule_dwell_s: self.dwell_s(report),
-            });
-        }
+        self.said.extend(Said::of(report, &self.site));
         self.say(&timeline::report(at_s, report, matter.as_ref()))
-    }
-
-    fn dwell_s(&self, report: &Report) -> f64 {
-        let zones = self.site.camera(report.camera).map(|c| c.zones.as_slice()).unwrap_or_default();
-        let zone = zones.iter().find(|z| z.id == report.zone);
-        let rule = zone.and_then(|z| z.rules.iter().find(|r| r.id == report.rule));
-        rule.map_or(0.0, |r| r.dwell_s)
     }
 
     fn say(&mut self, line: &str) -> anyhow::Result<()> {
