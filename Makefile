@@ -11,7 +11,7 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 PURE := -p kerbside-agent --no-default-features
 
-.PHONY: help setup build demo test test-pure lint fmt faults bench arm64 arm64-check footage clean
+.PHONY: help setup build demo test test-pure lint fmt faults bench score arm64 arm64-check footage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ bench: build footage ## measure against the bare decoder and detector; a table o
 	@tools/setup build bench
 	@bench/run
 
+score: build footage ## how well it sees: every clip against its truth; tables, score/results.json, pictures
+	@target/release/kerbside score test-videos --out score
+
 footage: ## fetch the real footage that some tests use, by pinned hash
 	@test-videos/fetch.sh
 
@@ -56,4 +59,4 @@ arm64-check: build ## replay a clip with the arm64 program under qemu and compar
 	@cross/check
 
 clean: ## remove what was built here (downloads in .deps stay)
-	@rm -rf target dist demo-out bench/results.json
+	@rm -rf target dist demo-out score bench/results.json

@@ -38,6 +38,8 @@ pub enum Command {
     Run(RunArgs),
     /// Play a clip through the same line and say what it would have reported.
     Replay(ReplayArgs),
+    /// Replay every clip of a folder that has a truth, and say how well the line sees: tables, results.json, pictures.
+    Score(ScoreArgs),
     /// Check a configuration whole: every problem with file, line, column and a suggestion.
     Check {
         /// The site file.
@@ -102,6 +104,21 @@ pub struct ReplayArgs {
     /// Wall clock at the first frame (RFC 3339); default: the truth's, else 2026-01-01T12:00:00 in the site's offset.
     #[arg(long, value_name = "TIME")]
     pub start: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// Folder of truths (NAME.truth.toml); each names its clip and its site.
+    pub dir: PathBuf,
+    /// Judge every clip by this site instead of its own.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Only the clips of this split, e.g. `report`.
+    #[arg(long)]
+    pub split: Option<String>,
+    /// Where results.json, table.md, the pictures and what each replay wrote go.
+    #[arg(long, default_value = "score")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

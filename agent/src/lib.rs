@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod replay;
 pub mod ring;
 pub mod rules;
+pub mod score;
 pub mod sensor;
 pub mod signal;
 pub mod source;

@@ -38,6 +38,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         },
         Command::Check { config } => Ok(check(&config)),
         Command::Replay(args) => replay(args),
+        Command::Score(args) => kerbside::score::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
         Command::Doctor { config } => Ok(doctor(config.as_deref())),
         #[cfg(feature = "embedded-broker")]
