@@ -71,7 +71,7 @@ pub enum Scene {
     Covered,
     /// The picture no longer fits its background anywhere: the camera points elsewhere.
     Moved,
-    /// Bit for bit or noise for noise the same picture for too long.
+    /// The same picture for too long, noise and all: only the codec's rounding differs.
     Frozen,
 }
 
@@ -245,7 +245,8 @@ impl Gate {
     }
 
     fn is_frozen(&mut self, luma: &[u8], at: Mono) -> bool {
-        if self.raw == luma {
+        // Held against the first picture, not the last: what changes by hairs all the time is alive.
+        if view::is_same_picture(&self.raw, luma) {
             self.same_looks += 1;
         } else {
             self.raw.clear();

@@ -17,7 +17,7 @@ pub struct GateConfig {
     pub min_area_norm: f32,
     pub max_area_norm: f32,
     pub max_regions: usize,
-    /// The exactly identical picture for so long is a frozen camera.
+    /// The same picture, noise and all, for so long is a frozen camera.
     pub frozen_s: f64,
     /// A region is held at most so long, then taken for background; one of kind `Removed` much shorter.
     pub absorb_after_s: f64,
@@ -43,7 +43,7 @@ impl Default for GateConfig {
             min_area_norm: 0.0006,
             max_area_norm: 0.3,
             max_regions: 32,
-            frozen_s: 20.0,
+            frozen_s: 7.0,
             absorb_after_s: 24.0 * 3600.0,
             absorb_removed_s: 30.0,
             relearn_moved_s: 1800.0,

@@ -317,15 +317,20 @@ fn a_nudged_camera_is_followed() {
 }
 
 #[test]
-fn only_the_exactly_identical_picture_is_frozen() {
+fn the_same_picture_noise_and_all_is_frozen_whatever_the_codec_rounds() {
     let mut street = Street::learnt();
     let still = street.draw(&[]);
     let mut scenes = Vec::new();
-    for _ in 0..150 {
-        scenes.push(street.feed(&still).scene);
+    for k in 0..60 {
+        let mut luma = still.clone();
+        // A key frame every two seconds comes out a hair differently.
+        for pixel in luma.iter_mut().skip(k / 10 % 2 * 7).step_by(90) {
+            *pixel ^= 1;
+        }
+        scenes.push(street.feed(&luma).scene);
     }
-    assert_eq!(scenes[60], Scene::Clear);
-    assert_eq!(scenes[149], Scene::Frozen);
+    assert_eq!((scenes[30], scenes[59]), (Scene::Clear, Scene::Frozen));
+    assert_eq!(street.look(&[]).scene, Scene::Clear, "new noise is life");
     // A counter that runs in the corner is life enough.
     for k in 0..150u8 {
         let mut luma = still.clone();

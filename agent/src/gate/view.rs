@@ -13,6 +13,26 @@ pub(super) struct Fit {
     pub(super) unshifted: f32,
 }
 
+/// A camera that hangs sends one picture again and again; what reaches us differs by the codec's rounding, a little at each
+/// key frame. Measured (x264, 160x90 luma): 0.02 grey levels in the mean and 2 at most, against 0.8 and 5 between two
+/// pictures of an empty street by day, 1.3 and 7 by night.
+const SAME_MEAN: f32 = 0.05;
+const SAME_MOST: u8 = 3;
+
+/// Whether two pictures are one and the same, noise included.
+pub(super) fn is_same_picture(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let (mut sum, mut most) = (0u32, 0u8);
+    for (a, b) in a.iter().zip(b) {
+        let step = a.abs_diff(*b);
+        sum += u32::from(step);
+        most = most.max(step);
+    }
+    most <= SAME_MOST && sum as f32 <= SAME_MEAN * a.len() as f32
+}
+
 /// Searches shifts up to `reach` px each way.
 pub(super) fn fit(background: &[f32], picture: &[u8], reach: i32) -> Fit {
     let unshifted = correlation(background, picture, 0, 0);
