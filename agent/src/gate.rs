@@ -128,8 +128,6 @@ const JUDGE_AT_LATEST_S: f64 = 6.0;
 const SAME_VIEW: f32 = 0.4;
 /// The same for a jump of the light, while people and vehicles may be about.
 const LIT_VIEW: f32 = 0.25;
-/// Share of the background's texture below which the lens is covered.
-const COVERED_TEXTURE: f32 = 0.3;
 /// No level above this but in 2 % of the picture: night without a lamp, or no signal.
 const BLACK_LEVEL: u8 = 26;
 /// Shifts of the camera that are compensated, luma px.
@@ -282,9 +280,10 @@ impl Gate {
             planes.owner[ix] != 0 || planes.bits[ix] & planes::bit::WEAK != 0 && self.mode == Mode::Clear
         });
         let jumps = light.jump() > LIGHT_JUMP;
-        // A cover before the lens is explained by "no contrast at all": a jump counts only if the structure stays.
+        // A cover before the lens is explained by "no contrast at all", also while it is drawn over it: a jump counts only
+        // if the structure stays in most of the picture.
         let believed = light.explained > 0.5
-            && (!jumps || view::correlation(&self.planes.slow, picture, 0, 0) > LIT_VIEW);
+            && (!jumps || view::likeness(&self.planes.slow, picture, 0, 0).median > LIT_VIEW);
         let jumped = jumps && believed;
         if believed {
             self.planes.relight(light);
@@ -350,8 +349,7 @@ impl Gate {
             self.mode = Mode::Clear;
             return Scene::Clear;
         }
-        let texture = view::texture(|ix| f32::from(luma[ix]));
-        let covered = texture < COVERED_TEXTURE * self.planes.texture();
+        let covered = view::is_covered(&self.planes.slow, luma);
         let scene = if covered { Scene::Covered } else { Scene::Moved };
         self.counters.views_lost += 1;
         self.mode = Mode::Lost { since: at, scene };
@@ -370,7 +368,7 @@ impl Gate {
             return Scene::Learning;
         }
         // A hand before the lens goes and a turned camera is left: say what it is now.
-        let covered = view::texture(|ix| f32::from(luma[ix])) < COVERED_TEXTURE * self.planes.texture();
+        let covered = view::is_covered(&self.planes.slow, luma);
         let now = if covered { Scene::Covered } else { Scene::Moved };
         if now != scene {
             self.mode = Mode::Lost { since: at, scene: now };

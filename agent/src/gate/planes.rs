@@ -5,7 +5,6 @@
 //! Only divisions, no transcendental functions: the same bytes give the same planes on every processor.
 
 use super::light::Light;
-use super::view;
 use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
 use crate::time::Mono;
 
@@ -252,9 +251,5 @@ impl Planes {
             moving += u32::from(self.bits[ix] & bit::MOVING != 0);
         }
         (changed as f32 / PIXELS as f32, moving as f32 / PIXELS as f32)
-    }
-
-    pub(super) fn texture(&self) -> f32 {
-        view::texture(|ix| self.slow[ix])
     }
 }

@@ -388,3 +388,21 @@ fn shine_of_a_lamp_is_no_thing_but_what_is_set_down_afterwards_is() {
     things.push(bag());
     assert_eq!(street.run(2.0, &things).regions.len(), 1);
 }
+
+#[test]
+fn a_cloth_drawn_over_the_lens_under_a_burnt_in_clock_is_a_cover_and_no_light() {
+    let mut street = Street::new(GateConfig::default());
+    let clock = || -> Thing {
+        Box::new(|x, y| (y < 4 && x < 44).then(|| if (x / 3 + y / 2) % 2 == 0 { 250.0 } else { 5.0 }))
+    };
+    street.run(6.0, &[clock()]);
+    for k in 0..6 {
+        let edge = k * 18;
+        street.look(&[Box::new(move |x, y| (y < edge).then(|| 45.0 + x as f32 * 0.05)), clock()]);
+    }
+    let cloth = || -> Thing { Box::new(|x, _| Some(45.0 + x as f32 * 0.05)) };
+    let report = street.run(9.0, &[cloth(), clock()]);
+    assert_eq!((report.scene, report.regions.len()), (Scene::Covered, 0), "{report:?}");
+    let report = street.run(9.0, &[clock()]);
+    assert_eq!((report.scene, report.regions.len()), (Scene::Clear, 0), "{report:?}");
+}
