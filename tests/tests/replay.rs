@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{clip, replay, repo, sha256};
+use kerbside_tests::{clip, command, replay, repo, sha256};
 
 /// Clips played at once: a replay uses one core and a decoder beside it.
 const AT_ONCE: usize = 2;
@@ -72,6 +72,32 @@ fn agrees(scored: &Scored) -> Result<()> {
     let (code, text) = replay(&scored.clip, &scored.site, out.path(), &["--expect", &truth])?;
     ensure!(code == Some(0), "== {}: exit {code:?}\n{text}", scored.clip.display());
     ensure!(!text.contains("evidence incomplete"), "== {}:\n{text}", scored.clip.display());
+    Ok(())
+}
+
+/// The traffic of the lane, with an event in the truth that never happens: a miss is a figure, not a failure.
+#[test]
+fn score_writes_figures_tables_and_pictures() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let truth = format!(
+        "clip = {:?}\nfootage = \"synthetic\"\nscene = \"lane-day\"\nsplit = \"report\"\ncondition = \"day\"\n\
+         [[event]]\nkind = \"waste.exposed\"\nstart_s = 10.0\nbbox_norm = [0.5, 0.5, 0.1, 0.1]\n",
+        clip("lane-quiet.mp4")
+    );
+    std::fs::write(dir.path().join("quiet.truth.toml"), truth)?;
+    let (out, site) = (dir.path().join("out"), clip("lane-day.site.toml"));
+    let score =
+        command(&["score"])?.arg(dir.path()).arg("--config").arg(site).arg("--out").arg(&out).output()?;
+    let text = String::from_utf8_lossy(&score.stdout);
+    ensure!(score.status.success(), "{text}\n{}", String::from_utf8_lossy(&score.stderr));
+    ensure!(text.contains("| waste.exposed | synthetic | report | 1 |"), "{text}");
+    let results: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("results.json"))?)?;
+    let waste = &results["kinds"]["waste.exposed"]["synthetic"]["all"];
+    assert_eq!((&waste["recall"], &waste["precision"]), (&0.0.into(), &serde_json::Value::Null));
+    assert_eq!((&waste["clips"], &waste["false_per_camera_day"]), (&1.into(), &0.0.into()));
+    for picture in ["quiet.svg", "sensitivity.svg"] {
+        ensure!(std::fs::read_to_string(out.join(picture))?.ends_with("</svg>\n"), "{picture}");
+    }
     Ok(())
 }
 

@@ -210,7 +210,8 @@ fn look(
         };
         seen.iter().map(detection).collect()
     });
-    let gate = GateReport { scene, motion: 0.0, worth_looking: true, astir: true, regions: regions.collect() };
+    let gate =
+        GateReport { scene, motion: 0.0, worth_looking: true, astir: true, regions: regions.collect() };
     SeenLook { camera, seq, at, level: Level::L2, gate, detections }
 }
 
