@@ -75,17 +75,17 @@ fn agrees(scored: &Scored) -> Result<()> {
     Ok(())
 }
 
-/// The traffic of the lane, with an event in the truth that never happens: a miss is a figure, not a failure.
+/// A quiet street, with an event in the truth that never happens: a miss is a figure, not a failure.
 #[test]
 fn score_writes_figures_tables_and_pictures() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let truth = format!(
-        "clip = {:?}\nfootage = \"synthetic\"\nscene = \"lane-day\"\nsplit = \"report\"\ncondition = \"day\"\n\
+        "clip = {:?}\nfootage = \"synthetic\"\nscene = \"kerb-day\"\nsplit = \"report\"\ncondition = \"day\"\n\
          [[event]]\nkind = \"waste.exposed\"\nstart_s = 10.0\nbbox_norm = [0.5, 0.5, 0.1, 0.1]\n",
-        clip("lane-quiet.mp4")
+        clip("quiet-day.mp4")
     );
     std::fs::write(dir.path().join("quiet.truth.toml"), truth)?;
-    let (out, site) = (dir.path().join("out"), clip("lane-day.site.toml"));
+    let (out, site) = (dir.path().join("out"), clip("kerb-day.site.toml"));
     let score =
         command(&["score"])?.arg(dir.path()).arg("--config").arg(site).arg("--out").arg(&out).output()?;
     let text = String::from_utf8_lossy(&score.stdout);
