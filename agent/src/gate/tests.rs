@@ -398,7 +398,7 @@ fn a_cloth_drawn_over_the_lens_under_a_burnt_in_clock_is_a_cover_and_no_light() 
     street.run(6.0, &[clock()]);
     for k in 0..6 {
         let edge = k * 18;
-        street.look(&[Box::new(move |x, y| (y < edge).then(|| 45.0 + x as f32 * 0.05)), clock()]);
+        street.look(&[Box::new(move |x, y| (y < edge).then_some(45.0 + x as f32 * 0.05)), clock()]);
     }
     let cloth = || -> Thing { Box::new(|x, _| Some(45.0 + x as f32 * 0.05)) };
     let report = street.run(9.0, &[cloth(), clock()]);
