@@ -7,12 +7,13 @@ mod clock;
 mod desk;
 mod instruments;
 mod meter;
+mod orders;
 mod watcher;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
@@ -48,8 +49,16 @@ pub fn evidence_dir(site: &Site) -> PathBuf {
     site.device.data_dir.join("evidence")
 }
 
-/// Runs the agent until a signal stops it.
-pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
+/// Why the agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Stopped,
+    /// The centre ordered that it be started again.
+    Restart,
+}
+
+/// Runs the agent until a signal or the centre stops it.
+pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("tasks")
@@ -60,7 +69,8 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
     let site = Arc::new(site);
     let (detectors, model) = load_detectors(&site);
     let who = Identity::from_site(&site).with_model(model);
-    let settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
+    let mut settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
+    settings.keys.clone_from(&site.centre.keys);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
     let meters = meter::Meters::new(&site, clock.clone());
@@ -72,7 +82,8 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
         inbound: opened.inbound,
         fixes: fixes_out,
     };
-    let desk = line.desk;
+    let restart = Arc::new(tokio::sync::Notify::new());
+    let desk = line.desk.with_restart(restart.clone());
     let core = spawn("core", move || desk.run(inbox))?;
 
     let guard = runtime.enter();
@@ -84,8 +95,13 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
     health::notify_ready();
     tracing::info!(edge = site.device.edge_id, cameras = site.cameras.len(), "running");
 
-    runtime.block_on(crate::signal::stop());
-    tracing::info!("stopping");
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            () = crate::signal::stop() => Ended::Stopped,
+            () = restart.notified() => Ended::Restart,
+        }
+    });
+    tracing::info!(?ended, "stopping");
     health::notify_stopping();
     runtime.spawn(async {
         crate::signal::stop().await;
@@ -103,7 +119,7 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<()> {
     pages.abort();
     delivery.close().context("closing the journal")?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(ended)
 }
 
 /// All that runs on threads, built and started except for the core's own.
@@ -154,11 +170,11 @@ impl Line {
         let worker =
             |detector| start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone());
         let workers = detectors.into_iter().map(worker).collect::<anyhow::Result<_>>()?;
-        let holds: Vec<Arc<AtomicBool>> = site.cameras.iter().map(|_| Arc::default()).collect();
+        let wishes: Vec<Arc<watcher::Wish>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let (stop, stopped) = bounded(0);
         let mut sources = Vec::new();
-        for (((camera, ring), hold), with_detector) in
-            site.cameras.iter().zip(&rings).zip(&holds).zip(&with_detector)
+        for (((camera, ring), wish), with_detector) in
+            site.cameras.iter().zip(&rings).zip(&wishes).zip(&with_detector)
         {
             let mut session = Session::new(Setup::of(camera, exe.clone()), clock.clone(), ring.clone());
             let mut watcher = watcher::CameraWatcher {
@@ -166,7 +182,7 @@ impl Line {
                 id: camera.id.clone(),
                 gate: Gate::new(GateConfig::of(camera)),
                 ladder: Ladder::new(clock.now().mono),
-                hold: hold.clone(),
+                wish: wish.clone(),
                 slots: has_detector.then(|| slots.clone()),
                 inputs: inputs.clone(),
                 meter: meters.camera(camera.ix, ring.clone()).context("a camera without its meter")?,
@@ -186,7 +202,7 @@ impl Line {
             let _ = lost.try_send(outcome);
         }
         let (evidence, meter) = (Some(evidence), meters.desk());
-        let desk = desk::Desk::new(core, site.clone(), clock, delivery.clone(), evidence, holds, meter);
+        let desk = desk::Desk::new(core, site.clone(), clock, delivery.clone(), evidence, wishes, meter);
         Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
     }
 }
@@ -253,11 +269,11 @@ fn restore(core: &mut Core, saved: Vec<delivery::SavedIncident>, clock: &dyn Clo
 
 /// What was asked for before the restart and will not come: its packets are gone with the last run's memory.
 fn lost_evidence(core: &Core) -> Vec<EvidenceOutcome> {
-    use crate::incident::EvidenceRole::{After, Annotated, Before, Clip, Manifest, Trigger};
+    use crate::incident::EvidenceRole::{After, Annotated, Before, Clip, Manifest, Snapshot, Trigger};
     let lost = |(incident_id, revision)| EvidenceOutcome {
         incident_id,
         revision,
-        answers: vec![Before, Trigger, Annotated, After, Clip, Manifest],
+        answers: vec![Before, Trigger, Annotated, After, Snapshot, Clip, Manifest],
         items: Vec::new(),
         shortfall: Some("the program was restarted before it was made".to_owned()),
     };

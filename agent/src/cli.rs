@@ -10,6 +10,8 @@ pub mod exit {
     pub const OK: u8 = 0;
     /// Something failed while running (EX_SOFTWARE); also a replay that missed its truth.
     pub const FAILED: u8 = 70;
+    /// The centre ordered a restart: whoever supervises the program starts it again (EX_TEMPFAIL).
+    pub const RESTART: u8 = 75;
     /// The configuration or the command line is wrong (EX_CONFIG).
     pub const CONFIG: u8 = 78;
 }
@@ -21,7 +23,8 @@ Start here:
   kerbside replay clip.mp4 --config site.toml --out seen/
   kerbside run --config /etc/kerbside/site.toml
 
-Exit codes: 0 all went as asked, 70 something failed while running, 78 the configuration is wrong.
+Exit codes: 0 all went as asked, 70 something failed while running, 75 to be started again by the centre's order,
+78 the configuration is wrong.
 Logs go to stderr: for people on a terminal, as JSON elsewhere. KERBSIDE_LOG=debug says more.";
 
 /// Kerbside watches a street from a lamp post and reports stalls and dumped rubbish to the linkage centre (联动中心).
@@ -47,6 +50,14 @@ pub enum Command {
     },
     /// The centre's side: print incidents as they arrive, answer with receipts if asked.
     Watch(WatchArgs),
+    /// Look at a journal: whether it is whole, and what it says. Reads only, also a running box's.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// The centre's side: send a box a signed command and print its answer.
+    Command(Box<CommandArgs>),
+    /// Keys that sign commands.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Say what is missing or wrong on this machine, and how to mend it.
     Doctor {
         /// Also check what this site needs: cameras, broker, models, certificates.
@@ -122,10 +133,141 @@ pub struct ScoreArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct WatchArgs {
-    /// mqtt://host:port of the broker.
+pub struct BrokerArgs {
+    /// mqtt://host:port or mqtts://host:port of the broker.
     #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
     pub broker: String,
+    /// Who the broker's certificate must be from (mqtts://).
+    #[arg(long, value_name = "PEM")]
+    pub ca_file: Option<PathBuf>,
+    /// Own certificate and its private key, where the broker asks for one.
+    #[arg(long, value_name = "PEM", requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    #[arg(long, value_name = "PEM", requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CommandArgs {
+    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart.
+    pub verb: String,
+    #[command(flatten)]
+    pub broker: BrokerArgs,
+    /// The division (six digits).
+    #[arg(long)]
+    pub division: String,
+    /// The box.
+    #[arg(long, required_unless_present = "all")]
+    pub edge: Option<String>,
+    /// All boxes of the division (snapshot, detector.pause).
+    #[arg(long, conflicts_with = "edge")]
+    pub all: bool,
+    /// Private key that signs, made with `kerbside key new`.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Id of that key in the site files.
+    #[arg(long)]
+    pub key_id: String,
+    /// Who orders it; written into the box's journal.
+    #[arg(long)]
+    pub actor: String,
+    /// recheck: the incident.
+    #[arg(long)]
+    pub incident: Option<String>,
+    /// snapshot, clip, detector.pause: the camera.
+    #[arg(long)]
+    pub camera: Option<String>,
+    /// clip: the span (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// detector.pause: for how long; 0 ends a pause.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub for_s: Option<f64>,
+    /// All other arguments of the verb, as JSON: '{"from": 3, "to": 9}', '{"last": 20}'.
+    #[arg(long, value_name = "JSON")]
+    pub args: Option<String>,
+    /// The command's own id; the same id is obeyed once. Default: a new ULID.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Print topic and message instead of sending them.
+    #[arg(long)]
+    pub print: bool,
+    /// The box does not obey it later than that.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub expires: f64,
+    /// How long to wait for the answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 90.0)]
+    pub wait: f64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Check every record, the hash chain, the numbers and the signed checkpoints. Exit code 70 if anything is missing or changed.
+    Verify {
+        /// The box's data folder, or its journal folder, or a copy of it.
+        dir: PathBuf,
+        /// The box's public key (ed25519:...), as its birth message gave it; without, the key beside the journal is taken.
+        #[arg(long, value_name = "PUBLIC")]
+        key: Option<String>,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print records, oldest first.
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The box's data folder, or its journal folder, or a copy of it.
+    pub dir: PathBuf,
+    /// Only records of this kind (command, refused, message, ...) or messages of this type (matter, patrol, ...); may be repeated.
+    #[arg(long)]
+    pub kind: Vec<String>,
+    /// Only what names this incident.
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Only what was written from then on, and before (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only what is at least so grave.
+    #[arg(long, value_enum, default_value = "info")]
+    pub severity: Severity,
+    /// Only the newest of them.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// The records as they stand, one a line, with their hashes: what an auditor takes along.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Severity {
+    Info,
+    Notice,
+    Warning,
+    Error,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key (Ed25519) and print what goes into the site file.
+    New {
+        /// The new file; it stays with the centre.
+        file: PathBuf,
+    },
+    /// Print what goes into the site file.
+    Show { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    pub broker: BrokerArgs,
     /// Only this division (six digits).
     #[arg(long)]
     pub division: Option<String>,

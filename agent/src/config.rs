@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::frame::CameraIx;
 use crate::incident::Kind;
+use crate::wire::CentreKey;
 
 pub use problem::{Problem, Problems};
 
@@ -103,6 +104,8 @@ pub struct Centre {
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
     pub tls: Option<Tls>,
+    /// Whose commands count; without one every command is refused.
+    pub keys: Vec<CentreKey>,
 }
 
 #[derive(Clone, Debug)]

@@ -16,15 +16,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::geo::{Matter, Place};
-use crate::incident::{PatrolReport, Reading, Report};
 use crate::journal::{Damage, JournalError};
 use crate::outbox::{LANES, LaneStats};
 use crate::time::Clock;
-use crate::wire::{self, Draft, Identity, Parcel};
+use crate::wire::{CentreKey, Draft, Identity, Parcel};
 
 pub use ledger::{Committed, Item, Ledger};
-pub use state::{DownInput, Inbound, SavedIncident};
+pub use state::{Commanded, DownInput, Inbound, SavedIncident};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
@@ -51,12 +49,14 @@ pub struct Settings {
     /// Segments younger than that stay though everything in them is done with.
     pub keep_days: u32,
     pub outbox: crate::outbox::Settings,
+    /// Whose commands count.
+    pub keys: Vec<CentreKey>,
 }
 
 impl Settings {
     pub fn new(dir: impl Into<PathBuf>, receipts: bool) -> Self {
         let outbox = crate::outbox::Settings { receipts, ..Default::default() };
-        Settings { dir: dir.into(), segment_bytes: 4 << 20, keep_days: 30, outbox }
+        Settings { dir: dir.into(), segment_bytes: 4 << 20, keep_days: 30, outbox, keys: Vec::new() }
     }
 }
 
@@ -186,6 +186,8 @@ pub struct Opened {
     pub link: LinkPort,
 }
 
+/// The box's own private key, in its data folder; made at the first start.
+pub const KEY_FILE: &str = "box.key";
 /// Requests that wait for the delivery thread; senders beyond wait.
 const REQUESTS: usize = 256;
 /// Receipts and case states on their way to the core; the rest waits in the ledger.
@@ -250,42 +252,9 @@ impl Delivery {
         committed.first().and_then(|c| c.seq).ok_or(DeliveryError::Closed)
     }
 
-    /// A report of the core.
-    pub fn report(
-        &self,
-        report: &Report,
-        place: Option<&Place>,
-        matter: Option<&Matter>,
-    ) -> Result<u64, DeliveryError> {
-        self.send(wire::matter(&self.who, report, place, matter))
-    }
-
-    pub fn patrol(&self, report: &PatrolReport) -> Result<u64, DeliveryError> {
-        let last = self.stats()?.last_seq;
-        self.send(wire::patrol(&self.who, report, last))
-    }
-
-    pub fn observation(&self, reading: &Reading) -> Result<u64, DeliveryError> {
-        self.send(wire::observation(&self.who, reading))
-    }
-
-    pub fn alarm(&self, reading: &Reading, active: bool) -> Result<u64, DeliveryError> {
-        self.send(wire::alarm(&self.who, reading, active))
-    }
-
     /// A record for the trace only.
     pub fn note(&self, kind: &'static str, body: Value) -> Result<(), DeliveryError> {
         self.commit(vec![Item::Note { kind, body }]).map(drop)
-    }
-
-    /// All of the core's records as they are now; only what changed is written.
-    pub fn save_incidents(&self, all: Vec<SavedIncident>) -> Result<(), DeliveryError> {
-        self.commit(vec![Item::Snapshot(all)]).map(drop)
-    }
-
-    /// The core has heard, and saved what came of it, up to the inbound message of journal number `upto`.
-    pub fn consumed(&self, upto: u64) -> Result<(), DeliveryError> {
-        self.commit(vec![Item::Consumed(upto)]).map(drop)
     }
 
     pub fn stats(&self) -> Result<Stats, DeliveryError> {

@@ -396,9 +396,11 @@ impl Evidence {
             let label = format!("{} {:.2}", object.label, object.confidence);
             marks.push(Mark::Box { bbox: object.bbox, label, emphasis: false });
         }
-        let sure = itself.first().map(|o| format!(" {:.2}", o.confidence)).unwrap_or_default();
-        let label = format!("{}{sure}", request.kind.as_str());
-        marks.push(Mark::Box { bbox: request.bbox, label, emphasis: true });
+        if let Some(kind) = request.kind {
+            let sure = itself.first().map(|o| format!(" {:.2}", o.confidence)).unwrap_or_default();
+            let label = format!("{}{sure}", kind.as_str());
+            marks.push(Mark::Box { bbox: request.bbox, label, emphasis: true });
+        }
         let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
         let when = crate::time::rfc3339(captured.wall_ms, self.utc_offset_s);
         marks.push(Mark::Caption(format!("{} {camera} {when}", self.edge_id)));
@@ -448,8 +450,7 @@ fn moments(request: &EvidenceRequest) -> Vec<(Moment, Vec<EvidenceRole>)> {
 }
 
 fn is_picture(role: EvidenceRole) -> bool {
-    use EvidenceRole::{After, Annotated, Before, Trigger};
-    matches!(role, Before | Trigger | Annotated | After)
+    !matches!(role, EvidenceRole::Clip | EvidenceRole::Manifest)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! | `judge` | whether it is an incident, of what kind, and why not |
 //! | `opening`, `life` | first and later revisions |
 //! | `keeping` | ids of candidates, packets kept for them |
+//! | `recheck` | looking again, for the centre |
 //! | `patrol`, `alarm` | the patrol report; sensor alarms |
 //! | `persist` | snapshot and restore |
 //! | `id` | incident ids that a replay makes again |
@@ -30,6 +31,7 @@ mod observe;
 mod opening;
 mod patrol;
 mod persist;
+mod recheck;
 mod settings;
 mod sight;
 mod spot;
@@ -96,7 +98,8 @@ impl Core {
             Input::Reading(reading) => self.reading(reading, effects),
             Input::Evidence(outcome) => self.evidence(outcome, effects),
             Input::Receipt(receipt) => self.receipt(receipt),
-            Input::Case(said) => self.case(said),
+            Input::Case(said) => self.case(said, effects),
+            Input::Recheck { incident_id, command_id } => self.recheck(&incident_id, command_id, effects),
             Input::Tick(at) => self.tick(at, effects),
         }
         let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
@@ -175,6 +178,7 @@ impl Core {
         let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
         for camera in &mut self.cameras {
             camera.account(at.mono);
+            camera.end_rechecks(at, &mut voice);
             camera.retire(at.mono);
         }
         for sensor in &mut self.sensors {

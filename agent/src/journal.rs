@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Clock;
 
+pub mod audit;
 pub mod record;
 pub mod scan;
 #[cfg(test)]

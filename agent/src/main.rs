@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use kerbside::cli::{Cli, Command, ReplayArgs, WatchArgs, exit};
+use kerbside::app::Ended;
+use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
 use kerbside::config::{self, Site};
 
 fn main() -> ExitCode {
@@ -33,13 +34,19 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => match load(&args.config) {
-            Some(site) => kerbside::app::run(site, kerbside::source::Exe::this()?).map(|()| exit::OK),
+            Some(site) => kerbside::app::run(site, kerbside::source::Exe::this()?).map(|ended| match ended {
+                Ended::Stopped => exit::OK,
+                Ended::Restart => exit::RESTART,
+            }),
             None => Ok(exit::CONFIG),
         },
         Command::Check { config } => Ok(check(&config)),
         Command::Replay(args) => replay(args),
         Command::Score(args) => kerbside::score::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
+        Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
+        Command::Command(args) => order(*args),
+        Command::Key(args) => kerbside::watch::order::key(&args, &mut std::io::stdout()).map(|()| exit::OK),
         Command::Doctor { config } => Ok(doctor(config.as_deref())),
         #[cfg(feature = "embedded-broker")]
         Command::Broker { listen, v4 } => broker(listen, v4),
@@ -79,6 +86,13 @@ fn watch(args: WatchArgs) -> anyhow::Result<()> {
         .build()?
         .block_on(kerbside::watch::run(args.into()))?;
     Ok(())
+}
+
+fn order(args: CommandArgs) -> anyhow::Result<u8> {
+    let mut out = std::io::stdout();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(kerbside::watch::order::run(args, &mut out))?;
+    Ok(if done { exit::OK } else { exit::FAILED })
 }
 
 fn doctor(config: Option<&Path>) -> u8 {

@@ -3,6 +3,7 @@
 //! For demonstrations, commissioning and tests; it keeps nothing. De-duplication is by (source, id), as the contract
 //! says. It knows the wire, not the box.
 
+pub mod order;
 mod print;
 pub mod seen;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
-use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use serde_json::{Value, json};
 
 use crate::config::Tls;
@@ -21,12 +22,25 @@ use crate::time::{Clock, SystemClock, rfc3339};
 
 pub use seen::{Seen, Tally};
 
-/// What to watch and when to end.
-#[derive(Clone, Debug)]
-pub struct Args {
+/// How to reach a broker.
+#[derive(Clone, Debug, Default)]
+pub struct Broker {
     /// `mqtt://host[:port]` or `mqtts://host[:port]`.
     pub broker: String,
     pub tls: Option<Tls>,
+}
+
+impl From<crate::cli::BrokerArgs> for Broker {
+    fn from(args: crate::cli::BrokerArgs) -> Self {
+        let crate::cli::BrokerArgs { broker, ca_file, cert_file, key_file } = args;
+        Broker { broker, tls: ca_file.map(|ca_file| Tls { ca_file, cert_file, key_file }) }
+    }
+}
+
+/// What to watch and when to end.
+#[derive(Clone, Debug)]
+pub struct Args {
+    pub broker: Broker,
     /// Only this division, only this box.
     pub division: Option<String>,
     pub edge: Option<String>,
@@ -45,8 +59,7 @@ pub struct Args {
 impl From<crate::cli::WatchArgs> for Args {
     fn from(args: crate::cli::WatchArgs) -> Self {
         Args {
-            broker: args.broker,
-            tls: None,
+            broker: args.broker.into(),
             division: args.division,
             edge: args.edge,
             receipts: args.receipts,
@@ -84,6 +97,23 @@ pub fn parse_broker(url: &str) -> anyhow::Result<(String, u16, bool)> {
     Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port, tls))
 }
 
+/// A client that is not connected before its first poll. `name` begins its id.
+fn connect(broker: &Broker, name: &str) -> anyhow::Result<(AsyncClient, EventLoop)> {
+    let (host, port, tls) = parse_broker(&broker.broker)?;
+    let id = format!("{name}-{}", ulid::Ulid::generate().to_string().to_lowercase());
+    let mut options = MqttOptions::new(id, host, port);
+    options.set_clean_start(true);
+    options.set_keep_alive(Duration::from_secs(30));
+    options.set_max_packet_size(Some(INCOMING_LIMIT));
+    options.set_outgoing_inflight_upper_limit(100);
+    if tls {
+        let tls = broker.tls.as_ref().context("mqtts:// needs the centre's CA file: --ca-file")?;
+        let config = crate::link::tls::client_config(tls)?;
+        options.set_transport(rumqttc::Transport::tls_with_config(config.into()));
+    }
+    Ok(AsyncClient::new(options, 256))
+}
+
 /// Watches until `max`, idleness, SIGTERM or Ctrl-C, printing to standard output. Ends with `incidents received: N`, N the
 /// distinct incidents that were opened.
 pub async fn run(args: Args) -> anyhow::Result<Tally> {
@@ -99,19 +129,7 @@ pub async fn run_until(
     out: &mut (impl Write + Send),
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<Tally> {
-    let (host, port, tls) = parse_broker(&args.broker)?;
-    let id = format!("kerbside-watch-{}", ulid::Ulid::generate().to_string().to_lowercase());
-    let mut options = MqttOptions::new(id, host, port);
-    options.set_clean_start(true);
-    options.set_keep_alive(Duration::from_secs(30));
-    options.set_max_packet_size(Some(INCOMING_LIMIT));
-    options.set_outgoing_inflight_upper_limit(100);
-    if tls {
-        let tls = args.tls.as_ref().context("mqtts:// needs the centre's CA file")?;
-        let config = crate::link::tls::client_config(tls)?;
-        options.set_transport(rumqttc::Transport::tls_with_config(config.into()));
-    }
-    let (client, mut poller) = AsyncClient::new(options, 256);
+    let (client, mut poller) = connect(&args.broker, "kerbside-watch")?;
     let division = args.division.as_deref().unwrap_or("+");
     let filter = match (&args.division, &args.edge) {
         (None, None) => "cg/v1/#".to_owned(),
@@ -134,7 +152,7 @@ pub async fn run_until(
                 client.try_subscribe(filter.clone(), QoS::AtLeastOnce).context("subscribe")?;
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
-                tracing::info!(broker = args.broker, filter, "subscribed");
+                tracing::info!(broker = args.broker.broker, filter, "subscribed");
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 let topic = String::from_utf8_lossy(&publish.topic).into_owned();
@@ -151,7 +169,7 @@ pub async fn run_until(
             }
             Ok(_) => {}
             Err(e) => {
-                tracing::warn!(broker = args.broker, error = %e, "broker not reached; trying on");
+                tracing::warn!(broker = args.broker.broker, error = %e, "broker not reached; trying on");
                 // The poller connects again at its next poll.
                 tokio::select! {
                     () = tokio::time::sleep(RETRY) => {}

@@ -6,16 +6,21 @@
 //!
 //! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
 
+pub mod checkpoint;
+pub mod command;
 pub mod down;
 pub mod envelope;
 pub mod matter;
 pub mod other;
+pub mod signed;
 pub mod topic;
 
-pub use down::{Command, Down, Judgement, Refusal};
+pub use command::{Command, Order};
+pub use down::{Down, Refusal};
 pub use envelope::{Draft, MessageHead, Parcel, message_body, published};
 pub use matter::matter;
 pub use other::*;
+pub use signed::CentreKey;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -35,6 +40,8 @@ pub struct Identity {
     pub model: Option<ModelName>,
     /// The program's version.
     pub version: String,
+    /// Public half of the box's own key, which signs `audit.checkpoint`.
+    pub key: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +79,7 @@ impl Identity {
                 .collect(),
             model: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            key: None,
         }
     }
 

@@ -4,13 +4,15 @@
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvError, select};
 
+use super::orders::{Begun, Orders};
+use super::watcher::Wish;
 use crate::config::Site;
-use crate::delivery::{Delivery, DownInput, Inbound, Item, SavedIncident};
+use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident};
 use crate::evidence::{Order, Worker};
 use crate::geo::Placer;
 use crate::incident::{CameraState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report};
@@ -50,8 +52,10 @@ pub(super) struct Desk {
     placer: Placer,
     /// `None` once it was told to finish.
     evidence: Option<Worker>,
-    /// Per camera: never gate it off.
-    holds: Vec<Arc<AtomicBool>>,
+    /// What is wanted of each camera's thread.
+    wishes: Vec<Arc<Wish>>,
+    orders: Orders,
+    restart: bool,
     meter: super::meter::DeskMeter,
     /// Not yet durable, oldest first, with what may only happen after.
     unwritten: Vec<Item>,
@@ -66,24 +70,26 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// A desk with nothing waiting. `holds`: a flag a camera.
+    /// A desk with nothing waiting. `wishes`: one a camera.
     pub(super) fn new(
         core: Core,
         site: Arc<Site>,
         clock: Arc<dyn Clock>,
         delivery: Delivery,
         evidence: Option<Worker>,
-        holds: Vec<Arc<AtomicBool>>,
+        wishes: Vec<Arc<Wish>>,
         meter: super::meter::DeskMeter,
     ) -> Self {
         Desk {
             core,
             placer: Placer::new(&site),
+            orders: Orders::new(site.clone(), Arc::default()),
+            restart: false,
             site,
             clock,
             delivery,
             evidence,
-            holds,
+            wishes,
             meter,
             unwritten: Vec::new(),
             after: Vec::new(),
@@ -94,6 +100,12 @@ impl Desk {
             saved: Mono::ZERO,
             reported: false,
         }
+    }
+
+    /// Who is told when the centre orders a restart.
+    pub(super) fn with_restart(mut self, restart: Arc<tokio::sync::Notify>) -> Self {
+        self.orders = Orders::new(self.site.clone(), restart);
+        self
     }
 
     /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
@@ -145,21 +157,50 @@ impl Desk {
         match heard {
             Heard::Input(Input::Look(_)) if self.unwritten.len() >= MAX_UNWRITTEN => self.meter.left_out(),
             Heard::Input(Input::Reading(reading)) => self.reading(reading),
+            Heard::Input(input) if !self.orders.lets_through(&input) => {}
             Heard::Input(input) => self.step(input),
-            Heard::Outcome(outcome) => {
-                self.unwritten.extend(manifest_items(&self.delivery, &outcome, self.clock.now()));
-                self.step(Input::Evidence(outcome));
-            }
+            Heard::Outcome(outcome) => self.outcome(outcome),
             Heard::Gnss(event) => self.gnss(event),
             Heard::Inbound(inbound) => {
-                self.step(match inbound.input {
-                    DownInput::Receipt(receipt) => Input::Receipt(receipt),
-                    DownInput::Case(case) => Input::Case(case),
-                });
+                match inbound.input {
+                    DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                    DownInput::Case(case) => self.step(Input::Case(case)),
+                    DownInput::Command(command) => self.obey(command),
+                }
                 self.unwritten.extend(whole(&self.core.snapshot()));
                 self.unwritten.push(Item::Consumed(inbound.n));
                 self.write();
             }
+        }
+    }
+
+    fn outcome(&mut self, outcome: EvidenceOutcome) {
+        let now = self.clock.now();
+        match self.orders.outcome(self.delivery.identity(), &outcome, now) {
+            Some(items) => {
+                self.unwritten.extend(items);
+                self.write();
+            }
+            None => {
+                self.unwritten.extend(manifest_items(&self.delivery, &outcome, now));
+                self.step(Input::Evidence(outcome));
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Commanded) {
+        let Begun { inputs, make, answer, restart } =
+            self.orders.begin(command, &self.core, self.clock.now());
+        inputs.into_iter().for_each(|input| self.step(input));
+        self.tell_pauses();
+        self.after.extend(make.into_iter().map(Order::Make));
+        self.unwritten.extend(answer);
+        self.restart |= restart;
+    }
+
+    fn tell_pauses(&self) {
+        for (camera, wish) in self.site.cameras.iter().zip(&self.wishes) {
+            wish.paused.store(self.orders.is_paused(camera.ix), Ordering::Relaxed);
         }
     }
 
@@ -212,14 +253,21 @@ impl Desk {
                 let record = record.unwrap_or_else(|| IncidentRecord::new(*report));
                 self.unwritten.extend(saved(&record).map(Item::Incident));
             }
+            Effect::NotKnown { command_id, incident_id } => {
+                let why = "no such incident is known here (any more)";
+                let detail = serde_json::json!({ "incident_id": incident_id });
+                let now = self.clock.now();
+                let reply = wire::reply(&command_id, "recheck", "refused", Some(why), detail, now);
+                self.unwritten.push(Item::Message(Box::new(reply)));
+            }
             Effect::Save(request) => self.after.push(Order::Make(request)),
             Effect::Keep { incident_id, camera, from, to } => {
                 self.after.push(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
             }
             Effect::Release { incident_id } => self.after.push(Order::Release { incident_id }),
             Effect::Watch { camera, hold } => {
-                if let Some(flag) = self.holds.get(usize::from(camera.0)) {
-                    flag.store(hold, Ordering::Relaxed);
+                if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
+                    wish.hold.store(hold, Ordering::Relaxed);
                 }
             }
             Effect::CameraChanged { camera, state, .. } => {
@@ -270,6 +318,9 @@ impl Desk {
         if let Some(evidence) = &self.evidence {
             orders.into_iter().for_each(|order| evidence.order(order));
         }
+        if std::mem::take(&mut self.restart) {
+            self.orders.restart_now();
+        }
     }
 
     fn tick(&mut self, waiting: usize) {
@@ -280,6 +331,8 @@ impl Desk {
         self.ticked = now.mono;
         self.meter.alive();
         self.meter.core(&self.core, waiting);
+        self.orders.resume(now).into_iter().for_each(|input| self.step(input));
+        self.tell_pauses();
         self.step(Input::Tick(now));
         self.commit();
         let stats = self.delivery.stats().ok();
@@ -355,7 +408,13 @@ fn report_items(site: &Site, placer: &Placer, delivery: &Delivery, report: &Repo
     let place = placer.place(report.camera, report.bbox);
     let matter = site.codes.matter(report.kind, &site.device.division);
     let draft = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
-    vec![Item::Message(Box::new(draft))]
+    let answers = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
+    let answers = answers.map(|(id, recheck)| {
+        let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
+            "result": recheck.result, "why": recheck.why});
+        wire::reply(id, "recheck", "done", None, detail, report.at)
+    });
+    [draft].into_iter().chain(answers).map(|d| Item::Message(Box::new(d))).collect()
 }
 
 /// The message that names durable files, or says which do not come.
@@ -363,9 +422,8 @@ fn manifest_items(delivery: &Delivery, outcome: &EvidenceOutcome, at: crate::tim
     let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
     let mut items = Vec::new();
     if !outcome.items.is_empty() {
-        let who = delivery.identity();
-        let draft =
-            wire::evidence_manifest(who, &id, &outcome.incident_id, outcome.revision, &outcome.items, at);
+        let (who, about) = (delivery.identity(), wire::About::Incident(&outcome.incident_id));
+        let draft = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
         items.push(Item::Message(Box::new(draft)));
     }
     if let Some(shortfall) = &outcome.shortfall {

@@ -17,12 +17,21 @@ use crate::time::{Moment, Mono};
 const OVERLOAD_SHARE: f64 = 0.5;
 const JUDGE_S: f64 = 10.0;
 
+/// What the core's thread wants of a camera's thread.
+#[derive(Debug, Default)]
+pub(super) struct Wish {
+    /// Never gate it off, never below L1.
+    pub(super) hold: AtomicBool,
+    /// Nobody shall judge what it sees.
+    pub(super) paused: AtomicBool,
+}
+
 pub(super) struct CameraWatcher {
     pub(super) camera: CameraIx,
     pub(super) id: String,
     pub(super) gate: Gate,
     pub(super) ladder: Ladder,
-    pub(super) hold: Arc<AtomicBool>,
+    pub(super) wish: Arc<Wish>,
     /// `None`: no detector on this box; the gate alone cannot judge.
     pub(super) slots: Option<Arc<crate::detector::schedule::Slots<Job>>>,
     pub(super) inputs: Sender<Input>,
@@ -83,8 +92,11 @@ impl Watcher for CameraWatcher {
     fn look(&mut self, look: Look) -> Level {
         self.meter.look(look.level);
         let now = look.at.mono;
+        if self.wish.paused.load(Ordering::Relaxed) {
+            return self.ladder.tick(now);
+        }
         let gate = self.gate.step(&look);
-        self.ladder.hold(now, self.hold.load(Ordering::Relaxed));
+        self.ladder.hold(now, self.wish.hold.load(Ordering::Relaxed));
         let level = self.ladder.look(now, gate.astir);
         match &self.slots {
             Some(slots) if gate.worth_looking => {
@@ -135,7 +147,7 @@ impl Watcher for CameraWatcher {
 
     fn tick(&mut self, at: Moment) -> Level {
         self.meter.alive();
-        self.ladder.hold(at.mono, self.hold.load(Ordering::Relaxed));
+        self.ladder.hold(at.mono, self.wish.hold.load(Ordering::Relaxed));
         self.ladder.tick(at.mono)
     }
 }

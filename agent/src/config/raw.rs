@@ -47,6 +47,13 @@ pub(super) struct Tls {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct CentreKey {
+    pub(super) id: At<String>,
+    pub(super) public: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Patrol {
     pub(super) period_s: At<f64>,
     pub(super) min_watched_share: At<f64>,

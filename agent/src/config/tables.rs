@@ -9,6 +9,8 @@ use super::raw;
 use super::read::Table;
 use super::{Centre, Device, Evidence, Health, Models, Patrol, Protocol, Tls, values};
 use crate::geo::{CodeTable, GridTable};
+use crate::sign::PublicKey;
+use crate::wire::CentreKey;
 
 /// The box, the limit of all rings in MB, and whether a place was given for it.
 pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, bool) {
@@ -85,6 +87,7 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
         username: None,
         password_file: None,
         tls: None,
+        keys: Vec::new(),
     };
     let Some(mut table) = root.take_table("centre", "[centre]", cx.sink) else {
         missing_table(cx, "centre", "missing table [centre]: where reports go");
@@ -92,11 +95,13 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
     };
     let span = table.span.clone();
     let tls_table = table.take_table("tls", "[centre.tls]", cx.sink);
-    let raw: raw::Centre = table.read(&["tls"], cx.sink);
+    let key_tables = table.take_tables("key", "[[centre.key]]", cx.sink);
+    let raw: raw::Centre = table.read(&["tls", "key"], cx.sink);
     let url = cx.required("url", &raw.url, ("[centre]", &span), "\"mqtt://127.0.0.1:1883\"");
     let address = url.as_ref().and_then(|v| mqtt_address(cx, v));
     let tls_span = tls_table.as_ref().map(|t| t.span.clone());
     centre.tls = tls_table.and_then(|t| tls(cx, t));
+    centre.keys = keys(cx, key_tables);
     if let Some(address) = address {
         match (address.secure, tls_span) {
             (false, Some(span)) => {
@@ -159,6 +164,38 @@ fn tls(cx: &mut Check<'_>, table: Table<'_>) -> Option<Tls> {
     let cert_file = raw.cert_file.as_ref().and_then(|v| cx.existing("cert_file", v));
     let key_file = raw.key_file.as_ref().and_then(|v| cx.existing("key_file", v));
     Some(Tls { ca_file: ca_file?, cert_file, key_file })
+}
+
+/// Whose commands count: public keys of the centre, each with an id of its own.
+fn keys(cx: &mut Check<'_>, tables: Vec<Table<'_>>) -> Vec<CentreKey> {
+    let mut keys: Vec<CentreKey> = Vec::new();
+    for table in tables {
+        let span = table.span.clone();
+        let raw: raw::CentreKey = table.read(&[], cx.sink);
+        let here = ("[[centre.key]]", &span);
+        let id = cx.required("id", &raw.id, here, "\"ops-2026\"");
+        let public =
+            cx.required("public", &raw.public, here, "\"ed25519:...\", as `kerbside key show` prints it");
+        let (Some(id), Some(public)) = (id, public) else { continue };
+        let name = cx.id("id", &id);
+        if keys.iter().any(|k| k.id == name) {
+            cx.repeated(id.span(), format!("the key id \"{name}\" is used twice"))
+                .help("a command names its key by id: give each its own");
+        }
+        match PublicKey::parse(public.get_ref()) {
+            Some(public) => keys.push(CentreKey { id: name, public }),
+            None => {
+                let problem = cx.sink.at(public.span(), "`public` is no public key");
+                if public.get_ref().contains("PRIVATE KEY") {
+                    problem.help("this is the private half: it belongs to the centre and on no box");
+                }
+                problem.help(
+                    "allowed: ed25519: and 64 hex digits in lower case; `kerbside key show FILE` prints it",
+                );
+            }
+        }
+    }
+    keys
 }
 
 pub(super) fn patrol(cx: &mut Check<'_>, root: &mut Table<'_>) -> Patrol {

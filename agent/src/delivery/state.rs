@@ -12,8 +12,11 @@ use crate::journal::{Hash, Position, Record};
 use crate::outbox::{Outbox, Row, Settings};
 use crate::store::{Change, Store, StoreError, Table};
 use crate::time::{ClockQuality, Mono};
+use crate::wire::Order;
+use crate::wire::checkpoint::KIND;
 use crate::wire::envelope::parse_message;
 
+const REPLY: &str = "kerbside.command.reply.v1";
 /// How many command ids are remembered with their reply.
 const COMMANDS_KEPT: usize = 1000;
 
@@ -28,12 +31,55 @@ pub struct SavedIncident {
     pub record: Option<Value>,
 }
 
-/// A receipt or case state that the core has to hear.
+/// A receipt, case state or command that the stages have to hear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DownInput {
     Receipt(Receipt),
     Case(CaseState),
+    Command(Commanded),
+}
+
+/// A command that was judged and is to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Commanded {
+    pub id: String,
+    pub verb: String,
+    pub expires_at_ms: i64,
+    pub order: Order,
+}
+
+/// Body of a `command` record: what was ordered by whom, and what was decided. The signed text proves it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    pub id: String,
+    #[serde(default)]
+    pub verb: String,
+    #[serde(default)]
+    pub actor: String,
+    #[serde(default)]
+    pub key: String,
+    #[serde(default)]
+    pub issued_at_ms: i64,
+    #[serde(default)]
+    pub expires_at_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    #[serde(default)]
+    pub signed: String,
+    #[serde(default)]
+    pub signature: String,
+}
+
+impl CommandRecord {
+    /// It is done by the stages, which answer later.
+    pub fn commanded(&self) -> Option<Commanded> {
+        let order = self.order.clone().filter(|o| !o.is_for_delivery())?;
+        let (id, verb) = (self.id.clone(), self.verb.clone());
+        Some(Commanded { id, verb, expires_at_ms: self.expires_at_ms, order })
+    }
 }
 
 /// [`DownInput`] with the number of its journal record; the core says `consumed` with it.
@@ -50,12 +96,24 @@ pub struct Carry {
     pub seq: u64,
     /// How often the journal was opened for writing.
     pub opens: u64,
+    /// A command issued up to then may have been obeyed and forgotten; wall clock, ms.
+    #[serde(default)]
+    pub floor_ms: i64,
+    /// Newest record that a signed checkpoint covers.
+    #[serde(default)]
+    pub covered_n: u64,
 }
 
+/// A command that counted, and the answer it got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Seen {
-    id: String,
-    reply: Row,
+pub struct Seen {
+    pub id: String,
+    pub verb: String,
+    /// Number of its journal record.
+    pub n: u64,
+    pub issued_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub reply: Option<Row>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,8 +146,8 @@ struct Consumed {
 }
 
 #[derive(Deserialize)]
-struct CommandSeen {
-    id: String,
+struct Correlated {
+    correlationid: Option<String>,
 }
 
 #[derive(Debug)]
@@ -100,8 +158,6 @@ pub struct State {
     pub incidents: BTreeMap<String, (u64, SavedIncident)>,
     pub inbound: BTreeMap<u64, DownInput>,
     commands: VecDeque<Seen>,
-    /// A command whose reply is the next message of lane 1.
-    reply_due: Option<String>,
     changes: Vec<Change>,
     pub n: u64,
     pub hash: Hash,
@@ -115,7 +171,6 @@ impl State {
             incidents: BTreeMap::new(),
             inbound: BTreeMap::new(),
             commands: VecDeque::new(),
-            reply_due: None,
             changes: Vec::new(),
             n: 0,
             hash: Hash::default(),
@@ -166,6 +221,8 @@ impl State {
                 if let Some(carry) = parse::<Carry>(body) {
                     self.carry.seq = self.carry.seq.max(carry.seq);
                     self.carry.opens = self.carry.opens.max(carry.opens);
+                    self.carry.floor_ms = self.carry.floor_ms.max(carry.floor_ms);
+                    self.carry.covered_n = self.carry.covered_n.max(carry.covered_n);
                 }
             }
             "boot" => {
@@ -194,7 +251,7 @@ impl State {
                 }
             }
             "incident" => self.incident(record),
-            "command" => self.reply_due = parse::<CommandSeen>(body).map(|c| c.id),
+            "command" => self.command(record),
             _ => {}
         }
         Vec::new()
@@ -204,27 +261,61 @@ impl State {
         let Some((head, _)) = parse_message(record) else { return Vec::new() };
         self.carry.seq = self.carry.seq.max(head.seq);
         let row = row_of(record, at, &head);
-        if row.lane == 1
-            && let Some(id) = self.reply_due.take()
-        {
-            self.remember(Seen { id, reply: row.clone() });
+        if head.kind == REPLY {
+            self.replied(record, &row);
+        } else if head.kind == KIND {
+            self.carry.covered_n = record.n;
         }
         self.outbox.push(row)
     }
 
-    fn remember(&mut self, seen: Seen) {
-        self.change(Table::Commands, key(seen.reply.seq), Some(json(&seen)));
+    fn command(&mut self, record: &Record) {
+        let Some(told) = parse::<CommandRecord>(&record.body) else { return };
+        if let Some(commanded) = told.commanded() {
+            self.hear(record.n, DownInput::Command(commanded));
+        }
+        let CommandRecord { id, verb, issued_at_ms, expires_at_ms, .. } = told;
+        let seen = Seen { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
+        self.change(Table::Commands, key(seen.n), Some(json(&seen)));
         self.commands.push_back(seen);
         while self.commands.len() > COMMANDS_KEPT {
-            if let Some(old) = self.commands.pop_front() {
-                self.change(Table::Commands, key(old.reply.seq), None);
+            let Some(old) = self.commands.pop_front() else { break };
+            self.change(Table::Commands, key(old.n), None);
+            // It could be obeyed a second time now, so nothing that old is obeyed any more.
+            if old.expires_at_ms > record.at.wall_ms {
+                self.carry.floor_ms = self.carry.floor_ms.max(old.issued_at_ms);
             }
         }
     }
 
-    /// The reply that a command got when it came first.
-    pub fn stored_reply(&self, command_id: &str) -> Option<&Row> {
-        self.commands.iter().find(|s| s.id == command_id).map(|s| &s.reply)
+    fn replied(&mut self, record: &Record, row: &Row) {
+        let Some((_, envelope)) = parse_message(record) else { return };
+        let id = parse::<Correlated>(envelope).and_then(|c| c.correlationid);
+        let seen = self.commands.iter_mut().find(|s| Some(&s.id) == id.as_ref() && s.reply.is_none());
+        if let Some(seen) = seen {
+            seen.reply = Some(row.clone());
+            let (n, value) = (seen.n, json(seen));
+            self.change(Table::Commands, key(n), Some(value));
+        }
+    }
+
+    pub fn command_seen(&self, command_id: &str) -> Option<&Seen> {
+        self.commands.iter().find(|s| s.id == command_id)
+    }
+
+    /// Id and verb of commands that have no answer and that no stage will hear of again.
+    pub fn unanswered(&self) -> Vec<(String, String)> {
+        let open = self.commands.iter().filter(|s| s.reply.is_none() && !self.inbound.contains_key(&s.n));
+        open.map(|s| (s.id.clone(), s.verb.clone())).collect()
+    }
+
+    /// Their records are gone from the journal; they have expired.
+    pub fn forget_commands(&mut self, first_n: u64) {
+        while self.commands.front().is_some_and(|s| s.n < first_n) {
+            if let Some(old) = self.commands.pop_front() {
+                self.change(Table::Commands, key(old.n), None);
+            }
+        }
     }
 
     fn inbound(&mut self, record: &Record) {
@@ -232,9 +323,13 @@ impl State {
         if let DownInput::Receipt(receipt) = &input {
             self.outbox.receipt(&receipt.id);
         }
-        let inbound = Inbound { n: record.n, input: input.clone() };
-        self.change(Table::Down, key(record.n), Some(json(&inbound)));
-        self.inbound.insert(record.n, input);
+        self.hear(record.n, input);
+    }
+
+    fn hear(&mut self, n: u64, input: DownInput) {
+        let inbound = Inbound { n, input: input.clone() };
+        self.change(Table::Down, key(n), Some(json(&inbound)));
+        self.inbound.insert(n, input);
     }
 
     fn incident(&mut self, record: &Record) {
@@ -254,11 +349,11 @@ impl State {
         self.changes.push(Change { table, key, value });
     }
 
-    /// Lowest journal number that is still needed.
-    pub fn lowest_n(&self) -> Option<u64> {
+    /// Lowest journal number that is still needed. A command that has expired is refused as such, remembered or not.
+    pub fn lowest_n(&self, now_wall_ms: i64) -> Option<u64> {
         let inbound = self.inbound.keys().next().copied();
-        let replies = self.commands.iter().map(|s| s.reply.n).min();
-        [self.outbox.lowest_n(), inbound, replies].into_iter().flatten().min()
+        let commands = self.commands.iter().find(|s| s.expires_at_ms > now_wall_ms).map(|s| s.n);
+        [self.outbox.lowest_n(), inbound, commands].into_iter().flatten().min()
     }
 
     /// All changes since the last call, with the cursor: one batch for the index.

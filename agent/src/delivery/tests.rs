@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::store::MemoryStore;
 use crate::time::{Mono, VirtualClock};
+use crate::wire;
 use crate::wire::tests::{report, who};
 
 fn clock() -> Arc<VirtualClock> {
@@ -148,12 +149,27 @@ fn a_refused_entry_fails_the_whole_commit_and_nothing_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, _) = open(dir.path(), true);
     ledger.commit(vec![message(1)]).unwrap();
-    let too_long = Item::Note { kind: "note", body: Value::from("x".repeat(300_000)) };
-    assert!(matches!(ledger.commit(vec![message(2), too_long]), Err(DeliveryError::Journal(_))));
+    let no_kind = Item::Note { kind: "No Kind", body: Value::Null };
+    assert!(matches!(ledger.commit(vec![message(2), no_kind]), Err(DeliveryError::Journal(_))));
     assert_eq!(ledger.stats().append_errors, 1);
     assert_eq!(ledger.last_seq(), 1);
     assert_eq!(ledger.commit(vec![message(2)]).unwrap()[0].seq, Some(2));
     assert_eq!(sent(&mut ledger).len(), 2);
+}
+
+#[test]
+fn what_is_too_long_for_the_journal_holds_up_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let too_long = Item::Note { kind: "note", body: Value::from("x".repeat(300_000)) };
+    let endless = wire::evidence_failed("ev1", "I", &"x".repeat(300_000), wire::tests::at(0.0));
+    let items = vec![message(1), too_long, Item::Message(Box::new(endless)), message(2)];
+    let seqs: Vec<_> = ledger.commit(items).unwrap().into_iter().map(|c| c.seq).collect();
+    assert_eq!(seqs, [Some(1), None, None, Some(2)]);
+    assert_eq!(sent(&mut ledger).len(), 2);
+    let mut left_out = Vec::new();
+    ledger.each_record(|r| left_out.extend((r.kind == "oversized").then(|| r.body.len())));
+    assert!(left_out.len() == 2 && left_out.iter().all(|bytes| *bytes < 1000), "{left_out:?}");
 }
 
 #[test]
@@ -183,45 +199,128 @@ fn one_process_a_folder() {
     assert!(matches!(Ledger::open(settings, who(), clock()), Err(DeliveryError::InUse { .. })));
 }
 
-#[test]
-fn commands_are_refused_answered_and_answered_the_same_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut ledger, _) = open(dir.path(), false);
-    let command = |id: &str, args: Value| {
-        let data = serde_json::json!({"id": id, "issued_at": "2026-11-21T08:00:00+08:00",
-            "expires_at": "2026-11-21T09:00:00+08:00", "actor": "desk-3", "args": args});
-        serde_json::json!({"specversion": "1.0", "type": "kerbside.command.v1", "data": data})
-            .to_string()
-            .into_bytes()
+fn commanded(dir: &Path, clock: &Arc<VirtualClock>) -> Ledger {
+    let keys = crate::wire::command::tests::keys();
+    let settings = Settings { segment_bytes: 8192, keys, ..Settings::new(dir, false) };
+    Ledger::open(settings, who(), clock.clone()).unwrap().0
+}
+
+fn order(ledger: &mut Ledger, data: &Value) -> Option<Inbound> {
+    let topic = format!("cg/v1/310112/mh-xz-017/cmd/{}", data["verb"].as_str().unwrap());
+    let payload = crate::wire::command::tests::sealed(data);
+    ledger.incoming(&topic, payload.as_bytes(), false).unwrap()
+}
+
+/// Sequence number, result and reason of each reply that goes out now, and how many messages go with them.
+fn replies(ledger: &mut Ledger) -> (Vec<(u64, String, String)>, usize) {
+    let all = sent(ledger);
+    let reply = |p: &Parcel| {
+        let body: Value = serde_json::from_slice(&p.body).unwrap();
+        let text = |key: &str| body["data"][key].as_str().unwrap_or_default().to_owned();
+        (p.seq, text("result"), text("reason"))
     };
-    let topic = |verb: &str| format!("cg/v1/310112/mh-xz-017/cmd/{verb}");
+    let replies: Vec<_> = all.iter().filter(|p| p.topic.ends_with("/reply")).map(reply).collect();
+    (replies, all.len())
+}
+
+#[test]
+fn a_command_is_obeyed_once_and_answered_the_same_again() {
+    use crate::wire::command::tests::data;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
     ledger.commit(vec![message(1), message(2)]).unwrap();
     assert_eq!(sent(&mut ledger).len(), 2);
-    let reply = |ledger: &mut Ledger| {
-        let all = sent(ledger);
-        let parcel = all.iter().find(|p| p.topic.ends_with("/reply")).expect("a reply").clone();
-        let body: Value = serde_json::from_slice(&parcel.body).unwrap();
-        (parcel.seq, body["data"]["result"].as_str().unwrap().to_owned(), all.len())
-    };
-    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
-    let first = reply(&mut ledger);
-    assert_eq!((first.1.as_str(), first.2), ("refused", 1));
-    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
-    assert_eq!(reply(&mut ledger).0, first.0, "the stored reply again");
-    ledger
-        .incoming(&topic("resend"), &command("c2", serde_json::json!({"from": 1, "to": 2})), false)
-        .unwrap();
-    let resent = reply(&mut ledger);
-    assert_eq!((resent.1.as_str(), resent.2), ("done", 3), "both messages and the reply");
-    // Retained, junk, too long: refused and counted, and the memory of c1 survives a restart.
-    ledger.incoming(&topic("restart"), &command("c3", Value::Null), true).unwrap();
-    ledger.incoming(RECEIPT, b"\xff\xfe", false).unwrap();
-    ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();
-    assert_eq!(ledger.stats().refused, 3);
+    let resend = data("c1", "resend", serde_json::json!({"from": 1, "to": 2}));
+    assert_eq!(order(&mut ledger, &resend), None);
+    let (first, all) = replies(&mut ledger);
+    assert_eq!((first[0].1.as_str(), first.len(), all), ("done", 1, 3), "both messages and the reply");
+    order(&mut ledger, &resend);
+    assert_eq!(replies(&mut ledger), (first.clone(), 1), "the stored reply again, and nothing is done again");
+    let unknown = data("c2", "shell", Value::Null);
+    order(&mut ledger, &unknown);
+    let (refused, _) = replies(&mut ledger);
+    assert_eq!(refused[0].1, "refused");
+
+    // For the stages: heard once, and again only after a restart that lost it.
+    let recheck = data("c3", "recheck", serde_json::json!({"incident_id": "I1"}));
+    let heard = order(&mut ledger, &recheck).unwrap();
+    assert_eq!(order(&mut ledger, &recheck), None);
+    assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
+    drop(ledger); // As after kill -9.
+    let mut ledger = commanded(dir.path(), &clock);
+    assert_eq!(ledger.inbound(), [heard.clone()]);
+    for again in [&resend, &unknown, &recheck] {
+        assert_eq!(order(&mut ledger, again), None);
+    }
+    assert_eq!(replies(&mut ledger).0, [first, refused].concat(), "over kill -9 too");
+
+    // Begun, then lost with the program's memory: the centre hears that.
+    ledger.commit(vec![Item::Consumed(heard.n)]).unwrap();
+    ledger.close().unwrap();
     drop(ledger);
-    let (mut ledger, _) = open(dir.path(), false);
-    ledger.incoming(&topic("restart"), &command("c1", Value::Null), false).unwrap();
-    assert_eq!(reply(&mut ledger).0, first.0);
+    let mut ledger = commanded(dir.path(), &clock);
+    let (failed, _) = replies(&mut ledger);
+    assert_eq!((failed.len(), failed[0].1.as_str()), (1, "failed"));
+    // The same from the journal alone.
+    ledger.close().unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let mut ledger = commanded(dir.path(), &clock);
+    order(&mut ledger, &recheck);
+    assert_eq!(replies(&mut ledger).0, failed);
+}
+
+#[test]
+fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
+    use crate::wire::command::tests::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = commanded(dir.path(), &clock());
+    let topic = "cg/v1/310112/mh-xz-017/cmd/restart";
+    let good = sealed(&data("c1", "restart", Value::Null));
+    let forged = good.replace("desk-3", "desk-4");
+    assert_eq!(ledger.incoming(topic, forged.as_bytes(), false).unwrap(), None);
+    let (told, _) = replies(&mut ledger);
+    assert!(told[0].1 == "refused" && told[0].2.contains("signature"), "{told:?}");
+    ledger.incoming(topic, good.as_bytes(), true).unwrap();
+    ledger.incoming(topic, b"\xff\xfe", false).unwrap();
+    ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();
+    assert_eq!(ledger.stats().refused, 4);
+    assert!(replies(&mut ledger).0.is_empty(), "to whom?");
+    // The forger did not use up the true command's id, nor answered for it.
+    let inbound = ledger.incoming(topic, good.as_bytes(), false).unwrap();
+    assert!(inbound.is_some());
+    for _ in 0..100 {
+        ledger.incoming(topic, forged.as_bytes(), false).unwrap();
+    }
+    assert!(replies(&mut ledger).0.len() < 40, "a flood is not answered");
+    assert_eq!(ledger.stats().refused, 104);
+    let noted = std::cell::Cell::new(0);
+    ledger.each_record(|record| noted.set(noted.get() + u32::from(record.kind == "refused")));
+    assert!((5..40).contains(&noted.get()), "{}", noted.get());
+}
+
+#[test]
+fn a_command_that_was_forgotten_cannot_be_played_again() {
+    let mut state = state::State::new(crate::outbox::Settings::default());
+    let at = wire::tests::at(0.0);
+    let mut hear = |n: u64, expires_at_ms: i64| {
+        let body = serde_json::json!({"id": format!("c{n}"), "verb": "restart", "issued_at_ms": n, "expires_at_ms": expires_at_ms});
+        let (prev, hash) = Default::default();
+        let (kind, body) = ("command".to_owned(), body.to_string());
+        let record = crate::journal::Record { n, prev, hash, boot: String::new(), at, kind, body };
+        state.apply(&record, crate::journal::Position { segment: 1, offset: 0, len: 1 }, at.mono);
+        (state.command_seen("c1").is_some(), state.carry.floor_ms)
+    };
+    // The first is valid for long, the second has expired.
+    hear(1, i64::MAX);
+    hear(2, 0);
+    for n in 3..1000 {
+        hear(n, 0);
+    }
+    assert_eq!(hear(1000, 0), (true, 0));
+    assert_eq!(hear(1001, 0), (false, 1), "nothing issued up to then is obeyed any more");
+    assert_eq!(hear(1002, 0), (false, 1), "what has expired needs no floor");
 }
 
 #[test]
@@ -327,8 +426,11 @@ fn the_handle_serves_many_threads_and_closes() {
             .map(|t| {
                 let delivery = delivery.clone();
                 scope.spawn(move || -> Vec<u64> {
-                    let send =
-                        |i: u64| delivery.report(&report(&format!("T{t}I{i}"), 1), None, None).unwrap();
+                    let send = |i: u64| {
+                        delivery
+                            .send(wire::matter(&who(), &report(&format!("T{t}I{i}"), 1), None, None))
+                            .unwrap()
+                    };
                     (0..25).map(send).collect()
                 })
             })

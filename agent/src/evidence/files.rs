@@ -28,6 +28,7 @@ pub(super) fn role_name(role: EvidenceRole) -> &'static str {
         EvidenceRole::Trigger => "trigger",
         EvidenceRole::Annotated => "annotated",
         EvidenceRole::After => "after",
+        EvidenceRole::Snapshot => "snapshot",
         EvidenceRole::Clip => "clip",
         EvidenceRole::Manifest => "manifest",
     }

@@ -15,7 +15,9 @@ pub struct Manifest {
     pub version: u32,
     pub incident_id: String,
     pub revision: u32,
-    pub kind: Kind,
+    /// Absent for what the centre ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     pub edge_id: String,
     pub camera_id: String,
     pub items: Vec<ManifestItem>,

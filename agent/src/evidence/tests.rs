@@ -64,7 +64,7 @@ fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
     EvidenceRequest {
         incident_id: id.into(),
         revision: 1,
-        kind: Kind::WasteExposed,
+        kind: Some(Kind::WasteExposed),
         camera: CameraIx(0),
         before_at: Some(at(11.0)),
         trigger_at: at(19.5),

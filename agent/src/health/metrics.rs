@@ -254,6 +254,7 @@ impl Metrics {
             Phase::Updated => "updated",
             Phase::Cleared => "cleared",
             Phase::Withdrawn => "withdrawn",
+            Phase::Recheck => "recheck",
         };
         self.families.reports.get_or_create_owned(&OfReport { kind: kind.as_str(), phase })
     }

@@ -11,6 +11,7 @@ use super::judge::{Circumstances, judge};
 use super::keeping::release;
 use super::life::{Incident, Standing, Voice};
 use super::opening::Opening;
+use super::recheck::Asked;
 use super::sight::Sight;
 use super::spot::{EXPLAINED_SHARE, IS_MOVER_S, MIN_ASKED, Spot, cover, same_place};
 use super::{CameraState, Effect, EvidenceOutcome, EvidenceRole, Kind, Phase, ReportObject, SeenLook};
@@ -45,6 +46,8 @@ pub(super) struct CameraCore {
     hold: bool,
     /// Closed by nobody: for the patrol report.
     pub(super) cleared: u32,
+    /// Places that the centre wants looked at again.
+    pub(super) asked_again: Vec<Asked>,
 }
 
 impl CameraCore {
@@ -63,6 +66,7 @@ impl CameraCore {
             last_asked: None,
             hold: false,
             cleared: 0,
+            asked_again: Vec::new(),
         }
     }
 
@@ -73,6 +77,7 @@ impl CameraCore {
         self.announce(at, changed, voice);
         if !self.sight.seeing() {
             self.last_seeing = None;
+            self.forget_looks();
         }
     }
 
@@ -96,6 +101,7 @@ impl CameraCore {
         if !self.sight.seeing() {
             self.last_seeing = None;
             self.last_asked = None;
+            self.forget_looks();
             self.update_hold(voice);
             return;
         }
@@ -114,6 +120,7 @@ impl CameraCore {
         self.forget_spots(voice);
         self.follow_incidents(at, dt_s, &movers, voice);
         self.judge_spots(at, voice);
+        self.look_again(at, &movers, voice);
         self.update_hold(voice);
     }
 
@@ -280,7 +287,7 @@ impl CameraCore {
         }
         self.tracker.reset();
         self.seeing_since = None;
-        for incident in &mut self.open {
+        for incident in self.open.iter_mut().chain(&mut self.past) {
             incident.spot = None;
             incident.observable = false;
         }
@@ -295,7 +302,8 @@ impl CameraCore {
         };
         let unexplained = |s: &Spot| s.asked() < MIN_ASKED || s.explained(EXPLAINED_SHARE).is_none();
         let candidate = |s: &Spot| unexplained(s) && large_enough(s);
-        let hold = !self.open.is_empty() || self.spots.iter().any(candidate);
+        let asked = !self.asked_again.is_empty();
+        let hold = asked || !self.open.is_empty() || self.spots.iter().any(candidate);
         if hold != self.hold {
             self.hold = hold;
             voice.effects.push(Effect::Watch { camera: self.config.ix, hold });

@@ -16,6 +16,8 @@ pub struct Counters {
     pub reappeared: u64,
     pub cleared: u64,
     pub withdrawn: u64,
+    /// Places looked at again for the centre, answered.
+    pub rechecks: u64,
     /// Incidents that could not open because a camera had too many open ones; they open when there is room.
     pub incidents_refused: u64,
     /// By rule id and reason: things that stayed long enough and still were no incident. Once per thing, rule and reason.

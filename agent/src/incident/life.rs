@@ -43,6 +43,9 @@ pub struct CaseFile {
     /// Highest revision with a receipt, and whether the centre rejected it (with its reason above).
     pub receipted_revision: u32,
     pub rejected: bool,
+    /// The centre says it was handled and the place was not looked at yet.
+    #[serde(default)]
+    pub recheck_due: bool,
 }
 
 /// Everything the centre can say, said with these.
@@ -145,6 +148,7 @@ impl Incident {
             Phase::Updated => voice.counters.updated += 1,
             Phase::Cleared => voice.counters.cleared += 1,
             Phase::Withdrawn => voice.counters.withdrawn += 1,
+            Phase::Recheck => {} // Counted where it is answered.
         }
         voice.effects.push(Effect::Report(Box::new(report.clone())));
     }
@@ -167,7 +171,7 @@ impl Incident {
         voice.effects.push(Effect::Save(EvidenceRequest {
             incident_id: report.incident_id.clone(),
             revision,
-            kind: report.kind,
+            kind: Some(report.kind),
             camera: report.camera,
             before_at: wants(EvidenceRole::Before).then(|| before(appeared, voice)),
             trigger_at: at,
@@ -243,6 +247,7 @@ impl Incident {
 
     pub(super) fn case_state(&mut self, said: CaseState) {
         self.case.case_no = said.case_no.or(self.case.case_no.take());
+        self.case.recheck_due |= matches!(said.state.as_str(), "disposed" | "verifying");
         self.case.state = Some(said.state);
         self.case.reason = said.reason;
     }

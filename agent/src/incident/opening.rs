@@ -145,6 +145,7 @@ impl CameraCore {
             reasons: Vec::new(),
             evidence: Vec::new(),
             evidence_pending: Vec::new(),
+            recheck: None,
         }
     }
 }

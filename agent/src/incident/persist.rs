@@ -6,8 +6,8 @@ use crate::frame::CameraIx;
 use crate::time::{Moment, Mono};
 
 use super::camera::{LATE_S, MAX_OPEN};
-use super::life::{CaseFile, Incident, Standing};
-use super::{CaseState, Core, Phase, Receipt, Report};
+use super::life::{CaseFile, Incident, Standing, Voice};
+use super::{CaseState, Core, Effect, Phase, Receipt, Report};
 
 /// Where a rule is no longer configured, its incidents still live by these.
 const DEFAULT_CLEAR_AFTER_S: f64 = 30.0;
@@ -47,7 +47,7 @@ impl IncidentRecord {
                 self.standing = Standing::Open;
                 self.closed = None;
             }
-            Phase::Updated => {}
+            Phase::Updated | Phase::Recheck => {}
             Phase::Cleared => self.standing = Standing::Cleared,
             Phase::Withdrawn => self.standing = Standing::Withdrawn,
         }
@@ -94,6 +94,7 @@ impl Core {
         }
         for camera in &mut self.cameras {
             camera.retire(now.mono);
+            camera.resume_rechecks(now.mono);
         }
         left_out
     }
@@ -151,11 +152,18 @@ impl Core {
         }
     }
 
-    pub(super) fn case(&mut self, said: CaseState) {
-        match self.cameras.iter_mut().find_map(|c| c.incident_mut(&said.incident_id)) {
-            Some(incident) => incident.case_state(said),
-            None => self.counters.strays += 1,
+    pub(super) fn case(&mut self, said: CaseState, effects: &mut Vec<Effect>) {
+        let id = said.incident_id.clone();
+        for camera in &mut self.cameras {
+            let Some(incident) = camera.incident_mut(&id) else { continue };
+            incident.case_state(said);
+            if incident.case.recheck_due {
+                let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+                camera.ask_again(&id, None, self.now, &mut voice);
+            }
+            return;
         }
+        self.counters.strays += 1;
     }
 }
 

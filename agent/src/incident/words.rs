@@ -73,6 +73,8 @@ pub enum Phase {
     Updated,
     Cleared,
     Withdrawn,
+    /// The place was looked at again.
+    Recheck,
 }
 
 /// Whether a camera can see, and if not, why. Only `Watching` allows "not seen" to be said (invariant 13).
@@ -200,6 +202,8 @@ pub enum EvidenceRole {
     Trigger,
     Annotated,
     After,
+    /// By order of the centre.
+    Snapshot,
     Clip,
     Manifest,
 }
@@ -218,6 +222,11 @@ pub enum Input {
     Evidence(EvidenceOutcome),
     Receipt(Receipt),
     Case(CaseState),
+    /// The centre orders to look again at an incident.
+    Recheck {
+        incident_id: String,
+        command_id: String,
+    },
     /// At least once a second, so that dwell, patrol and repeat intervals end without a look.
     Tick(Moment),
 }
@@ -237,6 +246,11 @@ pub enum Effect {
     },
     /// The candidate came to nothing; what was kept for it may go. A `Save` for the id has used it otherwise.
     Release {
+        incident_id: String,
+    },
+    /// A recheck was ordered of an incident that is not known (any more).
+    NotKnown {
+        command_id: String,
         incident_id: String,
     },
     /// While `hold` is true the camera is never gated off and never below L1.
@@ -287,6 +301,29 @@ pub struct Report {
     pub evidence: Vec<EvidenceItem>,
     /// Evidence is being made: the report names its roles as `pending`.
     pub evidence_pending: Vec<EvidenceRole>,
+    /// Only with [`Phase::Recheck`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck: Option<Recheck>,
+}
+
+/// What looking again found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recheck {
+    pub result: RecheckResult,
+    /// `seen_there`, `place_seen_free`, or what hindered: `hidden`, `camera_off:silent`, ...
+    pub why: String,
+    /// Fresh looks that agree.
+    pub looks: u32,
+    /// Ids of the commands that asked.
+    pub commands: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecheckResult {
+    Cleared,
+    Persisting,
+    Unobservable,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -303,7 +340,8 @@ pub struct ReportObject {
 pub struct EvidenceRequest {
     pub incident_id: String,
     pub revision: u32,
-    pub kind: Kind,
+    /// `None`: ordered by the centre, about no incident.
+    pub kind: Option<Kind>,
     pub camera: CameraIx,
     /// Picture before the thing appeared.
     pub before_at: Option<Moment>,

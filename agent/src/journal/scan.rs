@@ -48,8 +48,35 @@ pub struct Ending {
     pub clean: bool,
 }
 
-/// Reads one segment. `each` gets every good record with its offset and length (line feed included).
-/// `until`: the first number of the next segment, if there is one; what reaches beyond was abandoned.
+/// Something wrong, and where in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum Fault {
+    /// A stretch of bytes that is no record.
+    Bad { offset: u64, bytes: u64 },
+    /// Records of these numbers should stand before `offset`.
+    Missing { offset: u64, from: u64, to: u64 },
+    /// Record `n` is true in itself, but does not follow from the one before: somebody wrote it.
+    BrokenLink { offset: u64, n: u64 },
+    /// A line that was being written and was never acknowledged.
+    Torn { offset: u64, bytes: u64 },
+    /// Record `n` of an attempt that was given up; its number was used again.
+    Abandoned { offset: u64, n: u64 },
+}
+
+impl Damage {
+    pub fn count(&mut self, fault: Fault) {
+        match fault {
+            Fault::Bad { .. } => self.bad += 1,
+            Fault::Missing { from, to, .. } => self.missing.push((from, to)),
+            Fault::BrokenLink { .. } => self.broken_links += 1,
+            Fault::Torn { bytes, .. } => self.torn_bytes += bytes,
+            Fault::Abandoned { .. } => self.abandoned += 1,
+        }
+    }
+}
+
+/// [`read`] with the faults counted.
 pub fn segment(
     bytes: &[u8],
     tip: &mut Tip,
@@ -57,20 +84,33 @@ pub fn segment(
     damage: &mut Damage,
     each: &mut dyn FnMut(Record, u64, u32),
 ) -> Ending {
+    read(bytes, tip, until, &mut |fault| damage.count(fault), each)
+}
+
+/// Reads one segment. `each` gets every good record with its offset and length (line feed included).
+/// `until`: the first number of the next segment, if there is one; what reaches beyond was abandoned.
+pub fn read(
+    bytes: &[u8],
+    tip: &mut Tip,
+    until: Option<u64>,
+    fault: &mut dyn FnMut(Fault),
+    each: &mut dyn FnMut(Record, u64, u32),
+) -> Ending {
     let mut at = 0;
     let mut ending = Ending { clean: true, ..Ending::default() };
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
+        let offset = at as u64;
         let line_len = match rest.iter().position(|b| *b == b'\n') {
             Some(len) => len,
             None => match unended(rest) {
                 Some(len) => {
                     // Only its line feed was hit.
-                    damage.bad += 1;
+                    fault(Fault::Bad { offset: offset + len as u64, bytes: 1 });
                     len
                 }
                 None => {
-                    damage.torn_bytes += rest.len() as u64;
+                    fault(Fault::Torn { offset, bytes: rest.len() as u64 });
                     ending.clean = false;
                     break;
                 }
@@ -78,24 +118,25 @@ pub fn segment(
         };
         let line = rest.get(..line_len).unwrap_or_default();
         match record::open(line) {
-            Some(found) if until.is_some_and(|u| found.n >= u) => damage.abandoned += 1,
-            Some(found) if found.n <= tip.n => {
-                // An old record copied to a later place: true in itself, a lie where it stands.
-                damage.broken_links += 1;
+            Some(found) if until.is_some_and(|u| found.n >= u) => {
+                fault(Fault::Abandoned { offset, n: found.n });
             }
+            // An old record copied to a later place: true in itself, a lie where it stands.
+            Some(found) if found.n <= tip.n => fault(Fault::BrokenLink { offset, n: found.n }),
             Some(found) => {
-                link(&found, tip, damage);
-                each(found, at as u64, line_len as u32 + 1);
+                link(&found, tip, offset, fault);
+                each(found, offset, line_len as u32 + 1);
                 ending.bad_after = 0;
                 ending.clean = true;
             }
             None => {
-                damage.bad += 1;
                 ending.bad_after += 1;
                 ending.clean = false;
                 // A record may begin inside this stretch if the line feed before it was hit.
-                if let Some(next) = find(line.get(1..).unwrap_or_default(), MAGIC) {
-                    at += 1 + next;
+                let next = find(line.get(1..).unwrap_or_default(), MAGIC).map(|next| next + 1);
+                fault(Fault::Bad { offset, bytes: next.unwrap_or(line_len) as u64 });
+                if let Some(next) = next {
+                    at += next;
                     continue;
                 }
             }
@@ -106,11 +147,11 @@ pub fn segment(
     ending
 }
 
-fn link(found: &Record, tip: &mut Tip, damage: &mut Damage) {
+fn link(found: &Record, tip: &mut Tip, offset: u64, fault: &mut dyn FnMut(Fault)) {
     if found.n != tip.n + 1 {
-        damage.missing.push((tip.n + 1, found.n - 1));
+        fault(Fault::Missing { offset, from: tip.n + 1, to: found.n - 1 });
     } else if tip.hash.is_some_and(|hash| hash != found.prev) {
-        damage.broken_links += 1;
+        fault(Fault::BrokenLink { offset, n: found.n });
     }
     *tip = Tip { n: found.n, hash: Some(found.hash) };
 }

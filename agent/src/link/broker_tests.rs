@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use super::Settings;
 use crate::config::{Centre, Protocol, Tls};
-use crate::delivery::{Delivery, DownInput, Opened};
+use crate::delivery::{Delivery, DownInput, Item, Opened};
 use crate::time::SystemClock;
 use crate::watch;
+use crate::wire;
 use crate::wire::tests::{report, who};
 
 /// Nothing here takes longer unless it hangs.
@@ -95,6 +96,7 @@ fn centre(port: u16, protocol: Protocol, receipts: bool) -> Centre {
         username: None,
         password_file: None,
         tls: None,
+        keys: Vec::new(),
     }
 }
 
@@ -144,8 +146,7 @@ impl Watch {
     fn start(broker: String, tls: Option<Tls>, receipts: bool, max: Option<u64>) -> Self {
         let (lines, events) = mpsc::channel();
         let args = watch::Args {
-            broker,
-            tls,
+            broker: watch::Broker { broker, tls },
             division: None,
             edge: None,
             receipts,
@@ -192,13 +193,13 @@ async fn round_trip(port: u16, protocol: Protocol) {
     let (delivery, opened) = open(dir.path(), true);
     let watch = Watch::start(url.clone(), None, true, Some(20));
     for i in 0..10 {
-        delivery.report(&report(&format!("INC{i:02}"), 1), None, None).unwrap();
+        delivery.send(wire::matter(&who(), &report(&format!("INC{i:02}"), 1), None, None)).unwrap();
     }
     let (handle, inbound) = link(&centre(port, protocol, true), opened);
     let birth = watch.state("online");
     assert!(birth["data"]["session"].as_u64().unwrap() > 1_000_000);
     for i in 10..20 {
-        delivery.report(&report(&format!("INC{i:02}"), 1), None, None).unwrap();
+        delivery.send(wire::matter(&who(), &report(&format!("INC{i:02}"), 1), None, None)).unwrap();
     }
     let tally = watch.tally().await;
     assert_eq!(tally.incidents, 20);
@@ -210,7 +211,7 @@ async fn round_trip(port: u16, protocol: Protocol) {
         let DownInput::Receipt(receipt) = &next.input else { panic!("{next:?}") };
         assert!(receipt.case_no.as_deref().is_some_and(|c| c.starts_with("W-")), "{receipt:?}");
         receipts.insert(receipt.id.clone());
-        delivery.consumed(next.n).unwrap();
+        delivery.commit(vec![Item::Consumed(next.n)]).unwrap();
     }
     let lane = delivery.stats().unwrap().lanes[0];
     assert_eq!((lane.queued, lane.waiting), (0, 0));
@@ -243,7 +244,7 @@ fn a_broker_killed_in_mid_run_costs_nothing() {
         watch.state("online");
         let send = |range: std::ops::Range<usize>| {
             for i in range {
-                delivery.report(&report(&format!("INC{i:03}"), 1), None, None).unwrap();
+                delivery.send(wire::matter(&who(), &report(&format!("INC{i:03}"), 1), None, None)).unwrap();
             }
         };
         send(0..40);
@@ -285,7 +286,7 @@ fn an_agent_that_dies_is_missed_and_what_it_promised_comes_after_its_restart() {
         let first = watch.state("online");
         let send = |range: std::ops::Range<u32>| {
             for i in range {
-                delivery.report(&report(&format!("INC{i:02}"), 1), None, None).unwrap();
+                delivery.send(wire::matter(&who(), &report(&format!("INC{i:02}"), 1), None, None)).unwrap();
             }
         };
         send(0..15);
@@ -340,7 +341,7 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
         let centre = Centre { tls: Some(tls), ..centre(broker.port, Protocol::V5, false) };
         let (handle, _inbound) = link(&centre, opened);
         watch.state("online");
-        delivery.report(&report("INC", 1), None, None).unwrap();
+        delivery.send(wire::matter(&who(), &report("INC", 1), None, None)).unwrap();
         assert_eq!(watch.tally().await.incidents, 1);
         handle.stop(10.0).await;
     });
@@ -358,7 +359,9 @@ fn the_embedded_broker_serves_both_versions() {
             let (delivery, opened) = open(dir.path(), false);
             let watch = Watch::start(format!("mqtt://127.0.0.1:{v5}"), None, false, Some(5));
             for i in 0..5 {
-                delivery.report(&report(&format!("INC{port}{i}"), 1), None, None).unwrap();
+                delivery
+                    .send(wire::matter(&who(), &report(&format!("INC{port}{i}"), 1), None, None))
+                    .unwrap();
             }
             let (handle, _inbound) = link(&centre(port, protocol, false), opened);
             assert_eq!(watch.tally().await.incidents, 5, "{protocol:?}");

@@ -177,7 +177,7 @@ impl<'a> Line<'a> {
                 self.voice.states.push((at_s, state));
                 self.voice.say(&timeline::camera(at_s, state))?;
             }
-            Effect::Patrol(_) | Effect::SensorAlarm { .. } => {}
+            Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::NotKnown { .. } => {}
         }
         Ok(Vec::new())
     }

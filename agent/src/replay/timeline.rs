@@ -10,6 +10,7 @@ pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
         Phase::Updated => report.cause.as_str(),
         Phase::Cleared => "cleared",
         Phase::Withdrawn => "withdrawn",
+        Phase::Recheck => "recheck",
     };
     let name = matter.map(|m| format!(" {}", m.name)).unwrap_or_default();
     let act = match report.act {

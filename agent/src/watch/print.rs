@@ -64,6 +64,7 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
         "updated" => ("更新", "updated"),
         "cleared" => ("消失", "cleared"),
         "withdrawn" => ("撤回", "withdrawn"),
+        "recheck" => ("复查", "recheck"),
         other => ("", other),
     };
     let kind = text("/kind")?;
@@ -83,6 +84,15 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
         data.get("dwell_s").map(Value::to_string).unwrap_or_default(),
         event.get("id").and_then(Value::as_str).unwrap_or("?"),
     ));
+    if let Some(result) = text("/recheck/result") {
+        let zh = match result {
+            "cleared" => "已消失",
+            "persisting" => "仍存在",
+            _ => "无法观察",
+        };
+        let why = text("/recheck/why").unwrap_or("?");
+        out.push_str(&format!("\n          复查 looked again: {zh} {result} ({why})"));
+    }
     for item in data.get("evidence").and_then(Value::as_array).into_iter().flatten() {
         let role = item.get("role").and_then(Value::as_str).unwrap_or("?");
         let what = match item.get("path").and_then(Value::as_str) {

@@ -1,12 +1,11 @@
 //! What comes down: receipts, case states, commands. Hostile until parsed; refused with a reason, never a panic.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::Identity;
+use super::command::{self, Command};
 use super::topic::{self, DownTopic};
 use crate::incident::{CaseState, Receipt, ReceiptResult};
-use crate::time::{ClockQuality, Moment};
 
 /// Longest message that is looked at, bytes.
 pub const DOWN_LIMIT: usize = 16 * 1024;
@@ -18,20 +17,7 @@ const TEXT_LIMIT: usize = 512;
 pub enum Down {
     Receipt(Receipt),
     Case(CaseState),
-    Command(Command),
-}
-
-/// An order from the centre, not yet judged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Command {
-    pub id: String,
-    pub verb: String,
-    pub actor: Option<String>,
-    pub issued_at_ms: i64,
-    pub expires_at_ms: i64,
-    pub args: Value,
-    /// Sent to all boxes of a division.
-    pub to_all: bool,
+    Command(Box<Command>),
 }
 
 /// Why a message from above counts for nothing.
@@ -43,6 +29,8 @@ pub enum Refusal {
     TooLong { bytes: usize, limit: usize },
     #[error("a retained command is never obeyed")]
     RetainedCommand,
+    #[error("not a command of the centre: {0}")]
+    Command(String),
     #[error("not a message of the contract: {0}")]
     Malformed(String),
 }
@@ -73,16 +61,6 @@ struct CaseData {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct CommandData {
-    id: String,
-    actor: Option<String>,
-    issued_at: String,
-    expires_at: String,
-    #[serde(default)]
-    args: Value,
-}
-
 /// Reads one message from above.
 pub fn parse(who: &Identity, topic: &str, payload: &[u8], retain: bool) -> Result<Down, Refusal> {
     let place = topic::parse_down(topic, &who.division, &who.edge_id);
@@ -111,19 +89,10 @@ pub fn parse(who: &Identity, topic: &str, payload: &[u8], retain: bool) -> Resul
             Ok(Down::Case(CaseState { incident_id, case_no, state, reason }))
         }
         DownTopic::Command { .. } if retain => Err(Refusal::RetainedCommand),
-        DownTopic::Command { verb, to_all } => command(verb, to_all, event(payload, "kerbside.command.v1")?),
+        DownTopic::Command { verb, to_all } => {
+            command::read(verb, to_all, payload).map(|c| Down::Command(Box::new(c)))
+        }
     }
-}
-
-fn command(verb: &str, to_all: bool, data: CommandData) -> Result<Down, Refusal> {
-    limited("id", &data.id, ID_LIMIT)?;
-    if let Some(actor) = &data.actor {
-        limited("actor", actor, ID_LIMIT)?;
-    }
-    let (issued_at_ms, expires_at_ms) =
-        (instant("issued_at", &data.issued_at)?, instant("expires_at", &data.expires_at)?);
-    let CommandData { id, actor, args, .. } = data;
-    Ok(Down::Command(Command { id, verb: verb.to_owned(), actor, issued_at_ms, expires_at_ms, args, to_all }))
 }
 
 fn event<T: serde::de::DeserializeOwned>(payload: &[u8], kind: &str) -> Result<T, Refusal> {
@@ -136,7 +105,7 @@ fn event<T: serde::de::DeserializeOwned>(payload: &[u8], kind: &str) -> Result<T
     Ok(event.data)
 }
 
-fn limited(what: &str, text: &str, limit: usize) -> Result<(), Refusal> {
+pub(super) fn limited(what: &str, text: &str, limit: usize) -> Result<(), Refusal> {
     if text.is_empty() || text.len() > limit {
         return Err(Refusal::Malformed(format!(
             "{what} with {} bytes; 1 to {limit} are allowed",
@@ -146,64 +115,20 @@ fn limited(what: &str, text: &str, limit: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn instant(what: &str, text: &str) -> Result<i64, Refusal> {
+pub(super) fn instant(what: &str, text: &str) -> Result<i64, Refusal> {
     let parsed = chrono::DateTime::parse_from_rfc3339(text);
     parsed.map(|t| t.timestamp_millis()).map_err(|e| Refusal::Malformed(format!("{what}: {e}")))
+}
+
+/// At most `bytes` of a text, cut at a character.
+pub(crate) fn shortened(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// At most 160 characters, for logs and the journal.
 pub(crate) fn clipped(text: &str) -> String {
     text.chars().take(160).collect()
-}
-
-/// What the box does about a command.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Judgement {
-    /// Say again what was said with these sequence numbers.
-    Resend {
-        from: u64,
-        to: u64,
-    },
-    Refused(String),
-}
-
-/// Most messages one `resend` may ask for.
-pub const RESEND_LIMIT: u64 = 1000;
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct ResendArgs {
-    from: u64,
-    to: u64,
-}
-
-/// Judges a command. Until signatures are verified only `resend` is obeyed: it makes the box repeat to its own centre
-/// what it said before, and changes nothing. Everything else is refused.
-pub fn judge(command: &Command, now: Moment) -> Judgement {
-    let refused = |why: String| Judgement::Refused(why);
-    if now.quality == ClockQuality::None {
-        return refused(
-            "the clock is not synchronised: it cannot be judged whether the command has expired".into(),
-        );
-    }
-    if command.expires_at_ms <= now.wall_ms {
-        return refused("expired".into());
-    }
-    match command.verb.as_str() {
-        "resend" if command.to_all => refused("resend is not taken from the topic of all boxes".into()),
-        "resend" => match serde_json::from_value::<ResendArgs>(command.args.clone()) {
-            Ok(ResendArgs { from, to }) if from <= to && to - from < RESEND_LIMIT => {
-                Judgement::Resend { from, to }
-            }
-            Ok(_) => refused(format!("from..to must be at most {RESEND_LIMIT} sequence numbers, in order")),
-            Err(e) => refused(format!("args: {e}")),
-        },
-        "snapshot" | "clip" | "recheck" | "detector.pause" | "log.pull" | "restart" => refused(format!(
-            "{}: commands that need a signature are not supported by this version",
-            command.verb
-        )),
-        other => refused(format!("unknown verb {:?}", clipped(other))),
-    }
 }
 
 #[cfg(test)]
@@ -270,30 +195,5 @@ mod tests {
             false,
             expect![[r#"refused: not for this box: topic "cg/v1/310112/mh-xz-017/cmd/../x""#]],
         );
-    }
-
-    #[test]
-    fn only_a_timely_resend_to_this_box_is_obeyed() {
-        let now = Moment { wall_ms: 1_000_000, quality: ClockQuality::Ntp, ..Moment::default() };
-        let command = |verb: &str, args: Value| Command {
-            id: "c1".into(),
-            verb: verb.into(),
-            actor: None,
-            issued_at_ms: 0,
-            expires_at_ms: 2_000_000,
-            args,
-            to_all: false,
-        };
-        let range = serde_json::json!({"from": 3, "to": 9});
-        assert_eq!(judge(&command("resend", range.clone()), now), Judgement::Resend { from: 3, to: 9 });
-        let refused = |c: Command, now| assert!(matches!(judge(&c, now), Judgement::Refused(_)), "{c:?}");
-        refused(command("restart", Value::Null), now);
-        refused(command("format.disk", Value::Null), now);
-        refused(command("resend", serde_json::json!({"from": 9, "to": 3})), now);
-        refused(command("resend", serde_json::json!({"from": 1, "to": u64::MAX})), now);
-        refused(command("resend", Value::Null), now);
-        refused(Command { to_all: true, ..command("resend", range.clone()) }, now);
-        refused(Command { expires_at_ms: 1_000_000, ..command("resend", range.clone()) }, now);
-        refused(command("resend", range), Moment { quality: ClockQuality::None, ..now });
     }
 }

@@ -1,4 +1,4 @@
-//! `matter.opened`, `updated`, `cleared`, `withdrawn`: one report about one incident, at most 4 KiB.
+//! `matter.opened`, `updated`, `cleared`, `withdrawn`, `recheck`: one report about one incident, at most 4 KiB.
 //!
 //! What does not fit goes in this order, and the message says so: objects beyond the most confident 8, 4, 2, 1, all;
 //! the reasons; the paths of the evidence on the box; the address. `omitted` counts the objects and names the rest.
@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::envelope::{Draft, MATTER_LIMIT, ROOM_FOR_DELIVERY, to_json};
 use super::{Identity, ModelName, rounded, topic};
+use crate::frame::BBox;
 use crate::geo::{AlsoCode, Matter, Method, Place};
-use crate::incident::{Act, EvidenceItem, EvidenceRole, Phase, Report, ReportObject};
+use crate::incident::{Act, EvidenceItem, EvidenceRole, Phase, Recheck, RecheckResult, Report, ReportObject};
 use crate::time::ClockQuality;
 
 /// Scheme of the unit grid's 15 characters.
@@ -42,7 +43,21 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a ModelName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    recheck: Option<RecheckData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<Omitted>,
+}
+
+/// What looking again found; it closes nothing.
+#[derive(Serialize)]
+struct RecheckData<'a> {
+    result: RecheckResult,
+    why: &'a str,
+    looks: u32,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    commands: &'a [String],
+    /// Where the thing stood: the same cut of this picture and of the one that opened the incident shows both.
+    bbox_norm: [f64; 4],
 }
 
 #[derive(Serialize)]
@@ -167,6 +182,7 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
         Phase::Updated => "updated",
         Phase::Cleared => "cleared",
         Phase::Withdrawn => "withdrawn",
+        Phase::Recheck => "recheck",
     }
 }
 
@@ -249,6 +265,7 @@ fn data<'a>(
             .collect(),
         clock: report.at.quality.into(),
         model: who.model.as_ref(),
+        recheck: report.recheck.as_ref().map(|r| recheck(r, report.bbox)),
         omitted: (left_out > 0 || !parts.is_empty()).then_some(Omitted { objects: left_out, parts }),
     }
 }
@@ -283,13 +300,21 @@ fn feature<'a>(who: &'a Identity, place: &'a Place, address: bool) -> Feature<'a
     }
 }
 
+fn recheck(recheck: &Recheck, bbox: BBox) -> RecheckData<'_> {
+    let Recheck { result, why, looks, commands } = recheck;
+    RecheckData { result: *result, why, looks: *looks, commands, bbox_norm: corners(&bbox) }
+}
+
+fn corners(b: &BBox) -> [f64; 4] {
+    [b.x, b.y, b.w, b.h].map(|v| rounded(v.into(), 4))
+}
+
 fn object(object: &ReportObject) -> Object<'_> {
-    let b = &object.bbox;
     Object {
         track: object.track,
         label: &object.label,
         confidence: rounded(object.confidence.into(), 3),
-        bbox_norm: [b.x, b.y, b.w, b.h].map(|v| rounded(v.into(), 4)),
+        bbox_norm: corners(&object.bbox),
     }
 }
 

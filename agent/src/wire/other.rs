@@ -104,6 +104,8 @@ struct StateData<'a> {
     last_sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     clock: Clock,
 }
 
@@ -124,6 +126,7 @@ pub fn state(
         version,
         last_sequence,
         reason,
+        key: who.key.as_deref(),
         clock: at.quality.into(),
     };
     let mut draft = draft("device.state.v1", "state", 0, at, to_json(&data));
@@ -222,7 +225,10 @@ pub fn alarm(who: &Identity, reading: &Reading, active: bool) -> Draft {
 
 #[derive(Serialize)]
 struct Manifest<'a> {
-    incident_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command_id: Option<&'a str>,
     revision: u32,
     files: Vec<ManifestFile<'a>>,
 }
@@ -238,11 +244,26 @@ struct ManifestFile<'a> {
     captured_at: String,
 }
 
-/// `evidence.manifest`: what lies on the box for one revision of an incident. `id` names the evidence set.
+/// What evidence is about: an incident, or an order of the centre.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    Incident(&'a str),
+    Command(&'a str),
+}
+
+impl<'a> About<'a> {
+    fn id(self) -> &'a str {
+        match self {
+            About::Incident(id) | About::Command(id) => id,
+        }
+    }
+}
+
+/// `evidence.manifest`: what lies on the box for one revision of an incident, or for a command. `id` names the set.
 pub fn evidence_manifest(
     who: &Identity,
     id: &str,
-    incident_id: &str,
+    about: About<'_>,
     revision: u32,
     items: &[EvidenceItem],
     at: Moment,
@@ -256,10 +277,14 @@ pub fn evidence_manifest(
         sha256: &i.sha256,
         captured_at: who.time(i.captured),
     });
-    let data = to_json(&Manifest { incident_id, revision, files: files.collect() });
+    let (incident_id, command_id) = match about {
+        About::Incident(id) => (Some(id), None),
+        About::Command(id) => (None, Some(id)),
+    };
+    let data = to_json(&Manifest { incident_id, command_id, revision, files: files.collect() });
     let topic = format!("evidence/{}/manifest", topic::word(id));
     let mut draft = draft("evidence.manifest.v1", topic, 2, at, data);
-    draft.correlation = Some(incident_id.to_owned());
+    draft.correlation = Some(about.id().to_owned());
     draft
 }
 
@@ -281,7 +306,7 @@ pub fn evidence_failed(id: &str, incident_id: &str, reason: &str, at: Moment) ->
     draft
 }
 
-/// `command.reply`. `result`: `done` or `refused`; `reason` is for a person.
+/// `command.reply`. `result`: `done`, `refused` or `failed`; `reason` is for a person.
 pub fn reply(
     command_id: &str,
     verb: &str,

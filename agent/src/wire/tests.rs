@@ -66,6 +66,7 @@ pub(crate) fn report(incident: &str, revision: u32) -> Report {
             captured: at(186.0),
         }],
         evidence_pending: vec![EvidenceRole::Clip],
+        recheck: None,
     }
 }
 

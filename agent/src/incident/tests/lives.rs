@@ -389,3 +389,162 @@ fn records_can_be_folded_from_reports() {
     let folded = record.expect("reports were made");
     assert_eq!((folded.standing, folded.closed, &folded.report), (kept.standing, kept.closed, &kept.report));
 }
+
+fn disposed(street: &mut Street) {
+    let incident_id = street.report().incident_id.clone();
+    let (case_no, reason) = (Some("W-1".to_owned()), None);
+    street.step(Input::Case(CaseState { incident_id, case_no, state: "disposed".into(), reason }));
+}
+
+fn ordered(street: &mut Street, command: &str) {
+    let incident_id = street.report().incident_id.clone();
+    street.step(Input::Recheck { incident_id, command_id: command.into() });
+}
+
+#[test]
+fn disposed_is_looked_at_again_and_what_stands_there_persists() {
+    check(
+        |street| {
+            with_bag(street);
+            disposed(street);
+            ordered(street, "c1");
+            street.run(5.0);
+        },
+        expect![[r#"
+            37.5 recheck r3: Recheck { result: Persisting, why: "seen_there", looks: 5, commands: ["c1"] }
+            37.5 save r3 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn a_place_seen_free_for_a_while_is_cleared() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(15.0);
+            // Long closed, and asked again.
+            street.run(60.0);
+            ordered(street, "c2");
+            street.run(15.0);
+        },
+        expect![[r#"
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.5 recheck r4: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c1"] }
+            45.5 save r4 (tenths)
+            45.5 cam1 let go
+            110.5 cam1 held
+            120.5 recheck r5: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c2"] }
+            120.5 save r5 (tenths)
+            120.5 cam1 let go
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_be_seen_is_unobservable_never_cleared() {
+    let check = |play: fn(&mut Street), told: Expect| {
+        check(
+            |street| {
+                with_bag(street);
+                play(street);
+            },
+            told,
+        );
+    };
+    // Behind a van that stays.
+    check(
+        |street| {
+            street.car("van", 0.3);
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(50.0);
+        },
+        expect![[r#"
+            37.0 keep 270..410 (tenths)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "hidden", looks: 0, commands: ["c1"] }
+            80.0 save r3 (tenths)
+        "#]],
+    );
+    // The camera is covered, or away.
+    check(
+        |street| {
+            street.scene = Scene::Covered;
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(50.0);
+        },
+        expect![[r#"
+            38.5 cam1 Blind(Covered)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_blind:covered", looks: 0, commands: ["c1"] }
+        "#]],
+    );
+    check(
+        |street| {
+            let at = street.moment();
+            street.step(Input::Camera { camera: street.camera, at, state: CameraState::Off(Off::Silent) });
+            ordered(street, "c1");
+            street.idle(50.0);
+        },
+        expect![[r#"
+            35.0 cam1 Off(Silent)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_off:silent", looks: 0, commands: ["c1"] }
+        "#]],
+    );
+    // Looks before and after a gap make no run.
+    check(
+        |street| {
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(8.0);
+            street.scene = Scene::Black;
+            street.run(30.0);
+            street.scene = Scene::Clear;
+            street.run(8.0);
+        },
+        expect![[r#"
+            46.5 cam1 Blind(Black)
+            74.5 cam1 Watching
+            76.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            76.5 save r3 (tenths)
+            80.0 recheck r4: Recheck { result: Unobservable, why: "too_few_looks", looks: 12, commands: ["c1"] }
+            80.0 save r4 (tenths)
+            80.5 cam1 let go
+        "#]],
+    );
+    // Started anew: the background was learnt with whatever stands there.
+    check(
+        |street| {
+            disposed(street);
+            street.take("bag");
+            street.restart(5.0);
+            street.scene = Scene::Learning;
+            street.run(2.0);
+            street.scene = Scene::Clear;
+            street.run(50.0);
+        },
+        expect![[r#"
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            2.5 cam1 Watching
+            45.0 recheck r3: Recheck { result: Unobservable, why: "place_not_seen_since_learning", looks: 0, commands: [] }
+            45.0 save r3 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn a_recheck_of_nothing_known_is_answered() {
+    check(
+        |street| {
+            let (incident_id, command_id) = ("01JUNKNOWN".into(), "c1".into());
+            street.step(Input::Recheck { incident_id, command_id });
+        },
+        expect![[r#"
+            10.0 c1: not known
+        "#]],
+    );
+}

@@ -362,6 +362,9 @@ impl Street {
 
 fn line(now_s: f64, effect: &Effect) -> String {
     let said = match effect {
+        Effect::Report(r) if r.recheck.is_some() => {
+            format!("recheck r{}: {:?}", r.revision, r.recheck.as_ref().expect("just asked"))
+        }
         Effect::Report(r) => format!(
             "{} r{}: {}{} {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
             r.cause,
@@ -393,6 +396,7 @@ fn line(now_s: f64, effect: &Effect) -> String {
             format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
         }
         Effect::Release { .. } => "  release".to_owned(),
+        Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
         Effect::Watch { camera, hold } => {
             format!("  cam{} {}", camera.0 + 1, if *hold { "held" } else { "let go" })
         }

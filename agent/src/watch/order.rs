@@ -1,0 +1,126 @@
+//! A signed command from a terminal, and the box's answer. What a centre's own software does, for people and tests.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::Packet;
+use rumqttc::v5::{AsyncClient, Event};
+use serde_json::{Map, Value, json};
+
+use super::connect;
+use crate::cli::{CommandArgs, KeyCommand};
+use crate::sign::SigningKey;
+use crate::time::{Clock, SystemClock, rfc3339};
+use crate::wire::{command, signed, topic};
+
+/// A command ready to publish.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub id: String,
+    pub topic: String,
+    pub body: String,
+    /// Where the answer comes.
+    pub replies: String,
+}
+
+/// Makes and signs a command valid from `now_ms` on.
+pub fn prepare(args: &CommandArgs, now_ms: i64) -> anyhow::Result<Prepared> {
+    let key = SigningKey::read(&args.key)?;
+    let id = args.id.clone().unwrap_or_else(|| ulid::Ulid::generate().to_string());
+    let whom = if args.all { "all" } else { args.edge.as_deref().context("--edge BOX or --all")? };
+    ensure!(topic::is_word(&args.verb), "{:?} is no verb", args.verb);
+    let data = json!({
+        "id": id,
+        "target": format!("urn:kerbside:{}:{whom}", args.division),
+        "verb": args.verb,
+        "issued_at": rfc3339(now_ms, 0),
+        "expires_at": rfc3339(now_ms + (args.expires * 1000.0) as i64, 0),
+        "actor": args.actor,
+        "args": arguments(args)?,
+    });
+    let time = rfc3339(now_ms, 0);
+    let body = signed::envelope(command::COMMAND, &id, &time, &args.key_id, &key, &data.to_string());
+    let root = format!("cg/v1/{}/{whom}", args.division);
+    let answering = if args.all { "+" } else { whom };
+    Ok(Prepared {
+        id,
+        topic: format!("{root}/cmd/{}", args.verb),
+        body,
+        replies: format!("cg/v1/{}/{answering}/reply", args.division),
+    })
+}
+
+fn arguments(args: &CommandArgs) -> anyhow::Result<Value> {
+    let mut all: Map<String, Value> = match &args.args {
+        Some(text) => serde_json::from_str(text).context("--args: a JSON object is expected")?,
+        None => Map::new(),
+    };
+    let texts = [
+        ("camera_id", &args.camera),
+        ("incident_id", &args.incident),
+        ("from", &args.from),
+        ("to", &args.to),
+    ];
+    all.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?)))));
+    all.extend(args.for_s.map(|s| ("for_s".to_owned(), json!(s))));
+    Ok(Value::Object(all))
+}
+
+/// Sends the command and waits for its answer, which is printed. True: it says `done`. With `--print` nothing is sent.
+pub async fn run(args: CommandArgs, out: &mut (impl Write + Send)) -> anyhow::Result<bool> {
+    let command = prepare(&args, SystemClock::new().now().wall_ms)?;
+    if args.print {
+        writeln!(out, "{} {}", command.topic, command.body)?;
+        return Ok(true);
+    }
+    let broker = super::Broker::from(args.broker);
+    let (client, mut poller) = connect(&broker, "kerbside-command")?;
+    let answered = async {
+        loop {
+            match poller.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    client.try_subscribe(command.replies.clone(), QoS::AtLeastOnce).context("subscribe")?;
+                }
+                // Only now, so that no answer is missed.
+                Ok(Event::Incoming(Packet::SubAck(_))) => publish(&client, &command)?,
+                Ok(Event::Incoming(Packet::Publish(said))) => {
+                    let event: Value = serde_json::from_slice(&said.payload).unwrap_or_default();
+                    if event.pointer("/data/command_id") == Some(&json!(command.id)) {
+                        writeln!(out, "{event}")?;
+                        return Ok(event.pointer("/data/result") == Some(&json!("done")));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => bail!("broker {}: {error}", broker.broker),
+            }
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs_f64(args.wait), answered).await {
+        Ok(answered) => answered,
+        Err(_) => bail!("no answer to {} within {} s; it may still come", command.id, args.wait),
+    }
+}
+
+fn publish(client: &AsyncClient, command: &Prepared) -> anyhow::Result<()> {
+    let body = command.body.clone().into_bytes();
+    client.try_publish(command.topic.clone(), QoS::AtLeastOnce, false, body).context("command")
+}
+
+/// `kerbside key`: makes a key, or shows the public half of one.
+pub fn key(args: &KeyCommand, out: &mut impl Write) -> anyhow::Result<()> {
+    let (path, key): (&Path, _) = match args {
+        KeyCommand::New { file } => (file, SigningKey::create(file)?),
+        KeyCommand::Show { file } => (file, SigningKey::read(file)?),
+    };
+    let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    writeln!(
+        out,
+        "[[centre.key]]\nid = {:?}\npublic = \"{}\"",
+        topic::word(&name).to_lowercase(),
+        key.public()
+    )?;
+    Ok(())
+}
