@@ -257,6 +257,11 @@ impl Delivery {
         self.commit(vec![Item::Note { kind, body }]).map(drop)
     }
 
+    /// The core has heard, and saved what came of it, up to the inbound message of journal number `upto`.
+    pub fn consumed(&self, upto: u64) -> Result<(), DeliveryError> {
+        self.commit(vec![Item::Consumed(upto)]).map(drop)
+    }
+
     pub fn stats(&self) -> Result<Stats, DeliveryError> {
         self.ask(Request::Stats)
     }

@@ -6,6 +6,7 @@ mod agent;
 mod broker;
 mod camera;
 mod clip;
+mod contract;
 pub mod faults;
 mod process;
 mod site;
@@ -14,14 +15,18 @@ pub use agent::{Agent, matters};
 pub use broker::{Broker, free_port};
 pub use camera::Cameras;
 pub use clip::{nal_units, sha256};
+pub use contract::Contract;
 pub use process::{Process, http_get, repo};
 pub use site::Site;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 /// Longest wait for anything that a loaded two-core machine does in seconds.
@@ -84,12 +89,32 @@ pub fn centre(broker: &Broker) -> Result<Process> {
     Ok(centre)
 }
 
+/// Panics where an envelope is not as `edge-config/contract/` says. Each is looked at once.
+#[allow(clippy::panic)] // It fails the test that saw it.
+fn keeps_the_contract(envelope: &Value) {
+    static SEEN: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+    static CONTRACT: OnceLock<Contract> = OnceLock::new();
+    let Some(kind) = envelope["type"].as_str() else { return };
+    let key = (kind.to_owned(), envelope["id"].as_str().unwrap_or_default().to_owned());
+    if !SEEN.lock().insert(key) {
+        return;
+    }
+    let read = || {
+        let folder = repo().join("edge-config/contract");
+        Contract::read(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+    };
+    if let Err(why) = CONTRACT.get_or_init(read).check(envelope) {
+        panic!("a message breaks the contract: {why}");
+    }
+}
+
 /// Envelopes among the lines of a centre, of the type `kerbside.{kind}.v1`.
 pub fn envelopes(lines: &[String], kind: &str) -> Vec<Value> {
     let wanted = format!("kerbside.{kind}.v1");
     lines
         .iter()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .inspect(|envelope| keeps_the_contract(envelope))
         .filter(|envelope| envelope["type"] == wanted.as_str())
         .collect()
 }

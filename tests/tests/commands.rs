@@ -18,7 +18,7 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     let (ours, theirs) = (dir.path().join("ops.key"), dir.path().join("thief.key"));
     let public = key(&ours)?;
     key(&theirs)?;
-    site.edit(|text| text.replacen("[patrol]", &format!("{public}\n[patrol]"), 1))?;
+    site.edit(|text| text.replacen("[models]", &format!("{public}\n[models]"), 1))?;
     let centre = centre(&broker)?;
     let agent = Agent::start_on_time(&site)?;
     let opened =
@@ -64,13 +64,17 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     }
     // Retained, a true one all the same: it lies at the broker for ever and must never be obeyed from there.
     retain(&broker, &ours)?;
+    let refused = |agent: &Agent| {
+        agent.logged("refusal of the retained command", LIMIT, |e| {
+            e["refusal"].as_str().is_some_and(|r| r.contains("retained"))
+        })
+    };
+    refused(&agent)?;
 
     // Killed, and the same command again: the stored answer, and nobody looks again.
     agent.kill()?;
     let agent = Agent::start_on_time(&site)?;
-    agent.logged("refusal of the retained command", LIMIT, |e| {
-        e["refusal"].as_str().is_some_and(|r| r.contains("retained"))
-    })?;
+    refused(&agent)?;
     let (_, again) = send(&broker, &ours, &recheck)?;
     assert_eq!((&again["id"], &again["sequence"]), (&first["id"], &first["sequence"]), "{again}");
 

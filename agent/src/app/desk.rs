@@ -153,9 +153,14 @@ impl Desk {
         }
     }
 
+    /// What waits for the disk: records, and orders that may only go once they are durable.
+    fn waits(&self) -> usize {
+        self.unwritten.len().max(self.after.len())
+    }
+
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Input(Input::Look(_)) if self.unwritten.len() >= MAX_UNWRITTEN => self.meter.left_out(),
+            Heard::Input(Input::Look(_)) if self.waits() >= MAX_UNWRITTEN => self.meter.left_out(),
             Heard::Input(Input::Reading(reading)) => self.reading(reading),
             Heard::Input(input) if !self.orders.lets_through(&input) => {}
             Heard::Input(input) => self.step(input),

@@ -235,6 +235,14 @@ impl DeskMeter {
         raise(&self.link, stats.done + stats.receipts);
         raise(&self.evicted, stats.evicted);
         raise(&self.buried, stats.buried);
+        for (outcome, total) in [
+            ("read_error", stats.read_errors),
+            ("append_error", stats.append_errors),
+            ("refused_from_above", stats.refused),
+            ("command", stats.commands),
+        ] {
+            raise(&self.metrics.delivery(outcome), total);
+        }
         self.evidence.set(evidence as i64);
         self.unwritten.set(unwritten as i64);
     }
@@ -278,6 +286,7 @@ pub(super) fn health_values(site: &Site, core: &Core, stats: Option<&Stats>) -> 
         let waiting: Vec<usize> = stats.lanes.iter().map(|lane| lane.queued + lane.waiting).collect();
         values.insert("outbox".to_owned(), json!(waiting));
         values.insert("buried".to_owned(), json!(stats.buried));
+        values.insert("read_errors".to_owned(), json!(stats.read_errors));
         values.insert("evicted".to_owned(), json!(stats.evicted));
         values.insert("journal_bytes".to_owned(), json!(stats.journal_bytes));
     }

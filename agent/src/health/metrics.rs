@@ -137,6 +137,7 @@ struct Families {
     ring_seconds: Family<OfCamera, Gauge<f64, AtomicU64>>,
     readings: Family<OfOutcome, Counter>,
     gnss_lines: Family<OfOutcome, Counter>,
+    delivery: Family<OfOutcome, Counter>,
     resident: Gauge<f64, AtomicU64>,
 }
 
@@ -189,6 +190,8 @@ impl Metrics {
         r.register("sensor_readings", "Readings of sensors, by what became of them", readings.clone());
         let gnss_lines = Family::default();
         r.register("gnss_lines", "Lines of the GNSS receiver, by what became of them", gnss_lines.clone());
+        let delivery = Family::default();
+        r.register("delivery", "What journal, outbox and commands met with", delivery.clone());
         let resident = Gauge::default();
         r.register("resident_bytes", "Memory the parent process holds", resident.clone());
         let families = Families {
@@ -208,6 +211,7 @@ impl Metrics {
             ring_seconds,
             readings,
             gnss_lines,
+            delivery,
             resident,
         };
         Metrics { families: Arc::new(families) }
@@ -257,6 +261,11 @@ impl Metrics {
             Phase::Recheck => "recheck",
         };
         self.families.reports.get_or_create_owned(&OfReport { kind: kind.as_str(), phase })
+    }
+
+    /// Counts what the delivery met with: `read_error`, `append_error`, `refused_from_above`, `command`.
+    pub fn delivery(&self, outcome: &'static str) -> Counter {
+        self.families.delivery.get_or_create_owned(&OfOutcome { outcome })
     }
 
     /// Counts what the core decided, e.g. `candidates_gone`.

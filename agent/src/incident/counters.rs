@@ -38,7 +38,7 @@ pub struct Counters {
 
 impl Counters {
     /// Every plain count under its name; refusals are apart.
-    pub fn named(&self) -> [(&'static str, u64); 17] {
+    pub fn named(&self) -> [(&'static str, u64); 18] {
         [
             ("candidates", self.candidates),
             ("candidates_gone", self.candidates_gone),
@@ -48,6 +48,7 @@ impl Counters {
             ("reappeared", self.reappeared),
             ("cleared", self.cleared),
             ("withdrawn", self.withdrawn),
+            ("rechecks", self.rechecks),
             ("incidents_refused", self.incidents_refused),
             ("looks_ignored", self.looks_ignored),
             ("boxes_refused", self.boxes_refused),

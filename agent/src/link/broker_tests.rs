@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Settings;
 use crate::config::{Centre, Protocol, Tls};
-use crate::delivery::{Delivery, DownInput, Item, Opened};
+use crate::delivery::{Delivery, DownInput, Opened};
 use crate::time::SystemClock;
 use crate::watch;
 use crate::wire;
@@ -211,7 +211,7 @@ async fn round_trip(port: u16, protocol: Protocol) {
         let DownInput::Receipt(receipt) = &next.input else { panic!("{next:?}") };
         assert!(receipt.case_no.as_deref().is_some_and(|c| c.starts_with("W-")), "{receipt:?}");
         receipts.insert(receipt.id.clone());
-        delivery.commit(vec![Item::Consumed(next.n)]).unwrap();
+        delivery.consumed(next.n).unwrap();
     }
     let lane = delivery.stats().unwrap().lanes[0];
     assert_eq!((lane.queued, lane.waiting), (0, 0));

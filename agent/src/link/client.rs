@@ -151,7 +151,10 @@ impl Sender {
     pub fn subscribe(&self, filters: Vec<String>) -> Result<(), LinkError> {
         let sent = match self {
             Sender::V5 { client, .. } => {
-                let filters = filters.into_iter().map(|f| p5::Filter::new(f, m5::QoS::AtLeastOnce));
+                // A command that is retained is refused also when it comes fresh.
+                let filter =
+                    |f| p5::Filter { preserve_retain: true, ..p5::Filter::new(f, m5::QoS::AtLeastOnce) };
+                let filters = filters.into_iter().map(filter);
                 client.try_subscribe_many(filters).map_err(|e| e.to_string())
             }
             Sender::V4 { client, .. } => {

@@ -3,6 +3,9 @@
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
+#[path = "../../../tests/src/contract.rs"]
+mod contract;
+
 use super::envelope::{MATTER_LIMIT, parse_message};
 use super::*;
 use crate::detector::Group;
@@ -104,10 +107,20 @@ fn recorded(draft: &Draft) -> crate::journal::Record {
     record::open(line.strip_suffix(b"\n").unwrap()).unwrap()
 }
 
+fn contract_dir() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge-config/contract")
+}
+
+fn schemas() -> &'static contract::Contract {
+    static READ: std::sync::OnceLock<contract::Contract> = std::sync::OnceLock::new();
+    READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
+}
+
 fn check(draft: &Draft, expected: Expect) {
     let parcel = published(&recorded(draft), &who()).unwrap();
     let body: Value = serde_json::from_slice(&parcel.body).expect("what is published is JSON");
     assert_eq!(body["data"]["journal"]["n"], 5000);
+    schemas().check(&body).unwrap();
     let text = String::from_utf8(parcel.body).unwrap();
     let (text, _) = text.split_once(",\"journal\":").unwrap();
     let expiry = parcel.expiry_s.map(|s| format!(" expires {s}")).unwrap_or_default();
@@ -209,6 +222,123 @@ fn the_others() {
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.command.reply.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","reason":"expired","result":"refused","verb":"restart"
     "#]],
     );
+}
+
+#[test]
+fn a_recheck_says_what_was_found_and_closes_nothing() {
+    let found = Recheck {
+        result: RecheckResult::Unobservable,
+        why: "hidden".into(),
+        looks: 0,
+        commands: vec!["01JD8".into()],
+    };
+    let again = Report {
+        phase: Phase::Recheck,
+        cause: "recheck".into(),
+        recheck: Some(found),
+        objects: vec![],
+        evidence: vec![],
+        evidence_pending: vec![EvidenceRole::After],
+        ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 4)
+    };
+    check(&matter(&who(), &again, None, None), expect![[r#""#]]);
+}
+
+#[test]
+fn evidence_and_checkpoints() {
+    let items = report("I", 1).evidence;
+    check(&evidence_manifest(&who(), "i-r1", About::Incident("I"), 1, &items, at(0.0)), expect![[r#""#]]);
+    check(
+        &evidence_manifest(&who(), "cmd-c1-cam1", About::Command("c1"), 1, &items, at(0.0)),
+        expect![[r#""#]],
+    );
+    check(
+        &evidence_ready("ev1", "I", "https://centre.example/ev1", &"ab".repeat(32), at(0.0)),
+        expect![[r#""#]],
+    );
+    let hash = crate::journal::Hash::of(b"4217");
+    check(&checkpoint::checkpoint(&who(), &crate::sign::tests::key(), 4217, hash, at(0.0)), expect![[r#""#]]);
+    let place = crate::sensor::Position {
+        lon_deg: 121.37608,
+        lat_deg: 31.1124,
+        accuracy_m: 2.5,
+        source: crate::sensor::PositionSource::GnssMean,
+        frozen: true,
+        at: at(0.0),
+        suspicious: None,
+    };
+    check(&position(&place, at(0.0)), expect![[r#""#]]);
+    let values = serde_json::json!({"cameras": {"cam1": {"state": "blind", "reason": "moved"}, "cam2": null}, "open_incidents": 1, "outbox": [0, 1, 2, 3]});
+    check(&health(values.as_object().unwrap(), at(0.0)), expect![[r#""#]]);
+}
+
+#[test]
+fn the_last_will_keeps_the_contract_too() {
+    let will = state(&who(), Presence::Lost, 3, None, None, at(0.0)).envelope(&who(), None);
+    schemas().check(&serde_json::from_str(&will).unwrap()).unwrap();
+}
+
+#[test]
+fn what_comes_down_has_schemas_that_know_right_from_wrong() {
+    let contract = schemas();
+    let right = |text: &str| contract.check(&serde_json::from_str(text).unwrap());
+    right(r#"{"specversion":"1.0","type":"kerbside.receipt.v1","id":"x","data":{"id":"01J.0001","result":"accepted","case_no":"2026-7","more":1}}"#).unwrap();
+    right(r#"{"specversion":"1.0","type":"kerbside.case.state.v1","data":{"incident_id":"01J","state":"shelved_by_moonlight"}}"#).unwrap();
+    right(r#"{"specversion":"1.0","type":"kerbside.receipt.v1","data":{"id":"","result":"accepted"}}"#)
+        .unwrap_err();
+    right(r#"{"specversion":"1.0","type":"kerbside.nonsense.v1","data":{}}"#).unwrap_err();
+    use super::command::tests::{data, sealed};
+    let span = serde_json::json!({"camera_id": "cam1", "from": "2026-11-21T08:30:50+08:00", "to": "2026-11-21T08:31:00+08:00"});
+    for (verb, args) in [
+        ("resend", serde_json::json!({"from": 3, "to": 9})),
+        ("log.pull", serde_json::json!({"last": 20, "kinds": ["refused"]})),
+        ("recheck", serde_json::json!({"incident_id": "I"})),
+        ("snapshot", Value::Null),
+        ("clip", span),
+        ("detector.pause", serde_json::json!({"for_s": 600})),
+        ("restart", serde_json::json!({})),
+    ] {
+        right(&sealed(&data("c1", verb, args))).unwrap();
+        right(&sealed(&data("c1", verb, serde_json::json!({"nonsense": 1})))).unwrap_err();
+    }
+    right(&sealed(&data("c1", "shell", Value::Null))).unwrap_err();
+    let unsigned = sealed(&data("c1", "restart", Value::Null)).replace("\"signature\"", "\"s\"");
+    right(&unsigned).unwrap_err();
+}
+
+/// The AsyncAPI document names every schema, and every topic that the box hears.
+#[test]
+fn asyncapi_and_schemas_agree() {
+    let text = std::fs::read_to_string(contract_dir().join("asyncapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let mut types: Vec<String> = Vec::new();
+    for (name, message) in document["components"]["messages"].as_object().unwrap() {
+        let file = message.pointer("/payload/schema/$ref").and_then(Value::as_str);
+        let file = file.unwrap_or_else(|| panic!("{name} has no schema"));
+        let schema = std::fs::read(contract_dir().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let schema: Value = serde_json::from_slice(&schema).unwrap();
+        let of_file = schema["properties"]["type"]["enum"].as_array().unwrap();
+        types.extend(of_file.iter().map(|t| t.as_str().unwrap().to_owned()));
+    }
+    types.sort();
+    assert_eq!(types, schemas().types().collect::<Vec<_>>());
+    for operation in document["operations"].as_object().unwrap().values() {
+        let channel = operation.pointer("/channel/$ref").and_then(Value::as_str).unwrap();
+        assert!(document.pointer(channel.trim_start_matches('#')).is_some(), "{channel}");
+    }
+    let addresses: Vec<String> = document["channels"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|c| {
+            c["address"].as_str().unwrap().replace("{division}", "310112").replace("{edge_id}", "mh-xz-017")
+        })
+        .collect();
+    for heard in topic::subscriptions("310112", "mh-xz-017") {
+        let heard = heard.replace('+', "{verb}");
+        assert!(addresses.contains(&heard), "{heard} in {addresses:?}");
+    }
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn start_link(
         username: None,
         password_file: None,
         tls: None,
+        keys: Vec::new(),
     };
     let _inside = runtime.enter();
     Some(link::spawn(link::Settings::new(&centre, "fault-box"), opened.link, clock.clone()))

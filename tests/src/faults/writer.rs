@@ -73,6 +73,7 @@ pub fn report(incident: &str, at: Moment) -> Report {
         reasons: Vec::new(),
         evidence: Vec::new(),
         evidence_pending: Vec::new(),
+        recheck: None,
     }
 }
 
