@@ -114,7 +114,7 @@ pub fn envelopes(lines: &[String], kind: &str) -> Vec<Value> {
     lines
         .iter()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .inspect(|envelope| keeps_the_contract(envelope))
+        .inspect(keeps_the_contract)
         .filter(|envelope| envelope["type"] == wanted.as_str())
         .collect()
 }

@@ -168,7 +168,7 @@ fn what_is_too_long_for_the_journal_holds_up_nothing_else() {
     assert_eq!(seqs, [Some(1), None, None, Some(2)]);
     assert_eq!(sent(&mut ledger).len(), 2);
     let mut left_out = Vec::new();
-    ledger.each_record(|r| left_out.extend((r.kind == "oversized").then(|| r.body.len())));
+    ledger.each_record(|r| left_out.extend((r.kind == "oversized").then_some(r.body.len())));
     assert!(left_out.len() == 2 && left_out.iter().all(|bytes| *bytes < 1000), "{left_out:?}");
 }
 
@@ -249,7 +249,7 @@ fn a_command_is_obeyed_once_and_answered_the_same_again() {
     assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    assert_eq!(ledger.inbound(), [heard.clone()]);
+    assert_eq!(ledger.inbound(), std::slice::from_ref(&heard));
     for again in [&resend, &unknown, &recheck] {
         assert_eq!(order(&mut ledger, again), None);
     }

@@ -241,23 +241,47 @@ fn a_recheck_says_what_was_found_and_closes_nothing() {
         evidence_pending: vec![EvidenceRole::After],
         ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 4)
     };
-    check(&matter(&who(), &again, None, None), expect![[r#""#]]);
+    check(
+        &matter(&who(), &again, None, None),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/uncoded/recheck qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0004","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.recheck.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":4,"phase":"recheck","cause":"recheck","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"reasons":{"attended_share":0.8},"evidence":[{"role":"after","state":"pending"}],"clock":{"source":"ntp","synced":true},"recheck":{"result":"unobservable","why":"hidden","looks":0,"commands":["01JD8"],"bbox_norm":[0.31,0.52,0.12,0.2]}
+    "#]],
+    );
 }
 
 #[test]
 fn evidence_and_checkpoints() {
     let items = report("I", 1).evidence;
-    check(&evidence_manifest(&who(), "i-r1", About::Incident("I"), 1, &items, at(0.0)), expect![[r#""#]]);
+    check(
+        &evidence_manifest(&who(), "i-r1", About::Incident("I"), 1, &items, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/i-r1/manifest qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"I","data":{"incident_id":"I","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
+    "#]],
+    );
     check(
         &evidence_manifest(&who(), "cmd-c1-cam1", About::Command("c1"), 1, &items, at(0.0)),
-        expect![[r#""#]],
+        expect![[r#"
+            cg/v1/310112/mh-xz-017/evidence/cmd-c1-cam1/manifest qos 1
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
+        "#]],
     );
     check(
         &evidence_ready("ev1", "I", "https://centre.example/ev1", &"ab".repeat(32), at(0.0)),
-        expect![[r#""#]],
+        expect![[r#"
+            cg/v1/310112/mh-xz-017/evidence/ev1/ready qos 1
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.ready.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"I","data":{"id":"ev1","incident_id":"I","sha256":"abababababababababababababababababababababababababababababababab","uri":"https://centre.example/ev1"
+        "#]],
     );
     let hash = crate::journal::Hash::of(b"4217");
-    check(&checkpoint::checkpoint(&who(), &crate::sign::tests::key(), 4217, hash, at(0.0)), expect![[r#""#]]);
+    check(
+        &checkpoint::checkpoint(&who(), &crate::sign::tests::key(), 4217, hash, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/audit qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.audit.checkpoint.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"hash":"sha256:7ec7bbd3677bee60f1e0c58b2967299b9985afad73acfde38966d76f30cc4f88","key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","n":4217,"signature":"1224e961cf69544bc72d03ebfe816242833d31c6f0903ac446c1446a935442838dd5fdb180bad7d87836d6e2d27d4172fa123b199ac6be31ce9c46d4d8883b0b"
+    "#]],
+    );
     let place = crate::sensor::Position {
         lon_deg: 121.37608,
         lat_deg: 31.1124,
@@ -267,9 +291,21 @@ fn evidence_and_checkpoints() {
         at: at(0.0),
         suspicious: None,
     };
-    check(&position(&place, at(0.0)), expect![[r#""#]]);
+    check(
+        &position(&place, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/position qos 1 retained
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.position.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"lon_deg":121.37608,"lat_deg":31.1124,"accuracy_m":2.5,"source":"gnss_mean","frozen":true
+    "#]],
+    );
     let values = serde_json::json!({"cameras": {"cam1": {"state": "blind", "reason": "moved"}, "cam2": null}, "open_incidents": 1, "outbox": [0, 1, 2, 3]});
-    check(&health(values.as_object().unwrap(), at(0.0)), expect![[r#""#]]);
+    check(
+        &health(values.as_object().unwrap(), at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/health qos 0 expires 300
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.health.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"cameras":{"cam1":{"reason":"moved","state":"blind"},"cam2":null},"clock":{"source":"ntp","synced":true},"open_incidents":1,"outbox":[0,1,2,3]
+    "#]],
+    );
 }
 
 #[test]
