@@ -22,9 +22,9 @@ use parking_lot::Mutex;
 
 use crate::config::Site;
 use crate::delivery::{self, Delivery};
-use crate::detector::Detector;
 use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
+use crate::detector::{Detector, LIVE_RUN_LIMIT};
 use crate::evidence::{CameraSource, Evidence};
 use crate::gate::{Gate, GateConfig};
 use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
@@ -214,7 +214,7 @@ fn load_detectors(site: &Site) -> (Vec<Box<dyn Detector>>, Option<ModelName>) {
         tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
         return (Vec::new(), None);
     };
-    let load = |_| crate::detector::load(manifest, site.models.runtime.as_deref());
+    let load = |_| crate::detector::load(manifest, site.models.runtime.as_deref(), LIVE_RUN_LIMIT);
     match (0..site.models.workers).map(load).collect::<Result<Vec<_>, _>>() {
         Ok(loaded) => {
             let name = loaded.first().map(|(_, manifest)| ModelName::of(manifest));

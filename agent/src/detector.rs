@@ -16,6 +16,7 @@ pub mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +99,19 @@ pub enum LoadError {
     Thread(std::io::Error),
 }
 
-/// The model of a manifest, ready to look, and its description.
+/// A run that takes longer live would hold up every camera: it is stopped and costs one error.
+pub const LIVE_RUN_LIMIT: Duration = Duration::from_secs(5);
+/// In a replay nothing waits for it, and an emulated or starved machine is slow: only an endless run is stopped.
+pub const REPLAY_RUN_LIMIT: Duration = Duration::from_secs(120);
+
+/// The model of a manifest, ready to look, and its description. `limit`: of one run.
 #[cfg(feature = "inference")]
 pub fn load(
     manifest: &std::path::Path,
     runtime: Option<&std::path::Path>,
+    limit: Duration,
 ) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
-    let detector = OrtDetector::load(manifest, runtime)?;
+    let detector = OrtDetector::load(manifest, runtime, limit)?;
     let manifest = detector.manifest().clone();
     Ok((Box::new(detector), manifest))
 }
@@ -113,6 +120,7 @@ pub fn load(
 pub fn load(
     _manifest: &std::path::Path,
     _runtime: Option<&std::path::Path>,
+    _limit: Duration,
 ) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
     Err(LoadError::NoRuntime {
         tried: "nothing: this program was built without the feature `inference`".into(),

@@ -7,6 +7,7 @@ use clap::Parser as _;
 use kerbside::app::Ended;
 use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
 use kerbside::config::{self, Site};
+use kerbside::detector::LIVE_RUN_LIMIT;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -109,7 +110,8 @@ fn doctor(config: Option<&Path>) -> u8 {
 
 /// What `doctor` says of a model that loads.
 fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
-    let (_, manifest) = kerbside::detector::load(manifest, runtime).map_err(|error| error.to_string())?;
+    let (_, manifest) =
+        kerbside::detector::load(manifest, runtime, LIVE_RUN_LIMIT).map_err(|error| error.to_string())?;
     Ok(format!("{} {} loads; its hash is right", manifest.name, manifest.version))
 }
 

@@ -27,7 +27,6 @@ const KNOWN_RUNTIMES: [&str; 2] = [
 ];
 const RUNTIME_FILE: &str = "libonnxruntime.so.1.31.1";
 const MODEL_AT_MOST: u64 = 1 << 30;
-const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// ONNX Runtime allows one environment a process, for ever: the one global of this program, because it is the library's.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
@@ -69,8 +68,8 @@ pub fn find_runtime(configured: Option<&Path>) -> Result<PathBuf, LoadError> {
 
 impl OrtDetector {
     /// Reads the manifest, checks model and library against their hashes, and makes the session.
-    /// `runtime`: see [`find_runtime`].
-    pub fn load(manifest: &Path, runtime: Option<&Path>) -> Result<Self, LoadError> {
+    /// `runtime`: see [`find_runtime`]. `limit`: a run that takes longer is stopped and costs one error.
+    pub fn load(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
         let manifest = Manifest::read(manifest)?;
         let bytes = read_model(&manifest)?;
         let environment = environment(&find_runtime(runtime)?)?;
@@ -82,15 +81,9 @@ impl OrtDetector {
             output_names: session.outputs().iter().map(|o| o.name().to_owned()).collect(),
             ports,
             session,
-            watchdog: Watchdog::start(TIME_LIMIT)?,
+            watchdog: Watchdog::start(limit)?,
             manifest,
         })
-    }
-
-    /// A run that takes longer is stopped and costs one error.
-    pub fn with_time_limit(mut self, limit: Duration) -> Result<Self, LoadError> {
-        self.watchdog = Watchdog::start(limit)?;
-        Ok(self)
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -303,16 +296,21 @@ impl Guard<'_> {
 mod tests {
     use super::super::fake::look_of;
     use super::*;
+    use crate::detector::LIVE_RUN_LIMIT;
 
     fn repository() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
     }
 
     fn load(name: &str) -> Result<OrtDetector, LoadError> {
+        load_with(name, LIVE_RUN_LIMIT)
+    }
+
+    fn load_with(name: &str, limit: Duration) -> Result<OrtDetector, LoadError> {
         let runtime = std::env::var_os("KERBSIDE_ORT").map(PathBuf::from).unwrap_or_else(|| {
             repository().join(format!(".deps/onnxruntime/{}/{RUNTIME_FILE}", std::env::consts::ARCH))
         });
-        OrtDetector::load(&repository().join(format!("models/{name}.toml")), Some(&runtime))
+        OrtDetector::load(&repository().join(format!("models/{name}.toml")), Some(&runtime), limit)
     }
 
     fn halves() -> Look {
@@ -345,7 +343,7 @@ mod tests {
 
     #[test]
     fn an_endless_model_costs_one_error_and_no_worker() {
-        let mut detector = load("test/loop").unwrap().with_time_limit(Duration::from_millis(200)).unwrap();
+        let mut detector = load_with("test/loop", Duration::from_millis(200)).unwrap();
         for _ in 0..2 {
             let error = detector.detect(&halves()).expect_err("must be stopped");
             assert!(matches!(error, DetectorError::TimeLimit { .. }), "{error}");
@@ -364,8 +362,8 @@ mod tests {
         let test = repository().join("models/test");
         std::fs::copy(test.join("tiny-boxes.toml"), folder.path().join("tiny-boxes.toml")).unwrap();
         std::fs::copy(test.join("tiny-ssd.onnx"), folder.path().join("tiny-boxes.onnx")).unwrap();
-        let error =
-            OrtDetector::load(&folder.path().join("tiny-boxes.toml"), None).expect_err("must be refused");
+        let error = OrtDetector::load(&folder.path().join("tiny-boxes.toml"), None, LIVE_RUN_LIMIT)
+            .expect_err("must be refused");
         assert!(matches!(error, LoadError::ModelHash { .. }), "{error}");
     }
 

@@ -8,6 +8,7 @@ use super::truth::{Score, Truth};
 use super::{Options, Outcome, run};
 use crate::cli::{ReplayArgs, exit};
 use crate::config::Site;
+use crate::detector::REPLAY_RUN_LIMIT;
 use crate::frame::CameraIx;
 use crate::source::Exe;
 
@@ -24,7 +25,8 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
     let camera = camera(&site, args.camera.as_deref())?;
     let street = site.models.street.clone().context("the site names no model: [models] street is missing")?;
-    let (detector, manifest) = crate::detector::load(&street, site.models.runtime.as_deref())?;
+    let (detector, manifest) =
+        crate::detector::load(&street, site.models.runtime.as_deref(), REPLAY_RUN_LIMIT)?;
     let options = Options {
         site,
         camera,

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use super::{Case, SENSITIVITIES};
 use crate::config::Site;
+use crate::detector::REPLAY_RUN_LIMIT;
 use crate::frame::CameraIx;
 use crate::incident::{Core, Effect, Input, Kind};
 use crate::replay::truth::{Footage, Said, SaidState, Score, TrueEvent, TrueState, score};
@@ -39,7 +40,8 @@ pub(super) struct Played {
 pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played> {
     let street =
         case.site.models.street.clone().context("the site names no model: [models] street is missing")?;
-    let (detector, manifest) = crate::detector::load(&street, case.site.models.runtime.as_deref())?;
+    let (detector, manifest) =
+        crate::detector::load(&street, case.site.models.runtime.as_deref(), REPLAY_RUN_LIMIT)?;
     let truth = &case.truth;
     let options = Options {
         site: case.site.clone(),
