@@ -118,6 +118,8 @@ impl Sight {
         let learning = CameraState::Blind(Blind::Learning);
         if asked == learning || self.state == learning {
             0.0 // The gate itself knows when it has begun and ended learning.
+        } else if asked == CameraState::Blind(Blind::Frozen) {
+            0.0 // The gate has waited already.
         } else if asked == CameraState::Watching {
             SEES_AFTER_S
         } else {
