@@ -11,7 +11,7 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 PURE := -p kerbside-agent --no-default-features
 
-.PHONY: help setup build demo test test-pure lint fmt faults bench score arm64 arm64-check footage clean
+.PHONY: help setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ test-pure: ## the tests that need no C++ on the machine: rules, formats, journal
 
 faults: setup ## what it survives: every fault in full, a table and faults/results.json (FAULT=part: only that; root for the disks)
 	@tools/faults $(FAULT)
+
+fuzz: setup ## hostile input for all that reads: configuration, sensors, journal, models, commands (FUZZ_S=60)
+	@tools/faults fuzz $(or $(FUZZ_S),60)
 
 lint: setup ## formatting and clippy, with and without the native parts, warnings are errors
 	@cargo fmt --all --check

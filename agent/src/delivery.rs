@@ -3,6 +3,7 @@
 //! One thread owns the [`Ledger`]; whoever wants something durable asks and waits ([`Delivery::commit`]). Requests that
 //! wait together share one sync. The link talks to the same thread through [`LinkPort`]. Nothing here knows MQTT.
 
+mod ballast;
 mod desk;
 pub mod ledger;
 pub mod state;

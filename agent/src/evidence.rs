@@ -21,6 +21,7 @@ use crate::time::{Moment, Mono};
 mod files;
 mod manifest;
 mod retention;
+pub mod room;
 mod worker;
 
 pub use files::FileError;
@@ -290,7 +291,11 @@ impl Evidence {
     fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
         let mut items = Vec::new();
         let mut missing = Vec::new();
-        for (at, roles) in moments(request) {
+        let full = room::room(&self.dir) == room::Room::NoPictures;
+        if full {
+            missing.push("pictures: the disk is nearly full".to_owned());
+        }
+        for (at, roles) in moments(request).into_iter().filter(|_| !full) {
             let names = || roles.iter().map(|role| files::role_name(*role)).collect::<Vec<_>>().join(", ");
             match self.pictures_at(request, at, &roles) {
                 Ok(made) => {
@@ -359,6 +364,9 @@ impl Evidence {
 
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
         let (from, to) = request.clip.ok_or("no clip was asked for")?;
+        if room::room(&self.dir) != room::Room::All {
+            return Err("the disk is nearly full".into());
+        }
         let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
         let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
         // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.

@@ -34,6 +34,8 @@ const SAVE_PERIOD_S: f64 = 60.0;
 const HEALTH_PERIOD_S: f64 = 60.0;
 /// Between two looks at the evidence folder's size, s.
 const PRUNE_PERIOD_S: f64 = 300.0;
+/// The same while the disk is nearly full, s.
+const PRUNE_PERIOD_FULL_S: f64 = 5.0;
 
 /// What the desk listens to. All bounded; their senders wait.
 #[derive(Debug)]
@@ -267,9 +269,16 @@ impl Desk {
             }
             Effect::Save(request) => self.after.push(Order::Make(request)),
             Effect::Keep { incident_id, camera, from, to } => {
-                self.after.push(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
+                self.order(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
             }
-            Effect::Release { incident_id } => self.after.push(Order::Release { incident_id }),
+            Effect::Release { incident_id } => {
+                let awaited = |o: &Order| matches!(o, Order::Make(r) if r.incident_id == incident_id);
+                if self.after.iter().any(awaited) {
+                    self.after.push(Order::Release { incident_id });
+                } else {
+                    self.order(Order::Release { incident_id });
+                }
+            }
             Effect::Watch { camera, hold } => {
                 if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
                     wish.hold.store(hold, Ordering::Relaxed);
@@ -305,6 +314,13 @@ impl Desk {
         }
     }
 
+    /// What concerns packets in memory only waits for no disk: a disk that refuses for days piles up nothing of it.
+    fn order(&self, order: Order) {
+        if let Some(evidence) = &self.evidence {
+            evidence.order(order);
+        }
+    }
+
     /// Makes durable what waits, then lets happen what waited for that.
     fn commit(&mut self) {
         if !self.unwritten.is_empty() {
@@ -319,10 +335,7 @@ impl Desk {
                 tracing::info!("the journal takes records again");
             }
         }
-        let orders = std::mem::take(&mut self.after);
-        if let Some(evidence) = &self.evidence {
-            orders.into_iter().for_each(|order| evidence.order(order));
-        }
+        std::mem::take(&mut self.after).into_iter().for_each(|order| self.order(order));
         if std::mem::take(&mut self.restart) {
             self.orders.restart_now();
         }
@@ -360,7 +373,10 @@ impl Desk {
             self.saved = now.mono;
             self.save(stats.incidents);
         }
-        if now.mono.since_s(self.pruned) >= PRUNE_PERIOD_S || self.pruned == Mono::ZERO {
+        let full =
+            crate::evidence::room::room(&super::evidence_dir(&self.site)) != crate::evidence::room::Room::All;
+        let period_s = if full { PRUNE_PERIOD_FULL_S } else { PRUNE_PERIOD_S };
+        if now.mono.since_s(self.pruned) >= period_s || self.pruned == Mono::ZERO {
             self.pruned = now.mono;
             self.prune(now.wall_ms);
         }
@@ -379,6 +395,7 @@ impl Desk {
         let retention = crate::evidence::Retention {
             max_bytes: self.site.evidence.max_bytes,
             max_age_days: self.site.evidence.max_age_days,
+            lacking: crate::evidence::room::lacking(&super::evidence_dir(&self.site)),
         };
         let held: Vec<String> = self.core.open_incidents().map(|r| r.incident_id.clone()).collect();
         match retention.prune(&super::evidence_dir(&self.site), now_wall_ms, &held) {

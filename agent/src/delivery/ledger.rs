@@ -74,6 +74,7 @@ pub struct Ledger {
     /// Signs checkpoints.
     key: Option<SigningKey>,
     checkpointed: Mono,
+    ballast: super::ballast::Ballast,
     /// Held as long as this ledger lives: one process per folder.
     _lock: Option<std::fs::File>,
 }
@@ -163,7 +164,12 @@ impl Ledger {
 
     /// Journal first, then state; rows that this drives out are buried.
     fn append(&mut self, entries: &[Entry], durability: Durability) -> Result<Vec<Written>> {
-        let written = match self.journal.append(entries, durability) {
+        let mut written = self.journal.append(entries, durability);
+        if written.as_ref().is_err_and(JournalError::is_full) && self.ballast.release() {
+            tracing::error!("the disk is full: the ballast is thrown off, so that reports still land");
+            written = self.journal.append(entries, durability);
+        }
+        let written = match written {
             Ok(written) => written,
             Err(e) => {
                 self.stats.append_errors += 1;

@@ -15,6 +15,8 @@ pub struct Pruned {
 pub struct Retention {
     pub max_bytes: u64,
     pub max_age_days: u32,
+    /// The disk lacks that much: so much goes, whatever the other limits say.
+    pub lacking: u64,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Retention {
         let mut pruned = Pruned::default();
         for folder in folders.iter().filter(|f| !held.contains(&f.key.1)) {
             let too_old = folder.key.0.as_str() < oldest_day.get(..10).unwrap_or("");
-            if !too_old && total <= self.max_bytes {
+            if !too_old && total <= self.max_bytes && pruned.bytes >= self.lacking {
                 continue;
             }
             std::fs::remove_dir_all(&folder.path).map_err(failed(&folder.path, "deleting"))?;

@@ -177,11 +177,14 @@ fn retention_takes_the_oldest_first_and_never_what_is_held() {
         std::fs::write(dir.path().join(day).join(id).join("f"), vec![0; 1000]).unwrap();
     }
     let now = chrono::DateTime::parse_from_rfc3339("2026-06-04T00:00:00Z").unwrap().timestamp_millis();
-    let keep_two = Retention { max_bytes: 2000, max_age_days: 30 };
+    let keep_two = Retention { max_bytes: 2000, max_age_days: 30, lacking: 0 };
     let pruned = keep_two.prune(dir.path(), now, &["B".into()]).unwrap();
     assert_eq!(pruned, Pruned { incidents: 2, bytes: 2000 });
     assert!(!dir.path().join("2026-01-01").exists());
     assert!(dir.path().join("2026-06-01/B/f").exists());
     assert!(!dir.path().join("2026-06-02/C").exists());
     assert!(dir.path().join("2026-06-03/D/f").exists());
+    // A disk that lacks room takes more.
+    let full = Retention { lacking: 500, ..keep_two };
+    assert_eq!(full.prune(dir.path(), now, &["B".into()]).unwrap(), Pruned { incidents: 1, bytes: 1000 });
 }
