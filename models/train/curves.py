@@ -66,7 +66,7 @@ def wrongs(picture, number, seen):
     return false, [t for k, t in enumerate(picture.boxes) if k not in used]
 
 
-def failures(pictures, seen, names, path, columns=5, rows=3):
+def failures(pictures, seen, names, path, columns=4, rows=3):
     """The pictures with the most wrong boxes, worst first, in one sheet."""
     ranked = sorted(((sum(map(len, wrongs(p, n, seen))), n) for n, p in enumerate(pictures)), reverse=True)
     tiles = [tile(pictures[n], [f for f in seen if f.picture == n], names) for _, n in ranked[:columns * rows]]

@@ -14,7 +14,7 @@ import torch
 cv2.setNumThreads(1)
 
 # Layouts of a sample, columns x rows, and their chances: near, two, four and six pictures in one.
-LAYOUTS, CHANCES = ((1, 1), (2, 1), (2, 2), (3, 2)), (0.45, 0.15, 0.25, 0.15)
+LAYOUTS, CHANCES = ((1, 1), (2, 1), (2, 2), (3, 2)), (0.5, 0.2, 0.2, 0.1)
 ASPECT = (1.0, 2.1)     # width over height that a picture is given; all were squeezed to squares by the packager
 VISIBLE = 0.3           # a box of which less is left is dropped
 SMALLEST_PX = 5.0

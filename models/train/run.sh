@@ -19,7 +19,7 @@ python=$venv/bin/python
 
 # Goes on from $run/last.pt where there is one. MINUTES shortens the course for a slow or lent machine.
 "$python" -u train.py --data "$data" --start "$start" --run "$run" --epochs "${EPOCHS:-30}" --minutes "${MINUTES:-0}"
-"$python" export.py --checkpoint "$run/final.pt" --out "$models" --size 512x288
+"$python" export.py --checkpoint "$run/final.pt" --out "$models" --size 416x256
 "$python" dupes.py --data "$data" > "$run/dupes.txt"
 "$python" evaluate.py "$models/waste.toml" --data "$data" --out "$models/waste" --leave-out "$run/dupes.txt"
 "$python" curves.py "$run/log.jsonl" "$models/waste/epochs.png"
