@@ -162,7 +162,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--checkpoint", type=Path, required=True, help="average-NNN.pt or last.pt of a run")
     p.add_argument("--out", type=Path, required=True, help="folder for waste.onnx and waste.toml")
-    p.add_argument("--size", default="416x256", help="input WxH, multiples of 32")
+    p.add_argument("--size", default="320x192", help="input WxH, multiples of 32")
     a = p.parse_args()
     width, height = (int(n) for n in a.size.split("x"))
     a.out.mkdir(parents=True, exist_ok=True)

@@ -17,9 +17,11 @@ cd "$here"
 export OMP_WAIT_POLICY=PASSIVE
 python=$venv/bin/python
 
-# Goes on from $run/last.pt where there is one. MINUTES shortens the course for a slow or lent machine.
-"$python" -u train.py --data "$data" --start "$start" --run "$run" --epochs "${EPOCHS:-30}" --minutes "${MINUTES:-0}"
-"$python" export.py --checkpoint "$run/final.pt" --out "$models" --size 416x256
+# Goes on from $run/last.pt where there is one. MINUTES shortens the course for a slow or lent machine; SIZE is the input
+# size in training, which need not be the one that ships.
+"$python" -u train.py --data "$data" --start "$start" --run "$run" --size "${SIZE:-320x192}" --epochs "${EPOCHS:-30}" \
+    --minutes "${MINUTES:-0}"
+"$python" export.py --checkpoint "$run/final.pt" --out "$models" --size 320x192
 "$python" dupes.py --data "$data" > "$run/dupes.txt"
 "$python" evaluate.py "$models/waste.toml" --data "$data" --out "$models/waste" --leave-out "$run/dupes.txt"
 "$python" curves.py "$run/log.jsonl" "$models/waste/epochs.png"

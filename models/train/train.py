@@ -1,6 +1,6 @@
 """Trains the waste detector: `python train.py --data garbage3 --start ../street.onnx --run out --epochs 30`.
 
-Owns: the optimiser, the course of size and learning rate, averaged weights, checkpoints, the log. Goes on by itself from
+Owns: the optimiser, the course of the learning rate, averaged weights, checkpoints, the log. Goes on by itself from
 RUN/last.pt. With --minutes the course follows the clock when that is faster: a slow machine gets a whole, shorter course.
 """
 
@@ -23,8 +23,7 @@ AVERAGE = 0.996      # of the weights that are evaluated and shipped
 CLIP = 10.0          # norm of the gradient
 WARM = 100           # steps in which the learning rate rises
 DECAY = 0.02         # of kernels
-# Until which share of the course: input size, mosaic or not.
-COURSE = ((0.7, (320, 192), True), (0.93, (416, 256), True), (1.0, (416, 256), False))
+MOSAIC = 0.9         # share of the course with mosaics; the rest shows single pictures
 FLAT = 0.3           # share of the course before the learning rate falls
 LAST = 0.02          # of the learning rate that is left at the end
 
@@ -46,10 +45,6 @@ class Clock:
     def share(self):
         by_time = self.elapsed() / self.seconds if self.seconds else 0.0
         return min(1.0, max(self.step / self.steps, by_time))
-
-
-def stage_of(share):
-    return next(n for n, (until, _, _) in enumerate(COURSE) if share < until or n == len(COURSE) - 1)
 
 
 def rate(share, step, first):
@@ -107,6 +102,10 @@ class Training:
                     "optimiser": self.optimiser.state_dict(), "step": self.clock.step, "spent": self.clock.elapsed()}, part)
         part.replace(self.run / "last.pt")
 
+    def snapshot(self, name):
+        """The averaged weights as fp16: what export.py reads."""
+        torch.save({"average": {k: v.half() for k, v in self.average.state_dict().items()}}, self.run / name)
+
     def one(self, images, truth, grid):
         """One step; the three parts of its loss."""
         for group in self.optimiser.param_groups:
@@ -122,10 +121,10 @@ class Training:
         return torch.tensor(parts)
 
     def round(self):
-        """One epoch, or what of it fits into its stage of the course."""
+        """One epoch, or what of it is left of the mosaics or of the course."""
         self.epoch += 1
-        stage = stage_of(self.clock.share())
-        _, size, mosaic = COURSE[stage]
+        mosaic = self.clock.share() < MOSAIC
+        size = tuple(int(n) for n in self.a.size.split("x"))
         samples = data.Samples(self.pictures, size, self.a.batch, self.a.seed, self.epoch, mosaic)
         grid, parts, count = model.grid(*size), torch.zeros(3), 0
         began = time.monotonic()
@@ -138,10 +137,11 @@ class Training:
                       f"{time.monotonic() - began:.0f} s", flush=True)
             if count % 60 == 0:
                 self.keep()
-            if stage_of(self.clock.share()) != stage or self.clock.share() >= 1:
+            if mosaic != (self.clock.share() < MOSAIC) or self.clock.share() >= 1:
                 break
         self.keep()
-        return {"epoch": self.epoch, "step": self.clock.step, "size": "x".join(map(str, size)), "mosaic": mosaic,
+        self.snapshot(f"average-{self.epoch:03d}.pt")
+        return {"epoch": self.epoch, "step": self.clock.step, "size": self.a.size, "mosaic": mosaic,
                 "rate": round(self.optimiser.param_groups[0]["lr"], 7), "steps": count,
                 "loss": [round(float(v), 4) for v in parts / max(1, count)], "wall_s": round(time.monotonic() - began)}
 
@@ -151,6 +151,7 @@ def main():
     p.add_argument("--data", type=Path, required=True, help="folder with train/ and valid/, YOLO format")
     p.add_argument("--start", type=Path, required=True, help="street.onnx, or an exported waste.onnx")
     p.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
+    p.add_argument("--size", default="320x192", help="input WxH in training, multiples of 32")
     p.add_argument("--epochs", type=int, default=30)
     p.add_argument("--minutes", type=float, default=0, help="0: as long as it takes")
     p.add_argument("--batch", type=int, default=8)
@@ -167,15 +168,15 @@ def main():
     torch.manual_seed(a.seed)
     torch.set_num_threads(a.threads)
     t = Training(a)
-    valid = data.read(a.data / "valid", half=False)
+    valid = data.read(a.data / "valid", half=False) if a.evaluate_every else []
     while t.clock.share() < 1:
         line = t.round()
-        if t.clock.share() >= 1 or (a.evaluate_every and t.epoch % a.evaluate_every == 0):
-            line["map50"] = evaluate.quick(t.average, valid, *COURSE[-1][1])
+        if a.evaluate_every and t.epoch % a.evaluate_every == 0:
+            line["map50"] = evaluate.quick(t.average, valid, *map(int, a.size.split("x")))
         print(json.dumps(line), flush=True)
         with open(a.run / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
-    torch.save({"average": {k: v.half() for k, v in t.average.state_dict().items()}}, a.run / "final.pt")
+    t.snapshot("final.pt")
 
 
 if __name__ == "__main__":
