@@ -23,14 +23,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let receiver = TcpListener::bind("127.0.0.1:0")?;
     let camera = format!("rtsp://127.0.0.1:{}/cam1", free_port()?);
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[&camera])?;
-    site.set("sensors", "broker", &sensors.url())?;
-    site.set("gnss", "source", &format!("tcp://{}", receiver.local_addr()?))?;
-    site.edit(|text| {
-        let (head, rest) = text.split_once("[centre]").unwrap_or((text, ""));
-        let unsurveyed: String =
-            head.lines().filter(|l| !l.starts_with("point")).map(|l| format!("{l}\n")).collect();
-        format!("{unsurveyed}[centre]{rest}{SENSORS}")
-    })?;
+    site.senses(&sensors, receiver.local_addr()?, SENSORS)?;
     let centre = centre(&broker)?;
     let agent = Agent::start(&site)?;
     let memory = agent.memory()?;
