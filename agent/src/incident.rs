@@ -9,7 +9,7 @@
 //! | `camera` | the order of one look; open and past incidents of a camera |
 //! | `sight` | whether a camera sees, and the account of it |
 //! | `observe` | which region is which from look to look |
-//! | `spot`, `company` | what is known of a thing that stands, and of who is with it |
+//! | `spot`, `company`, `labels` | what is known of a thing that stands, of who is with it, of what detectors call it |
 //! | `judge` | whether it is an incident, of what kind, and why not |
 //! | `opening`, `life` | first and later revisions |
 //! | `keeping` | ids of candidates, packets kept for them |
@@ -26,6 +26,7 @@ mod counters;
 mod id;
 mod judge;
 mod keeping;
+mod labels;
 mod life;
 mod observe;
 mod opening;

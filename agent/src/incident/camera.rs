@@ -161,7 +161,7 @@ impl CameraCore {
             let near: Vec<u32> = people.iter().filter(|p| is_near(&p.1, &bbox)).map(|p| p.0).collect();
             let brought_by = spot.witness().map(|w| w.track);
             spot.company.sample(at, dt_s, &near, brought_by);
-            spot.sample_labels(dt_s, detections);
+            spot.sample_labels(dt_s, detections, look.close_up.as_ref());
         }
     }
 

@@ -127,6 +127,17 @@ pub struct SeenLook {
     pub gate: GateReport,
     /// `None`: the detector was not asked (gate closed) or the look was dropped.
     pub detections: Option<Vec<Detection>>,
+    /// What a second network saw in a part of the look, if it was shown one.
+    pub close_up: Option<CloseUp>,
+}
+
+/// A part of a look, seen at native scale by the close-up network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloseUp {
+    /// The part, in shares of the look's picture.
+    pub part: BBox,
+    /// Boxes in shares of the whole picture.
+    pub detections: Vec<Detection>,
 }
 
 /// A reading of a sensor, after its adapter checked it. Names follow OGC SensorThings on the wire.

@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use super::truth::{Said, SaidState, Truth, score};
 use super::{Options, Outcome, timeline};
 use crate::config::{Camera, Site};
-use crate::detector::{Detection, Detector};
+use crate::detector::Cascade;
+use crate::detector::worker::Job;
 use crate::evidence::{CameraSource, Evidence};
 use crate::frame::{CameraIx, Level, Look};
-use crate::gate::{Gate, GateReport};
+use crate::gate::Gate;
 use crate::geo::Placer;
 use crate::incident::{CameraState, Core, Effect, Input, Report, SeenLook};
 use crate::ring::PacketRing;
@@ -27,7 +28,7 @@ pub(super) struct Line<'a> {
     clock: Arc<VirtualClock>,
     gate: Gate,
     ladder: Ladder,
-    detector: Box<dyn Detector>,
+    cascade: Cascade,
     core: Core,
     evidence: Evidence,
     voice: Voice<'a>,
@@ -59,7 +60,7 @@ impl<'a> Line<'a> {
         site: &Site,
         camera: &Camera,
         options: &Options,
-        detector: Box<dyn Detector>,
+        cascade: Cascade,
         clock: Arc<VirtualClock>,
         ring: Arc<Mutex<PacketRing>>,
         tell: &'a mut dyn FnMut(&str),
@@ -79,7 +80,7 @@ impl<'a> Line<'a> {
         );
         let voice = Voice {
             site: site.clone(),
-            who: Identity::from_site(site).with_model(options.model.clone()),
+            who: Identity::from_site(site).with_models(options.models.clone()),
             placer: Placer::new(site),
             envelopes: create("incidents.ndjson")?,
             timeline: create("timeline.txt")?,
@@ -91,7 +92,7 @@ impl<'a> Line<'a> {
             clock,
             gate: Gate::new(crate::gate::GateConfig::of(camera)),
             ladder: Ladder::new(Mono::ZERO),
-            detector,
+            cascade,
             core: Core::new(site),
             evidence,
             voice,
@@ -197,18 +198,18 @@ impl<'a> Line<'a> {
         self.shortfalls.extend(texts);
     }
 
-    fn detect(&mut self, look: &Look, report: &GateReport) -> Option<Vec<Detection>> {
-        if !report.worth_looking {
-            return None;
+    fn see(&mut self, look: Look) -> SeenLook {
+        let gate = self.gate.step(&look);
+        let job = Job { look, gate };
+        if !job.gate.worth_looking {
+            return job.unseen();
         }
         self.inferred += 1;
-        match self.detector.detect(look) {
-            Ok(detections) => Some(detections),
-            Err(error) => {
-                self.trouble.get_or_insert(error.to_string());
-                None
-            }
+        let seen = self.cascade.see(job);
+        if let Some(error) = seen.failed {
+            self.trouble.get_or_insert(error.to_string());
         }
+        seen.look
     }
 }
 
@@ -218,18 +219,19 @@ impl Watcher for Line<'_> {
         self.looks += 1;
         let first = self.span.map_or(look.at, |(first, _)| first);
         self.span = Some((first, look.at));
-        let report = self.gate.step(&look);
-        let detections = self.detect(&look, &report);
         #[cfg(feature = "camera")]
-        if let Some(film) = &mut self.film {
+        let picture = self.film.is_some().then(|| look.clone());
+        let at = look.at;
+        let seen = self.see(look);
+        #[cfg(feature = "camera")]
+        if let (Some(film), Some(picture)) = (&mut self.film, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
-            if let Err(error) = film.picture(&look, &report, detections.as_deref(), &open) {
+            if let Err(error) = film.picture(&picture, &seen, &open) {
                 self.trouble.get_or_insert(error.to_string());
             }
         }
-        let level = self.ladder.look(look.at.mono, report.worth_looking);
-        let Look { camera, seq, at, .. } = look;
-        self.hear([Input::Look(SeenLook { camera, seq, at, level: look.level, gate: report, detections })]);
+        let level = self.ladder.look(at.mono, seen.gate.worth_looking);
+        self.hear([Input::Look(seen)]);
         let made = self.evidence.poll(at.mono);
         self.outcomes(made);
         level

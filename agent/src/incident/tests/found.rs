@@ -393,3 +393,35 @@ fn why_nothing_was_said_is_counted_once_a_thing() {
         street.core.counters().refused.iter().map(|((rule, why), n)| format!("{rule} {why} {n}")).collect();
     expect!["r outside_schedule 2"].assert_eq(&refused.join(", "));
 }
+
+#[test]
+fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
+    for (label, group, told) in [
+        ("overflow", Group::Waste, expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 opened r1: bin.overflow 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+        "#]]),
+        ("bin", Group::Bin, expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+        "#]]),
+        ("garbage", Group::Waste, expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            30.0 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+        "#]]),
+    ] {
+        check(
+            rule(&[Kind::BinOverflow, Kind::WasteExposed]),
+            |street| {
+                street.put("thing", 0.4, 0.6, 0.06, 0.1);
+                street.close_up("thing", (label, group, 0.8));
+                street.run(30.0);
+            },
+            told,
+        );
+    }
+}

@@ -21,6 +21,8 @@ struct Actor {
     bbox: BBox,
     /// What the detector says; `None`: nothing, as for a bag that it does not know.
     seen_as: Option<(&'static str, Group, f32)>,
+    /// And what its close-ups say, while they are taken.
+    close_as: Option<(&'static str, Group, f32)>,
     /// The gate has it as a region: since when it is there.
     region: Option<(u32, f64)>,
     occluded: bool,
@@ -46,6 +48,10 @@ pub(super) struct Street {
     next_region: u32,
     seq: u64,
     log: String,
+}
+
+fn boxed(((label, group, confidence), bbox): ((&str, Group, f32), BBox)) -> Detection {
+    Detection { label: label.into(), group, confidence, bbox }
 }
 
 pub(super) fn rule(kinds: &[Kind]) -> Rule {
@@ -154,6 +160,7 @@ impl Street {
             name,
             bbox,
             seen_as,
+            close_as: None,
             region,
             occluded: false,
             similarity: 0.95,
@@ -177,6 +184,13 @@ impl Street {
 
     pub(super) fn put_bag(&mut self, x: f32) {
         self.put("bag", x, 0.66, 0.04, 0.04);
+    }
+
+    /// From now on the close-up network is shown it in every look.
+    pub(super) fn close_up(&mut self, name: &str, seen: (&'static str, Group, f32)) {
+        for actor in self.actors.iter_mut().filter(|a| a.name == name) {
+            actor.close_as = Some(seen);
+        }
     }
 
     /// A thing with a name; `region`: the gate sees it too.
@@ -277,10 +291,15 @@ impl Street {
                 kind: if a.removed { RegionKind::Removed } else { RegionKind::Appeared },
             })
         });
-        let detections = self.actors.iter().filter(in_sight).filter(|a| !a.occluded).filter_map(|a| {
-            let (label, group, confidence) = a.seen_as?;
-            Some(Detection { label: label.into(), group, confidence, bbox: a.bbox })
-        });
+        let detections = self
+            .actors
+            .iter()
+            .filter(in_sight)
+            .filter(|a| !a.occluded)
+            .filter_map(|a| Some(boxed((a.seen_as?, a.bbox))));
+        let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+        let close: Vec<Detection> =
+            self.actors.iter().filter_map(|a| Some((a.close_as?, a.bbox))).map(boxed).collect();
         SeenLook {
             camera: self.camera,
             seq: self.seq,
@@ -294,6 +313,7 @@ impl Street {
                 regions: regions.collect(),
             },
             detections: self.asked.then(|| detections.collect()),
+            close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
         }
     }
 
