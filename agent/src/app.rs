@@ -27,7 +27,8 @@ use crate::detector::worker::Job;
 use crate::detector::{Cascade, LIVE_RUN_LIMIT};
 use crate::evidence::{CameraSource, Evidence};
 use crate::gate::{Gate, GateConfig};
-use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
+use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input, LookedBack};
+use crate::lookback;
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Exe, FrameSource as _, Session, Setup};
@@ -39,6 +40,8 @@ use crate::{health, link};
 const INPUTS: usize = 256;
 /// More outcomes than the evidence stage can have waiting.
 const OUTCOMES: usize = 256;
+/// Of the past: more than can have been asked.
+const ANSWERS: usize = 16;
 /// Positions on their way to the core.
 const FIXES: usize = 16;
 /// How long the link may send what waits when the program ends, s.
@@ -79,6 +82,7 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
     let inbox = desk::Inbox {
         inputs: line.inputs_out,
         outcomes: line.outcomes_out,
+        looked_back: line.looked_back,
         inbound: opened.inbound,
         fixes: fixes_out,
     };
@@ -128,6 +132,7 @@ struct Line {
     inputs: Sender<Input>,
     inputs_out: crossbeam_channel::Receiver<Input>,
     outcomes_out: crossbeam_channel::Receiver<EvidenceOutcome>,
+    looked_back: crossbeam_channel::Receiver<LookedBack>,
     slots: Arc<Slots<Job>>,
     sources: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
@@ -202,8 +207,11 @@ impl Line {
             let _ = lost.try_send(outcome);
         }
         let (evidence, meter) = (Some(evidence), meters.desk());
+        let (answers, looked_back) = bounded(ANSWERS);
+        let lookback = has_detector.then(|| start_lookback(site, exe, &rings, answers)).transpose()?;
         let desk = desk::Desk::new(core, site.clone(), clock, delivery.clone(), evidence, wishes, meter);
-        Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
+        let desk = desk.with_lookback(lookback);
+        Ok(Line { desk, inputs, inputs_out, outcomes_out, looked_back, slots, sources, workers, stop })
     }
 }
 
@@ -249,6 +257,23 @@ fn start_worker(
     };
     crate::detector::worker::spawn(slots.clone(), cascade, clock.clone(), observe, done)
         .context("starting the detector's thread")
+}
+
+fn start_lookback(
+    site: &Arc<Site>,
+    exe: &Exe,
+    rings: &[Arc<Mutex<PacketRing>>],
+    answers: Sender<LookedBack>,
+) -> anyhow::Result<lookback::Stage> {
+    let pasts = site.cameras.iter().zip(rings);
+    let pasts = pasts.map(|(camera, ring)| lookback::Past::of(camera, exe.clone(), ring.clone())).collect();
+    let models = site.models.clone();
+    let load = move || {
+        let street = models.street.as_deref().ok_or("no street network")?;
+        let loaded = crate::detector::load(street, models.runtime.as_deref(), LIVE_RUN_LIMIT);
+        loaded.map(|(detector, _)| detector).map_err(|error| error.to_string())
+    };
+    lookback::spawn(pasts, crate::evidence::in_child(exe.clone()), load, answers).context("looking back")
 }
 
 /// Open incidents of the last run live on, so that what still stands there is not reported anew.

@@ -52,6 +52,11 @@ impl Cascade {
         Cascade { street, close, turns: Turns::default() }
     }
 
+    /// The network that sees whole looks.
+    pub fn street(&mut self) -> &mut dyn Detector {
+        &mut *self.street
+    }
+
     /// Detects in one look, and in the part of it whose turn it is. A failure costs this look, never the next.
     pub fn see(&mut self, job: Job) -> Seen {
         let detections = match self.street.detect(&job.look) {

@@ -283,6 +283,7 @@ fn reasons(spot: &Spot, size_m2: Option<f64>) -> Vec<(String, Value)> {
         ("goods_score", labels.goods),
     ];
     said.extend(scores.into_iter().filter(|s| s.1 > 0.0).map(|s| (s.0, json!(hundredths(s.1)))));
+    said.extend(spot.past.told().map(|told| ("looked_back", json!(told))));
     said.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
     said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -11,6 +11,7 @@ use crate::tracker::Witness;
 use super::CloseUp;
 use super::company::Company;
 use super::labels::Labels;
+use super::lookback::Past;
 
 /// A region is hidden by people or vehicles when they cover this share of its box.
 const COVER_SHARE: f32 = 0.6;
@@ -212,6 +213,8 @@ pub(super) struct Spot {
     pub(super) borrowed: bool,
     /// Packets are kept for it.
     pub(super) kept: bool,
+    /// Whether the past was asked who brought it, and what it said.
+    pub(super) past: Past,
     pub(super) parts: Vec<Part>,
     pub(super) company: Company,
     pub(super) labels: Labels,
@@ -226,6 +229,7 @@ impl Spot {
             incident_id,
             borrowed: false,
             kept: false,
+            past: Past::NotAsked,
             parts: vec![part],
             company: Company::new(alone_s),
             labels: Labels::default(),

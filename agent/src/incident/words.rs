@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::detector::{Detection, Group};
 use crate::frame::{BBox, CameraIx, Level};
 use crate::gate::GateReport;
-use crate::time::Moment;
+use crate::time::{Moment, Mono};
+use crate::tracker::Witness;
 
 /// What the box reports. Written on the wire as `stall.occupying`, ...
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -231,6 +232,7 @@ pub enum Input {
     },
     Reading(Reading),
     Evidence(EvidenceOutcome),
+    LookedBack(LookedBack),
     Receipt(Receipt),
     Case(CaseState),
     /// The centre orders to look again at an incident.
@@ -259,6 +261,8 @@ pub enum Effect {
     Release {
         incident_id: String,
     },
+    /// Something stands there and nobody was seen to bring it.
+    LookBack(LookBack),
     /// A recheck was ordered of an incident that is not known (any more).
     NotKnown {
         command_id: String,
@@ -344,6 +348,51 @@ pub struct ReportObject {
     pub group: Group,
     pub confidence: f32,
     pub bbox: BBox,
+}
+
+/// A question about the past: who brought what stands there?
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookBack {
+    pub camera: CameraIx,
+    /// Names the thing within its camera.
+    pub spot: u32,
+    pub bbox: BBox,
+    pub appeared: Moment,
+    /// The span to look at.
+    pub from: Moment,
+    pub to: Moment,
+}
+
+/// Who was there from this long before the first change until that long after it brought the thing.
+const ARRIVAL_BEFORE_S: f64 = 3.0;
+const ARRIVAL_AFTER_S: f64 = 2.0;
+
+/// When somebody must have touched the place of a thing to have brought it.
+pub fn arrival(appeared: Mono) -> (Mono, Mono) {
+    (appeared.minus_s(ARRIVAL_BEFORE_S), appeared.plus_s(ARRIVAL_AFTER_S))
+}
+
+impl LookBack {
+    /// See [`arrival`].
+    pub fn arrival(&self) -> (Mono, Mono) {
+        arrival(self.appeared.mono)
+    }
+
+    pub fn unanswered(&self, why: String) -> LookedBack {
+        LookedBack { camera: self.camera, spot: self.spot, witness: None, looks: 0, why: Some(why) }
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookedBack {
+    pub camera: CameraIx,
+    pub spot: u32,
+    /// Its track number counts within this answer only.
+    pub witness: Option<Witness>,
+    pub looks: u32,
+    /// Why nobody could look.
+    pub why: Option<String>,
 }
 
 /// What the evidence stage shall make for one revision.

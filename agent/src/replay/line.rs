@@ -13,11 +13,12 @@ use super::{Options, Outcome, timeline};
 use crate::config::{Camera, Site};
 use crate::detector::Cascade;
 use crate::detector::worker::Job;
-use crate::evidence::{CameraSource, Evidence};
+use crate::evidence::{CameraSource, Cut, Evidence};
 use crate::frame::{CameraIx, Level, Look};
 use crate::gate::Gate;
 use crate::geo::Placer;
 use crate::incident::{CameraState, Core, Effect, Input, Report, SeenLook};
+use crate::lookback::{Past, look_back};
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Notice, Watcher};
@@ -30,6 +31,8 @@ pub(super) struct Line<'a> {
     ladder: Ladder,
     cascade: Cascade,
     core: Core,
+    past: Past,
+    cut: Cut,
     evidence: Evidence,
     voice: Voice<'a>,
     #[cfg(feature = "camera")]
@@ -69,14 +72,15 @@ impl<'a> Line<'a> {
             let path = options.out.join(name);
             File::create(&path).with_context(|| format!("creating {}", path.display()))
         };
-        let cut = crate::evidence::in_child(options.exe.clone());
+        let cut = || crate::evidence::in_child(options.exe.clone());
+        let past = Past::of(camera, options.exe.clone(), ring.clone());
         let source = CameraSource::of(camera, ring);
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),
             site.device.utc_offset_s,
             vec![source],
-            cut,
+            cut(),
         );
         let voice = Voice {
             site: site.clone(),
@@ -94,6 +98,8 @@ impl<'a> Line<'a> {
             ladder: Ladder::new(Mono::ZERO),
             cascade,
             core: Core::new(site),
+            past,
+            cut: cut(),
             evidence,
             voice,
             #[cfg(feature = "camera")]
@@ -146,25 +152,22 @@ impl<'a> Line<'a> {
             }
             self.core.step(input, &mut effects);
             for effect in effects.drain(..) {
-                let outcomes = match self.apply(effect) {
-                    Ok(outcomes) => outcomes,
-                    Err(error) => {
-                        self.trouble.get_or_insert(format!("{error:#}"));
-                        continue;
-                    }
-                };
-                inbox.extend(outcomes.into_iter().map(Input::Evidence));
+                match self.apply(effect) {
+                    Ok(answers) => inbox.extend(answers),
+                    Err(error) => drop(self.trouble.get_or_insert(format!("{error:#}"))),
+                }
             }
         }
     }
 
-    fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<crate::incident::EvidenceOutcome>> {
+    /// What came of it at once, for the core.
+    fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<Input>> {
         match effect {
             Effect::Report(report) => self.voice.report(&report)?,
             Effect::Save(request) => {
                 let made = self.evidence.request(request);
                 self.note_shortfalls(&made);
-                return Ok(made);
+                return Ok(made.into_iter().map(Input::Evidence).collect());
             }
             Effect::Keep { incident_id, camera, from, to } => {
                 self.evidence.keep(incident_id, camera, from.mono, to.mono);
@@ -177,6 +180,10 @@ impl<'a> Line<'a> {
                 let at_s = at.mono.since_s(Mono::ZERO);
                 self.voice.states.push((at_s, state));
                 self.voice.say(&timeline::camera(at_s, state))?;
+            }
+            Effect::LookBack(question) => {
+                let answer = look_back(&self.past, self.cascade.street(), &mut self.cut, &question);
+                return Ok(vec![Input::LookedBack(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::NotKnown { .. } => {}
         }

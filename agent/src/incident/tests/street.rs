@@ -328,6 +328,30 @@ impl Street {
         }
     }
 
+    /// The past answers the latest question: who brought it, or why nobody could look.
+    pub(super) fn tell_the_past(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
+        let asked = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::LookBack(asked) => Some(asked.clone()),
+            _ => None,
+        });
+        let asked = asked.expect("a question");
+        let witness = witness.map(|(label, group)| crate::tracker::Witness {
+            track: 3,
+            label: label.into(),
+            group,
+            first_bbox: BBox { x: 0.0, y: 0.4, w: 0.06, h: 0.3 },
+            first_seen: asked.from.mono,
+        });
+        let LookBack { camera, spot, .. } = asked;
+        self.step(Input::LookedBack(LookedBack {
+            camera,
+            spot,
+            witness,
+            looks: 60,
+            why: why.map(str::to_owned),
+        }));
+    }
+
     /// The evidence stage answers all that was asked.
     pub(super) fn answer(&mut self) {
         for request in std::mem::take(&mut self.requests) {
@@ -414,6 +438,9 @@ fn line(now_s: f64, effect: &Effect) -> String {
         }
         Effect::Keep { from, to, .. } => {
             format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+        }
+        Effect::LookBack(asked) => {
+            format!("  looks back {}..{} (tenths)", asked.from.mono.0 / 100_000, asked.to.mono.0 / 100_000)
         }
         Effect::Release { .. } => "  release".to_owned(),
         Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
