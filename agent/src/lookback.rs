@@ -17,7 +17,7 @@ use crate::frame::{Level, Look};
 use crate::incident::{CameraState, LookBack, LookedBack};
 use crate::ring::PacketRing;
 use crate::source::{Done, Exe, FrameSource as _, Pace, Session, Setup, Watcher};
-use crate::time::{Moment, VirtualClock};
+use crate::time::{Moment, Mono, VirtualClock};
 use crate::tracker::{Tracker, Witness};
 
 /// Questions that wait; a further one is answered at once: nobody looked.
@@ -36,14 +36,13 @@ pub struct Past {
 
 impl Past {
     pub fn of(camera: &crate::config::Camera, exe: Exe, ring: Arc<Mutex<PacketRing>>) -> Self {
-        let setup = Setup {
-            pace: Pace::Lockstep,
-            opencv: false,
-            looks_per_s: LOOKS_PER_S,
-            level: Level::L2,
-            ..Setup::of(camera, exe)
-        };
-        Past { setup, ring }
+        Past::new(Setup::of(camera, exe), ring)
+    }
+
+    /// A camera that did not come from a file.
+    pub fn new(setup: Setup, ring: Arc<Mutex<PacketRing>>) -> Self {
+        let (pace, looks_per_s, level) = (Pace::Lockstep, LOOKS_PER_S, Level::L2);
+        Past { setup: Setup { pace, looks_per_s, level, opencv: false, ..setup }, ring }
     }
 }
 
@@ -65,9 +64,10 @@ fn follow(
 ) -> Result<(u32, Option<Witness>), String> {
     let found = past.ring.lock().cut(asked.from.mono, asked.to.mono);
     let (stream, packets) = found.ok_or("the ring holds nothing of it")?;
-    let begin = packets.first().map(|p| p.at).ok_or("the ring holds nothing of it")?;
-    if begin.mono > asked.appeared.mono {
-        return Err("the ring begins after it appeared".to_owned());
+    let begin = packets.first().map(|p| p.at).unwrap_or_default();
+    let covers = |at: Mono| begin.mono <= at && packets.last().is_some_and(|p| p.at.mono >= at);
+    if !covers(asked.appeared.mono) {
+        return Err("the ring does not hold the moment when it appeared".to_owned());
     }
     let dir = tempfile::tempdir().map_err(|e| format!("a folder for the clip: {e}"))?;
     let clip = dir.path().join("back.mp4");
