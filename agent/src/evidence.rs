@@ -19,11 +19,13 @@ use crate::ring::PacketRing;
 use crate::time::{Moment, Mono};
 
 mod files;
+mod hold;
 mod manifest;
 mod retention;
 mod worker;
 
-pub use files::FileError;
+pub use files::{FileError, hash as sha256_of};
+pub use hold::{free_bytes, hold};
 pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Pruned, Retention};
 pub use worker::{Order, Worker, spawn};
@@ -148,6 +150,8 @@ pub struct Evidence {
     keeps: BTreeMap<String, Keep>,
     waiting: Vec<EvidenceRequest>,
     counters: Counters,
+    /// Below it no pictures are made, below twice as much no clips.
+    min_free: u64,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -180,7 +184,22 @@ impl Evidence {
             keeps: BTreeMap::new(),
             waiting: Vec::new(),
             counters: Counters::default(),
+            min_free: 0,
         }
+    }
+
+    /// Leaves so much of the disk to the reports, bytes.
+    pub fn with_min_free(self, min_free: u64) -> Self {
+        Evidence { min_free, ..self }
+    }
+
+    /// Clips stop first, then pictures.
+    fn room(&self, times: u64) -> Result<(), String> {
+        let free = free_bytes(&self.dir).unwrap_or(u64::MAX);
+        if free >= self.min_free.saturating_mul(times) {
+            return Ok(());
+        }
+        Err(format!("the disk is nearly full: {} MiB free", free >> 20))
     }
 
     pub fn counters(&self) -> Counters {
@@ -315,6 +334,7 @@ impl Evidence {
         at: Moment,
         roles: &[EvidenceRole],
     ) -> Result<Vec<Result<EvidenceItem, String>>, String> {
+        self.room(1)?;
         let (stream, packets) =
             self.packets_at(request, at.mono).ok_or("the ring no longer holds that moment")?;
         let shown = packets.iter().filter(|p| p.at.mono <= at.mono).max_by_key(|p| p.pts);
@@ -359,6 +379,7 @@ impl Evidence {
 
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
         let (from, to) = request.clip.ok_or("no clip was asked for")?;
+        self.room(2)?;
         let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
         let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
         // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.

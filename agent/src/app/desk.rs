@@ -15,11 +15,14 @@ use crate::config::Site;
 use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident};
 use crate::evidence::{Order, Worker};
 use crate::geo::Placer;
-use crate::incident::{CameraState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report};
+use crate::incident::{
+    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report,
+};
 use crate::sensor::gnss::GnssEvent;
 use crate::sensor::{Position, PositionSource};
 use crate::time::{Clock, Mono};
 use crate::wire;
+use crate::wire::grant::Grant;
 
 /// The core hears a tick at least this often.
 const TICK: Duration = Duration::from_millis(500);
@@ -56,6 +59,9 @@ pub(super) struct Desk {
     wishes: Vec<Arc<Wish>>,
     orders: Orders,
     restart: bool,
+    uploads: Option<tokio::sync::mpsc::Sender<Grant>>,
+    /// Incidents of files that are to be uploaded, and until when that may take.
+    granted: Vec<(String, i64)>,
     meter: super::meter::DeskMeter,
     /// Not yet durable, oldest first, with what may only happen after.
     unwritten: Vec<Item>,
@@ -85,6 +91,8 @@ impl Desk {
             placer: Placer::new(&site),
             orders: Orders::new(site.clone(), Arc::default()),
             restart: false,
+            uploads: None,
+            granted: Vec::new(),
             site,
             clock,
             delivery,
@@ -106,6 +114,10 @@ impl Desk {
     pub(super) fn with_restart(mut self, restart: Arc<tokio::sync::Notify>) -> Self {
         self.orders = Orders::new(self.site.clone(), restart);
         self
+    }
+
+    pub(super) fn with_uploads(self, uploads: tokio::sync::mpsc::Sender<Grant>) -> Self {
+        Desk { uploads: Some(uploads), ..self }
     }
 
     /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
@@ -169,8 +181,12 @@ impl Desk {
             Heard::Inbound(inbound) => {
                 match inbound.input {
                     DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
-                    DownInput::Case(case) => self.step(Input::Case(case)),
+                    DownInput::Case(case) => {
+                        self.hold(&case);
+                        self.step(Input::Case(case));
+                    }
                     DownInput::Command(command) => self.obey(command),
+                    DownInput::Grant(grant) => self.send_file(grant),
                 }
                 self.unwritten.extend(whole(&self.core.snapshot()));
                 self.unwritten.push(Item::Consumed(inbound.n));
@@ -201,6 +217,25 @@ impl Desk {
         self.after.extend(make.into_iter().map(Order::Make));
         self.unwritten.extend(answer);
         self.restart |= restart;
+    }
+
+    /// The evidence of a case lives until the centre has ended it, also while it is under appeal.
+    fn hold(&self, case: &CaseState) {
+        let ended = matches!(case.state.as_str(), "closed" | "voided" | "not_filed" | "followed_up");
+        let dir = super::evidence_dir(&self.site);
+        if let Err(error) = crate::evidence::hold(&dir, &case.incident_id, !ended) {
+            tracing::error!(%error, incident = case.incident_id, "its evidence is not held");
+        }
+    }
+
+    /// The delivery keeps the grant until the upload is over; the channel has room for all that it keeps.
+    fn send_file(&mut self, grant: Grant) {
+        self.granted.retain(|(_, expires_ms)| *expires_ms > self.clock.now().wall_ms);
+        self.granted.push((grant.set_and_file().0.to_owned(), grant.expires_at_ms));
+        let Some(uploads) = &self.uploads else { return };
+        if let Err(error) = uploads.try_send(grant) {
+            tracing::error!(%error, "an upload waits for the next start");
+        }
     }
 
     fn tell_pauses(&self) {
@@ -376,12 +411,16 @@ impl Desk {
     }
 
     fn prune(&mut self, now_wall_ms: i64) {
+        let dir = super::evidence_dir(&self.site);
+        let free = crate::evidence::free_bytes(&dir).unwrap_or(u64::MAX);
         let retention = crate::evidence::Retention {
             max_bytes: self.site.evidence.max_bytes,
             max_age_days: self.site.evidence.max_age_days,
+            short_of: self.site.evidence.min_free.saturating_sub(free),
         };
-        let held: Vec<String> = self.core.open_incidents().map(|r| r.incident_id.clone()).collect();
-        match retention.prune(&super::evidence_dir(&self.site), now_wall_ms, &held) {
+        let open = self.core.open_incidents().map(|r| r.incident_id.clone());
+        let held: Vec<String> = open.chain(self.granted.iter().map(|(set, _)| set.clone())).collect();
+        match retention.prune(&dir, now_wall_ms, &held) {
             Ok(pruned) if pruned.incidents > 0 => {
                 tracing::info!(incidents = pruned.incidents, bytes = pruned.bytes, "old evidence deleted");
                 let body = serde_json::json!({ "incidents": pruned.incidents, "bytes": pruned.bytes });

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::{FileError, failed};
+use super::hold::MARK;
 
 /// What was deleted, for the journal and the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Pruned {
 pub struct Retention {
     pub max_bytes: u64,
     pub max_age_days: u32,
+    /// Bytes that must become free besides, whatever the rest says.
+    pub short_of: u64,
 }
 
 #[derive(Debug)]
@@ -23,10 +26,11 @@ struct Folder {
     /// `2026-11-21/INCIDENT`: sorts by age, since incident ids begin with their time.
     key: (String, String),
     bytes: u64,
+    held: bool,
 }
 
 impl Retention {
-    /// Deletes what is too old by `now_wall_ms` or too much, but nothing of the incidents in `held`.
+    /// Deletes what is too old by `now_wall_ms` or too much, but nothing of the incidents in `held`, nor what has a hold on it.
     pub fn prune(&self, dir: &Path, now_wall_ms: i64, held: &[String]) -> Result<Pruned, FileError> {
         let mut folders = scan(dir)?;
         folders.sort_by(|a, b| a.key.cmp(&b.key));
@@ -35,9 +39,9 @@ impl Retention {
         // A day of slack: days are in the site's own time.
         let oldest_day = crate::time::rfc3339(oldest_ms - 86_400_000, 0);
         let mut pruned = Pruned::default();
-        for folder in folders.iter().filter(|f| !held.contains(&f.key.1)) {
+        for folder in folders.iter().filter(|f| !f.held && !held.contains(&f.key.1)) {
             let too_old = folder.key.0.as_str() < oldest_day.get(..10).unwrap_or("");
-            if !too_old && total <= self.max_bytes {
+            if !too_old && total <= self.max_bytes && pruned.bytes >= self.short_of {
                 continue;
             }
             std::fs::remove_dir_all(&folder.path).map_err(failed(&folder.path, "deleting"))?;
@@ -50,13 +54,20 @@ impl Retention {
     }
 }
 
+/// The folders of one incident, by their names alone.
+pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
+    let all = scan(dir)?.into_iter();
+    Ok(all.filter(|f| f.key.1 == incident_id).map(|f| f.path).collect())
+}
+
 fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
     let mut folders = Vec::new();
     for day in entries(dir)? {
         for incident in entries(&day)? {
             let bytes = entries(&incident)?.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes });
+            let held = incident.join(MARK).exists();
+            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, held });
         }
     }
     Ok(folders)

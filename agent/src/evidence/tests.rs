@@ -177,11 +177,35 @@ fn retention_takes_the_oldest_first_and_never_what_is_held() {
         std::fs::write(dir.path().join(day).join(id).join("f"), vec![0; 1000]).unwrap();
     }
     let now = chrono::DateTime::parse_from_rfc3339("2026-06-04T00:00:00Z").unwrap().timestamp_millis();
-    let keep_two = Retention { max_bytes: 2000, max_age_days: 30 };
+    let keep_two = Retention { max_bytes: 2000, short_of: 0, max_age_days: 30 };
     let pruned = keep_two.prune(dir.path(), now, &["B".into()]).unwrap();
     assert_eq!(pruned, Pruned { incidents: 2, bytes: 2000 });
     assert!(!dir.path().join("2026-01-01").exists());
     assert!(dir.path().join("2026-06-01/B/f").exists());
     assert!(!dir.path().join("2026-06-02/C").exists());
     assert!(dir.path().join("2026-06-03/D/f").exists());
+}
+
+#[test]
+fn a_held_case_is_never_pruned_and_a_full_disk_takes_the_oldest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let incident = |day: &str, id: &str| {
+        let folder = dir.path().join(day).join(id);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("r1-clip.mp4"), vec![0; 1000]).unwrap();
+        folder
+    };
+    let (appealed, old, new) =
+        (incident("2026-01-01", "A"), incident("2026-01-02", "B"), incident("2026-11-21", "C"));
+    hold(dir.path(), "A", true).unwrap();
+    hold(dir.path(), "../B", true).unwrap();
+    let now_ms = 1_795_221_065_120;
+    let retention = |short_of| Retention { max_bytes: 1 << 30, max_age_days: 3650, short_of };
+    let pruned = retention(500).prune(dir.path(), now_ms, &[]).unwrap();
+    assert_eq!((pruned.incidents, appealed.is_dir(), old.is_dir(), new.is_dir()), (1, true, false, true));
+    let by_age = Retention { max_age_days: 30, ..retention(0) };
+    assert_eq!(by_age.prune(dir.path(), now_ms, &[]).unwrap().incidents, 0, "held, however old");
+    hold(dir.path(), "A", false).unwrap();
+    assert_eq!(by_age.prune(dir.path(), now_ms, &[]).unwrap().incidents, 1);
+    assert!(new.is_dir() && free_bytes(&dir.path().join("not/there/yet")).unwrap() > 0);
 }

@@ -24,6 +24,7 @@ impl Ledger {
         match wire::down::parse(&self.who, topic, payload, retain) {
             Ok(wire::Down::Receipt(receipt)) => self.inbound_record("receipt", DownInput::Receipt(receipt)),
             Ok(wire::Down::Case(case)) => self.inbound_record("case", DownInput::Case(case)),
+            Ok(wire::Down::Grant) => self.grant(topic, payload),
             Ok(wire::Down::Command(command)) => self.command(topic, payload, &command),
             Err(refusal) => self.refused(topic, payload, &refusal).map(|()| None),
         }
@@ -41,6 +42,24 @@ impl Ledger {
         }
         let written = self.append(&[Entry::new(kind, wire::envelope::to_json(&input))], Durability::Now)?;
         Ok(written.first().map(|w| Inbound { n: w.n, input }))
+    }
+
+    /// A file that the centre wants: kept until it is there or will not come.
+    fn grant(&mut self, topic: &str, payload: &[u8]) -> Result<Option<Inbound>> {
+        let now = self.clock.now();
+        let grant = match wire::grant::read(&self.who, &self.settings.keys, payload, now) {
+            Ok(grant) => grant,
+            Err(refusal) => return self.refused(topic, payload, &refusal).map(|()| None),
+        };
+        if self.state.grants().any(|g| g.id == grant.id) {
+            return Ok(None);
+        }
+        if self.state.grants().count() >= crate::upload::MAX_GRANTS {
+            let draft = wire::evidence_not_sent(&grant, "too many uploads wait", now);
+            return self.commit(vec![Item::Message(Box::new(draft))]).map(|_| None);
+        }
+        tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
+        self.inbound_record("grant", DownInput::Grant(grant))
     }
 
     /// A command of the centre is judged once and answered once; the same again gets the same answer.
