@@ -11,7 +11,7 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 PURE := -p kerbside-agent --no-default-features
 
-.PHONY: help setup build demo test test-pure lint fmt faults bench score arm64 arm64-check footage clean
+.PHONY: help setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ test-pure: ## the tests that need no C++ on the machine: rules, formats, journal
 faults: setup ## what it survives: every fault in full, a table and faults/results.json (FAULT=part: only that; root for the disks)
 	@tools/faults $(FAULT)
 
+fuzz: setup ## hostile input for all that reads: configuration, sensors, journal, models, commands (FUZZ_S=60)
+	@tools/faults fuzz $(or $(FUZZ_S),60)
+
 lint: setup ## formatting and clippy, with and without the native parts, warnings are errors
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -51,6 +54,9 @@ score: build footage ## how well it sees: every clip against its truth; tables, 
 
 footage: ## fetch the real footage that some tests use, by pinned hash
 	@test-videos/fetch.sh
+
+train: ## train the waste detector again: make train DATA=/path/to/garbage3 (hours; writes models/waste.*)
+	@models/train/run.sh "$(DATA)"
 
 arm64: ## build the arm64 program and pack dist/kerbside_VERSION_arm64.deb
 	@cross/package

@@ -25,7 +25,7 @@ use crate::delivery::{self, Delivery};
 use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
 use crate::detector::{Detector, LIVE_RUN_LIMIT};
-use crate::evidence::{CameraSource, Evidence};
+use crate::evidence::{CameraSource, Evidence, Watermark};
 use crate::gate::{Gate, GateConfig};
 use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
 use crate::ring::PacketRing;
@@ -47,6 +47,11 @@ const GRACE_S: f64 = 8.0;
 /// Where the site's evidence lies.
 pub fn evidence_dir(site: &Site) -> PathBuf {
     site.device.data_dir.join("evidence")
+}
+
+/// How much of its disk is left to the reports.
+fn watermark(site: &Site) -> Watermark {
+    Watermark::new(evidence_dir(site), site.evidence.min_free)
 }
 
 /// Why the agent ended.
@@ -187,7 +192,7 @@ impl Line {
             cameras.collect(),
             crate::evidence::in_child(exe.clone()),
         )
-        .with_min_free(site.evidence.min_free);
+        .with_watermark(watermark(site));
         let lost = outcomes.clone();
         let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
             .context("evidence")?;

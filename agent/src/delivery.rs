@@ -3,12 +3,14 @@
 //! One thread owns the [`Ledger`]; whoever wants something durable asks and waits ([`Delivery::commit`]). Requests that
 //! wait together share one sync. The link talks to the same thread through [`LinkPort`]. Nothing here knows MQTT.
 
+mod ballast;
 mod desk;
 pub mod ledger;
 pub mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,6 +102,15 @@ pub struct Stats {
     pub connected: bool,
 }
 
+/// What the centre is not done with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Incidents with a report that it has not acknowledged.
+    pub unacknowledged: BTreeSet<String>,
+    /// Incidents, or commands, with a file that it has granted and not got.
+    pub granted: BTreeSet<String>,
+}
+
 /// What the link tells the delivery. `epoch` counts connections; what comes late from an old one counts for nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromLink {
@@ -154,6 +165,7 @@ enum Request {
     Commit(Vec<Item>, Sender<Result<Vec<Committed>, DeliveryError>>),
     Link(FromLink),
     Stats(Sender<Stats>),
+    Unfinished(Sender<Unfinished>),
     Close(Sender<Result<(), DeliveryError>>),
 }
 
@@ -264,6 +276,11 @@ impl Delivery {
 
     pub fn stats(&self) -> Result<Stats, DeliveryError> {
         self.ask(Request::Stats)
+    }
+
+    /// What must not be deleted yet.
+    pub fn unfinished(&self) -> Result<Unfinished, DeliveryError> {
+        self.ask(Request::Unfinished)
     }
 
     /// Everything durable, the index too; the thread ends. The link is to be stopped before.

@@ -22,12 +22,14 @@ mod files;
 mod hold;
 mod manifest;
 mod retention;
+mod room;
 mod worker;
 
 pub use files::{FileError, hash as sha256_of};
-pub use hold::{free_bytes, hold};
+pub use hold::hold;
 pub use manifest::{Manifest, ManifestItem};
-pub use retention::{Pruned, Retention};
+pub use retention::{Pruned, Retention, Spared};
+pub use room::{Room, Watermark};
 pub use worker::{Order, Worker, spawn};
 
 /// Keeps held at once; the oldest goes first.
@@ -38,6 +40,7 @@ const MAX_KEEP_BYTES: usize = 64 << 20;
 const MAX_WAITING: usize = 16;
 /// A clip waits at most this long beyond its end for packets that do not come.
 const POST_ROLL_GRACE_S: f64 = 5.0;
+const NEARLY_FULL: &str = "the disk is nearly full";
 /// Largest picture (contract: still first, at most 200 KB).
 const MAX_PICTURE_BYTES: u64 = 200_000;
 
@@ -150,8 +153,8 @@ pub struct Evidence {
     keeps: BTreeMap<String, Keep>,
     waiting: Vec<EvidenceRequest>,
     counters: Counters,
-    /// Below it no pictures are made, below twice as much no clips.
-    min_free: u64,
+    /// Where the disk is shared with reports.
+    watermark: Option<Watermark>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -184,22 +187,17 @@ impl Evidence {
             keeps: BTreeMap::new(),
             waiting: Vec::new(),
             counters: Counters::default(),
-            min_free: 0,
+            watermark: None,
         }
     }
 
-    /// Leaves so much of the disk to the reports, bytes.
-    pub fn with_min_free(self, min_free: u64) -> Self {
-        Evidence { min_free, ..self }
+    /// Leaves room on the disk to the reports.
+    pub fn with_watermark(self, watermark: Watermark) -> Self {
+        Evidence { watermark: Some(watermark), ..self }
     }
 
-    /// Clips stop first, then pictures.
-    fn room(&self, times: u64) -> Result<(), String> {
-        let free = free_bytes(&self.dir).unwrap_or(u64::MAX);
-        if free >= self.min_free.saturating_mul(times) {
-            return Ok(());
-        }
-        Err(format!("the disk is nearly full: {} MiB free", free >> 20))
+    fn room(&self) -> Room {
+        self.watermark.as_ref().map_or(Room::All, Watermark::room)
     }
 
     pub fn counters(&self) -> Counters {
@@ -309,7 +307,11 @@ impl Evidence {
     fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
         let mut items = Vec::new();
         let mut missing = Vec::new();
-        for (at, roles) in moments(request) {
+        let full = self.room() == Room::NoPictures;
+        if full {
+            missing.push(format!("pictures: {NEARLY_FULL}"));
+        }
+        for (at, roles) in moments(request).into_iter().filter(|_| !full) {
             let names = || roles.iter().map(|role| files::role_name(*role)).collect::<Vec<_>>().join(", ");
             match self.pictures_at(request, at, &roles) {
                 Ok(made) => {
@@ -334,7 +336,6 @@ impl Evidence {
         at: Moment,
         roles: &[EvidenceRole],
     ) -> Result<Vec<Result<EvidenceItem, String>>, String> {
-        self.room(1)?;
         let (stream, packets) =
             self.packets_at(request, at.mono).ok_or("the ring no longer holds that moment")?;
         let shown = packets.iter().filter(|p| p.at.mono <= at.mono).max_by_key(|p| p.pts);
@@ -379,7 +380,9 @@ impl Evidence {
 
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
         let (from, to) = request.clip.ok_or("no clip was asked for")?;
-        self.room(2)?;
+        if self.room() != Room::All {
+            return Err(NEARLY_FULL.to_owned());
+        }
         let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
         let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
         // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.

@@ -135,6 +135,8 @@ const NUDGE_REACH: i32 = 3;
 const SHIFT_AT_MOST: i32 = 8;
 /// A drop of the usual correlation by so much is looked into.
 const LIKENESS_DROP: f32 = 0.12;
+/// Looks that must be the same as the first, where looks are rare.
+const FROZEN_LOOKS: u32 = 3;
 /// Looks kept for the first median.
 const LEARN_AT_MOST: usize = 24;
 /// Pixels that move before it is called motion: below are insects and codec noise.
@@ -252,7 +254,7 @@ impl Gate {
             self.same_since = at;
             self.same_looks = 0;
         }
-        self.same_looks >= 5 && at.since_s(self.same_since) >= self.config.frozen_s
+        self.same_looks >= FROZEN_LOOKS && at.since_s(self.same_since) >= self.config.frozen_s
     }
 
     fn learn(&mut self, picture: &[u8], at: Mono) -> Scene {

@@ -34,6 +34,14 @@ pub enum JournalError {
     BadEntry { kind: String, bytes: usize, limit: usize },
 }
 
+impl JournalError {
+    /// There was no room on the disk.
+    pub fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, JournalError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 type Result<T> = std::result::Result<T, JournalError>;
 
 /// Where a record lies: first number of its segment, byte offset, length with line feed.

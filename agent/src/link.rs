@@ -54,7 +54,8 @@ impl Settings {
             client_id: edge_id.to_owned(),
             connect_timeout_s: 30,
             backoff_min_s: 1.0,
-            backoff_max_s: 60.0,
+            // With the time that a silence takes to be noticed: a link is there again within twice the keep-alive.
+            backoff_max_s: (0.4 * f64::from(centre.keep_alive_s)).clamp(2.0, 60.0),
             ack_timeout_s: None,
         }
     }

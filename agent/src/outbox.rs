@@ -321,6 +321,12 @@ impl Outbox {
         here || self.rows.contains_key(&seq)
     }
 
+    /// Ids of reports that are not done with.
+    pub fn reports(&self) -> impl Iterator<Item = &str> {
+        let reports = self.rows.values().map(|(row, _)| row).filter(|r| r.lane == 0 && r.slot.is_none());
+        reports.map(|r| r.id.as_str())
+    }
+
     /// Lowest journal number that a row still needs.
     pub fn lowest_n(&self) -> Option<u64> {
         // Rows are in order of `seq`, and with it of `n`, but for those that a resend brought back.

@@ -84,6 +84,11 @@ impl Agent {
         http_get(self.health_port, path)
     }
 
+    /// Resident memory now, without the children, bytes.
+    pub fn memory(&self) -> Result<u64> {
+        self.process.memory()
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.process.log_lines()
     }

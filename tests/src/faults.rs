@@ -6,9 +6,14 @@
 pub mod boxed;
 pub mod damage;
 pub mod disk;
+pub mod full;
+pub mod interop;
 pub mod kill;
+pub mod link;
 pub mod power;
 pub mod promise;
+pub mod sensors;
+pub mod sim;
 pub mod table;
 pub mod writer;
 
@@ -102,7 +107,17 @@ impl Row {
 type Run = fn(Scale) -> Result<Vec<Row>>;
 
 /// Every part of the suite by the name that `faults NAME` takes.
-pub const PARTS: &[(&str, Run)] = &[("power", power::run), ("damage", damage::run), ("kill", kill::run)];
+pub const PARTS: &[(&str, Run)] = &[
+    ("power", power::run),
+    ("damage", damage::run),
+    ("kill", kill::run),
+    ("disk", full::run),
+    ("link", link::run),
+    ("backlog", link::backlogs),
+    ("sim", sim::run),
+    ("sensors", sensors::run),
+    ("interop", interop::run),
+];
 
 /// Runs one part. An error of the suite itself is a row that did not hold, so that the others still run.
 pub fn part(name: &str, run: Run, scale: Scale) -> Vec<Row> {

@@ -8,7 +8,11 @@ mod camera;
 mod clip;
 mod contract;
 pub mod faults;
+pub mod fuzz;
+mod mqtt;
 mod process;
+pub mod proxy;
+pub mod scripted;
 mod site;
 
 pub use agent::{Agent, matters};

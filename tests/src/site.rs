@@ -1,5 +1,6 @@
 //! A site file for one test: a scene's own configuration with the parts that a test must choose replaced.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -54,6 +55,19 @@ impl Site {
     pub fn edit(&self, change: impl FnOnce(&str) -> String) -> Result<()> {
         let text = std::fs::read_to_string(&self.path)?;
         Ok(std::fs::write(&self.path, change(&text))?)
+    }
+
+    /// Readings come from `broker`, described by the tables `sensors`; GNSS from a TCP receiver, whose place is the box's:
+    /// the surveyed point goes.
+    pub fn senses(&self, broker: &Broker, receiver: SocketAddr, sensors: &str) -> Result<()> {
+        self.set("sensors", "broker", &broker.url())?;
+        self.set("gnss", "source", &format!("tcp://{receiver}"))?;
+        self.edit(|text| {
+            let (head, rest) = text.split_once("[centre]").unwrap_or((text, ""));
+            let unsurveyed: String =
+                head.lines().filter(|l| !l.starts_with("point")).map(|l| format!("{l}\n")).collect();
+            format!("{unsurveyed}[centre]{rest}{sensors}")
+        })
     }
 }
 

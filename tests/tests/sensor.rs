@@ -30,15 +30,7 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
     // The camera is dead: the box's other senses do not depend on it.
     let camera = format!("rtsp://127.0.0.1:{}/cam1", free_port()?);
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[&camera])?;
-    site.set("sensors", "broker", &sensors.url())?;
-    site.set("gnss", "source", &format!("tcp://{}", receiver.local_addr()?))?;
-    // Without a surveyed point the box's place is the receiver's.
-    site.edit(|text| {
-        let (head, rest) = text.split_once("[centre]").unwrap_or((text, ""));
-        let unsurveyed: String =
-            head.lines().filter(|l| !l.starts_with("point")).map(|l| format!("{l}\n")).collect();
-        format!("{unsurveyed}[centre]{rest}{SENSORS}")
-    })?;
+    site.senses(&sensors, receiver.local_addr()?, SENSORS)?;
     let centre = centre(&broker)?;
     let agent = Agent::start(&site)?;
 

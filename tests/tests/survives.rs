@@ -1,7 +1,7 @@
 //! The fault suite in short: the same rows as `make faults`, with fewer trials.
 
 use anyhow::Result;
-use kerbside_tests::faults::{Row, Scale, damage, kill, power};
+use kerbside_tests::faults::{Row, Scale, damage, full, interop, kill, link, power, sensors, sim};
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
     rows.iter().try_for_each(|row| row.check(test))
@@ -20,4 +20,40 @@ fn damaged_files() -> Result<()> {
 #[test]
 fn kills() -> Result<()> {
     check("survives::kills", kill::run(Scale::Short)?)
+}
+
+#[test]
+fn failing_disks() -> Result<()> {
+    check("survives::failing_disks", full::run(Scale::Short)?)
+}
+
+#[test]
+fn simulated_weeks() -> Result<()> {
+    check("survives::simulated_weeks", sim::run(Scale::Short)?)
+}
+
+/// The same seeds every time; `make fuzz` takes new ones.
+#[test]
+fn hostile_input() -> Result<()> {
+    kerbside_tests::fuzz::run(None, 1, 1500, None).map(drop)
+}
+
+#[test]
+fn lying_sensors() -> Result<()> {
+    check("survives::lying_sensors", sensors::run(Scale::Short)?)
+}
+
+#[test]
+fn another_box() -> Result<()> {
+    check("survives::another_box", interop::run(Scale::Short)?)
+}
+
+#[test]
+fn brokers() -> Result<()> {
+    check("survives::brokers", link::run(Scale::Short)?)
+}
+
+#[test]
+fn backlogs() -> Result<()> {
+    check("survives::backlogs", link::backlogs(Scale::Short)?)
 }

@@ -1,7 +1,9 @@
 //! The core's thread: inputs go in one by one, and what the core wants done is done, the durable part first.
 
+mod items;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,11 +14,11 @@ use crossbeam_channel::{Receiver, RecvError, select};
 use super::orders::{Begun, Orders};
 use super::watcher::Wish;
 use crate::config::Site;
-use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident};
+use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item};
 use crate::evidence::{Order, Worker};
 use crate::geo::Placer;
 use crate::incident::{
-    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report,
+    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading,
 };
 use crate::sensor::gnss::GnssEvent;
 use crate::sensor::{Position, PositionSource};
@@ -31,12 +33,6 @@ const TICK: Duration = Duration::from_millis(500);
 const MAX_UNWRITTEN: usize = 4096;
 /// Beyond that many, observations are left out: the rest is for reports.
 const MAX_UNWRITTEN_OBSERVATIONS: usize = MAX_UNWRITTEN / 2;
-/// Between two comparisons of what is saved of the incidents with what the core knows, s.
-const SAVE_PERIOD_S: f64 = 60.0;
-/// Between two `device.health` messages, s.
-const HEALTH_PERIOD_S: f64 = 60.0;
-/// Between two looks at the evidence folder's size, s.
-const PRUNE_PERIOD_S: f64 = 300.0;
 
 /// What the desk listens to. All bounded; their senders wait.
 #[derive(Debug)]
@@ -60,8 +56,6 @@ pub(super) struct Desk {
     orders: Orders,
     restart: bool,
     uploads: Option<tokio::sync::mpsc::Sender<Grant>>,
-    /// Incidents of files that are to be uploaded, and until when that may take.
-    granted: Vec<(String, i64)>,
     meter: super::meter::DeskMeter,
     /// Not yet durable, oldest first, with what may only happen after.
     unwritten: Vec<Item>,
@@ -69,7 +63,7 @@ pub(super) struct Desk {
     disk_refuses: bool,
     ticked: Mono,
     reported_health: Mono,
-    pruned: Mono,
+    prune_at: Mono,
     saved: Mono,
     /// Something was reported since.
     reported: bool,
@@ -92,7 +86,6 @@ impl Desk {
             orders: Orders::new(site.clone(), Arc::default()),
             restart: false,
             uploads: None,
-            granted: Vec::new(),
             site,
             clock,
             delivery,
@@ -104,7 +97,7 @@ impl Desk {
             disk_refuses: false,
             ticked: Mono::ZERO,
             reported_health: Mono::ZERO,
-            pruned: Mono::ZERO,
+            prune_at: Mono::ZERO,
             saved: Mono::ZERO,
             reported: false,
         }
@@ -188,7 +181,7 @@ impl Desk {
                     DownInput::Command(command) => self.obey(command),
                     DownInput::Grant(grant) => self.send_file(grant),
                 }
-                self.unwritten.extend(whole(&self.core.snapshot()));
+                self.unwritten.extend(items::whole(&self.core.snapshot()));
                 self.unwritten.push(Item::Consumed(inbound.n));
                 self.write();
             }
@@ -203,7 +196,7 @@ impl Desk {
                 self.write();
             }
             None => {
-                self.unwritten.extend(manifest_items(&self.delivery, &outcome, now));
+                self.unwritten.extend(items::of_outcome(&self.delivery, &outcome, now));
                 self.step(Input::Evidence(outcome));
             }
         }
@@ -229,9 +222,7 @@ impl Desk {
     }
 
     /// The delivery keeps the grant until the upload is over; the channel has room for all that it keeps.
-    fn send_file(&mut self, grant: Grant) {
-        self.granted.retain(|(_, expires_ms)| *expires_ms > self.clock.now().wall_ms);
-        self.granted.push((grant.set_and_file().0.to_owned(), grant.expires_at_ms));
+    fn send_file(&self, grant: Grant) {
         let Some(uploads) = &self.uploads else { return };
         if let Err(error) = uploads.try_send(grant) {
             tracing::error!(%error, "an upload waits for the next start");
@@ -284,14 +275,14 @@ impl Desk {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Report(report) => {
-                tell(&self.site, &report);
+                items::tell(&self.site, &report);
                 self.meter.report(&report);
                 self.reported = true;
-                self.unwritten.extend(report_items(&self.site, &self.placer, &self.delivery, &report));
+                self.unwritten.extend(items::of_report(&self.site, &self.placer, &self.delivery, &report));
                 let record =
                     self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
                 let record = record.unwrap_or_else(|| IncidentRecord::new(*report));
-                self.unwritten.extend(saved(&record).map(Item::Incident));
+                self.unwritten.extend(items::saved(&record).map(Item::Incident));
             }
             Effect::NotKnown { command_id, incident_id } => {
                 let why = "no such incident is known here (any more)";
@@ -302,9 +293,16 @@ impl Desk {
             }
             Effect::Save(request) => self.after.push(Order::Make(request)),
             Effect::Keep { incident_id, camera, from, to } => {
-                self.after.push(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
+                self.order(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
             }
-            Effect::Release { incident_id } => self.after.push(Order::Release { incident_id }),
+            Effect::Release { incident_id } => {
+                let awaited = |o: &Order| matches!(o, Order::Make(r) if r.incident_id == incident_id);
+                if self.after.iter().any(awaited) {
+                    self.after.push(Order::Release { incident_id });
+                } else {
+                    self.order(Order::Release { incident_id });
+                }
+            }
             Effect::Watch { camera, hold } => {
                 if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
                     wish.hold.store(hold, Ordering::Relaxed);
@@ -340,6 +338,13 @@ impl Desk {
         }
     }
 
+    /// What concerns packets in memory only waits for no disk: a disk that refuses for days piles up nothing of it.
+    fn order(&self, order: Order) {
+        if let Some(evidence) = &self.evidence {
+            evidence.order(order);
+        }
+    }
+
     /// Makes durable what waits, then lets happen what waited for that.
     fn commit(&mut self) {
         if !self.unwritten.is_empty() {
@@ -354,81 +359,9 @@ impl Desk {
                 tracing::info!("the journal takes records again");
             }
         }
-        let orders = std::mem::take(&mut self.after);
-        if let Some(evidence) = &self.evidence {
-            orders.into_iter().for_each(|order| evidence.order(order));
-        }
+        std::mem::take(&mut self.after).into_iter().for_each(|order| self.order(order));
         if std::mem::take(&mut self.restart) {
             self.orders.restart_now();
-        }
-    }
-
-    fn tick(&mut self, waiting: usize) {
-        let now = self.clock.now();
-        if now.mono.since_s(self.ticked) < TICK.as_secs_f64() {
-            return;
-        }
-        self.ticked = now.mono;
-        self.meter.alive();
-        self.meter.core(&self.core, waiting);
-        self.orders.resume(now).into_iter().for_each(|input| self.step(input));
-        self.tell_pauses();
-        self.step(Input::Tick(now));
-        self.commit();
-        let stats = self.delivery.stats().ok();
-        if let Some(stats) = &stats {
-            let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
-            self.meter.delivery(stats, evidence, self.unwritten.len());
-        }
-        let due =
-            self.reported_health == Mono::ZERO || now.mono.since_s(self.reported_health) >= HEALTH_PERIOD_S;
-        if due && !self.disk_refuses {
-            self.reported_health = now.mono;
-            let values = super::meter::health_values(&self.site, &self.core, stats.as_ref());
-            self.unwritten.push(Item::Message(Box::new(wire::health(&values, now))));
-            self.write();
-        }
-        if let Some(stats) = &stats
-            && now.mono.since_s(self.saved) >= SAVE_PERIOD_S
-            && !self.disk_refuses
-        {
-            self.saved = now.mono;
-            self.save(stats.incidents);
-        }
-        if now.mono.since_s(self.pruned) >= PRUNE_PERIOD_S || self.pruned == Mono::ZERO {
-            self.pruned = now.mono;
-            self.prune(now.wall_ms);
-        }
-    }
-
-    /// Brings what is saved of the incidents up to date, and forgets those that the core has retired.
-    fn save(&mut self, kept: usize) {
-        let records = self.core.snapshot();
-        if std::mem::take(&mut self.reported) || kept != records.len() {
-            self.unwritten.extend(whole(&records));
-            self.write();
-        }
-    }
-
-    fn prune(&mut self, now_wall_ms: i64) {
-        let dir = super::evidence_dir(&self.site);
-        let free = crate::evidence::free_bytes(&dir).unwrap_or(u64::MAX);
-        let retention = crate::evidence::Retention {
-            max_bytes: self.site.evidence.max_bytes,
-            max_age_days: self.site.evidence.max_age_days,
-            short_of: self.site.evidence.min_free.saturating_sub(free),
-        };
-        let open = self.core.open_incidents().map(|r| r.incident_id.clone());
-        let held: Vec<String> = open.chain(self.granted.iter().map(|(set, _)| set.clone())).collect();
-        match retention.prune(&dir, now_wall_ms, &held) {
-            Ok(pruned) if pruned.incidents > 0 => {
-                tracing::info!(incidents = pruned.incidents, bytes = pruned.bytes, "old evidence deleted");
-                let body = serde_json::json!({ "incidents": pruned.incidents, "bytes": pruned.bytes });
-                self.unwritten.push(Item::Note { kind: "evidence", body });
-                self.write();
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),
         }
     }
 }
@@ -446,59 +379,4 @@ enum Heard {
     Outcome(EvidenceOutcome),
     Inbound(Inbound),
     Gnss(GnssEvent),
-}
-
-fn report_items(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
-    let place = placer.place(report.camera, report.bbox);
-    let matter = site.codes.matter(report.kind, &site.device.division);
-    let draft = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
-    let answers = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
-    let answers = answers.map(|(id, recheck)| {
-        let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
-            "result": recheck.result, "why": recheck.why});
-        wire::reply(id, "recheck", "done", None, detail, report.at)
-    });
-    [draft].into_iter().chain(answers).map(|d| Item::Message(Box::new(d))).collect()
-}
-
-/// The message that names durable files, or says which do not come.
-fn manifest_items(delivery: &Delivery, outcome: &EvidenceOutcome, at: crate::time::Moment) -> Vec<Item> {
-    let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
-    let mut items = Vec::new();
-    if !outcome.items.is_empty() {
-        let (who, about) = (delivery.identity(), wire::About::Incident(&outcome.incident_id));
-        let draft = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
-        items.push(Item::Message(Box::new(draft)));
-    }
-    if let Some(shortfall) = &outcome.shortfall {
-        let draft = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
-        items.push(Item::Message(Box::new(draft)));
-    }
-    items
-}
-
-fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
-    let value = serde_json::to_value(record).ok()?;
-    let place = record.camera_id.as_ref().map(|camera| format!("{camera}/{}", record.report.zone));
-    Some(SavedIncident { id: record.report.incident_id.clone(), place, record: Some(value) })
-}
-
-/// All that the core knows. `None` if a record cannot be written down: who is missing would be forgotten.
-fn whole(records: &[IncidentRecord]) -> Option<Item> {
-    records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::Snapshot)
-}
-
-fn tell(site: &Site, report: &Report) {
-    let camera = site.camera(report.camera).map_or("?", |c| c.id.as_str());
-    tracing::info!(
-        incident = report.incident_id,
-        revision = report.revision,
-        phase = ?report.phase,
-        cause = report.cause,
-        kind = report.kind.as_str(),
-        camera,
-        zone = report.zone,
-        confidence = report.confidence,
-        "report"
-    );
 }

@@ -111,6 +111,9 @@ impl Desk {
                 // Whoever asked may be gone: nothing to do about it.
                 let _ = reply.send(stats);
             }
+            Request::Unfinished(reply) => {
+                let _ = reply.send(self.ledger.unfinished());
+            }
             Request::Close(reply) => return Some(reply),
         }
         None

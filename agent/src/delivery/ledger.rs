@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::state::{Inbound, SavedIncident, State};
-use super::{DeliveryError, Settings, Stats};
+use super::{DeliveryError, Settings, Stats, Unfinished};
 use crate::journal::{Durability, Entry, Journal, JournalError, Record, Written, record};
 use crate::outbox::{Acked, EVICTED, Row};
 use crate::sign::SigningKey;
@@ -74,6 +74,7 @@ pub struct Ledger {
     /// Signs checkpoints.
     key: Option<SigningKey>,
     checkpointed: Mono,
+    ballast: super::ballast::Ballast,
     /// Held as long as this ledger lives: one process per folder.
     _lock: Option<std::fs::File>,
 }
@@ -163,7 +164,12 @@ impl Ledger {
 
     /// Journal first, then state; rows that this drives out are buried.
     fn append(&mut self, entries: &[Entry], durability: Durability) -> Result<Vec<Written>> {
-        let written = match self.journal.append(entries, durability) {
+        let mut written = self.journal.append(entries, durability);
+        if written.as_ref().is_err_and(JournalError::is_full) && self.ballast.release() {
+            tracing::error!("the disk is full: the ballast is thrown off, so that reports still land");
+            written = self.journal.append(entries, durability);
+        }
+        let written = match written {
             Ok(written) => written,
             Err(e) => {
                 self.stats.append_errors += 1;
@@ -308,6 +314,14 @@ impl Ledger {
     #[cfg(test)]
     pub(super) fn each_record(&self, mut each: impl FnMut(&Record)) {
         self.journal.replay(1, &mut |record, _| each(&record)).unwrap();
+    }
+
+    pub fn unfinished(&self) -> Unfinished {
+        let incident = |id: &str| id.split('.').next().unwrap_or(id).to_owned();
+        Unfinished {
+            unacknowledged: self.state.outbox.reports().map(incident).collect(),
+            granted: self.state.grants().map(|g| g.set_and_file().0.to_owned()).collect(),
+        }
     }
 
     pub fn stats(&self) -> Stats {

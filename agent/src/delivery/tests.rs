@@ -303,6 +303,25 @@ fn a_grant_stays_until_its_upload_is_over() {
 }
 
 #[test]
+fn what_the_centre_is_not_done_with_is_known_by_incident() {
+    use crate::wire::grant::tests::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { keys: crate::wire::command::tests::keys(), ..Settings::new(dir.path(), true) };
+    let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false).unwrap();
+    let unfinished = |ledger: &Ledger| {
+        let Unfinished { unacknowledged, granted } = ledger.unfinished();
+        [unacknowledged, granted].map(|ids| ids.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    // PUBACK is the broker's word, not the centre's; births are nobody's evidence.
+    sent(&mut ledger);
+    assert_eq!(unfinished(&ledger), ["INCIDENT001 INCIDENT002", "01JINCIDENT"]);
+    ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap();
+    assert_eq!(unfinished(&ledger), ["INCIDENT002", "01JINCIDENT"]);
+}
+
+#[test]
 fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
     use crate::wire::command::tests::{data, sealed};
     let dir = tempfile::tempdir().unwrap();

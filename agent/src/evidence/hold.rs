@@ -1,5 +1,5 @@
 //! Holds: the evidence of a case that the centre has not ended is never pruned. A hold is a file in the incident's folder, so that it
-//! lasts as long as what it holds. Also: how much room the disk has.
+//! lasts as long as what it holds.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,11 +21,4 @@ pub fn hold(dir: &Path, incident_id: &str, held: bool) -> Result<(), FileError> 
         }
     }
     Ok(())
-}
-
-/// Bytes that this program may still write below `dir`, or below its nearest folder that is there.
-pub fn free_bytes(dir: &Path) -> Option<u64> {
-    let there = dir.ancestors().find(|p| p.is_dir())?;
-    let disk = rustix::fs::statvfs(there).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

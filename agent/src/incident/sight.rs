@@ -116,8 +116,9 @@ impl Sight {
 
     fn patience_s(&self, asked: CameraState) -> f64 {
         let learning = CameraState::Blind(Blind::Learning);
-        if asked == learning || self.state == learning {
-            0.0 // The gate itself knows when it has begun and ended learning.
+        let frozen = CameraState::Blind(Blind::Frozen);
+        if asked == learning || self.state == learning || asked == frozen {
+            0.0 // The gate itself knows when it has begun and ended learning; before `frozen` it has waited already.
         } else if asked == CameraState::Watching {
             SEES_AFTER_S
         } else {

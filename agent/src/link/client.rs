@@ -238,7 +238,7 @@ impl Poller {
 fn outgoing(out: &Outgoing) -> Event {
     match out {
         Outgoing::Publish(pkid) => Event::Written { pkid: *pkid },
-        _ => Event::Alive,
+        _ => Event::Sent,
     }
 }
 

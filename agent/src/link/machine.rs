@@ -29,6 +29,9 @@ pub const WINDOW: usize = 8;
 /// Connections that one message may kill before it goes alone, and before it is given up.
 const SUSPECT: u32 = 2;
 const GUILTY: u32 = 5;
+/// A connection on which nothing came for so many keep-alives is dead. A ping goes out after one; with the wait that follows,
+/// the next connection is there within two.
+const SILENT: f64 = 1.5;
 /// A connection that lasted so long was a good one: the next wait is short again.
 const GOOD_S: f64 = 10.0;
 
@@ -54,8 +57,10 @@ pub enum Event {
         payload: Vec<u8>,
         retain: bool,
     },
-    /// Anything else that shows life.
+    /// Anything else that came: it shows life.
     Alive,
+    /// Anything else that the client wrote: a half-open link takes that for minutes, it shows nothing.
+    Sent,
     Lost {
         why: String,
         by_peer: bool,
@@ -164,7 +169,7 @@ impl Machine {
         let own = match self.state {
             State::Waiting { until } | State::Connecting { until } | State::Leaving { until } => until,
             State::Up { .. } => {
-                let silent = self.last_alive.plus_s(2.0 * self.settings.keep_alive_s);
+                let silent = self.last_alive.plus_s(SILENT * self.settings.keep_alive_s);
                 let oldest = self.unacked.values().map(|(_, at)| *at).min();
                 oldest.map_or(silent, |at| silent.min(at.plus_s(self.settings.ack_timeout_s)))
             }
@@ -186,6 +191,7 @@ impl Machine {
                 self.tell(FromLink::Incoming { epoch: self.epoch, token, topic, payload, retain });
             }
             Event::Alive => self.last_alive = now,
+            Event::Sent => {}
             Event::Lost { why, by_peer } => self.lost(now, why, by_peer),
             Event::Tick => self.tick(now),
             Event::Stop { grace_s } => self.stop(now, grace_s),
@@ -244,7 +250,6 @@ impl Machine {
     }
 
     fn written(&mut self, now: Mono, pkid: u16) {
-        self.last_alive = now;
         let Some(seq) = self.handed.pop_front() else { return };
         if pkid == 0 {
             self.done(now, seq);
@@ -350,8 +355,9 @@ impl Machine {
             State::Waiting { .. } => self.connect(now),
             State::Connecting { .. } => self.broken(now, "no answer to CONNECT".to_owned(), false),
             State::Up { .. } => {
-                let silent = now.since_s(self.last_alive) >= 2.0 * self.settings.keep_alive_s;
-                let why = if silent { "silent for twice the keep-alive" } else { "no PUBACK in time" };
+                let silent = now.since_s(self.last_alive) >= SILENT * self.settings.keep_alive_s;
+                let why =
+                    if silent { "silent for longer than the keep-alive allows" } else { "no PUBACK in time" };
                 self.broken(now, why.to_owned(), false);
             }
             State::Leaving { .. } => {

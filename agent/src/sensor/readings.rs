@@ -18,6 +18,8 @@ use crate::time::{Clock, Moment};
 
 /// A reading is a number and a few words; anything larger is no reading.
 pub const MAX_PAYLOAD: usize = 1024;
+/// A longer packet costs the connection, and if it is retained each one after it: far above what is read of a reading, bytes.
+const INCOMING_LIMIT: usize = 4 << 20;
 /// A sensor's clock may be ahead of ours by this much.
 const AHEAD_MS: i64 = 60_000;
 
@@ -150,7 +152,10 @@ impl Broker {
             return;
         };
         let mut options = MqttOptions::new(format!("{}-sensors", self.edge_id), host, port);
-        options.set_keep_alive(Duration::from_secs(30)).set_max_packet_size(64 * 1024, 4096).set_inflight(8);
+        options
+            .set_keep_alive(Duration::from_secs(30))
+            .set_max_packet_size(INCOMING_LIMIT, 4096)
+            .set_inflight(8);
         let (client, events) = AsyncClient::new(options, 2 * self.sensors.sensors.len() + 8);
         let checkers = self.sensors.sensors.iter().map(|s| (s.topic.clone(), Checker::new(s))).collect();
         let mut session =

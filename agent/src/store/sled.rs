@@ -17,7 +17,7 @@ use super::{Change, Store, StoreError, Table};
 
 const CHECKSUM_LEN: usize = 8;
 /// sled's page cache; the index is small.
-const CACHE_BYTES: u64 = 8 << 20;
+const CACHE_BYTES: u64 = 4 << 20;
 
 pub struct SledStore {
     path: PathBuf,

@@ -1,12 +1,13 @@
 //! The fault suite as a program: `faults [--short] [PART ...]` runs it and writes `faults/results.json`,
-//! `faults --into README.md` puts the last table into a document, `faults box ...` is a box without cameras for its own use.
+//! `faults fuzz [SECONDS | TARGET SEED]` gives hostile input to everything that reads, `faults --into README.md` puts the last table into a document, `faults box ...` is a box without cameras for its own use.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use kerbside_tests::faults::{PARTS, Scale, boxed, part, table};
-use kerbside_tests::repo;
+use kerbside_tests::{fuzz, repo};
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -18,11 +19,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// `fuzz`: a minute; `fuzz SECONDS`; `fuzz TARGET SEED`: one case again.
+fn fuzz(args: &[String]) -> Result<()> {
+    let done = match args {
+        [target, seed] => fuzz::run(Some(target), seed.parse()?, 1, None)?,
+        [seconds] => {
+            fuzz::run(None, fastrand::u64(..1 << 40), 0, Some(Duration::from_secs(seconds.parse()?)))?
+        }
+        _ => fuzz::run(None, fastrand::u64(..1 << 40), 0, Some(Duration::from_secs(60)))?,
+    };
+    println!("{done} cases");
+    Ok(())
+}
+
 fn run(args: &[String]) -> Result<ExitCode> {
     if let [first, rest @ ..] = args
         && first == "box"
     {
         return boxed::main(rest).map(|()| ExitCode::SUCCESS);
+    }
+    if let [first, rest @ ..] = args
+        && first == "fuzz"
+    {
+        return fuzz(rest).map(|()| ExitCode::SUCCESS);
     }
     let results = repo().join("faults/results.json");
     if let [flag, document] = args

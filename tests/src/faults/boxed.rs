@@ -1,10 +1,10 @@
 //! A box without cameras: journal, index, outbox and link of the agent in a process of their own, told what to report.
 //!
 //! ```text
-//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S]
+//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S] [--tls DIR]
 //! ```
 //!
-//! Orders come on standard input: `report PREFIX COUNT THREADS`, `stats`, `stop`. It says `ready`, `durable ID` when a report's
+//! Orders come on standard input: `report PREFIX COUNT THREADS`, `big INCIDENT BYTES`, `stats`, `stop`. It says `ready`, `durable ID` when a report's
 //! commit has returned, `refused WHY`, `stats JSON`, `stopped`.
 
 use std::io::BufRead as _;
@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use kerbside::config::{Centre, Protocol};
+use kerbside::config::{Centre, Protocol, Tls};
 use kerbside::delivery::{Delivery, Opened};
 use kerbside::link::{self, LinkHandle};
 use kerbside::time::Clock;
@@ -27,6 +27,8 @@ struct Args {
     broker: Option<u16>,
     protocol: Protocol,
     keep_alive_s: u16,
+    /// Holds `ca.pem`, `fault-box.pem` and `fault-box.key`.
+    tls: Option<PathBuf>,
 }
 
 /// The child's side.
@@ -44,6 +46,7 @@ pub fn main(args: &[String]) -> Result<()> {
             ["report", prefix, count, threads] => {
                 report(&delivery, &clock, prefix, count.parse()?, threads.parse()?)
             }
+            ["big", incident, bytes] => big(&delivery, &clock, incident, bytes.parse()?),
             ["stats"] => println!("stats {}", serde_json::to_string(&delivery.stats()?)?),
             ["stop"] => break,
             _ => bail!("no order: {line}"),
@@ -58,13 +61,15 @@ pub fn main(args: &[String]) -> Result<()> {
 }
 
 fn parse(args: &[String]) -> Result<Args> {
-    let mut parsed = Args { dir: PathBuf::new(), broker: None, protocol: Protocol::V5, keep_alive_s: 5 };
+    let mut parsed =
+        Args { dir: PathBuf::new(), broker: None, protocol: Protocol::V5, keep_alive_s: 5, tls: None };
     for pair in args.chunks(2) {
         let [key, value] = pair else { bail!("{pair:?}: a value is missing") };
         match key.as_str() {
             "--dir" => parsed.dir = PathBuf::from(value),
             "--broker" => parsed.broker = Some(value.parse()?),
             "--mqtt" => parsed.protocol = if value == "5" { Protocol::V5 } else { Protocol::V311 },
+            "--tls" => parsed.tls = Some(PathBuf::from(value)),
             "--keep-alive" => parsed.keep_alive_s = value.parse()?,
             _ => bail!("{key}: no such option"),
         }
@@ -82,6 +87,11 @@ fn start_link(
     let consumer = delivery.clone();
     // As the core does: hears, then says that it has heard. Ends with the delivery.
     std::thread::spawn(move || while opened.inbound.recv().is_ok_and(|i| consumer.consumed(i.n).is_ok()) {});
+    let tls = args.tls.as_ref().map(|dir| Tls {
+        ca_file: dir.join("ca.pem"),
+        cert_file: Some(dir.join("fault-box.pem")),
+        key_file: Some(dir.join("fault-box.key")),
+    });
     let centre = Centre {
         host: "127.0.0.1".into(),
         port: args.broker?,
@@ -90,7 +100,7 @@ fn start_link(
         keep_alive_s: args.keep_alive_s,
         username: None,
         password_file: None,
-        tls: None,
+        tls,
         keys: Vec::new(),
     };
     let _inside = runtime.enter();
@@ -114,6 +124,17 @@ fn report(delivery: &Delivery, clock: &Arc<dyn Clock>, prefix: &str, count: u64,
     }
 }
 
+/// A report that is longer than any broker's limit may be.
+fn big(delivery: &Delivery, clock: &Arc<dyn Clock>, incident: &str, bytes: usize) {
+    let mut draft =
+        kerbside::wire::matter(delivery.identity(), &writer::report(incident, clock.now()), None, None);
+    draft.data = serde_json::json!({ "text": "x".repeat(bytes) }).to_string();
+    match delivery.send(draft) {
+        Ok(_) => println!("durable {incident}.0001"),
+        Err(e) => println!("refused {e}"),
+    }
+}
+
 /// The parent's side: a running box.
 #[derive(Debug)]
 pub struct Boxed(pub Process);
@@ -124,6 +145,12 @@ impl Boxed {
         let mut command = Command::new(faults_program()?);
         command.args(["box", "--dir"]).arg(dir).args(more);
         Ok(Boxed(Process::start_told("faults box", command)?))
+    }
+
+    /// The same under a program that meddles with it.
+    pub fn start_under(mut wrapper: Command, dir: &Path) -> Result<Boxed> {
+        wrapper.arg(faults_program()?).args(["box", "--dir"]).arg(dir);
+        Ok(Boxed(Process::start_told("faults box, traced", wrapper)?))
     }
 
     /// Returns what it found when it opened its store.
@@ -145,11 +172,25 @@ impl Boxed {
         })
     }
 
+    pub fn stats(&mut self) -> Result<serde_json::Value> {
+        let before = self.0.lines().iter().filter(|l| l.starts_with("stats ")).count();
+        self.0.tell("stats")?;
+        self.0.until("figures", LIMIT, |lines| {
+            let text = lines.iter().filter_map(|l| l.strip_prefix("stats ")).nth(before)?;
+            serde_json::from_str(text).ok()
+        })
+    }
+
     pub fn stop(mut self) -> Result<()> {
         self.0.tell("stop")?;
         self.0.until("end of the box", LIMIT, |lines| lines.iter().any(|l| l == "stopped").then_some(()))?;
         self.0.wait(LIMIT).context("after it stopped").map(drop)
     }
+}
+
+/// How many reports were refused.
+pub fn refused(lines: &[String]) -> usize {
+    lines.iter().filter(|l| l.starts_with("refused ")).count()
 }
 
 /// Ids that were said to be durable.

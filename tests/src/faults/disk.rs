@@ -83,6 +83,14 @@ impl LoopDisk {
         run("umount", &[&self.mount.to_string_lossy()])
     }
 
+    /// What a box does with a disk that had errors before it mounts it again.
+    pub fn check(&self) -> Result<()> {
+        let status = Command::new("/usr/sbin/e2fsck").args(["-p", "-f"]).arg(&self.image).output()?.status;
+        // 1: errors were corrected.
+        ensure!(status.code().is_some_and(|c| c <= 1), "e2fsck: {status}");
+        Ok(())
+    }
+
     /// As after a reboot: out and in again.
     pub fn replug(&mut self) -> Result<()> {
         self.pull_out()?;

@@ -77,6 +77,7 @@ impl Ledger {
             recovery.replayed += 1;
         })?;
         recovery.damage = if rebuild { merge(damage, tip_damage) } else { merge(tip_damage, damage) };
+        let ballast = crate::delivery::ballast::Ballast::new(&settings.dir);
         let mut ledger = Ledger {
             journal,
             store,
@@ -91,6 +92,7 @@ impl Ledger {
             refusals: (now, 0),
             key: None,
             checkpointed: now,
+            ballast,
             _lock: None,
         };
         // Records that are gone may have been messages, or a start: their numbers must not be given out again.

@@ -36,6 +36,7 @@ impl Ledger {
         self.checkpoint(now)?;
         self.drop_segments(now)?;
         self.write_index();
+        self.ballast.take();
         self.indexed = (self.state.n, self.clock.now().mono);
         Ok(())
     }

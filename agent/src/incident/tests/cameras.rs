@@ -25,6 +25,8 @@ fn states_are_told_apart_and_a_short_darkness_is_none() {
         (Scene::Moved, 8.0),
         (Scene::Learning, 3.0),
         (Scene::Clear, 5.0),
+        (Scene::Frozen, 0.5),
+        (Scene::Clear, 5.0),
     ] {
         street.scene = scene;
         street.run(seconds);
@@ -39,14 +41,16 @@ fn states_are_told_apart_and_a_short_darkness_is_none() {
     street.scene = Scene::Clear;
     street.run(3.0);
     expect![[r#"
-          20.5 cam1 Blind(Covered)
-          26.5 cam1 Watching
-          33.5 cam1 Blind(Moved)
-          38.5 cam1 Blind(Learning)
-          41.5 cam1 Watching
-          46.0 cam1 Off(Silent)
-          51.0 cam1 Blind(Learning)
-          54.5 cam1 Watching
+        20.5 cam1 Blind(Covered)
+        26.5 cam1 Watching
+        33.5 cam1 Blind(Moved)
+        38.5 cam1 Blind(Learning)
+        41.5 cam1 Watching
+        46.5 cam1 Blind(Frozen)
+        48.0 cam1 Watching
+        51.5 cam1 Off(Silent)
+        56.5 cam1 Blind(Learning)
+        60.0 cam1 Watching
     "#]]
     .assert_eq(&street.told());
 }

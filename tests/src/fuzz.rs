@@ -1,0 +1,274 @@
+//! Hostile input for everything that reads what others wrote: mutated samples, each from its own printed seed.
+//!
+//! `make fuzz` runs every target for a while; `faults fuzz TARGET SEED` repeats one case. A target must not panic, and each
+//! asserts what must hold of its answer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use kerbside::journal::{Damage, record, scan};
+use kerbside::sensor::{Assembler, GpsdParser, LineBuffer};
+use kerbside::time::{Moment, Mono};
+use kerbside::wire;
+
+use crate::faults::writer;
+use crate::process::now;
+use crate::repo;
+
+/// Reads the input; an error says what did not hold.
+type Target = fn(&[u8]) -> Result<()>;
+
+/// By the name that `faults fuzz NAME` takes, with samples of what is right.
+fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
+    vec![
+        (
+            "configuration",
+            configuration,
+            texts(&[
+                "edge-config/one-camera.toml",
+                "edge-config/four-cameras.toml",
+                "test-videos/kerb-day.site.toml",
+            ]),
+        ),
+        ("manifest", manifest, texts(&["models/street.toml", "models/test/tiny-ssd.toml"])),
+        ("nmea", nmea, vec![SENTENCES.into()]),
+        ("gpsd", gpsd, vec![GPSD.into()]),
+        ("journal", journal, vec![segment()]),
+        ("child", child, vec![hello()]),
+        ("down", down, vec![writer::receipt("01FAULT.0001"), CASE.into(), COMMAND.into()]),
+    ]
+}
+
+const SENTENCES: &str = "$GNGGA,080000.00,3106.7440,N,12122.5648,E,1,12,0.8,9.4,M,8.0,M,,*77\r\n$GNRMC,080000.00,A,3106.7440,N,12122.5648,E,0.0,,211126,,,A*6C\r\n$GPGSV,3,1,11,03,03,111,00,04,15,270,00,06,01,010,00,13,06,292,00*74\r\n";
+const GPSD: &str = r#"{"class":"TPV","device":"/dev/ttyS1","mode":3,"time":"2026-11-21T00:31:05.000Z","lat":31.1124,"lon":121.37608,"altHAE":9.4,"epx":2.1,"epy":2.2}
+{"class":"SKY","hdop":0.8,"uSat":12}
+"#;
+const CASE: &str = r#"{"specversion":"1.0","type":"kerbside.case.state.v1","data":{"incident_id":"01JD","case_no":"2026-1","state":"filed","reason":"x"}}"#;
+const COMMAND: &str = r#"{"specversion":"1.0","type":"kerbside.command.v1","data":{"id":"c1","actor":"duty","issued_at":"2026-11-21T08:31:05+08:00","expires_at":"2027-11-21T08:31:05+08:00","args":{"from":1,"to":9}}}"#;
+
+/// Runs `cases` of each target (or of the one named), or as many as fit into `time`. Fails with the seed to repeat.
+pub fn run(only: Option<&str>, first_seed: u64, cases: u64, time: Option<Duration>) -> Result<u64> {
+    let all = targets();
+    let wanted: Vec<_> = all.iter().filter(|(name, _, _)| only.is_none_or(|o| o == *name)).collect();
+    if wanted.is_empty() {
+        bail!(
+            "no target {only:?}; there are {}",
+            all.iter().map(|(n, _, _)| *n).collect::<Vec<_>>().join(", ")
+        );
+    }
+    let each = time.map(|t| t / wanted.len() as u32);
+    let mut done = 0;
+    for (name, target, samples) in wanted {
+        let begun = now();
+        let mut seed = first_seed;
+        while each.map_or(seed < first_seed + cases, |each| begun.elapsed() < each) {
+            one(name, *target, samples, seed)?;
+            seed += 1;
+        }
+        println!("{name}: {} cases from seed {first_seed}, nothing broke", seed - first_seed);
+        done += seed - first_seed;
+    }
+    Ok(done)
+}
+
+fn one(name: &str, target: Target, samples: &[Vec<u8>], seed: u64) -> Result<()> {
+    let input = mutated(samples, &mut fastrand::Rng::with_seed(seed));
+    let problem = match catch_unwind(AssertUnwindSafe(|| target(&input))) {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => "it panicked".to_owned(),
+    };
+    let shown = String::from_utf8_lossy(&input).chars().take(2000).collect::<String>();
+    bail!("{name}, seed {seed}: {problem}\nrepeat with: faults fuzz {name} {seed}\n{shown:?}")
+}
+
+/// A sample with some harm done to it.
+fn mutated(samples: &[Vec<u8>], rng: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = samples[rng.usize(..samples.len())].clone();
+    for _ in 0..rng.u32(1..8) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = rng.usize(..bytes.len());
+        let end = (at + rng.usize(..40)).min(bytes.len());
+        match rng.u8(..9) {
+            0 => bytes[at] ^= 1 << rng.u8(..8),
+            1 => bytes[at] = rng.u8(..),
+            2 => drop(bytes.drain(at..end)),
+            3 => {
+                let copy = bytes[at..end].to_vec();
+                let to = rng.usize(..=bytes.len());
+                drop(bytes.splice(to..to, copy));
+            }
+            4 => bytes.truncate(at),
+            5 => {
+                let other = &samples[rng.usize(..samples.len())];
+                let from = rng.usize(..=other.len());
+                drop(bytes.splice(at..end, other[from..].iter().take(60).copied()));
+            }
+            6 | 7 => number(&mut bytes, at, rng),
+            _ => drop(bytes.splice(at..at, "\u{0}\u{feff}汉\"\\\n[[{,".bytes().take(rng.usize(..12)))),
+        }
+    }
+    bytes
+}
+
+/// Puts an unlikely value in the place of the next number.
+fn number(bytes: &mut Vec<u8>, from: usize, rng: &mut fastrand::Rng) {
+    const ODD: [&str; 12] = [
+        "-1",
+        "0",
+        "1e308",
+        "-1e-308",
+        "nan",
+        "inf",
+        "99999999999999999999",
+        "18446744073709551615",
+        "2147483648",
+        "0.5",
+        "1e3",
+        "\"\"",
+    ];
+    let Some(start) = bytes.iter().skip(from).position(u8::is_ascii_digit).map(|at| at + from) else {
+        return;
+    };
+    let len = bytes[start..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    drop(bytes.splice(start..start + len, ODD[rng.usize(..ODD.len())].bytes()));
+}
+
+fn texts(paths: &[&str]) -> Vec<Vec<u8>> {
+    paths.iter().filter_map(|p| std::fs::read(repo().join(p)).ok()).collect()
+}
+
+fn moment() -> Moment {
+    Moment { mono: Mono(7_000_000), wall_ms: 1_795_221_065_120, ..Moment::default() }
+}
+
+fn configuration(input: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(input);
+    // Paths in it begin where the samples lie.
+    if let Err(problems) = kerbside::config::parse(&text, &repo().join("edge-config/fuzz.toml")) {
+        let said = problems.to_string();
+        if said.trim().is_empty() {
+            bail!("refused without a word");
+        }
+    }
+    Ok(())
+}
+
+fn manifest(input: &[u8]) -> Result<()> {
+    let parsed = kerbside::detector::Manifest::parse(Path::new("fuzz.toml"), &String::from_utf8_lossy(input));
+    if let Err(error) = parsed
+        && error.to_string().is_empty()
+    {
+        bail!("refused without a word");
+    }
+    Ok(())
+}
+
+fn nmea(input: &[u8]) -> Result<()> {
+    let (mut lines, mut assembler) = (LineBuffer::new(128), Assembler::default());
+    let mut fixes = Vec::new();
+    lines.push(input, |line| fixes.extend(assembler.push(line, moment())));
+    fixes.extend(assembler.finish());
+    for fix in fixes {
+        if !(fix.lat_deg.abs() <= 90.0 && fix.lon_deg.abs() <= 180.0) {
+            bail!("a fix that is no place: {fix:?}");
+        }
+    }
+    Ok(())
+}
+
+fn gpsd(input: &[u8]) -> Result<()> {
+    let mut parser = GpsdParser::default();
+    for fix in input.split(|b| *b == b'\n').filter_map(|line| parser.push(line, moment())) {
+        if !(fix.lat_deg.abs() <= 90.0 && fix.lon_deg.abs() <= 180.0) {
+            bail!("a fix that is no place: {fix:?}");
+        }
+    }
+    Ok(())
+}
+
+fn segment() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut prev = record::Hash::default();
+    for n in 1..=6 {
+        let stamp =
+            record::Stamp { n, prev, boot: "01JD7Z6T6V8Q0M5N3K2H1G9F8E", at: moment(), utc_offset_s: 28_800 };
+        let item = writer::message(&writer::identity(), "01FAULT", moment());
+        let kerbside::delivery::Item::Message(draft) = item else { break };
+        let body = wire::message_body(&draft, &writer::identity(), n, moment());
+        prev = record::seal(&mut out, &stamp, if n % 3 == 0 { "note" } else { "message" }, &body);
+    }
+    out
+}
+
+/// Every record that is believed is one that was written; the numbers only grow; all others are counted.
+fn journal(input: &[u8]) -> Result<()> {
+    let good = segment();
+    let (mut tip, mut damage, mut seen) = (scan::Tip::default(), Damage::default(), Vec::new());
+    scan::segment(input, &mut tip, None, &mut damage, &mut |record, offset, len| {
+        let _ = wire::published(&record, &writer::identity());
+        seen.push((record, offset, len));
+    });
+    for (record, _, _) in &seen {
+        let hash = record.hash.to_string();
+        if !good.windows(hash.len()).any(|w| w == hash.as_bytes()) {
+            bail!("record {} was never written", record.n);
+        }
+    }
+    if !seen.windows(2).all(|w| w[0].0.n < w[1].0.n) {
+        bail!("numbers do not grow");
+    }
+    let missing = 6 - seen.len() as u64;
+    // At the end only the index knows that something is missing.
+    let told = damage.missing_count() + (6 - seen.last().map_or(0, |(r, _, _)| r.n));
+    if missing != told {
+        bail!("{missing} are missing, {told} are told: {damage:?}");
+    }
+    Ok(())
+}
+
+fn hello() -> Vec<u8> {
+    use kerbside::source::proto;
+    let mut out = Vec::new();
+    let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
+    let look = proto::RawLook {
+        epoch: 1,
+        pts: 0,
+        level: kerbside::frame::Level::L2,
+        width: 2,
+        height: 2,
+        rgb: vec![1; 12].into(),
+        luma: vec![1; 160 * 90].into(),
+    };
+    let _ = proto::write_from_child(&mut out, &proto::FromChild::Look(look));
+    out
+}
+
+/// What a capture child writes into its pipe: a length that is a lie must not be believed.
+fn child(input: &[u8]) -> Result<()> {
+    let mut rest = input;
+    for _ in 0..10 {
+        if !matches!(kerbside::source::proto::read_from_child(&mut rest), Ok(Some(_))) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whatever comes down on any topic is understood or refused with a reason.
+fn down(input: &[u8]) -> Result<()> {
+    let who = writer::identity();
+    for topic in ["receipt", "case", "cmd/resend", "cmd/restart"] {
+        let topic = format!("cg/v1/310112/fault-box/{topic}");
+        if let Err(refusal) = wire::down::parse(&who, &topic, input, false)
+            && refusal.to_string().is_empty()
+        {
+            bail!("refused without a word");
+        }
+    }
+    Ok(())
+}
