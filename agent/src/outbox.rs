@@ -296,6 +296,11 @@ impl Outbox {
         self.remove(seq)
     }
 
+    /// Whether the message of that id is still here.
+    pub fn holds(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// Queues a row again at that moment: it could not be handed over.
     pub fn later(&mut self, seq: u64, until: Mono) {
         self.move_to(seq, State::Waiting(until));

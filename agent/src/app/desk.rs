@@ -5,6 +5,7 @@ mod items;
 mod tests;
 mod upkeep;
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -129,7 +130,8 @@ impl Desk {
                     Err(_) => break,
                 },
                 recv(inbox.outcomes) -> outcome => hear_of(&mut inbox.outcomes, outcome).map(Heard::Outcome),
-                recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound).map(Heard::Inbound),
+                recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound)
+                    .map(|first| Heard::Inbound(iter::once(first).chain(inbox.inbound.try_iter()).collect())),
                 recv(inbox.fixes) -> fix => hear_of(&mut inbox.fixes, fix).map(Heard::Gnss),
                 default(TICK) => None,
             };
@@ -171,21 +173,27 @@ impl Desk {
             Heard::Input(input) => self.step(input),
             Heard::Outcome(outcome) => self.outcome(outcome),
             Heard::Gnss(event) => self.gnss(event),
-            Heard::Inbound(inbound) => {
-                match inbound.input {
-                    DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
-                    DownInput::Case(case) => {
-                        self.hold(&case);
-                        self.step(Input::Case(case));
-                    }
-                    DownInput::Command(command) => self.obey(command),
-                    DownInput::Grant(grant) => self.send_file(grant),
+            Heard::Inbound(inbound) => self.inbound(inbound),
+        }
+    }
+
+    /// The core hears all of it; then one record says so.
+    fn inbound(&mut self, inbound: Vec<Inbound>) {
+        let Some(last) = inbound.last().map(|i| i.n) else { return };
+        for Inbound { input, .. } in inbound {
+            match input {
+                DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                DownInput::Case(case) => {
+                    self.hold(&case);
+                    self.step(Input::Case(case));
                 }
-                self.unwritten.extend(items::whole(&self.core.snapshot()));
-                self.unwritten.push(Item::Consumed(inbound.n));
-                self.write();
+                DownInput::Command(command) => self.obey(command),
+                DownInput::Grant(grant) => self.send_file(grant),
             }
         }
+        self.unwritten.extend(items::whole(&self.core.snapshot()));
+        self.unwritten.push(Item::Consumed(last));
+        self.write();
     }
 
     fn outcome(&mut self, outcome: EvidenceOutcome) {
@@ -377,6 +385,7 @@ fn hear_of<T>(channel: &mut Receiver<T>, heard: Result<T, RecvError>) -> Option<
 enum Heard {
     Input(Input),
     Outcome(EvidenceOutcome),
-    Inbound(Inbound),
+    /// All that waited, oldest first.
+    Inbound(Vec<Inbound>),
     Gnss(GnssEvent),
 }
