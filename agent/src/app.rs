@@ -25,7 +25,7 @@ use crate::delivery::{self, Delivery};
 use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
 use crate::detector::{Cascade, LIVE_RUN_LIMIT};
-use crate::evidence::{CameraSource, Evidence};
+use crate::evidence::{CameraSource, Evidence, Watermark};
 use crate::gate::{Gate, GateConfig};
 use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input, LookedBack};
 use crate::lookback;
@@ -34,7 +34,7 @@ use crate::source::ladder::Ladder;
 use crate::source::{Exe, FrameSource as _, Session, Setup};
 use crate::time::{Clock, SystemClock};
 use crate::wire::{Identity, ModelNames};
-use crate::{health, link};
+use crate::{health, link, upload};
 
 /// Inputs on their way to the core; senders wait beyond.
 const INPUTS: usize = 256;
@@ -50,6 +50,11 @@ const GRACE_S: f64 = 8.0;
 /// Where the site's evidence lies.
 pub fn evidence_dir(site: &Site) -> PathBuf {
     site.device.data_dir.join("evidence")
+}
+
+/// How much of its disk is left to the reports.
+fn watermark(site: &Site) -> Watermark {
+    Watermark::new(evidence_dir(site), site.evidence.min_free)
 }
 
 /// Why the agent ended.
@@ -87,10 +92,16 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
         fixes: fixes_out,
     };
     let restart = Arc::new(tokio::sync::Notify::new());
-    let desk = line.desk.with_restart(restart.clone());
+    let guard = runtime.enter();
+    let (uploads, uploading) = upload::spawn(upload::Uploader {
+        evidence_dir: evidence_dir(&site),
+        delivery: delivery.clone(),
+        clock: clock.clone(),
+        tls: upload_tls(&site),
+    });
+    let desk = line.desk.with_restart(restart.clone()).with_uploads(uploads);
     let core = spawn("core", move || desk.run(inbox))?;
 
-    let guard = runtime.enter();
     let link =
         link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
     let instruments = instruments::start(&site, &clock, &meters, line.inputs.clone(), fixes);
@@ -119,11 +130,31 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
     instruments.stop();
     drop(line.inputs);
     join_all("core", vec![core]);
+    // What is broken off here goes on at the next start.
+    uploading.abort();
     runtime.block_on(link.stop(GRACE_S));
     pages.abort();
     delivery.close().context("closing the journal")?;
+    // A file that is just being read must not hold up the end.
+    runtime.shutdown_background();
     tracing::info!("stopped");
     Ok(ended)
+}
+
+/// Whom https servers of uploads must be certified by: the operator's choice, the centre's CA, or the system's.
+fn upload_tls(site: &Site) -> Option<Arc<rustls::ClientConfig>> {
+    let system = std::path::Path::new("/etc/ssl/certs/ca-certificates.crt");
+    let chosen = site.evidence.upload_ca_file.clone();
+    let ca_file = chosen.or_else(|| site.centre.tls.as_ref().map(|t| t.ca_file.clone()));
+    let ca_file = ca_file.or_else(|| system.is_file().then(|| system.to_owned()))?;
+    let tls = crate::config::Tls { ca_file, cert_file: None, key_file: None };
+    match link::tls::client_config(&tls) {
+        Ok(config) => Some(Arc::new(config)),
+        Err(error) => {
+            tracing::error!(%error, "evidence cannot be uploaded by https");
+            None
+        }
+    }
 }
 
 /// All that runs on threads, built and started except for the core's own.
@@ -165,7 +196,8 @@ impl Line {
             site.device.utc_offset_s,
             cameras.collect(),
             crate::evidence::in_child(exe.clone()),
-        );
+        )
+        .with_watermark(watermark(site));
         let lost = outcomes.clone();
         let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
             .context("evidence")?;

@@ -149,7 +149,8 @@ pub struct BrokerArgs {
 
 #[derive(Debug, Args)]
 pub struct CommandArgs {
-    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart.
+    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart; or grant, which has the box put a file to a url:
+    /// --args '{"path": ..., "sha256": ..., "url": ...}' as its manifest names the file.
     pub verb: String,
     #[command(flatten)]
     pub broker: BrokerArgs,

@@ -141,6 +141,11 @@ pub struct Health {
 pub struct Evidence {
     pub max_bytes: u64,
     pub max_age_days: u32,
+    /// Free bytes of the disk below which no pictures are made (clips: twice that, and old evidence goes); `None`: 256 MiB, of a
+    /// small disk a twentieth.
+    pub min_free: Option<u64>,
+    /// Who certifies the https servers of uploads; `None`: the centre's CA, else the system's.
+    pub upload_ca_file: Option<PathBuf>,
     pub pre_s: f64,
     pub post_s: f64,
     pub clip: bool,

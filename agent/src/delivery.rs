@@ -10,6 +10,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -101,6 +102,15 @@ pub struct Stats {
     pub connected: bool,
 }
 
+/// What the centre is not done with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Incidents with a report that it has not acknowledged.
+    pub unacknowledged: BTreeSet<String>,
+    /// Incidents, or commands, with a file that it has granted and not got.
+    pub granted: BTreeSet<String>,
+}
+
 /// What the link tells the delivery. `epoch` counts connections; what comes late from an old one counts for nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromLink {
@@ -155,6 +165,7 @@ enum Request {
     Commit(Vec<Item>, Sender<Result<Vec<Committed>, DeliveryError>>),
     Link(FromLink),
     Stats(Sender<Stats>),
+    Unfinished(Sender<Unfinished>),
     Close(Sender<Result<(), DeliveryError>>),
 }
 
@@ -265,6 +276,11 @@ impl Delivery {
 
     pub fn stats(&self) -> Result<Stats, DeliveryError> {
         self.ask(Request::Stats)
+    }
+
+    /// What must not be deleted yet.
+    pub fn unfinished(&self) -> Result<Unfinished, DeliveryError> {
+        self.ask(Request::Unfinished)
     }
 
     /// Everything durable, the index too; the thread ends. The link is to be stopped before.

@@ -31,5 +31,6 @@ pub mod source;
 pub mod store;
 pub mod time;
 pub mod tracker;
+pub mod upload;
 pub mod watch;
 pub mod wire;

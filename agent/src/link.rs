@@ -5,7 +5,7 @@
 //! over again whatever has no acknowledgement. Journal and outbox are known only through [`LinkPort`].
 
 #[cfg(test)]
-mod broker_tests;
+pub(crate) mod broker_tests;
 pub mod client;
 #[cfg(feature = "embedded-broker")]
 pub mod embedded;

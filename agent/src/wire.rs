@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod command;
 pub mod down;
 pub mod envelope;
+pub mod grant;
 pub mod matter;
 pub mod other;
 pub mod signed;

@@ -10,6 +10,7 @@ pub mod full;
 pub mod interop;
 pub mod kill;
 pub mod link;
+pub mod pace;
 pub mod power;
 pub mod promise;
 pub mod sensors;
@@ -114,6 +115,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("disk", full::run),
     ("link", link::run),
     ("backlog", link::backlogs),
+    ("pace", pace::run),
     ("sim", sim::run),
     ("sensors", sensors::run),
     ("interop", interop::run),

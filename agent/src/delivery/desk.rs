@@ -18,6 +18,23 @@ const TURN: usize = 64;
 type CloseReply = Sender<Result<(), DeliveryError>>;
 type Reply = Sender<Result<Vec<Committed>, DeliveryError>>;
 
+/// What becomes durable together, and who waits for it.
+#[derive(Debug)]
+struct Waiting {
+    items: Vec<Item>,
+    who: Waiter,
+}
+
+#[derive(Debug)]
+enum Waiter {
+    Caller(Reply),
+    /// The message of that token is acknowledged, and the core is told.
+    Broker {
+        epoch: u64,
+        token: u64,
+    },
+}
+
 /// The connection as the desk knows it.
 #[derive(Debug)]
 struct Up {
@@ -83,14 +100,14 @@ impl Desk {
 
     /// Serves one request and those that wait behind it. `Some`: close, and answer there.
     fn turn(&mut self, first: Request) -> Option<CloseReply> {
-        let mut group: Vec<(Vec<Item>, Reply)> = Vec::new();
+        let mut group = Vec::new();
         let mut next = Some(first);
         for _ in 0..TURN {
             let Some(request) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
-            match request {
-                Request::Commit(items, reply) => group.push((items, reply)),
-                other => {
-                    // Commits are answered in order with everything else.
+            match self.join(request, &mut group) {
+                None => {}
+                // Everything else sees what was asked before it done.
+                Some(other) => {
                     self.commit(std::mem::take(&mut group));
                     if let Some(reply) = self.serve(other) {
                         return Some(reply);
@@ -102,14 +119,44 @@ impl Desk {
         None
     }
 
+    /// What only has to become durable waits with others for one sync; the rest is given back.
+    fn join(&mut self, request: Request, group: &mut Vec<Waiting>) -> Option<Request> {
+        match request {
+            Request::Commit(items, reply) => group.push(Waiting { items, who: Waiter::Caller(reply) }),
+            // Needs no disk, and comes between any two receipts.
+            Request::Link(FromLink::Acked { epoch, seq }) => {
+                if self.epoch() == Some(epoch) {
+                    self.ledger.puback(seq);
+                }
+            }
+            Request::Link(FromLink::Incoming { epoch, token, ref topic, ref payload, retain })
+                if self.epoch() == Some(epoch) =>
+            {
+                let Some(items) = self.ledger.told(topic, payload, retain) else { return Some(request) };
+                group.push(Waiting { items, who: Waiter::Broker { epoch, token } });
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        self.up.as_ref().map(|up| up.epoch)
+    }
+
     fn serve(&mut self, request: Request) -> Option<CloseReply> {
         match request {
-            Request::Commit(items, reply) => self.commit(vec![(items, reply)]),
+            Request::Commit(items, reply) => {
+                self.commit(vec![Waiting { items, who: Waiter::Caller(reply) }]);
+            }
             Request::Link(event) => self.link(event),
             Request::Stats(reply) => {
                 let stats = Stats { connected: self.up.is_some(), ..self.ledger.stats() };
                 // Whoever asked may be gone: nothing to do about it.
                 let _ = reply.send(stats);
+            }
+            Request::Unfinished(reply) => {
+                let _ = reply.send(self.ledger.unfinished());
             }
             Request::Close(reply) => return Some(reply),
         }
@@ -117,24 +164,44 @@ impl Desk {
     }
 
     /// One sync for all that wait. If it fails together, each is tried alone, so that one bad entry fails only itself.
-    fn commit(&mut self, group: Vec<(Vec<Item>, Reply)>) {
+    fn commit(&mut self, group: Vec<Waiting>) {
         if let [_, _, ..] = group.as_slice() {
-            let all = group.iter().flat_map(|(items, _)| items.iter().cloned()).collect();
+            let all = group.iter().flat_map(|waiting| waiting.items.iter().cloned()).collect();
             if let Ok(mut committed) = self.ledger.commit(all) {
-                for (items, reply) in group {
-                    let rest = committed.split_off(items.len().min(committed.len()));
-                    let _ = reply.send(Ok(std::mem::replace(&mut committed, rest)));
+                for waiting in group {
+                    let rest = committed.split_off(waiting.items.len().min(committed.len()));
+                    let own = std::mem::replace(&mut committed, rest);
+                    self.answer(waiting, Ok(own));
                 }
                 return;
             }
         }
-        for (items, reply) in group {
-            let _ = reply.send(self.ledger.commit(items));
+        for waiting in group {
+            let result = self.ledger.commit(waiting.items.clone());
+            self.answer(waiting, result);
+        }
+    }
+
+    /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
+    fn answer(&mut self, waiting: Waiting, result: Result<Vec<Committed>, DeliveryError>) {
+        let Waiting { items, who } = waiting;
+        match (who, result) {
+            (Waiter::Caller(reply), result) => drop(reply.send(result)),
+            (Waiter::Broker { epoch, token }, Ok(committed)) => {
+                for (item, committed) in items.into_iter().zip(committed) {
+                    if let Item::Down(input) = item {
+                        self.inbound.push_back(Inbound { n: committed.n, input });
+                    }
+                }
+                self.order(ToLink::Stored { epoch, token });
+                self.watch(Ok(()));
+            }
+            (Waiter::Broker { .. }, Err(e)) => self.watch(Err(e)),
         }
     }
 
     fn link(&mut self, event: FromLink) {
-        let current = self.up.as_ref().map(|up| up.epoch);
+        let current = self.epoch();
         let result = match event {
             FromLink::Up { epoch, session, session_present, window, max_packet } => {
                 self.up = Some(Up { epoch, max_packet });
@@ -143,10 +210,6 @@ impl Desk {
             FromLink::Lost { epoch, why } if current == Some(epoch) => {
                 self.up = None;
                 self.ledger.lost(&why)
-            }
-            FromLink::Acked { epoch, seq } if current == Some(epoch) => {
-                self.ledger.puback(seq);
-                Ok(())
             }
             FromLink::Unwanted { epoch, seq, reason } if current == Some(epoch) => {
                 self.ledger.bury(seq, &reason);
@@ -165,7 +228,7 @@ impl Desk {
         self.watch(result);
     }
 
-    /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
+    /// A grant or a command: judged by what is known, so it waits for what came before.
     fn incoming(
         &mut self,
         epoch: u64,

@@ -307,7 +307,7 @@ fn an_agent_that_dies_is_missed_and_what_it_promised_comes_after_its_restart() {
 }
 
 /// A CA, a server and a client certificate, made by openssl into `dir`.
-fn certificates(dir: &Path) {
+pub(crate) fn certificates(dir: &Path) {
     let script = r#"set -e
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-ca
 for who in server mh-xz-017; do

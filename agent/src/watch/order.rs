@@ -14,7 +14,10 @@ use super::connect;
 use crate::cli::{CommandArgs, KeyCommand};
 use crate::sign::SigningKey;
 use crate::time::{Clock, SystemClock, rfc3339};
-use crate::wire::{command, signed, topic};
+use crate::wire::{command, grant, signed, topic};
+
+/// Not a verb of `cmd/`: the grant for one file of evidence.
+const GRANT_VERB: &str = "grant";
 
 /// A command ready to publish.
 #[derive(Clone, Debug)]
@@ -32,24 +35,33 @@ pub fn prepare(args: &CommandArgs, now_ms: i64) -> anyhow::Result<Prepared> {
     let id = args.id.clone().unwrap_or_else(|| ulid::Ulid::generate().to_string());
     let whom = if args.all { "all" } else { args.edge.as_deref().context("--edge BOX or --all")? };
     ensure!(topic::is_word(&args.verb), "{:?} is no verb", args.verb);
-    let data = json!({
+    let mut data = json!({
         "id": id,
         "target": format!("urn:kerbside:{}:{whom}", args.division),
-        "verb": args.verb,
         "issued_at": rfc3339(now_ms, 0),
         "expires_at": rfc3339(now_ms + (args.expires * 1000.0) as i64, 0),
         "actor": args.actor,
-        "args": arguments(args)?,
     });
+    let (kind, place, answer) = match args.verb.as_str() {
+        GRANT_VERB => (grant::GRANT, GRANT_VERB.to_owned(), "evidence/+/ready"),
+        verb => (command::COMMAND, format!("cmd/{verb}"), "reply"),
+    };
+    let arguments = arguments(args)?;
+    if let Some(map) = data.as_object_mut() {
+        match arguments {
+            Value::Object(of_grant) if args.verb == GRANT_VERB => map.extend(of_grant),
+            arguments => map.extend([("verb".to_owned(), json!(args.verb)), ("args".to_owned(), arguments)]),
+        }
+    }
     let time = rfc3339(now_ms, 0);
-    let body = signed::envelope(command::COMMAND, &id, &time, &args.key_id, &key, &data.to_string());
+    let body = signed::envelope(kind, &id, &time, &args.key_id, &key, &data.to_string());
     let root = format!("cg/v1/{}/{whom}", args.division);
     let answering = if args.all { "+" } else { whom };
     Ok(Prepared {
         id,
-        topic: format!("{root}/cmd/{}", args.verb),
+        topic: format!("{root}/{place}"),
         body,
-        replies: format!("cg/v1/{}/{answering}/reply", args.division),
+        replies: format!("cg/v1/{}/{answering}/{answer}", args.division),
     })
 }
 
@@ -88,9 +100,11 @@ pub async fn run(args: CommandArgs, out: &mut (impl Write + Send)) -> anyhow::Re
                 Ok(Event::Incoming(Packet::SubAck(_))) => publish(&client, &command)?,
                 Ok(Event::Incoming(Packet::Publish(said))) => {
                     let event: Value = serde_json::from_slice(&said.payload).unwrap_or_default();
-                    if event.pointer("/data/command_id") == Some(&json!(command.id)) {
+                    let about = |key: &str| event.pointer(key) == Some(&json!(command.id));
+                    if about("/data/command_id") || about("/data/grant_id") {
                         writeln!(out, "{event}")?;
-                        return Ok(event.pointer("/data/result") == Some(&json!("done")));
+                        let done = event.pointer("/data/result") == Some(&json!("done"));
+                        return Ok(done || event["type"] == "kerbside.evidence.ready.v1");
                     }
                 }
                 Ok(_) => {}

@@ -85,8 +85,15 @@ fn start_link(
     runtime: &tokio::runtime::Runtime,
 ) -> Option<LinkHandle> {
     let consumer = delivery.clone();
-    // As the core does: hears, then says that it has heard. Ends with the delivery.
-    std::thread::spawn(move || while opened.inbound.recv().is_ok_and(|i| consumer.consumed(i.n).is_ok()) {});
+    // As the core does: hears all that waits, then says that it has heard. Ends with the delivery.
+    std::thread::spawn(move || {
+        while let Ok(first) = opened.inbound.recv() {
+            let last = opened.inbound.try_iter().last().unwrap_or(first);
+            if consumer.consumed(last.n).is_err() {
+                break;
+            }
+        }
+    });
     let tls = args.tls.as_ref().map(|dir| Tls {
         ca_file: dir.join("ca.pem"),
         cert_file: Some(dir.join("fault-box.pem")),
