@@ -4,7 +4,7 @@ import numpy as np
 
 from . import human, things
 from .film import Blind, Event, Shot
-from .mesh import Mesh
+from .mesh import Mesh, box
 from .people import person
 from .play import Along, Thing, Thrown, Vehicle, Walker
 
@@ -68,7 +68,7 @@ def bag_removed():
     take_s = 33.0
     spot = w.rest[0] if w.rest else w.rest_place()[0]
     w.carry["gone_s"] = take_s + 1.2
-    cleaner = person(112, sex="male", shirt=(.55, .18, .02), vest=(.75, .26, .02), trousers=(.55, .18, .02), skirt=False, hat=(.6, .2, .02))
+    cleaner = orange(112)
     walk_s = (9.5 + spot[0] - 0.45) / 1.2
     mesh_of_bag = w.carry["mesh"]
     c = Walker(cleaner, Z, take_s - walk_s, (-9.5, 9.3), [("walk", (spot[0] - 0.45, spot[1]), 1.2), ("act", 2.6, human.STOOP), ("walk", (9.8, 9.3), 1.2)],
@@ -102,7 +102,7 @@ def stall_setup():
     parts, mesh = vendor_stall(x, y, 0, set_s, pack_s)
     man = person(121, sex="male", shirt=(.16, .17, .19), trousers=(.02, .02, .025), skirt=False, sleeves="long", hat=(.05, .08, .2))
     woman = person(122, sex="female", shirt=(.45, .22, .25), trousers=(.06, .07, .09), skirt=False, vest=(.05, .2, .1))
-    folded = things.box((0, 0, .35), (.1, 1.4, .7), (.5, .5, .5))
+    folded = box((0, 0, .35), (.1, 1.4, .7), (.5, .5, .5))
     furled = things.tube((0, 0, -.6), (0, 0, 1.3), .09, .05, (.62, .04, .04))
     box1 = things.crate((.75, .24, .02), 1)
     man_walk = (x + 0.9 + 9.5) / 1.45
@@ -311,6 +311,96 @@ def lane_quiet():
     return Shot("lane-quiet", "lane-day", 36, "seen along the pavement: people and cars pass; nothing happens", actors, [], seed=331, hour="2026-11-21T15:00:00+08:00")
 
 
+def orange(seed):
+    """Somebody in a street cleaner's clothes."""
+    return person(seed, sex="male", shirt=(.55, .18, .02), vest=(.75, .26, .02), trousers=(.55, .18, .02), skirt=False, hat=(.6, .2, .02))
+
+
+def cleaners_sweep():
+    def sweep(seed, start, y, xs, home):
+        script = []
+        for x in xs:
+            script += [("walk", (x, y), .8), ("act", 2.4, human.STOOP), ("act", 2.4, human.STOOP), ("act", 2.4, human.STOOP)]
+        return Walker(orange(seed), Z, start, (home, y), script + [("walk", (-home, y), 1.1)], idle_seed=seed)
+    a = sweep(401, -3.0, 9.0, (-4.5, -2.2, 0.4, 2.6, 4.8), -9.5)
+    b = sweep(402, 2.0, 10.3, (5.2, 3.0, 0.8, -1.6), 10.2)
+    actors = [a, b, passer(403, 9, 8.4), passer(404, 21, 8.6, False), passer(405, 33, 9.7), car_by(406, 12), car_by(407, 30)]
+    return Shot("cleaners-sweep", "kerb-day", 50, "two cleaners work along the pavement, stopping and stooping: nothing to report", actors, [], seed=401)
+
+
+def unloading():
+    """The dwell of the rule is the grace: nothing stands alone for as long."""
+    x, door = 1.6, (7.1, 11.2)
+    van = Vehicle(lambda turn: things.car((.62, .62, .6), "van", turn), 6.05, [(1.0, -14), (5.0, -1.5), (7.0, x), (44.0, x), (46.5, 5), (49.5, 16)], name="van")
+    man, mate = person(411, sex="male", shirt=(.08, .10, .30), trousers=(.03, .03, .04), skirt=False), person(412, sex="male", shirt=(.30, .30, .28), trousers=(.06, .06, .08), skirt=False)
+    stack, side = (3.4, 8.8), (x + .6, 7.6)
+    cartons = [things.carton((.5, .4, .34), k).moved((0, 0, .34 * k)) for k in range(3)]
+    put, fetched = (12.0, 18.4, 24.8), (41.5, 36.0, 30.5)
+    actors = [van]
+    for k, mesh in enumerate(cartons):
+        actors.append(Thing(f"carton{k}", mesh, (*stack, Z), since=put[k], until=fetched[k]))
+        actors[-1].at = stack
+    for k, t in enumerate(put):
+        way = float(np.hypot(stack[0] - .6 - side[0], stack[1] - side[1])) / 1.3
+        actors.append(Walker(man, Z, t - .95 - way, side, [("walk", (stack[0] - .6, stack[1]), 1.3), ("act", 1.9, human.STOOP), ("walk", side, 1.3), ("stand", .4, human.STAND)],
+                             carry=carrying(cartons[k].moved((0, 0, -.34 * k)), .3, -1e3, t, f"load{k}")))
+    for t, k in zip(sorted(fetched), (2, 1, 0)):
+        way = float(np.hypot(door[0] - stack[0] - .6, door[1] - stack[1])) / 1.4
+        actors.append(Walker(mate, Z, t - .95 - way, door, [("walk", (stack[0] + .6, stack[1]), 1.4), ("act", 1.9, human.STOOP), ("walk", door, 1.4)],
+                             carry=dict(mesh=cartons[k].moved((0, 0, -.34 * k)), height=.3, hand="both", from_s=t, until_s=1e6, name=f"taken{k}", stays=False)))
+    actors += [passer(413, 3, 10.4), passer(414, 27, 10.5, False), car_by(415, 20, 3.4), car_by(416, 36, 3.4)]
+    return Shot("unloading", "kerb-day", 52, "a van stops, three cartons are set down and carried into the shop, it leaves: nothing to report", actors, [], seed=411)
+
+
+def bin_out():
+    keeper = person(421, sex="female", shirt=(.30, .10, .12), trousers=(.05, .05, .07), skirt=False)
+    mesh, spot = things.bin_(), (0.2, 8.6)
+    walk_s = float(np.hypot(7.1 - spot[0] - .7, 11.2 - spot[1] - .3)) / 1.1
+    down_s = 6.0 + walk_s + .6
+    w = Walker(keeper, Z, 6.0, (7.1, 11.2), [("walk", (spot[0] + .7, spot[1] + .3), 1.1), ("act", 1.2, human.REACH), ("walk", (7.1, 11.2), 1.3)],
+               carry=carrying(mesh, .95, -1e3, down_s, "wheeled"))
+    bin_ = Thing("bin", mesh, (*spot, Z), since=down_s)
+    actors = [w, bin_, passer(422, 14, 10.0), passer(423, 24, 9.6, False), passer(424, 33, 10.3), car_by(425, 10), car_by(426, 31)]
+    return Shot("bin-out", "kerb-day", 46, "a shopkeeper wheels a shut bin to the kerb and goes in: a bin in order is nothing to report", actors, [], seed=421)
+
+
+class Stain:
+    """Ground that is darker for a while, texture and all: water that dries, the shade of something out of sight."""
+
+    def __init__(self, spots, strength):
+        self.spots, self.strength = spots, strength
+
+    def at_time(self, t):
+        share = self.strength(t)
+        return [], [(*spot, share) for spot in self.spots if share > 0.01]
+
+
+def wet_patch():
+    dry = lambda t: float(np.interp(t, [10, 12.5, 34, 46], [0, .95, .8, .4]))
+    spots = 4 * [(-.4, 9.2, .75), (.5, 9.0, .6), (.1, 8.6, .5)]
+    keeper = Walker(person(431), Z, 4.0, (7.1, 11.2), [("walk", (.9, 9.9), 1.25), ("face", -110), ("act", 2.6, human.THROW), ("walk", (7.1, 11.2), 1.25)])
+    actors = [Stain(spots, dry), keeper, passer(432, 18, 10.2), passer(433, 30, 8.5, False), car_by(434, 8), car_by(435, 27)]
+    return Shot("wet-patch", "kerb-day", 48, "somebody pours water on the pavement, it dries slowly: nothing to report", actors, [], seed=431)
+
+
+def shade_falls():
+    come = lambda t: float(np.interp(t, [9, 11, 30, 31.5], [0, .5, .5, 0]))
+    spots = [(-2.6 + .8 * k, 9.3, 1.1) for k in range(5)] * 2
+    actors = [Stain(spots, come), passer(441, 4, 9.0), passer(442, 15, 10.2, False), passer(443, 24, 8.6), passer(444, 35, 10.0, False), car_by(445, 12), car_by(446, 29)]
+    return Shot("shade-falls", "kerb-day", 44, "the shade of something tall falls across the pavement for 20 s: nothing to report", actors, [], seed=441)
+
+
+def poster_up():
+    x, wall_y = -2.0, 11.34
+    sheet = Mesh.join([box((x, wall_y, 1.75), (.9, .02, 1.2), (.75, .68, .12), noise=.1), box((x, wall_y - .012, 1.95), (.7, .01, .35), (.6, .03, .03))])
+    paster = Walker(person(451, sex="male", skirt=False), Z, 1.0, (-9.5, 10.6), [("walk", (x - .1, 10.75), 1.3), ("face", 90), ("act", 3.0, human.REACH), ("act", 3.0, human.REACH), ("walk", (10.2, 10.2), 1.3)])
+    up_s = 1.0 + 7.4 / 1.3 + .6 + 1.5
+    poster = Thing("poster", sheet, (0, 0, 0), since=up_s)
+    poster.at = (x, wall_y + 5)
+    actors = [poster, paster, passer(452, 12, 8.8), passer(453, 22, 9.6, False), passer(454, 31, 8.5), car_by(455, 9), car_by(456, 28)]
+    return Shot("poster-up", "kerb-day", 44, "somebody pastes a poster to the wall: not on the ground, nothing to report", actors, [], seed=451)
+
+
 ALL = {s.__name__.replace("_", "-"): s for s in (
     bag_left, quiet_day, bag_removed, stall_setup, car_parks, people_wait, goods_out, car_dumping, clouds, tree_sways, camera_covered, camera_frozen,
-    camera_moved, rain, lights_switch, night_bag, lane_bag, lane_stall, lane_quiet)}
+    camera_moved, rain, lights_switch, night_bag, lane_bag, lane_stall, lane_quiet, cleaners_sweep, unloading, bin_out, wet_patch, shade_falls, poster_up)}

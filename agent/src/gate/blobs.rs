@@ -193,8 +193,8 @@ pub(super) fn outline(pixels: &[u32], inside: &[f32], ground: &[f32]) -> f32 {
 }
 
 /// Light on the same ground: the picture is the background times one factor, its texture kept.
-/// Where ground and blob are too flat or too small to tell, it is called a thing.
-pub(super) fn is_light_only(pixels: &[u32], planes: &Planes) -> bool {
+/// Where ground and blob are too flat or too small to tell, it is called a thing; `enough`: pixels inside it, and few must agree well.
+pub(super) fn is_light_only(pixels: &[u32], planes: &Planes, enough: f32) -> bool {
     let (mut ab, mut aa, mut bb, mut n) = (0.0f32, 0.0f32, 0.0f32, 0.0f32);
     let (mut ratio, mut ratio2) = (0.0f32, 0.0f32);
     let member = |ix: usize| pixels.binary_search(&(ix as u32)).is_ok();
@@ -212,7 +212,7 @@ pub(super) fn is_light_only(pixels: &[u32], planes: &Planes) -> bool {
         ratio2 += r * r;
         n += 1.0;
     }
-    if n < 14.0 {
+    if n < enough {
         return false;
     }
     let mean = ratio / n;
@@ -220,7 +220,8 @@ pub(super) fn is_light_only(pixels: &[u32], planes: &Planes) -> bool {
     let plausible = (0.3..0.95).contains(&mean) || (1.05..2.5).contains(&mean);
     // Below one grey level of detail the ground has no texture that a camera would keep.
     let textured = (aa / n).sqrt() > 1.0 && (bb / n).sqrt() > 0.5;
-    plausible && textured && spread < 0.16 * mean && ab > 0.7 * (aa * bb).sqrt()
+    let alike = if n < 14.0 { 0.85 } else { 0.7 };
+    plausible && textured && spread < 0.16 * mean && ab > alike * (aa * bb).sqrt()
 }
 
 /// A pixel less the mean of its neighbours.

@@ -19,6 +19,12 @@ const GONE: f32 = 0.6;
 /// left it stood so close that both were one region.
 const PARTED: f32 = 0.9;
 
+/// The street's own texture for so long, darker or brighter: light or water, no thing.
+const LIGHT_FOR_S: f64 = 2.0;
+/// Pixels inside a blob that tell at once whether it is light, and those that tell by looking on.
+const ENOUGH_AT_ONCE: f32 = 14.0;
+const ENOUGH_IN_TIME: f32 = 8.0;
+
 #[derive(Clone, Debug)]
 struct Region {
     id: u32,
@@ -37,6 +43,8 @@ struct Region {
     similarity: f32,
     hidden_since: Option<Mono>,
     gone_since: Option<Mono>,
+    /// It has shown the street itself in another light since.
+    light_since: Option<Mono>,
     /// Share of its pixels that showed it in the last look, 0..1.
     held_share: f32,
 }
@@ -84,7 +92,7 @@ impl Regions {
         if unrest > 0.35 && at.since_s(still_since) < config.still_s + 3.0 {
             return;
         }
-        if blob.len() > config.max_px() || blobs::is_light_only(&blob, planes) {
+        if blob.len() > config.max_px() || blobs::is_light_only(&blob, planes, ENOUGH_AT_ONCE) {
             return;
         }
         if let Some(slot) = self.neighbour_of(&blob, planes, at) {
@@ -116,6 +124,7 @@ impl Regions {
             similarity: 1.0,
             hidden_since: None,
             gone_since: None,
+            light_since: None,
             held_share: 1.0,
         };
         region.capture(picture);
@@ -234,6 +243,10 @@ fn judge(
             hold(&region.pixels, planes, picture);
         }
         shrink(&mut region, slot, planes, picture);
+        if is_light(&mut region, planes, at) {
+            release(&region.pixels, planes, true);
+            return None;
+        }
         if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
             region.kind = kind_of(&region.pixels, planes);
         }
@@ -257,6 +270,16 @@ fn judge(
         return None;
     }
     Some(region)
+}
+
+/// A wet patch or a shade grows from spots too small to tell: what is light once it is large enough is no thing.
+fn is_light(region: &mut Region, planes: &Planes, at: Mono) -> bool {
+    if region.kind != RegionKind::Appeared || !blobs::is_light_only(&region.pixels, planes, ENOUGH_IN_TIME) {
+        region.light_since = None;
+        return false;
+    }
+    let since = *region.light_since.get_or_insert(at);
+    at.since_s(since) >= LIGHT_FOR_S
 }
 
 fn look_at(region: &Region, planes: &Planes, picture: &[u8]) -> Sight {

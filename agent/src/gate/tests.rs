@@ -258,6 +258,24 @@ fn a_shadow_that_stays_is_no_thing() {
 }
 
 #[test]
+fn a_wet_patch_that_spreads_from_a_spot_too_small_to_tell_is_no_thing_for_long() {
+    let mut street = Street::learnt();
+    // Five by five at first: too little inside to compare textures.
+    let (mut regions, mut most) = (0, 0);
+    for size in [5, 5, 8, 14, 14] {
+        for _ in 0..20 {
+            regions = street.look(&[shadow(60, 50, size, size, 0.6)]).regions.len();
+            most = most.max(regions);
+        }
+    }
+    assert!(most > 0, "the spot is seen, or this proves nothing");
+    assert_eq!(regions, 0);
+    // A thing on wet ground is one all the same.
+    let both = [shadow(60, 50, 14, 14, 0.6), block(63, 53, 6, 5, 30.0)];
+    assert_eq!(street.run(6.0, &both).regions.len(), 1);
+}
+
+#[test]
 fn swaying_leaves_become_quiet_and_never_a_region() {
     let mut street = Street::learnt();
     street.sway = true;
