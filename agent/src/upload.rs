@@ -3,6 +3,7 @@
 //! A grant stays with the delivery until `evidence.ready` or `evidence.failed` is durable, so that a restart goes on with it.
 //! What leaves is checked first: the file must be what the grant, and with it the manifest, says.
 
+mod chunks;
 pub mod http;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,8 @@ impl Uploader {
     /// Until it is there, refused or expired; the message that says so.
     async fn upload(&self, grant: &Grant) -> wire::Draft {
         let result = match self.checked(grant).await {
-            Ok((file, bytes)) => self.send(grant, &file, bytes).await,
+            Ok((file, bytes)) if grant.is_by_mqtt() => self.send_chunks(grant, &file, bytes).await,
+            Ok((file, bytes)) => self.put(grant, &file, bytes).await,
             Err(why) => Err(why),
         };
         let at = self.clock.now();
@@ -88,7 +90,7 @@ impl Uploader {
         }
     }
 
-    async fn send(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
+    async fn put(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
         let mut from = Some(0);
         let mut wait_s = RETRY_S;
         loop {

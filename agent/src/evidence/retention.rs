@@ -48,8 +48,7 @@ impl Retention {
     pub fn prune(&self, dir: &Path, now_wall_ms: i64, spared: &Spared) -> Result<Pruned, FileError> {
         let folders = scan(dir)?;
         let mut total: u64 = folders.iter().map(|f| f.bytes).sum();
-        let marked: BTreeSet<String> =
-            folders.iter().filter(|f| f.marked).map(|f| f.key.1.clone()).collect();
+        let marked: BTreeSet<String> = folders.iter().filter(|f| f.marked).map(|f| f.key.1.clone()).collect();
         let may_go = |f: &Folder| !marked.contains(&f.key.1) && !spared.held.contains(&f.key.1);
         let mut order: Vec<(bool, Folder)> = folders
             .into_iter()

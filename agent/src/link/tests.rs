@@ -11,8 +11,8 @@ struct Script {
 }
 
 fn parcel(seq: u64) -> Parcel {
-    let (topic, properties) = ("t".to_owned(), Vec::new());
-    Parcel { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10] }
+    let (topic, properties, content) = ("t".to_owned(), Vec::new(), crate::wire::envelope::Content::Event);
+    Parcel { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
 }
 
 impl Script {

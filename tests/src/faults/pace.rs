@@ -29,7 +29,8 @@ fn rebuild(records: u64) -> Result<Row> {
     let mut made = 0;
     while ledger.stats().last_n < records {
         let at = ledger.now();
-        let items = (made..made + 500).map(|i| writer::message(ledger.identity(), &format!("01PACE{i:020}"), at));
+        let items =
+            (made..made + 500).map(|i| writer::message(ledger.identity(), &format!("01PACE{i:020}"), at));
         made += ledger.commit(items.collect())?.len() as u64;
     }
     let before = ledger.stats();
@@ -44,7 +45,8 @@ fn rebuild(records: u64) -> Result<Row> {
     row.lost = (waiting(&before) as u64).saturating_sub(waiting(&after) as u64);
     row.duplicated = (waiting(&after) as u64).saturating_sub(waiting(&before) as u64);
     row.must(recovery.rebuilt && recovery.damage.is_none(), || format!("{recovery:?}"));
-    row.figures = format!("{} records, {:.0} MB of journal", before.last_n, before.journal_bytes as f64 / 1e6);
+    row.figures =
+        format!("{} records, {:.0} MB of journal", before.last_n, before.journal_bytes as f64 / 1e6);
     row.judge(Some(60.0));
     Ok(row)
 }

@@ -20,7 +20,11 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
 }
 
 /// The message that names durable files, or says which do not come.
-pub(super) fn of_outcome(delivery: &Delivery, outcome: &EvidenceOutcome, at: crate::time::Moment) -> Vec<Item> {
+pub(super) fn of_outcome(
+    delivery: &Delivery,
+    outcome: &EvidenceOutcome,
+    at: crate::time::Moment,
+) -> Vec<Item> {
     let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
     let mut items = Vec::new();
     if !outcome.items.is_empty() {

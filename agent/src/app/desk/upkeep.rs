@@ -82,8 +82,7 @@ impl Desk {
         };
         let retention = Retention {
             max_bytes: self.site.evidence.max_bytes,
-            max_age_days: Some(self.site.evidence.max_age_days)
-                .filter(|_| now.quality != ClockQuality::None),
+            max_age_days: Some(self.site.evidence.max_age_days).filter(|_| now.quality != ClockQuality::None),
             lacking: watermark.lacking(),
         };
         match retention.prune(&evidence_dir(&self.site), now.wall_ms, &spared) {
