@@ -37,8 +37,8 @@ pub struct Uploader {
     pub evidence_dir: PathBuf,
     pub delivery: Delivery,
     pub clock: Arc<dyn Clock>,
-    /// Whom https servers must be certified by.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whom https servers must be certified by; read at each attempt, so that a replaced file counts at once.
+    pub trust: Option<crate::config::Tls>,
 }
 
 /// Starts the task on the current runtime; it ends when the sender is dropped.
@@ -95,7 +95,9 @@ impl Uploader {
         let mut wait_s = RETRY_S;
         loop {
             let part = Part { file, bytes, from };
-            match http::put(grant, self.tls.as_ref(), part, self.behind_reports()).await {
+            let tls = self.trust.as_ref().map(crate::link::tls::client_config).transpose();
+            let tls = tls.map_err(|e| e.to_string())?.map(Arc::new);
+            match http::put(grant, tls.as_ref(), part, self.behind_reports()).await {
                 Ok(Answer::Stored) => return Ok(bytes),
                 Ok(Answer::Has(n)) if n < bytes && from != Some(n) => from = Some(n),
                 Ok(Answer::Has(n)) => return Err(format!("the server says it has {n} of {bytes} bytes")),

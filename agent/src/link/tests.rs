@@ -101,6 +101,20 @@ fn nothing_of_an_old_connection_counts_on_the_next() {
 }
 
 #[test]
+fn replaced_certificates_cost_one_connection_no_wait_and_no_suspicion() {
+    let mut s = Script::new();
+    assert_eq!(s.push(Event::Renewed), [], "the next connection uses them anyway");
+    let old = s.up();
+    s.hand(old, 11);
+    let why = "certificates were replaced".to_owned();
+    let lost = Action::Tell(FromLink::Lost { epoch: old, why });
+    assert_eq!(s.push(Event::Renewed), [lost, Action::Drop]);
+    let (passed, actions) = s.tick();
+    assert_eq!((passed, actions.len()), (0.0, 1));
+    assert!(matches!(actions[0], Action::Connect { .. }), "{actions:?}");
+}
+
+#[test]
 fn a_hung_poll_and_a_withheld_puback_cost_the_connection() {
     let mut s = Script::new();
     let epoch = s.up();

@@ -84,7 +84,7 @@ fn bench() -> Bench {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 = crate::journal::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
-    let uploader = Uploader { evidence_dir, delivery, clock, tls: None };
+    let uploader = Uploader { evidence_dir, delivery, clock, trust: None };
     Bench { _dir: dir, uploader, content, sha256 }
 }
 
@@ -194,13 +194,12 @@ fn https_trusts_the_configured_ca_and_no_other() {
         }
     });
     let ca = |file: std::path::PathBuf| crate::config::Tls { ca_file: file, cert_file: None, key_file: None };
-    let trust = |tls: &crate::config::Tls| Some(Arc::new(crate::link::tls::client_config(tls).unwrap()));
-    bench.uploader.tls = trust(&ca(pem("ca.pem")));
+    bench.uploader.trust = Some(ca(pem("ca.pem")));
     let (kind, data) = upload(&bench, &grant(&bench, url.clone(), false));
     assert_eq!(kind, "evidence.ready.v1", "{data}");
     let other = tempfile::tempdir().unwrap();
     crate::link::broker_tests::certificates(other.path());
-    bench.uploader.tls = trust(&ca(other.path().join("ca.pem")));
+    bench.uploader.trust = Some(ca(other.path().join("ca.pem")));
     let soon = bench.uploader.clock.now().wall_ms + 1000;
     let (kind, data) = upload(&bench, &Grant { expires_at_ms: soon, ..grant(&bench, url, false) });
     assert!(kind == "evidence.failed.v1" && data["reason"].as_str().unwrap().contains("TLS"), "{data}");

@@ -106,7 +106,7 @@ fn start_link(
         evidence_dir: args.dir.join("evidence"),
         delivery: delivery.clone(),
         clock: clock.clone(),
-        tls: None,
+        trust: None,
     });
     // As the core does: hears all that waits, then says that it has heard. Ends with the delivery.
     std::thread::spawn(move || {
