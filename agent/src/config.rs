@@ -123,8 +123,10 @@ pub struct Patrol {
 
 #[derive(Clone, Debug)]
 pub struct Models {
-    /// Manifest of the street detector.
+    /// Manifest of the network that sees whole looks.
     pub street: Option<PathBuf>,
+    /// Manifest of the network that is shown parts of looks.
+    pub close_up: Option<PathBuf>,
     /// libonnxruntime; `None`: KERBSIDE_ORT, beside the binary, /usr/lib/kerbside.
     pub runtime: Option<PathBuf>,
     pub workers: usize,

@@ -18,6 +18,7 @@ pub mod inspect;
 pub mod journal;
 pub mod link;
 pub mod log;
+pub mod lookback;
 pub mod outbox;
 pub mod replay;
 pub mod ring;

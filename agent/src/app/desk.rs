@@ -19,8 +19,9 @@ use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item};
 use crate::evidence::{Order, Worker};
 use crate::geo::Placer;
 use crate::incident::{
-    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading,
+    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, LookedBack, Reading,
 };
+use crate::lookback;
 use crate::sensor::gnss::GnssEvent;
 use crate::sensor::{Position, PositionSource};
 use crate::time::{Clock, Mono};
@@ -40,6 +41,7 @@ const MAX_UNWRITTEN_OBSERVATIONS: usize = MAX_UNWRITTEN / 2;
 pub(super) struct Inbox {
     pub(super) inputs: Receiver<Input>,
     pub(super) outcomes: Receiver<EvidenceOutcome>,
+    pub(super) looked_back: Receiver<LookedBack>,
     pub(super) inbound: Receiver<Inbound>,
     pub(super) fixes: Receiver<GnssEvent>,
 }
@@ -52,6 +54,8 @@ pub(super) struct Desk {
     placer: Placer,
     /// `None` once it was told to finish.
     evidence: Option<Worker>,
+    /// `None`: nobody can look back on this box.
+    lookback: Option<lookback::Stage>,
     /// What is wanted of each camera's thread.
     wishes: Vec<Arc<Wish>>,
     orders: Orders,
@@ -61,6 +65,8 @@ pub(super) struct Desk {
     /// Not yet durable, oldest first, with what may only happen after.
     unwritten: Vec<Item>,
     after: Vec<Order>,
+    /// Questions to the past that were answered at once: nobody looks.
+    answers: Vec<LookedBack>,
     disk_refuses: bool,
     ticked: Mono,
     reported_health: Mono,
@@ -91,10 +97,12 @@ impl Desk {
             clock,
             delivery,
             evidence,
+            lookback: None,
             wishes,
             meter,
             unwritten: Vec::new(),
             after: Vec::new(),
+            answers: Vec::new(),
             disk_refuses: false,
             ticked: Mono::ZERO,
             reported_health: Mono::ZERO,
@@ -102,6 +110,11 @@ impl Desk {
             saved: Mono::ZERO,
             reported: false,
         }
+    }
+
+    pub(super) fn with_lookback(mut self, lookback: Option<lookback::Stage>) -> Self {
+        self.lookback = lookback;
+        self
     }
 
     /// Who is told when the centre orders a restart.
@@ -130,6 +143,9 @@ impl Desk {
                     Err(_) => break,
                 },
                 recv(inbox.outcomes) -> outcome => hear_of(&mut inbox.outcomes, outcome).map(Heard::Outcome),
+                recv(inbox.looked_back) -> answer => {
+                    hear_of(&mut inbox.looked_back, answer).map(|a| Heard::Input(Input::LookedBack(a)))
+                }
                 recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound)
                     .map(|first| Heard::Inbound(iter::once(first).chain(inbox.inbound.try_iter()).collect())),
                 recv(inbox.fixes) -> fix => hear_of(&mut inbox.fixes, fix).map(Heard::Gnss),
@@ -277,6 +293,9 @@ impl Desk {
         for effect in effects {
             self.apply(effect);
         }
+        for answer in std::mem::take(&mut self.answers) {
+            self.step(Input::LookedBack(answer));
+        }
         self.write();
     }
 
@@ -311,6 +330,10 @@ impl Desk {
                     self.order(Order::Release { incident_id });
                 }
             }
+            Effect::LookBack(question) => match &self.lookback {
+                Some(stage) => self.answers.extend(stage.ask(question)),
+                None => self.answers.push(question.unanswered("no detector".to_owned())),
+            },
             Effect::Watch { camera, hold } => {
                 if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
                     wish.hold.store(hold, Ordering::Relaxed);

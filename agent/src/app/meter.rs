@@ -65,6 +65,7 @@ impl Meters {
             looks: self.metrics.stage(Stage::Detector),
             failed: self.metrics.dropped("detector_failed_look"),
             inference: self.metrics.inference(),
+            close_ups: self.metrics.stage(Stage::CloseUp),
             ages: self.cameras.iter().map(|(_, m)| m.look_age.clone()).collect(),
         }
     }
@@ -181,6 +182,7 @@ pub(super) struct DetectorMeter {
     looks: Counter,
     failed: Counter,
     inference: Histogram,
+    close_ups: Counter,
     ages: Vec<Histogram>,
 }
 
@@ -190,6 +192,9 @@ impl DetectorMeter {
         self.inference.observe(seen.inference_s);
         if let Some(age) = self.ages.get(usize::from(seen.camera.0)) {
             age.observe(seen.age_s);
+        }
+        if seen.close_up {
+            self.close_ups.inc();
         }
         if !seen.ok {
             self.failed.inc();

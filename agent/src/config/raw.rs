@@ -63,6 +63,7 @@ pub(super) struct Patrol {
 #[serde(deny_unknown_fields)]
 pub(super) struct Models {
     pub(super) street: At<String>,
+    pub(super) close_up: At<String>,
     pub(super) runtime: At<String>,
     pub(super) workers: At<f64>,
 }

@@ -216,6 +216,7 @@ pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
     Models {
         runtime: absolute.and_then(|v| cx.existing("runtime", v)),
         street: raw.street.as_ref().and_then(|v| cx.existing("street", v)),
+        close_up: raw.close_up.as_ref().and_then(|v| cx.existing("close_up", v)),
         workers: cx.whole("workers", &raw.workers, 1..=16, 1) as usize,
     }
 }

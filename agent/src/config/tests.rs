@@ -24,7 +24,9 @@ fn installed() -> tempfile::TempDir {
     for file in ["ca.pem", "box.pem", "box.key", "centre.password"] {
         std::fs::write(config.join("secrets").join(file), "").unwrap();
     }
-    std::fs::write(dir.path().join("models/street.toml"), "").unwrap();
+    for model in ["street.toml", "waste.toml"] {
+        std::fs::write(dir.path().join("models").join(model), "").unwrap();
+    }
     dir
 }
 

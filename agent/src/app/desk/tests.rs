@@ -70,9 +70,10 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
     desk.unwritten.remove(0);
     let (_, inputs) = bounded(1);
     let (_, outcomes) = bounded(1);
+    let (_, looked_back) = bounded(1);
     let (_, inbound) = bounded(1);
     let (_, fixes) = bounded(1);
-    desk.run(Inbox { inputs, outcomes, inbound, fixes });
+    desk.run(Inbox { inputs, outcomes, looked_back, inbound, fixes });
     assert!(delivery.stats().unwrap().last_seq >= MAX_UNWRITTEN_OBSERVATIONS as u64 - 1);
 }
 
