@@ -97,7 +97,7 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
         evidence_dir: evidence_dir(&site),
         delivery: delivery.clone(),
         clock: clock.clone(),
-        tls: upload_tls(&site),
+        trust: upload_trust(&site),
     });
     let desk = line.desk.with_restart(restart.clone()).with_uploads(uploads);
     let core = spawn("core", move || desk.run(inbox))?;
@@ -142,19 +142,12 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
 }
 
 /// Whom https servers of uploads must be certified by: the operator's choice, the centre's CA, or the system's.
-fn upload_tls(site: &Site) -> Option<Arc<rustls::ClientConfig>> {
+fn upload_trust(site: &Site) -> Option<crate::config::Tls> {
     let system = std::path::Path::new("/etc/ssl/certs/ca-certificates.crt");
     let chosen = site.evidence.upload_ca_file.clone();
     let ca_file = chosen.or_else(|| site.centre.tls.as_ref().map(|t| t.ca_file.clone()));
     let ca_file = ca_file.or_else(|| system.is_file().then(|| system.to_owned()))?;
-    let tls = crate::config::Tls { ca_file, cert_file: None, key_file: None };
-    match link::tls::client_config(&tls) {
-        Ok(config) => Some(Arc::new(config)),
-        Err(error) => {
-            tracing::error!(%error, "evidence cannot be uploaded by https");
-            None
-        }
-    }
+    Some(crate::config::Tls { ca_file, cert_file: None, key_file: None })
 }
 
 /// All that runs on threads, built and started except for the core's own.

@@ -4,6 +4,7 @@
 //! wait together share one sync. The link talks to the same thread through [`LinkPort`]. Nothing here knows MQTT.
 
 mod ballast;
+mod chunks;
 mod desk;
 pub mod ledger;
 pub mod state;
@@ -17,12 +18,15 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::journal::{Damage, JournalError};
 use crate::outbox::{LANES, LaneStats};
 use crate::time::Clock;
-use crate::wire::{CentreKey, Draft, Identity, Parcel};
+use crate::wire::grant::Grant;
+use crate::wire::{self, CentreKey, Draft, Identity, Parcel};
 
+pub use chunks::Sent;
 pub use ledger::{Committed, Item, Ledger};
 pub use state::{Commanded, DownInput, Inbound, SavedIncident};
 
@@ -164,6 +168,7 @@ pub enum ToLink {
 enum Request {
     Commit(Vec<Item>, Sender<Result<Vec<Committed>, DeliveryError>>),
     Link(FromLink),
+    Chunk(chunks::Piece),
     Stats(Sender<Stats>),
     Unfinished(Sender<Unfinished>),
     Close(Sender<Result<(), DeliveryError>>),
@@ -281,6 +286,21 @@ impl Delivery {
     /// What must not be deleted yet.
     pub fn unfinished(&self) -> Result<Unfinished, DeliveryError> {
         self.ask(Request::Unfinished)
+    }
+
+    /// A piece of a granted file, from `offset` on, behind all reports. What became of it comes later, when the link is down much later.
+    pub fn send_chunk(
+        &self,
+        grant: &Grant,
+        total: u64,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<oneshot::Receiver<Sent>, DeliveryError> {
+        let parcel = wire::chunk::chunk(&self.who, grant, total, offset, bytes);
+        let (told, sent) = oneshot::channel();
+        let piece = chunks::Piece { parcel, told };
+        self.requests.send(Request::Chunk(piece)).map_err(|_| DeliveryError::Closed)?;
+        Ok(sent)
     }
 
     /// Everything durable, the index too; the thread ends. The link is to be stopped before.

@@ -3,6 +3,7 @@
 //! A grant stays with the delivery until `evidence.ready` or `evidence.failed` is durable, so that a restart goes on with it.
 //! What leaves is checked first: the file must be what the grant, and with it the manifest, says.
 
+mod chunks;
 pub mod http;
 #[cfg(test)]
 mod tests;
@@ -36,8 +37,8 @@ pub struct Uploader {
     pub evidence_dir: PathBuf,
     pub delivery: Delivery,
     pub clock: Arc<dyn Clock>,
-    /// Whom https servers must be certified by.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whom https servers must be certified by; read at each attempt, so that a replaced file counts at once.
+    pub trust: Option<crate::config::Tls>,
 }
 
 /// Starts the task on the current runtime; it ends when the sender is dropped.
@@ -56,7 +57,8 @@ impl Uploader {
     /// Until it is there, refused or expired; the message that says so.
     async fn upload(&self, grant: &Grant) -> wire::Draft {
         let result = match self.checked(grant).await {
-            Ok((file, bytes)) => self.send(grant, &file, bytes).await,
+            Ok((file, bytes)) if grant.is_by_mqtt() => self.send_chunks(grant, &file, bytes).await,
+            Ok((file, bytes)) => self.put(grant, &file, bytes).await,
             Err(why) => Err(why),
         };
         let at = self.clock.now();
@@ -88,12 +90,14 @@ impl Uploader {
         }
     }
 
-    async fn send(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
+    async fn put(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
         let mut from = Some(0);
         let mut wait_s = RETRY_S;
         loop {
             let part = Part { file, bytes, from };
-            match http::put(grant, self.tls.as_ref(), part, self.behind_reports()).await {
+            let tls = self.trust.as_ref().map(crate::link::tls::client_config).transpose();
+            let tls = tls.map_err(|e| e.to_string())?.map(Arc::new);
+            match http::put(grant, tls.as_ref(), part, self.behind_reports()).await {
                 Ok(Answer::Stored) => return Ok(bytes),
                 Ok(Answer::Has(n)) if n < bytes && from != Some(n) => from = Some(n),
                 Ok(Answer::Has(n)) => return Err(format!("the server says it has {n} of {bytes} bytes")),

@@ -7,6 +7,7 @@
 //! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
 
 pub mod checkpoint;
+pub mod chunk;
 pub mod command;
 pub mod down;
 pub mod envelope;

@@ -16,6 +16,7 @@ pub mod promise;
 pub mod sensors;
 pub mod sim;
 pub mod table;
+pub mod upload;
 pub mod writer;
 
 use anyhow::{Result, ensure};
@@ -115,6 +116,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("disk", full::run),
     ("link", link::run),
     ("backlog", link::backlogs),
+    ("upload", upload::run),
     ("pace", pace::run),
     ("sim", sim::run),
     ("sensors", sensors::run),

@@ -47,9 +47,15 @@ fn a_clip_is_put_where_the_centre_wants_it() -> Result<()> {
         reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
         Ok(body)
     });
-    let grant = |sha256: &Value| -> Result<(Option<i32>, Value)> {
-        let args = json!({"path": file["path"], "sha256": sha256, "url": url}).to_string();
-        let mut send = command(&["command", "grant", "--args", &args, "--edge", "demo-box-01"])?;
+    let grant = |sha256: &Value, into: Option<&std::path::Path>| -> Result<(Option<i32>, Value)> {
+        let mut args = json!({"path": file["path"], "sha256": sha256});
+        if into.is_none() {
+            args["url"] = url.clone().into();
+        }
+        let mut send = command(&["command", "grant", "--args", &args.to_string(), "--edge", "demo-box-01"])?;
+        if let Some(into) = into {
+            send.arg("--into").arg(into);
+        }
         send.args([
             "--division",
             "310112",
@@ -65,10 +71,20 @@ fn a_clip_is_put_where_the_centre_wants_it() -> Result<()> {
         let answer = answer.with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
         Ok((output.status.code(), answer))
     };
+    // Over MQTT too, and the rest only if a part is there.
+    let (whole, part) = (dir.path().join("whole.mp4"), dir.path().join("part.mp4"));
+    let on_the_box = std::fs::read(site.evidence_dir().join(file["path"].as_str().unwrap()))?;
+    std::fs::write(&part, &on_the_box[..1000])?;
+    for into in [whole.as_path(), part.as_path()] {
+        let (code, ready) = grant(&file["sha256"], Some(into))?;
+        ensure!(code == Some(0), "{ready}");
+        ensure!(std::fs::read(into)? == on_the_box, "{}", into.display());
+    }
+
     // A file that is not what the centre believes stays.
-    let (code, failed) = grant(&json!("00".repeat(32)))?;
+    let (code, failed) = grant(&json!("00".repeat(32)), None)?;
     ensure!(code == Some(70) && failed["type"] == "kerbside.evidence.failed.v1", "{failed}");
-    let (code, ready) = grant(&file["sha256"])?;
+    let (code, ready) = grant(&file["sha256"], None)?;
     ensure!(code == Some(0), "{ready}");
     assert_eq!(ready["data"]["sha256"], file["sha256"]);
     assert!(!ready.to_string().contains("secret"), "{ready}");

@@ -287,6 +287,10 @@ pub(super) fn health_values(site: &Site, core: &Core, stats: Option<&Stats>) -> 
         .collect();
     values.insert("cameras".to_owned(), Value::Object(cameras));
     values.insert("open_incidents".to_owned(), json!(core.open_incidents().count()));
+    if let Some(ends_s) = site.centre.tls.as_ref().and_then(crate::link::certificates::ends_s) {
+        let ends = crate::time::rfc3339(ends_s.saturating_mul(1000), site.device.utc_offset_s);
+        values.insert("certificate_expires".to_owned(), json!(ends));
+    }
     if let Some(stats) = stats {
         let waiting: Vec<usize> = stats.lanes.iter().map(|lane| lane.queued + lane.waiting).collect();
         values.insert("outbox".to_owned(), json!(waiting));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::mpsc;
 
+use super::chunks::{Chunks, Sent};
 use super::{Committed, DeliveryError, FromLink, Inbound, Item, Ledger, Request, Stats, ToLink};
 use crate::time::Mono;
 use crate::wire::{self, Presence};
@@ -39,6 +40,7 @@ enum Waiter {
 #[derive(Debug)]
 struct Up {
     epoch: u64,
+    window: usize,
     max_packet: usize,
 }
 
@@ -59,6 +61,7 @@ pub(super) struct Desk {
     inbound: VecDeque<Inbound>,
     up: Option<Up>,
     stopping: Option<Stopping>,
+    chunks: Chunks,
     trouble: bool,
 }
 
@@ -70,7 +73,17 @@ impl Desk {
         to_link: mpsc::Sender<ToLink>,
     ) -> Self {
         let inbound = ledger.inbound().into();
-        Desk { ledger, inbox, to_core, to_link, inbound, up: None, stopping: None, trouble: false }
+        Desk {
+            ledger,
+            inbox,
+            to_core,
+            to_link,
+            inbound,
+            up: None,
+            stopping: None,
+            chunks: Chunks::default(),
+            trouble: false,
+        }
     }
 
     /// Until it is closed or everybody who could ask is gone.
@@ -115,6 +128,8 @@ impl Desk {
                 }
             }
         }
+        // What was acknowledged made room: the next go before this turn waits for the disk.
+        self.pump();
         self.commit(group);
         None
     }
@@ -125,7 +140,7 @@ impl Desk {
             Request::Commit(items, reply) => group.push(Waiting { items, who: Waiter::Caller(reply) }),
             // Needs no disk, and comes between any two receipts.
             Request::Link(FromLink::Acked { epoch, seq }) => {
-                if self.epoch() == Some(epoch) {
+                if self.epoch() == Some(epoch) && !self.chunks.ended(seq, Sent::Acked) {
                     self.ledger.puback(seq);
                 }
             }
@@ -135,6 +150,7 @@ impl Desk {
                 let Some(items) = self.ledger.told(topic, payload, retain) else { return Some(request) };
                 group.push(Waiting { items, who: Waiter::Broker { epoch, token } });
             }
+            Request::Chunk(piece) => self.chunks.push(piece),
             other => return Some(other),
         }
         None
@@ -149,6 +165,7 @@ impl Desk {
             Request::Commit(items, reply) => {
                 self.commit(vec![Waiting { items, who: Waiter::Caller(reply) }]);
             }
+            Request::Chunk(piece) => self.chunks.push(piece),
             Request::Link(event) => self.link(event),
             Request::Stats(reply) => {
                 let stats = Stats { connected: self.up.is_some(), ..self.ledger.stats() };
@@ -204,15 +221,19 @@ impl Desk {
         let current = self.epoch();
         let result = match event {
             FromLink::Up { epoch, session, session_present, window, max_packet } => {
-                self.up = Some(Up { epoch, max_packet });
+                self.up = Some(Up { epoch, window, max_packet });
+                self.chunks.lost();
                 self.ledger.connected(session, session_present, window)
             }
             FromLink::Lost { epoch, why } if current == Some(epoch) => {
                 self.up = None;
+                self.chunks.lost();
                 self.ledger.lost(&why)
             }
             FromLink::Unwanted { epoch, seq, reason } if current == Some(epoch) => {
-                self.ledger.bury(seq, &reason);
+                if !self.chunks.ended(seq, Sent::Refused(reason.clone())) {
+                    self.ledger.bury(seq, &reason);
+                }
                 Ok(())
             }
             FromLink::Incoming { epoch, token, topic, payload, retain } if current == Some(epoch) => {
@@ -261,14 +282,26 @@ impl Desk {
     /// Fills the link's window; while stopping, sends what waits and then `offline` as the last.
     fn pump(&mut self) {
         let Some(up) = &self.up else { return };
-        let (epoch, max_packet) = (up.epoch, up.max_packet);
+        let (epoch, window, max_packet) = (up.epoch, up.window, up.max_packet);
         if self.stopping.as_ref().is_some_and(|s| s.said_offline) {
             return;
         }
         let now = self.ledger.now();
         let over = self.stopping.as_ref().is_some_and(|s| s.until <= now.mono);
         if !over {
-            while let Some(parcel) = self.ledger.next(max_packet) {
+            let mut free = window.saturating_sub(self.ledger.in_flight() + self.chunks.on_the_way());
+            while free > 0
+                && let Some(parcel) = self.ledger.next(max_packet)
+            {
+                free -= 1;
+                self.order(ToLink::Parcel { epoch, parcel, last: false });
+            }
+            // Nothing else waits: now evidence, but not while the program ends.
+            while free > 0
+                && self.stopping.is_none()
+                && let Some(parcel) = self.chunks.next(max_packet)
+            {
+                free -= 1;
                 self.order(ToLink::Parcel { epoch, parcel, last: false });
             }
         }
@@ -297,6 +330,7 @@ impl Desk {
         // Fails only when the link is gone, and then its `Lost` has come or will never matter.
         if self.to_link.try_send(order).is_err() {
             self.up = None;
+            self.chunks.lost();
         }
     }
 

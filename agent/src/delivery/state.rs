@@ -151,6 +151,12 @@ struct Consumed {
 }
 
 #[derive(Deserialize)]
+struct Uploaded {
+    grant_id: String,
+    acked: u64,
+}
+
+#[derive(Deserialize)]
 struct Ended {
     data: EndedData,
 }
@@ -264,6 +270,7 @@ impl State {
             }
             "incident" => self.incident(record),
             "command" => self.command(record),
+            "upload" => self.uploaded(body),
             _ => {}
         }
         Vec::new()
@@ -294,6 +301,20 @@ impl State {
         for n in gone {
             self.inbound.remove(&n);
             self.change(Table::Down, key(n), None);
+        }
+    }
+
+    /// An upload got so far; after a restart it goes on from there.
+    fn uploaded(&mut self, body: &str) {
+        let Some(Uploaded { grant_id, acked }) = parse(body) else { return };
+        for (n, input) in &mut self.inbound {
+            if let DownInput::Grant(grant) = input
+                && grant.id == grant_id
+            {
+                grant.offset = grant.offset.max(acked);
+                let inbound = Inbound { n: *n, input: input.clone() };
+                self.changes.push(Change { table: Table::Down, key: key(*n), value: Some(json(&inbound)) });
+            }
         }
     }
 

@@ -285,7 +285,8 @@ fn a_grant_stays_until_its_upload_is_over() {
     let (n, DownInput::Grant(first)) = hear(&mut ledger, "g1").unwrap() else { panic!("no grant") };
     assert!(hear(&mut ledger, "g1").is_none(), "the same again");
     hear(&mut ledger, "g2").unwrap();
-    ledger.commit(vec![Item::Consumed(n + 10)]).unwrap();
+    let far = serde_json::json!({"grant_id": "g2", "acked": 70_000});
+    ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: "upload", body: far }]).unwrap();
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
     assert_eq!(ledger.inbound().len(), 2, "the core has heard of them, the upload goes on");
@@ -295,7 +296,7 @@ fn a_grant_stays_until_its_upload_is_over() {
     std::fs::remove_dir_all(dir.path().join("index")).unwrap();
     let mut ledger = commanded(dir.path(), &clock);
     let left: Vec<_> = ledger.inbound().into_iter().map(|i| i.input).collect();
-    assert!(matches!(&left[..], [DownInput::Grant(g)] if g.id == "g2"), "{left:?}");
+    assert!(matches!(&left[..], [DownInput::Grant(g)] if g.id == "g2" && g.offset == 70_000), "{left:?}");
     let forged = sealed(&data("g3")).replace("centre.example", "thief.example");
     assert!(ledger.incoming(topic, forged.as_bytes(), false).unwrap().is_none());
     assert!(ledger.incoming(topic, sealed(&data("g4")).as_bytes(), true).unwrap().is_none(), "retained");

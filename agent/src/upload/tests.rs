@@ -84,7 +84,7 @@ fn bench() -> Bench {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 = crate::journal::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
-    let uploader = Uploader { evidence_dir, delivery, clock, tls: None };
+    let uploader = Uploader { evidence_dir, delivery, clock, trust: None };
     Bench { _dir: dir, uploader, content, sha256 }
 }
 
@@ -95,6 +95,7 @@ fn grant(bench: &Bench, url: String, resumable: bool) -> Grant {
         sha256: bench.sha256.clone(),
         expires_at_ms: bench.uploader.clock.now().wall_ms + 3_600_000,
         url,
+        offset: 0,
         headers: [("x-amz-meta-case".to_owned(), "W-1".to_owned())].into(),
         resumable,
     }
@@ -193,13 +194,12 @@ fn https_trusts_the_configured_ca_and_no_other() {
         }
     });
     let ca = |file: std::path::PathBuf| crate::config::Tls { ca_file: file, cert_file: None, key_file: None };
-    let trust = |tls: &crate::config::Tls| Some(Arc::new(crate::link::tls::client_config(tls).unwrap()));
-    bench.uploader.tls = trust(&ca(pem("ca.pem")));
+    bench.uploader.trust = Some(ca(pem("ca.pem")));
     let (kind, data) = upload(&bench, &grant(&bench, url.clone(), false));
     assert_eq!(kind, "evidence.ready.v1", "{data}");
     let other = tempfile::tempdir().unwrap();
     crate::link::broker_tests::certificates(other.path());
-    bench.uploader.tls = trust(&ca(other.path().join("ca.pem")));
+    bench.uploader.trust = Some(ca(other.path().join("ca.pem")));
     let soon = bench.uploader.clock.now().wall_ms + 1000;
     let (kind, data) = upload(&bench, &Grant { expires_at_ms: soon, ..grant(&bench, url, false) });
     assert!(kind == "evidence.failed.v1" && data["reason"].as_str().unwrap().contains("TLS"), "{data}");
@@ -212,4 +212,126 @@ fn server_config(cert: &Path, key: &Path) -> Arc<rustls::ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(certs, key).unwrap())
+}
+
+/// What a broker does with one piece.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Take,
+    /// Takes it, and the connection breaks before it says so.
+    LoseAcknowledgement,
+    Break,
+}
+
+/// Plays link, broker and centre on the delivery's own line until the file is whole: pieces by offset, their lengths as they came.
+fn centre(
+    mut link: crate::delivery::LinkPort,
+    max_packet: usize,
+    mut fates: Vec<Fate>,
+) -> (Vec<u8>, Vec<usize>) {
+    use crate::delivery::{FromLink, ToLink};
+    let (mut epoch, mut whole, mut lengths) = (0, Vec::new(), Vec::new());
+    let mut connect = |link: &crate::delivery::LinkPort| {
+        epoch += 1;
+        assert!(link.tell(FromLink::Up {
+            epoch,
+            session: epoch,
+            session_present: true,
+            window: 8,
+            max_packet
+        }));
+        epoch
+    };
+    let mut now = connect(&link);
+    fates.reverse();
+    while let Some(order) = link.orders.blocking_recv() {
+        let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+        let Some((head, bytes)) = crate::wire::chunk::read(&parcel.body) else {
+            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+            continue;
+        };
+        if epoch != now {
+            continue;
+        }
+        let (offset, total) =
+            (head["offset"].as_u64().unwrap() as usize, head["total"].as_u64().unwrap() as usize);
+        let fate = fates.pop().unwrap_or(Fate::Take);
+        if fate != Fate::Break {
+            lengths.push(bytes.len());
+            assert!(offset <= whole.len(), "a gap before {offset}");
+            whole.truncate(offset);
+            whole.extend_from_slice(bytes);
+        }
+        if fate == Fate::Take {
+            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+        } else {
+            link.tell(FromLink::Lost { epoch, why: "script".into() });
+            now = connect(&link);
+        }
+        if whole.len() == total && fate == Fate::Take {
+            break;
+        }
+    }
+    (whole, lengths)
+}
+
+/// The message at the end of an upload over MQTT, and what the centre has.
+fn by_mqtt(offset: u64, max_packet: usize, fates: Vec<Fate>) -> (String, Vec<u8>, Vec<usize>, Vec<u8>) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = bench();
+    let clock = bench.uploader.clock.clone();
+    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    bench.uploader.delivery = delivery;
+    let centre = std::thread::spawn(move || centre(opened.link, max_packet, fates));
+    let (kind, data) = upload(&bench, &Grant { offset, ..grant(&bench, String::new(), false) });
+    bench.uploader.delivery.close().unwrap();
+    let (whole, lengths) = centre.join().unwrap();
+    assert!(kind != "evidence.ready.v1" || data["uri"] == "mqtt:evidence/01jincident/chunk", "{data}");
+    (kind, whole, lengths, bench.content)
+}
+
+#[test]
+fn pieces_go_on_from_what_was_acknowledged() {
+    let fates = vec![Fate::Take, Fate::LoseAcknowledgement, Fate::Take, Fate::Break];
+    let (kind, whole, lengths, content) = by_mqtt(0, 1 << 20, fates);
+    assert_eq!((kind.as_str(), whole == content), ("evidence.ready.v1", true));
+    assert!(lengths.iter().all(|n| *n <= 32 * 1024) && lengths.len() <= 13, "{lengths:?}");
+}
+
+#[test]
+fn a_broker_that_takes_little_gets_little_and_one_that_breaks_on_everything_is_given_up() {
+    let (kind, whole, lengths, content) = by_mqtt(0, 10_000, Vec::new());
+    assert_eq!((kind.as_str(), whole == content, lengths.first()), ("evidence.ready.v1", true, Some(&8192)));
+    let (kind, ..) = by_mqtt(0, 500, Vec::new());
+    assert_eq!(kind, "evidence.failed.v1");
+    let (kind, ..) = by_mqtt(0, 1 << 20, vec![Fate::Break; 40]);
+    assert_eq!(kind, "evidence.failed.v1");
+}
+
+#[test]
+fn the_centre_says_where_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = bench();
+    let clock = bench.uploader.clock.clone();
+    let (delivery, mut opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    bench.uploader.delivery = delivery;
+    let grant = Grant { offset: 299_000, ..grant(&bench, String::new(), false) };
+    let centre = std::thread::spawn(move || {
+        use crate::delivery::{FromLink, ToLink};
+        let up = FromLink::Up { epoch: 1, session: 1, session_present: true, window: 8, max_packet: 1 << 20 };
+        assert!(opened.link.tell(up));
+        let mut pieces = Vec::new();
+        while let Some(order) = opened.link.orders.blocking_recv() {
+            let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+            opened.link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+            if let Some((head, bytes)) = crate::wire::chunk::read(&parcel.body) {
+                pieces.push((head["offset"].as_u64().unwrap(), bytes.to_vec()));
+            }
+        }
+        pieces
+    });
+    let (kind, _) = upload(&bench, &grant);
+    bench.uploader.delivery.close().unwrap();
+    assert_eq!(kind, "evidence.ready.v1");
+    assert_eq!(centre.join().unwrap(), [(299_000, bench.content[299_000..].to_vec())]);
 }

@@ -12,7 +12,7 @@ use crate::time::{ClockQuality, Moment};
 
 pub const GRANT: &str = "kerbside.evidence.grant.v1";
 
-/// A file that the centre wants, and the way there. HTTPS only; plain HTTP only to this machine itself.
+/// A file that the centre wants, and the way there: HTTPS (plain HTTP only to this machine itself), or pieces over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub id: String,
@@ -21,7 +21,11 @@ pub struct Grant {
     /// 64 hex digits: what the file must be.
     pub sha256: String,
     pub expires_at_ms: i64,
+    /// Empty: over MQTT.
     pub url: String,
+    /// Over MQTT: where to go on; what comes before has been acknowledged.
+    #[serde(default)]
+    pub offset: u64,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The server can be asked how far it got (`Content-Range: bytes */N`, answered 308 with `Range`).
@@ -36,7 +40,10 @@ struct Data {
     path: String,
     sha256: String,
     expires_at: String,
+    #[serde(default)]
     url: String,
+    #[serde(default)]
+    offset: u64,
     #[serde(default)]
     method: Option<String>,
     #[serde(default)]
@@ -51,15 +58,18 @@ pub fn read(who: &Identity, keys: &[CentreKey], payload: &[u8], now: Moment) -> 
     signed.signer(keys).map_err(Refusal::Command)?;
     let data: Data =
         serde_json::from_str(&signed.text).map_err(|e| Refusal::Malformed(clipped(&e.to_string())))?;
-    for (what, text, limit) in [("id", &data.id, 128), ("path", &data.path, 512), ("url", &data.url, 4096)] {
+    for (what, text, limit) in [("id", &data.id, 128), ("path", &data.path, 512)] {
         limited(what, text, limit)?;
     }
     let refused = |why: String| Err(Refusal::Command(why));
     if data.target != target(who, false) {
         return refused(format!("for another box: {:?}", clipped(&data.target)));
     }
-    if data.method.as_ref().is_some_and(|m| m != "PUT") {
-        return refused("only PUT is known".to_owned());
+    match data.method.as_deref() {
+        None | Some("PUT") => limited("url", &data.url, 4096)?,
+        Some("MQTT") if data.url.is_empty() => {}
+        Some("MQTT") => return refused("MQTT needs no url".to_owned()),
+        Some(_) => return refused("only PUT and MQTT are known".to_owned()),
     }
     let expires_at_ms = instant("expires_at", &data.expires_at)?;
     if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
@@ -68,8 +78,8 @@ pub fn read(who: &Identity, keys: &[CentreKey], payload: &[u8], now: Moment) -> 
     if !is_below(&data.path) {
         return refused(format!("{:?} is no file of the evidence folder", clipped(&data.path)));
     }
-    let Data { id, path, sha256, url, headers, resumable, .. } = data;
-    Ok(Grant { id, path, sha256, expires_at_ms, url, headers, resumable })
+    let Data { id, path, sha256, url, offset, headers, resumable, .. } = data;
+    Ok(Grant { id, path, sha256, expires_at_ms, url, offset, headers, resumable })
 }
 
 /// `day/incident/file`, and nothing that climbs out.
@@ -80,6 +90,11 @@ fn is_below(path: &str) -> bool {
 }
 
 impl Grant {
+    /// In pieces through the link, see [`super::chunk`].
+    pub fn is_by_mqtt(&self) -> bool {
+        self.url.is_empty()
+    }
+
     /// Folder of the incident (or command) and name of the file in it.
     pub fn set_and_file(&self) -> (&str, &str) {
         let mut parts = self.path.rsplit('/');
@@ -126,6 +141,7 @@ pub(crate) mod tests {
         for (key, value, why) in [
             ("target", "urn:kerbside:310112:mh-xz-018", "another box"),
             ("method", "POST", "PUT"),
+            ("method", "MQTT", "no url"),
             ("path", "../../box.key", "no file of the evidence folder"),
             ("path", "2026-11-21/../box.key", "no file of the evidence folder"),
             ("path", "2026-11-21/01J/.hold", "no file of the evidence folder"),

@@ -309,8 +309,10 @@ struct Ready<'a> {
 fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&str>, at: Moment) -> Draft {
     let (set, file) = grant.set_and_file();
     let incident_id = Some(set).filter(|s| !s.starts_with("cmd-"));
+    let pieces = format!("mqtt:evidence/{}/chunk", topic::word(&set.to_lowercase()));
     // What follows the question mark is the key to the store.
-    let uri = grant.url.split('?').next().filter(|_| reason.is_none());
+    let url = if grant.is_by_mqtt() { Some(pieces.as_str()) } else { grant.url.split('?').next() };
+    let uri = url.filter(|_| reason.is_none());
     let Grant { id: grant_id, path, sha256, .. } = grant;
     let id = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let data = Ready { id, incident_id, grant_id, path, uri, sha256, bytes, reason };

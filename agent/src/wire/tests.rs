@@ -111,7 +111,7 @@ fn contract_dir() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge-config/contract")
 }
 
-fn schemas() -> &'static contract::Contract {
+pub(crate) fn schemas() -> &'static contract::Contract {
     static READ: std::sync::OnceLock<contract::Contract> = std::sync::OnceLock::new();
     READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
 }
@@ -273,6 +273,7 @@ fn evidence_and_checkpoints() {
         sha256: "ab".repeat(32),
         expires_at_ms: 0,
         url: "https://centre.example/ev1?X-Signature=secret".into(),
+        offset: 0,
         headers: std::collections::BTreeMap::new(),
         resumable: false,
     };
@@ -356,6 +357,13 @@ fn what_comes_down_has_schemas_that_know_right_from_wrong() {
     right(&sealed(&data("c1", "shell", Value::Null))).unwrap_err();
     right(&super::grant::tests::sealed(&super::grant::tests::data("g1"))).unwrap();
     right(&super::grant::tests::sealed(&serde_json::json!({"id": "g1"}))).unwrap_err();
+    let mut by_mqtt = super::grant::tests::data("g1");
+    by_mqtt["method"] = "MQTT".into();
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap_err();
+    by_mqtt.as_object_mut().unwrap().remove("url");
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap();
+    by_mqtt.as_object_mut().unwrap().remove("method");
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap_err();
     let unsigned = sealed(&data("c1", "restart", Value::Null)).replace("\"signature\"", "\"s\"");
     right(&unsigned).unwrap_err();
 }
