@@ -23,6 +23,15 @@ def vivid(rng):
     return value * (1 - strong * (1 - rgb)) ** 1.6
 
 
+FRUIT = ((0.75, 0.24, 0.02), (0.55, 0.03, 0.02), (0.30, 0.45, 0.04), (0.80, 0.55, 0.05), (0.10, 0.02, 0.05), (0.06, 0.16, 0.04), (0.70, 0.50, 0.25),
+         (0.65, 0.12, 0.10), (0.22, 0.13, 0.06), (0.55, 0.05, 0.15), (0.80, 0.75, 0.60))
+
+
+def ripe(rng):
+    """A colour of fruit, mostly."""
+    return np.array(FRUIT[rng.integers(len(FRUIT))]) * rng.uniform(0.6, 1.2) if rng.random() < 0.8 else vivid(rng)
+
+
 def dull(rng):
     """Steel, wood, plastic, cloth that has seen weather."""
     base = [(0.30, 0.21, 0.12), (0.16, 0.10, 0.06), (0.35, 0.36, 0.37), (0.07, 0.07, 0.08), (0.05, 0.14, 0.32), (0.45, 0.44, 0.40),
@@ -57,7 +66,7 @@ def places(rng, w, d, step, jitter=0.15):
 def heap(rng, w, d):
     """Round fruit: layers that grow smaller, or a loose cone."""
     r = rng.uniform(0.028, 0.06) if rng.random() < 0.85 else rng.uniform(0.09, 0.14)
-    col, second = vivid(rng), vivid(rng) if rng.random() < 0.2 else None
+    col, second = ripe(rng), ripe(rng) if rng.random() < 0.2 else None
     shape = (2, 2, rng.uniform(1.6, 2.4)) if rng.random() < 0.8 else (3.2, 1.6, 1.6)
     ball = blob(np.array(shape) * r, (1, 1, 1), int(rng.integers(99)), lump=0.03, rows=5, cols=7, flat_bottom=0, gloss=rng.uniform(0, 0.5))
     parts = []
