@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper
 
 import model
@@ -21,7 +20,7 @@ import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, sha
 
 VERSION = "1.0.0"
 # A bin that is not full is no waste: the rules count group "waste", and of it labels with "overflow", as incidents.
-LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "waste", 0.40)]
+LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.50)]
 
 HEAD = """\
 # Written by models/train/export.py; change that instead.
@@ -140,22 +139,15 @@ def build(net, width, height):
     return made
 
 
-def write(folder, file, data, width, height):
+def write(folder, file, data, width, height, classes=len(LABELS)):
     """The model's bytes and the manifest beside them."""
     sha256 = hashlib.sha256(data).hexdigest()
     (folder / file).write_bytes(data)
     text = HEAD.format(version=VERSION, file=file, sha256=sha256, width=width, height=height)
-    for index, (name, group, score) in enumerate(LABELS):
+    for index, (name, group, score) in enumerate(LABELS[:classes]):
         text += LABEL.format(index=index, name=name, group=group, score=score)
     (folder / file).with_suffix(".toml").write_text(text)
     print(f"{file} {len(data)} bytes, input {width}x{height}, sha256 {sha256}")
-
-
-def averaged(path):
-    """A Detector with the averaged weights of a checkpoint."""
-    net = model.Detector()
-    net.load_state_dict({k: v.float() for k, v in torch.load(path, weights_only=True)["average"].items()})
-    return net
 
 
 def main():
@@ -166,8 +158,9 @@ def main():
     a = p.parse_args()
     width, height = (int(n) for n in a.size.split("x"))
     a.out.mkdir(parents=True, exist_ok=True)
-    made = build(averaged(a.checkpoint), width, height)
-    write(a.out, "waste.onnx", made.SerializeToString(deterministic=True), width, height)
+    net = model.checkpoint(a.checkpoint)
+    made = build(net, width, height)
+    write(a.out, "waste.onnx", made.SerializeToString(deterministic=True), width, height, net.classes)
 
 
 if __name__ == "__main__":
