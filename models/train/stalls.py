@@ -27,7 +27,7 @@ def someone(rng, at, heading, pose=None):
     body, _ = person(int(rng.integers(CAST))).mesh(pose, (*at, 0.0), heading)
     out = body.copy()
     for colour in np.unique(out.col.round(3), axis=0):
-        if rng.random() < 0.6 and not 0.35 < colour[0] < 0.6:  # not skin
+        if rng.random() < 0.6 and not 0.35 < colour[0] < 0.6 and colour.max() > 0.03:  # not skin, not hair
             out.col[(out.col.round(3) == colour).all(1)] = vivid(rng) * rng.uniform(0.3, 1)
     return out
 
