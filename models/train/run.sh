@@ -27,8 +27,8 @@ cd "$here"
 export OMP_WAIT_POLICY=PASSIVE
 python=$venv/bin/python
 
-# Cut-outs: about 2 CPU-s each. A run that was stopped goes on, here and below.
-"$render/bin/python" sprites.py --data "$data" --out "$run/sprites" --stalls "${STALLS:-420}" --others "${OTHERS:-200}"
+# Cut-outs: about 1 CPU-s each. A run that was stopped goes on, here and below.
+"$render/bin/python" sprites.py --data "$data" --out "$run/sprites" --stalls "${STALLS:-640}" --others "${OTHERS:-280}"
 "$python" scenes.py --data "$data" --cutouts "$run/sprites" --out "$run/composed" --stalls "$stalls"
 
 # First the waste classes alone, then all with stalls composed into the pictures. MINUTES and MINUTES_STALL shorten the two courses

@@ -1,4 +1,4 @@
-"""Draws stalls and things that are none as cut-outs: `python sprites.py --data garbage3 --out DIR [--stalls 420] [--others 200]`.
+"""Draws stalls and things that are none as cut-outs: `python sprites.py --data garbage3 --out DIR [--stalls 640] [--others 280]`.
 
 Runs in the environment of test-videos/make.sh, one file DIR/NUMBER.npz a cut-out: `rgba` uint8 (straight alpha, the shadow on the ground
 as black of its own alpha), `box` x0,y0,x1,y1 in px without shadow and persons, `form`, `light`, `down_deg`, `held`, `by`. Number n is a
@@ -65,10 +65,12 @@ def light(rng, kind, low, high):
     return {"sky": sky, "suns": [(lamp, warm * rng.uniform(0.1, 0.4))], "bulbs": bulbs, "soft": 0.3}
 
 
-def camera(rng, low, high):
-    """Looks down on the thing from a pole, or level from the street: (camera from world, field of view in rad, eye, degrees down)."""
+def camera(rng, low, high, fronted=False):
+    """Looks down on the thing from a pole, or level from the street: (camera from world, field of view in rad, eye, degrees down).
+    `fronted`: never from behind, where it has a wall."""
     down = rng.uniform(10, 45) if rng.random() < 0.75 else rng.uniform(2, 12)
     turn = rng.normal(-90, 45) if rng.random() < 0.75 else rng.uniform(0, 360)
+    turn = float(np.clip((turn + 270) % 360 - 180, -65, 65)) - 90 if fronted else turn
     middle = (low + high) / 2
     fov = np.deg2rad(rng.uniform(12, 45))
     distance = max(np.linalg.norm(high - low) / 2 / np.sin(fov / 2) * 1.03, 3.0)
@@ -104,7 +106,7 @@ def thing(number, form, photographs, renderer, out, held):
     lights = light(rng, kind, structure.pos.min(0), structure.pos.max(0))
     renderer.load(whole, atlas(rng, photographs))
     for view in range(VIEWS):
-        matrix, fov, eye, down = camera(rng, whole.pos.min(0), whole.pos.max(0))
+        matrix, fov, eye, down = camera(rng, whole.pos.min(0), whole.pos.max(0), form in stalls.FRONTED)
         span = outline(matrix, fov, whole.pos)
         margin = 0.12 * (span[2:] - span[:2])
         span = np.concatenate([span[:2] - margin, span[2:] + margin])
@@ -133,15 +135,15 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--data", type=Path, required=True, help="folder with train/images: pieces of them are the print on packets")
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--stalls", type=int, default=420)
-    p.add_argument("--others", type=int, default=200)
-    p.add_argument("--renderer", choices=("both", "cycles", "quick"), default="both", help="only what this one draws")
+    p.add_argument("--stalls", type=int, default=640)
+    p.add_argument("--others", type=int, default=280)
+    p.add_argument("--renderer", choices=("both", "tracer", "quick"), default="both", help="only what this one draws")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     photographs, renderers = sorted((a.data / "train" / "images").iterdir()), {}
     todo = sorted(plan(a.stalls, a.others), key=lambda t: (t[0] % 5000) / (a.stalls if t[0] < 5000 else a.others))
     for number, form, held in todo:
-        by = "cycles" if number % CYCLES == 0 else "quick"
+        by = "tracer" if number % CYCLES == 0 else "quick"
         if (a.out / f"{number * VIEWS + VIEWS - 1:05d}.npz").exists() or a.renderer not in ("both", by):
             continue
         if by not in renderers:

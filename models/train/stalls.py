@@ -223,6 +223,7 @@ def truck(rng):
 
 
 STALLS = {f.__name__: f for f in (parasol, table, mat, pushcart, tricycle, rack, crates, food_cart, awning, tent, truck)}
+FRONTED = ("awning",)  # with a wall behind: seen from its front only
 HELD_OUT = ("truck",)  # never trained on: says how far the rest carries
 
 
