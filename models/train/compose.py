@@ -17,6 +17,7 @@ INSIDE = 0.72               # of a stall's box that lies in the picture, at leas
 COVERED = 0.6               # a box covered more than this is dropped
 COUNT, CHANCES = (0, 1, 2, 3), (0.2, 0.55, 0.18, 0.07)         # stalls in a composed picture
 OTHERS, OTHER_CHANCES = (0, 1, 2, 3), (0.35, 0.35, 0.2, 0.1)   # things that are none
+STRETCH, HUE = (0.85, 1.18), 0.6   # of height over width; rad about the grey axis
 DARK = 9                    # straight colour at most so bright, half transparent: shadow on the ground
 
 
@@ -56,6 +57,12 @@ def sharpness(grey, mask=None):
     return float(edges.mean() if mask is None else edges[mask].mean()) + 0.5
 
 
+def hue(angle):
+    """The matrix that turns colours about the grey axis."""
+    c, s = np.cos(angle), np.sin(angle) / 3**0.5
+    return (c * np.eye(3) + (1 - c) / 3 + s * np.array([[0, 1, -1], [-1, 0, 1], [1, -1, 0]])).astype(np.float32)
+
+
 def scaled(rng, cutout, scale):
     """Colour 0..255 and alpha 0..1 at `scale`, mirrored now and then, its shadow as strong as the weather makes it; its box; where
     it is solid."""
@@ -63,12 +70,15 @@ def scaled(rng, cutout, scale):
     if rng.random() < 0.5:
         both = both[:, ::-1]
         box[[0, 2]] = both.shape[1] - box[[2, 0]]
-    size = (max(2, round(both.shape[1] * scale)), max(2, round(both.shape[0] * scale)))
+    tall = scale * rng.uniform(*STRETCH)
+    size = (max(2, round(both.shape[1] * scale)), max(2, round(both.shape[0] * tall)))
     both = cv2.resize(np.ascontiguousarray(both), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR).astype(np.float32)
     alpha = both[..., 3:] / 255
     shadow = (both[..., :3].max(2, keepdims=True) <= DARK * alpha) & (alpha < 0.97)
     both[..., 3:] = np.where(shadow, alpha * rng.uniform(0.45, 1.0), alpha)
-    return both, box * scale, (alpha > 0.6)[..., 0] & ~shadow[..., 0]
+    if rng.random() < 0.5:
+        both[..., :3] = np.clip(both[..., :3] @ hue(rng.uniform(-HUE, HUE)), 0, None)
+    return both, box * [scale, tall, scale, tall], (alpha > 0.6)[..., 0] & ~shadow[..., 0]
 
 
 def matched(rng, both, canvas, under):
