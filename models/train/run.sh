@@ -42,5 +42,6 @@ train --run "$run/stall" --start "$run/waste/final.pt" --epochs "${EPOCHS_STALL:
 "$python" export.py --checkpoint "$run/stall/final.pt" --out "$models" --size 320x192
 "$python" dupes.py --data "$data" > "$run/dupes.txt"
 "$python" evaluate.py "$models/waste.toml" --data "$data" --out "$models/waste" --leave-out "$run/dupes.txt"
-"$python" stallcheck.py "$models/waste.toml" --composed "$run/composed" --data "$data" --footage "${looks[@]}" --out "$models/waste"
+"$python" stallcheck.py "$models/waste.toml" --composed "$run/composed" --data "$data" --footage "${looks[@]}" --clips "$clips" \
+    --out "$models/waste"
 "$python" curves.py "$run/waste/log.jsonl" "$models/waste/epochs.png"

@@ -115,8 +115,11 @@ def thing(number, form, photographs, renderer, out, held):
         in_window = lambda b: (b - np.tile(span[:2], 2)) / window[2] * len(pixels)
         box = in_window(outline(matrix, fov, structure.pos))
         x0, y0, x1, y1 = in_window(span).round().astype(int)
-        np.savez_compressed(out / f"{number * VIEWS + view:05d}.npz", rgba=pixels[y0:y1, x0:x1], box=(box - [x0, y0, x0, y0]).astype(np.float32), form=form,
-                            light=kind, down_deg=down, held=held, by=type(renderer).__module__)
+        part = out / "part"
+        with part.open("wb") as file:
+            np.savez_compressed(file, rgba=pixels[y0:y1, x0:x1], box=(box - [x0, y0, x0, y0]).astype(np.float32), form=form, light=kind,
+                                down_deg=down, held=held, by=type(renderer).__module__)
+        part.rename(out / f"{number * VIEWS + view:05d}.npz")
 
 
 def plan(stall_count, other_count):

@@ -6,6 +6,7 @@ whole pictures and as the crops that the agent asks about. Owns: tables, a sheet
 
 import argparse
 import sys
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -58,10 +59,44 @@ def false_boxes(detector, a):
         falsehood(f"{path.stem}, crops", [scores_of(detector, c) for f in frames for c in crops(f)])
 
 
-def whole_frames(path):
+def clips(detector, a):
+    """The test clips: the best stall score of crops twice as wide as each true stall; false looks of clips without one. Another scene, another
+    lens, but meshes that some of our cut-outs share."""
+    quiet = []
+    print("\ntest clips, best stall score in a crop around what is there, 2, 6 and 10 s after it was set up")
+    for truth in sorted(a.clips.glob("*.truth.toml")):
+        told, path = tomllib.loads(truth.read_text()), truth.with_name(truth.name.replace(".truth.toml", ".mp4"))
+        events = [e for e in told.get("event", []) if e["kind"].startswith(("stall", "shopfront"))]
+        if not events and path.exists():
+            quiet += [scores_of(detector, c) for f in whole_frames(path, 6) for c in crops(cv2.cvtColor(f, cv2.COLOR_BGR2RGB))]
+        for e in events:
+            looks = [around(cv2.cvtColor(f, cv2.COLOR_BGR2RGB), e["bbox_norm"]) for f in frames_at(path, [e["start_s"] + s for s in (2, 6, 10)])]
+            print(f"{path.stem:16} {e['kind']:22} " + " ".join(f"{max(scores_of(detector, c), default=0):.2f}" for c in looks))
+    falsehood("clips without a stall, crops", quiet)
+
+
+def around(rgb, box, wider=2.0):
+    h, w = rgb.shape[:2]
+    x, y, bw, bh = np.array(box) * [w, h, w, h]
+    cw = min(w, max(bw * wider, bh * 1.4 * ASPECT))
+    ch = min(h, cw / ASPECT)
+    x0, y0 = np.clip([x + bw / 2 - cw / 2, y + bh / 2 - ch / 2], 0, [w - cw, h - ch]).astype(int)
+    return rgb[y0:y0 + int(ch), x0:x0 + int(cw)]
+
+
+def frames_at(path, seconds):
+    video = cv2.VideoCapture(str(path))
+    for s in seconds:
+        video.set(cv2.CAP_PROP_POS_MSEC, 1000 * s)
+        good, bgr = video.read()
+        if good:
+            yield bgr
+
+
+def whole_frames(path, most=FRAMES):
     video = cv2.VideoCapture(str(path))
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    for n in np.linspace(0, max(0, count - 2), FRAMES).astype(int):
+    for n in np.linspace(0, max(0, count - 2), most).astype(int):
         video.set(cv2.CAP_PROP_POS_FRAMES, int(n))
         good, bgr = video.read()
         if good:
@@ -155,12 +190,15 @@ def main():
     p.add_argument("--composed", type=Path, required=True, help="what scenes.py wrote")
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--footage", type=Path, nargs="*", default=[])
+    p.add_argument("--clips", type=Path, help="folder of test clips with their truths")
     p.add_argument("--held", default="truck", help="forms never trained on")
     p.add_argument("--out", type=Path, help="folder for the pictures")
     a = p.parse_args()
     detector = detect.Model(a.manifest)
     seen(detector, a)
     false_boxes(detector, a)
+    if a.clips:
+        clips(detector, a)
 
 
 if __name__ == "__main__":

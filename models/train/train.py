@@ -82,7 +82,7 @@ class Training:
         self.pictures = data.prepared(a.data / "train", a.run / "pictures")
         for path in a.footage:
             self.pictures += data.footage(path, FRAMES)
-        self.cutouts = compose.read(a.cutouts, a.stalls.split(",")) if a.cutouts else []
+        self.cutouts, self.counted = [], -1
         self.net = model.read(a.start)
         self.average = copy.deepcopy(self.net)
         freeze(self.net)
@@ -125,9 +125,18 @@ class Training:
         follow(self.average, self.net, self.clock.step)
         return torch.tensor(parts)
 
+    def fetch(self):
+        """The cut-outs that there are by now: the first epochs need not wait for the last of them."""
+        count = len(list(self.a.cutouts.glob("*.npz"))) if self.a.cutouts else 0
+        if count != self.counted:
+            self.cutouts = compose.read(self.a.cutouts, self.a.stalls.split(",")) if count else []
+            self.counted = count
+            print(f"{len(self.cutouts)} cut-outs, {sum(c.stall for c in self.cutouts)} of stalls", flush=True)
+
     def round(self):
         """One epoch, or what of it is left of the mosaics or of the course."""
         self.epoch += 1
+        self.fetch()
         mosaic = self.clock.share() < MOSAIC
         size = tuple(int(n) for n in self.a.size.split("x"))
         samples = data.Samples(self.pictures, size, self.a.batch, self.a.seed, self.epoch, mosaic, self.cutouts,
