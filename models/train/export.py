@@ -18,7 +18,7 @@ import model
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "convert"))
 import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, shared with street.onnx)
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 # A bin that is not full is no waste: the rules count group "waste", and of it labels with "overflow", as incidents.
 LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.50)]
 
@@ -29,7 +29,7 @@ version = "{version}"
 file = "{file}"
 sha256 = "{sha256}"
 licence = "Apache-2.0"
-provenance = "NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0"
+provenance = "NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0 and stalls rendered by us"
 card = "waste.md"
 
 [input]

@@ -144,7 +144,7 @@ def main():
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     photographs, renderers = sorted((a.data / "train" / "images").iterdir()), {}
-    todo = sorted(plan(a.stalls, a.others), key=lambda t: (t[0] % 5000) / (a.stalls if t[0] < 5000 else a.others))
+    todo = sorted(plan(a.stalls, a.others), key=lambda t: (not t[2], (t[0] % 5000) / (a.stalls if t[0] < 5000 else a.others)))
     for number, form, held in todo:
         by = "tracer" if number % CYCLES == 0 else "quick"
         if (a.out / f"{number * VIEWS + VIEWS - 1:05d}.npz").exists() or a.renderer not in ("both", by):
