@@ -24,7 +24,7 @@ LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "wast
 
 HEAD = """\
 # Written by models/train/export.py; change that instead.
-name = "waste"
+name = "{name}"
 version = "{version}"
 file = "{file}"
 sha256 = "{sha256}"
@@ -139,12 +139,13 @@ def build(net, width, height):
     return made
 
 
-def write(folder, file, data, width, height, classes=len(LABELS)):
-    """The model's bytes and the manifest beside them."""
+def write(folder, file, data, width, height, columns=range(len(LABELS))):
+    """The model's bytes and the manifest beside them; `columns`: those whose labels the manifest names."""
     sha256 = hashlib.sha256(data).hexdigest()
     (folder / file).write_bytes(data)
-    text = HEAD.format(version=VERSION, file=file, sha256=sha256, width=width, height=height)
-    for index, (name, group, score) in enumerate(LABELS[:classes]):
+    text = HEAD.format(name=file.split(".")[0].split("-")[0], version=VERSION, file=file, sha256=sha256, width=width, height=height)
+    for index in columns:
+        name, group, score = LABELS[index]
         text += LABEL.format(index=index, name=name, group=group, score=score)
     (folder / file).with_suffix(".toml").write_text(text)
     print(f"{file} {len(data)} bytes, input {width}x{height}, sha256 {sha256}")
@@ -155,12 +156,14 @@ def main():
     p.add_argument("--checkpoint", type=Path, required=True, help="average-NNN.pt or last.pt of a run")
     p.add_argument("--out", type=Path, required=True, help="folder for waste.onnx and waste.toml")
     p.add_argument("--size", default="320x192", help="input WxH, multiples of 32")
+    p.add_argument("--only", choices=[label[0] for label in LABELS], help="write NAME.onnx and a manifest with this label alone")
     a = p.parse_args()
     width, height = (int(n) for n in a.size.split("x"))
     a.out.mkdir(parents=True, exist_ok=True)
     net = model.checkpoint(a.checkpoint)
     made = build(net, width, height)
-    write(a.out, "waste.onnx", made.SerializeToString(deterministic=True), width, height, net.classes)
+    columns = [k for k in range(net.classes) if a.only in (None, LABELS[k][0])]
+    write(a.out, f"{a.only or 'waste'}.onnx", made.SerializeToString(deterministic=True), width, height, columns)
 
 
 if __name__ == "__main__":
