@@ -19,7 +19,7 @@ from metrics import HIT_IOU, Found, curve, each_class, overlap
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "convert"))
 
-THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 ASPECT = 5 / 3
 WIDTHS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01))  # of the picture
 FRAMES = 24
