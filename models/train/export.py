@@ -20,7 +20,7 @@ import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, sha
 
 VERSION = "1.1.0"
 # A bin that is not full is no waste: the rules count group "waste", and of it labels with "overflow", as incidents.
-LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.25)]
+LABELS = [("garbage", "waste", 0.35), ("bin", "other", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.30)]
 
 HEAD = """\
 # Written by models/train/export.py; change that instead.
