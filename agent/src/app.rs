@@ -24,21 +24,24 @@ use crate::config::Site;
 use crate::delivery::{self, Delivery};
 use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
-use crate::detector::{Detector, LIVE_RUN_LIMIT};
-use crate::evidence::{CameraSource, Evidence};
+use crate::detector::{Cascade, LIVE_RUN_LIMIT};
+use crate::evidence::{CameraSource, Evidence, Watermark};
 use crate::gate::{Gate, GateConfig};
-use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input};
+use crate::incident::{Core, EvidenceOutcome, IncidentRecord, Input, LookedBack};
+use crate::lookback;
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Exe, FrameSource as _, Session, Setup};
 use crate::time::{Clock, SystemClock};
-use crate::wire::{Identity, ModelName};
-use crate::{health, link};
+use crate::wire::{Identity, ModelNames};
+use crate::{health, link, upload};
 
 /// Inputs on their way to the core; senders wait beyond.
 const INPUTS: usize = 256;
 /// More outcomes than the evidence stage can have waiting.
 const OUTCOMES: usize = 256;
+/// Of the past: more than can have been asked.
+const ANSWERS: usize = 16;
 /// Positions on their way to the core.
 const FIXES: usize = 16;
 /// How long the link may send what waits when the program ends, s.
@@ -47,6 +50,11 @@ const GRACE_S: f64 = 8.0;
 /// Where the site's evidence lies.
 pub fn evidence_dir(site: &Site) -> PathBuf {
     site.device.data_dir.join("evidence")
+}
+
+/// How much of its disk is left to the reports.
+fn watermark(site: &Site) -> Watermark {
+    Watermark::new(evidence_dir(site), site.evidence.min_free)
 }
 
 /// Why the agent ended.
@@ -67,8 +75,8 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
         .context("the runtime for tasks")?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
     let site = Arc::new(site);
-    let (detectors, model) = load_detectors(&site);
-    let who = Identity::from_site(&site).with_model(model);
+    let (detectors, models) = load_detectors(&site);
+    let who = Identity::from_site(&site).with_models(models);
     let mut settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
     settings.keys.clone_from(&site.centre.keys);
     let (delivery, opened) =
@@ -79,14 +87,21 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
     let inbox = desk::Inbox {
         inputs: line.inputs_out,
         outcomes: line.outcomes_out,
+        looked_back: line.looked_back,
         inbound: opened.inbound,
         fixes: fixes_out,
     };
     let restart = Arc::new(tokio::sync::Notify::new());
-    let desk = line.desk.with_restart(restart.clone());
+    let guard = runtime.enter();
+    let (uploads, uploading) = upload::spawn(upload::Uploader {
+        evidence_dir: evidence_dir(&site),
+        delivery: delivery.clone(),
+        clock: clock.clone(),
+        trust: upload_trust(&site),
+    });
+    let desk = line.desk.with_restart(restart.clone()).with_uploads(uploads);
     let core = spawn("core", move || desk.run(inbox))?;
 
-    let guard = runtime.enter();
     let link =
         link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
     let instruments = instruments::start(&site, &clock, &meters, line.inputs.clone(), fixes);
@@ -115,11 +130,24 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
     instruments.stop();
     drop(line.inputs);
     join_all("core", vec![core]);
+    // What is broken off here goes on at the next start.
+    uploading.abort();
     runtime.block_on(link.stop(GRACE_S));
     pages.abort();
     delivery.close().context("closing the journal")?;
+    // A file that is just being read must not hold up the end.
+    runtime.shutdown_background();
     tracing::info!("stopped");
     Ok(ended)
+}
+
+/// Whom https servers of uploads must be certified by: the operator's choice, the centre's CA, or the system's.
+fn upload_trust(site: &Site) -> Option<crate::config::Tls> {
+    let system = std::path::Path::new("/etc/ssl/certs/ca-certificates.crt");
+    let chosen = site.evidence.upload_ca_file.clone();
+    let ca_file = chosen.or_else(|| site.centre.tls.as_ref().map(|t| t.ca_file.clone()));
+    let ca_file = ca_file.or_else(|| system.is_file().then(|| system.to_owned()))?;
+    Some(crate::config::Tls { ca_file, cert_file: None, key_file: None })
 }
 
 /// All that runs on threads, built and started except for the core's own.
@@ -128,6 +156,7 @@ struct Line {
     inputs: Sender<Input>,
     inputs_out: crossbeam_channel::Receiver<Input>,
     outcomes_out: crossbeam_channel::Receiver<EvidenceOutcome>,
+    looked_back: crossbeam_channel::Receiver<LookedBack>,
     slots: Arc<Slots<Job>>,
     sources: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
@@ -140,7 +169,7 @@ impl Line {
         site: &Arc<Site>,
         clock: &Arc<SystemClock>,
         exe: &Exe,
-        detectors: Vec<Box<dyn Detector>>,
+        detectors: Vec<Cascade>,
         delivery: &Delivery,
         saved: Vec<delivery::SavedIncident>,
         meters: &meter::Meters,
@@ -160,7 +189,8 @@ impl Line {
             site.device.utc_offset_s,
             cameras.collect(),
             crate::evidence::in_child(exe.clone()),
-        );
+        )
+        .with_watermark(watermark(site));
         let lost = outcomes.clone();
         let evidence = crate::evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
             .context("evidence")?;
@@ -202,33 +232,39 @@ impl Line {
             let _ = lost.try_send(outcome);
         }
         let (evidence, meter) = (Some(evidence), meters.desk());
+        let (answers, looked_back) = bounded(ANSWERS);
+        let lookback = has_detector.then(|| start_lookback(site, exe, &rings, answers)).transpose()?;
         let desk = desk::Desk::new(core, site.clone(), clock, delivery.clone(), evidence, wishes, meter);
-        Ok(Line { desk, inputs, inputs_out, outcomes_out, slots, sources, workers, stop })
+        let desk = desk.with_lookback(lookback);
+        Ok(Line { desk, inputs, inputs_out, outcomes_out, looked_back, slots, sources, workers, stop })
     }
 }
 
 /// One detector a worker. A model that cannot be used does not stop the box: sensors, journal and link go on, the cameras
 /// say they are blind.
-fn load_detectors(site: &Site) -> (Vec<Box<dyn Detector>>, Option<ModelName>) {
-    let Some(manifest) = &site.models.street else {
+fn load_detectors(site: &Site) -> (Vec<Cascade>, ModelNames) {
+    if site.models.street.is_none() {
         tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
-        return (Vec::new(), None);
-    };
-    let load = |_| crate::detector::load(manifest, site.models.runtime.as_deref(), LIVE_RUN_LIMIT);
-    match (0..site.models.workers).map(load).collect::<Result<Vec<_>, _>>() {
-        Ok(loaded) => {
-            let name = loaded.first().map(|(_, manifest)| ModelName::of(manifest));
-            (loaded.into_iter().map(|(detector, _)| detector).collect(), name)
-        }
-        Err(error) => {
-            tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
-            (Vec::new(), None)
-        }
+        return (Vec::new(), ModelNames::default());
     }
+    let all = |models: &crate::config::Models| {
+        let load = |_| crate::detector::load_cascade(models, LIVE_RUN_LIMIT);
+        let loaded = (0..models.workers).map(load).collect::<Result<Vec<_>, _>>()?;
+        let names = loaded.first().map(|(_, names)| names.clone()).unwrap_or_default();
+        Ok::<_, crate::detector::LoadError>((loaded.into_iter().map(|(cascade, _)| cascade).collect(), names))
+    };
+    let without_close_up = |error| {
+        tracing::error!(%error, "a network cannot be used: trying without close-ups");
+        all(&crate::config::Models { close_up: None, ..site.models.clone() })
+    };
+    all(&site.models).or_else(without_close_up).unwrap_or_else(|error| {
+        tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
+        (Vec::new(), ModelNames::default())
+    })
 }
 
 fn start_worker(
-    detector: Box<dyn Detector>,
+    cascade: Cascade,
     slots: &Arc<Slots<Job>>,
     clock: &Arc<dyn Clock>,
     inputs: &Sender<Input>,
@@ -244,8 +280,25 @@ fn start_worker(
             count.fetch_sub(1, Ordering::AcqRel);
         }
     };
-    crate::detector::worker::spawn(slots.clone(), detector, clock.clone(), observe, done)
+    crate::detector::worker::spawn(slots.clone(), cascade, clock.clone(), observe, done)
         .context("starting the detector's thread")
+}
+
+fn start_lookback(
+    site: &Arc<Site>,
+    exe: &Exe,
+    rings: &[Arc<Mutex<PacketRing>>],
+    answers: Sender<LookedBack>,
+) -> anyhow::Result<lookback::Stage> {
+    let pasts = site.cameras.iter().zip(rings);
+    let pasts = pasts.map(|(camera, ring)| lookback::Past::of(camera, exe.clone(), ring.clone())).collect();
+    let models = site.models.clone();
+    let load = move || {
+        let street = models.street.as_deref().ok_or("no street network")?;
+        let loaded = crate::detector::load(street, models.runtime.as_deref(), LIVE_RUN_LIMIT);
+        loaded.map(|(detector, _)| detector).map_err(|error| error.to_string())
+    };
+    lookback::spawn(pasts, crate::evidence::in_child(exe.clone()), load, answers).context("looking back")
 }
 
 /// Open incidents of the last run live on, so that what still stands there is not reported anew.

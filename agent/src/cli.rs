@@ -149,7 +149,8 @@ pub struct BrokerArgs {
 
 #[derive(Debug, Args)]
 pub struct CommandArgs {
-    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart.
+    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart; or grant, which has the box put a file to a url:
+    /// --args '{"path": ..., "sha256": ..., "url": ...}' as its manifest names the file; without url, --into FILE.
     pub verb: String,
     #[command(flatten)]
     pub broker: BrokerArgs,
@@ -188,6 +189,9 @@ pub struct CommandArgs {
     /// All other arguments of the verb, as JSON: '{"from": 3, "to": 9}', '{"last": 20}'.
     #[arg(long, value_name = "JSON")]
     pub args: Option<String>,
+    /// grant: take the file over MQTT, in pieces, and write it here. A file that is there already goes on from its end.
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
     /// The command's own id; the same id is obeyed once. Default: a new ULID.
     #[arg(long)]
     pub id: Option<String>,

@@ -123,8 +123,10 @@ pub struct Patrol {
 
 #[derive(Clone, Debug)]
 pub struct Models {
-    /// Manifest of the street detector.
+    /// Manifest of the network that sees whole looks.
     pub street: Option<PathBuf>,
+    /// Manifest of the network that is shown parts of looks.
+    pub close_up: Option<PathBuf>,
     /// libonnxruntime; `None`: KERBSIDE_ORT, beside the binary, /usr/lib/kerbside.
     pub runtime: Option<PathBuf>,
     pub workers: usize,
@@ -139,6 +141,11 @@ pub struct Health {
 pub struct Evidence {
     pub max_bytes: u64,
     pub max_age_days: u32,
+    /// Free bytes of the disk below which no pictures are made (clips: twice that, and old evidence goes); `None`: 256 MiB, of a
+    /// small disk a twentieth.
+    pub min_free: Option<u64>,
+    /// Who certifies the https servers of uploads; `None`: the centre's CA, else the system's.
+    pub upload_ca_file: Option<PathBuf>,
     pub pre_s: f64,
     pub post_s: f64,
     pub clip: bool,

@@ -4,24 +4,29 @@
 //! wait together share one sync. The link talks to the same thread through [`LinkPort`]. Nothing here knows MQTT.
 
 mod ballast;
+mod chunks;
 mod desk;
 pub mod ledger;
 pub mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::journal::{Damage, JournalError};
 use crate::outbox::{LANES, LaneStats};
 use crate::time::Clock;
-use crate::wire::{CentreKey, Draft, Identity, Parcel};
+use crate::wire::grant::Grant;
+use crate::wire::{self, CentreKey, Draft, Identity, Parcel};
 
+pub use chunks::Sent;
 pub use ledger::{Committed, Item, Ledger};
 pub use state::{Commanded, DownInput, Inbound, SavedIncident};
 
@@ -101,6 +106,15 @@ pub struct Stats {
     pub connected: bool,
 }
 
+/// What the centre is not done with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Incidents with a report that it has not acknowledged.
+    pub unacknowledged: BTreeSet<String>,
+    /// Incidents, or commands, with a file that it has granted and not got.
+    pub granted: BTreeSet<String>,
+}
+
 /// What the link tells the delivery. `epoch` counts connections; what comes late from an old one counts for nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromLink {
@@ -154,7 +168,9 @@ pub enum ToLink {
 enum Request {
     Commit(Vec<Item>, Sender<Result<Vec<Committed>, DeliveryError>>),
     Link(FromLink),
+    Chunk(chunks::Piece),
     Stats(Sender<Stats>),
+    Unfinished(Sender<Unfinished>),
     Close(Sender<Result<(), DeliveryError>>),
 }
 
@@ -265,6 +281,26 @@ impl Delivery {
 
     pub fn stats(&self) -> Result<Stats, DeliveryError> {
         self.ask(Request::Stats)
+    }
+
+    /// What must not be deleted yet.
+    pub fn unfinished(&self) -> Result<Unfinished, DeliveryError> {
+        self.ask(Request::Unfinished)
+    }
+
+    /// A piece of a granted file, from `offset` on, behind all reports. What became of it comes later, when the link is down much later.
+    pub fn send_chunk(
+        &self,
+        grant: &Grant,
+        total: u64,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<oneshot::Receiver<Sent>, DeliveryError> {
+        let parcel = wire::chunk::chunk(&self.who, grant, total, offset, bytes);
+        let (told, sent) = oneshot::channel();
+        let piece = chunks::Piece { parcel, told };
+        self.requests.send(Request::Chunk(piece)).map_err(|_| DeliveryError::Closed)?;
+        Ok(sent)
     }
 
     /// Everything durable, the index too; the thread ends. The link is to be stopped before.

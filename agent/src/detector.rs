@@ -1,8 +1,9 @@
 //! Detector: from a look to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/onnx.rs`.
 //!
 //! `manifest` says what a model is, `preprocess` and `decode` are what happens before and after inference, `schedule`
-//! decides which camera's look is next, `worker` is the thread that does it.
+//! decides which camera's look is next, `cascade` which part of it a second network is shown, `worker` is the thread that does it.
 
+pub mod cascade;
 #[cfg(any(test, feature = "inference"))]
 mod decode;
 mod fake;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::cascade::Cascade;
 pub use self::fake::{FakeDetector, look_of};
 pub use self::manifest::{Manifest, ManifestError};
 #[cfg(feature = "inference")]
@@ -36,6 +38,8 @@ pub enum Group {
     Waste,
     Goods,
     Stall,
+    /// A bin with its lid shut: no waste.
+    Bin,
     Other,
 }
 
@@ -73,6 +77,8 @@ pub enum DetectorError {
 /// A model or the runtime cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    #[error("the site names no model: [models] street is missing")]
+    NotConfigured,
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("{path}: {source}")]
@@ -103,6 +109,23 @@ pub enum LoadError {
 pub const LIVE_RUN_LIMIT: Duration = Duration::from_secs(5);
 /// In a replay nothing waits for it, and an emulated or starved machine is slow: only an endless run is stopped.
 pub const REPLAY_RUN_LIMIT: Duration = Duration::from_secs(120);
+
+/// The networks of a site, ready to look, and what they are called. `limit`: of one run.
+pub fn load_cascade(
+    models: &crate::config::Models,
+    limit: Duration,
+) -> Result<(Cascade, crate::wire::ModelNames), LoadError> {
+    use crate::wire::{ModelName, ModelNames};
+    let street = models.street.as_deref().ok_or(LoadError::NotConfigured)?;
+    let load = |manifest| load(manifest, models.runtime.as_deref(), limit);
+    let (street, manifest) = load(street)?;
+    let close_up = models.close_up.as_deref().map(load).transpose()?;
+    let names = ModelNames {
+        street: Some(ModelName::of(&manifest)),
+        close_up: close_up.as_ref().map(|(_, manifest)| ModelName::of(manifest)),
+    };
+    Ok((Cascade::new(street, close_up.map(|(detector, _)| detector)), names))
+}
 
 /// The model of a manifest, ready to look, and its description. `limit`: of one run.
 #[cfg(feature = "inference")]

@@ -83,7 +83,7 @@ pub fn run(
     findings.extend(libraries(hooks));
     let Some(path) = config else {
         findings.push(machine::memory(None));
-        findings.push(model(None, hooks));
+        findings.extend(models(None, hooks));
         let mend = "kerbside doctor SITE.toml also looks at cameras, centre, certificates and disks";
         findings.push(Finding::advice(CONFIGURATION, "none was given", mend));
         return findings;
@@ -102,7 +102,7 @@ pub fn run(
     progress("disk");
     findings.extend(machine::data_dir(&site, clock));
     progress("model");
-    findings.push(model(Some(&site), hooks));
+    findings.extend(models(Some(&site), hooks));
     progress("centre");
     findings.push(centre(&site));
     findings.extend(certificates::check(&site, clock));
@@ -128,21 +128,22 @@ fn libraries(hooks: &Hooks) -> Vec<Finding> {
     }
 }
 
-fn model(site: Option<&Site>, hooks: &Hooks) -> Finding {
+fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
     let Some(load) = hooks.load_model else {
         let mend = "build with the default features to run detectors";
-        return Finding::advice(MODEL, "this program was built without inference", mend);
+        return vec![Finding::advice(MODEL, "this program was built without inference", mend)];
     };
-    let Some(manifest) = site.and_then(|s| s.models.street.as_deref()) else {
-        return Finding::advice(MODEL, "no model is configured", "set street in [models]");
+    let Some((models, street)) = site.and_then(|s| Some((&s.models, s.models.street.as_ref()?))) else {
+        return vec![Finding::advice(MODEL, "no model is configured", "set street in [models]")];
     };
-    match load(manifest, site.and_then(|s| s.models.runtime.as_deref())) {
+    let one = |manifest: &PathBuf| match load(manifest, models.runtime.as_deref()) {
         Ok(what) => Finding::good(MODEL, what),
         Err(why) => {
             let mend = "run tools/setup to fetch the pinned ONNX Runtime, and check out the models again";
             Finding::wrong(MODEL, why, mend)
         }
-    }
+    };
+    [street].into_iter().chain(&models.close_up).map(one).collect()
 }
 
 fn centre(site: &Site) -> Finding {

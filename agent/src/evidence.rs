@@ -19,14 +19,17 @@ use crate::ring::PacketRing;
 use crate::time::{Moment, Mono};
 
 mod files;
+mod hold;
 mod manifest;
 mod retention;
-pub mod room;
+mod room;
 mod worker;
 
-pub use files::FileError;
+pub use files::{FileError, hash as sha256_of};
+pub use hold::hold;
 pub use manifest::{Manifest, ManifestItem};
-pub use retention::{Pruned, Retention};
+pub use retention::{Pruned, Retention, Spared};
+pub use room::{Room, Watermark};
 pub use worker::{Order, Worker, spawn};
 
 /// Keeps held at once; the oldest goes first.
@@ -37,6 +40,7 @@ const MAX_KEEP_BYTES: usize = 64 << 20;
 const MAX_WAITING: usize = 16;
 /// A clip waits at most this long beyond its end for packets that do not come.
 const POST_ROLL_GRACE_S: f64 = 5.0;
+const NEARLY_FULL: &str = "the disk is nearly full";
 /// Largest picture (contract: still first, at most 200 KB).
 const MAX_PICTURE_BYTES: u64 = 200_000;
 
@@ -149,6 +153,8 @@ pub struct Evidence {
     keeps: BTreeMap<String, Keep>,
     waiting: Vec<EvidenceRequest>,
     counters: Counters,
+    /// Where the disk is shared with reports.
+    watermark: Option<Watermark>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -181,7 +187,17 @@ impl Evidence {
             keeps: BTreeMap::new(),
             waiting: Vec::new(),
             counters: Counters::default(),
+            watermark: None,
         }
+    }
+
+    /// Leaves room on the disk to the reports.
+    pub fn with_watermark(self, watermark: Watermark) -> Self {
+        Evidence { watermark: Some(watermark), ..self }
+    }
+
+    fn room(&self) -> Room {
+        self.watermark.as_ref().map_or(Room::All, Watermark::room)
     }
 
     pub fn counters(&self) -> Counters {
@@ -291,9 +307,9 @@ impl Evidence {
     fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
         let mut items = Vec::new();
         let mut missing = Vec::new();
-        let full = room::room(&self.dir) == room::Room::NoPictures;
+        let full = self.room() == Room::NoPictures;
         if full {
-            missing.push("pictures: the disk is nearly full".to_owned());
+            missing.push(format!("pictures: {NEARLY_FULL}"));
         }
         for (at, roles) in moments(request).into_iter().filter(|_| !full) {
             let names = || roles.iter().map(|role| files::role_name(*role)).collect::<Vec<_>>().join(", ");
@@ -364,8 +380,8 @@ impl Evidence {
 
     fn cut_clip(&mut self, request: &EvidenceRequest) -> Result<(EvidenceItem, manifest::Span), String> {
         let (from, to) = request.clip.ok_or("no clip was asked for")?;
-        if room::room(&self.dir) != room::Room::All {
-            return Err("the disk is nearly full".into());
+        if self.room() != Room::All {
+            return Err(NEARLY_FULL.to_owned());
         }
         let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
         let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));

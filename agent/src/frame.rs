@@ -75,6 +75,20 @@ pub struct Look {
     pub luma: Bytes,
 }
 
+impl Look {
+    /// A part of the picture at its own scale, px; what lies outside is left out. The luma stays that of the whole.
+    pub fn part(&self, x: u32, y: u32, width: u32, height: u32) -> Look {
+        let (x, y) = (x.min(self.width), y.min(self.height));
+        let (width, height) = (width.min(self.width - x), height.min(self.height - y));
+        let rows = self.rgb.chunks_exact(self.width.max(1) as usize * 3);
+        let columns = x as usize * 3..(x + width) as usize * 3;
+        let rows = rows.skip(y as usize).take(height as usize);
+        let rgb: Vec<u8> =
+            rows.flat_map(|row| row.get(columns.clone()).unwrap_or_default()).copied().collect();
+        Look { width, height, rgb: Bytes::from(rgb), ..self.clone() }
+    }
+}
+
 impl std::fmt::Debug for Look {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -142,6 +156,16 @@ impl BBox {
             (self.x + self.w).max(other.x + other.w),
             (self.y + self.h).max(other.y + other.h),
         )
+    }
+
+    /// A box in shares of `part` as shares of the picture that the part is of.
+    pub fn within(&self, part: &BBox) -> Self {
+        BBox {
+            x: part.x + self.x * part.w,
+            y: part.y + self.y * part.h,
+            w: self.w * part.w,
+            h: self.h * part.h,
+        }
     }
 
     /// Clamped to the picture.

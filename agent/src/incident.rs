@@ -9,9 +9,10 @@
 //! | `camera` | the order of one look; open and past incidents of a camera |
 //! | `sight` | whether a camera sees, and the account of it |
 //! | `observe` | which region is which from look to look |
-//! | `spot`, `company` | what is known of a thing that stands, and of who is with it |
+//! | `spot`, `company`, `labels` | what is known of a thing that stands, of who is with it, of what detectors call it |
 //! | `judge` | whether it is an incident, of what kind, and why not |
 //! | `opening`, `life` | first and later revisions |
+//! | `lookback` | asking the past who brought it |
 //! | `keeping` | ids of candidates, packets kept for them |
 //! | `recheck` | looking again, for the centre |
 //! | `patrol`, `alarm` | the patrol report; sensor alarms |
@@ -26,7 +27,9 @@ mod counters;
 mod id;
 mod judge;
 mod keeping;
+mod labels;
 mod life;
+mod lookback;
 mod observe;
 mod opening;
 mod patrol;
@@ -97,6 +100,12 @@ impl Core {
             }
             Input::Reading(reading) => self.reading(reading, effects),
             Input::Evidence(outcome) => self.evidence(outcome, effects),
+            Input::LookedBack(answer) => {
+                let now = self.now;
+                self.with_camera(answer.camera, effects, |camera, voice| {
+                    camera.looked_back(answer, now, voice)
+                });
+            }
             Input::Receipt(receipt) => self.receipt(receipt),
             Input::Case(said) => self.case(said, effects),
             Input::Recheck { incident_id, command_id } => self.recheck(&incident_id, command_id, effects),

@@ -5,7 +5,8 @@
 //! over again whatever has no acknowledgement. Journal and outbox are known only through [`LinkPort`].
 
 #[cfg(test)]
-mod broker_tests;
+pub(crate) mod broker_tests;
+pub mod certificates;
 pub mod client;
 #[cfg(feature = "embedded-broker")]
 pub mod embedded;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub backoff_max_s: f64,
     /// A message without PUBACK for that long costs the connection; `None`: twice the keep-alive, at least 20 s.
     pub ack_timeout_s: Option<f64>,
+    /// Between two looks whether certificates, keys or the password were replaced, s.
+    pub renewal_s: f64,
 }
 
 impl Settings {
@@ -57,12 +60,20 @@ impl Settings {
             // With the time that a silence takes to be noticed: a link is there again within twice the keep-alive.
             backoff_max_s: (0.4 * f64::from(centre.keep_alive_s)).clamp(2.0, 60.0),
             ack_timeout_s: None,
+            renewal_s: 10.0,
         }
     }
 
     /// rumqttc refuses less than 5 s.
     pub(crate) fn keep_alive(&self) -> Duration {
         Duration::from_secs(u64::from(self.centre.keep_alive_s.max(5)))
+    }
+
+    /// Files that vouch for the box, or for the broker.
+    fn files(&self) -> impl Iterator<Item = &std::path::Path> {
+        let tls = self.centre.tls.iter();
+        let of_tls = tls.flat_map(|t| [Some(&t.ca_file), t.cert_file.as_ref(), t.key_file.as_ref()]);
+        of_tls.flatten().chain(&self.centre.password_file).map(std::path::PathBuf::as_path)
     }
 
     fn machine(&self, who: &Identity, session_base: u64) -> machine::Settings {

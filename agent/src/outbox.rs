@@ -296,6 +296,11 @@ impl Outbox {
         self.remove(seq)
     }
 
+    /// Whether the message of that id is still here.
+    pub fn holds(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// Queues a row again at that moment: it could not be handed over.
     pub fn later(&mut self, seq: u64, until: Mono) {
         self.move_to(seq, State::Waiting(until));
@@ -319,6 +324,12 @@ impl Outbox {
             self.move_to(seq, State::Queued);
         }
         here || self.rows.contains_key(&seq)
+    }
+
+    /// Ids of reports that are not done with.
+    pub fn reports(&self) -> impl Iterator<Item = &str> {
+        let reports = self.rows.values().map(|(row, _)| row).filter(|r| r.lane == 0 && r.slot.is_none());
+        reports.map(|r| r.id.as_str())
     }
 
     /// Lowest journal number that a row still needs.

@@ -17,7 +17,7 @@ use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
 
 use crate::config::{Camera, Site};
-use crate::detector::Detector;
+use crate::detector::Cascade;
 use crate::frame::CameraIx;
 use crate::incident::{Counters, Input};
 use crate::ring::PacketRing;
@@ -45,8 +45,8 @@ pub struct Options {
     pub start_wall_ms: i64,
     pub realtime: bool,
     pub exe: Exe,
-    /// The detector's model, as reports name it.
-    pub model: Option<crate::wire::ModelName>,
+    /// The detectors, as reports name them.
+    pub models: crate::wire::ModelNames,
     /// Give back what the core heard: a core with other rules can then be asked without playing the clip again.
     pub keep_inputs: bool,
 }
@@ -75,11 +75,7 @@ pub fn start_wall_ms(truth: Option<&Truth>, utc_offset_s: i32) -> i64 {
 }
 
 /// Runs a clip to its end. `tell` is called for each line of the timeline as it comes.
-pub fn run(
-    options: Options,
-    detector: Box<dyn Detector>,
-    tell: &mut dyn FnMut(&str),
-) -> anyhow::Result<Outcome> {
+pub fn run(options: Options, cascade: Cascade, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
     if !options.clip.is_file() {
         bail!("{}: no such clip", options.clip.display());
     }
@@ -94,7 +90,7 @@ pub fn run(
         pace: if options.realtime { Pace::Realtime } else { Pace::Lockstep },
         ..Setup::of(&camera, options.exe.clone())
     };
-    let mut line = line::Line::new(&site, &camera, &options, detector, clock.clone(), ring.clone(), tell)?;
+    let mut line = line::Line::new(&site, &camera, &options, cascade, clock.clone(), ring.clone(), tell)?;
     let mut session = Session::new(setup, clock.clone(), ring);
     let (_running, stop) = crossbeam_channel::bounded(0);
     let done = session.run(&mut line, &stop);

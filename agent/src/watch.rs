@@ -203,7 +203,7 @@ impl View<'_> {
         out: &mut impl Write,
     ) -> anyhow::Result<Option<(String, Vec<u8>)>> {
         let down = ["receipt", "case"].iter().any(|d| topic.ends_with(d)) || topic.contains("/cmd/");
-        if down {
+        if down || topic.contains("/chunk/") {
             return Ok(None);
         }
         let Ok(event) = serde_json::from_slice::<Value>(payload) else {

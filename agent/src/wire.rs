@@ -7,9 +7,11 @@
 //! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
 
 pub mod checkpoint;
+pub mod chunk;
 pub mod command;
 pub mod down;
 pub mod envelope;
+pub mod grant;
 pub mod matter;
 pub mod other;
 pub mod signed;
@@ -37,7 +39,7 @@ pub struct Identity {
     pub address: Option<String>,
     /// Indexed by `CameraIx`.
     pub cameras: Vec<CameraName>,
-    pub model: Option<ModelName>,
+    pub models: ModelNames,
     /// The program's version.
     pub version: String,
     /// Public half of the box's own key, which signs `audit.checkpoint`.
@@ -50,7 +52,16 @@ pub struct CameraName {
     pub gb28181_id: Option<String>,
 }
 
-/// The detector that saw it, as its manifest names it.
+/// The detectors that saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelNames {
+    /// Sees whole looks.
+    pub street: Option<ModelName>,
+    /// Was shown parts of them.
+    pub close_up: Option<ModelName>,
+}
+
+/// A detector, as its manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ModelName {
     pub name: String,
@@ -77,14 +88,14 @@ impl Identity {
             cameras: cameras
                 .map(|c| CameraName { id: c.id.clone(), gb28181_id: c.gb28181_id.clone() })
                 .collect(),
-            model: None,
+            models: ModelNames::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             key: None,
         }
     }
 
-    pub fn with_model(mut self, model: Option<ModelName>) -> Self {
-        self.model = model;
+    pub fn with_models(mut self, models: ModelNames) -> Self {
+        self.models = models;
         self
     }
 

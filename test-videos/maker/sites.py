@@ -31,6 +31,7 @@ url = "mqtt://127.0.0.1:1883"
 
 [models]
 street = "../models/street.toml"
+close_up = "../models/waste.toml"
 
 [codes]
 scheme = "GB/T 47678.5-2026"

@@ -10,11 +10,13 @@ pub mod full;
 pub mod interop;
 pub mod kill;
 pub mod link;
+pub mod pace;
 pub mod power;
 pub mod promise;
 pub mod sensors;
 pub mod sim;
 pub mod table;
+pub mod upload;
 pub mod writer;
 
 use anyhow::{Result, ensure};
@@ -114,6 +116,8 @@ pub const PARTS: &[(&str, Run)] = &[
     ("disk", full::run),
     ("link", link::run),
     ("backlog", link::backlogs),
+    ("upload", upload::run),
+    ("pace", pace::run),
     ("sim", sim::run),
     ("sensors", sensors::run),
     ("interop", interop::run),

@@ -47,6 +47,12 @@ pub struct Centre {
     pub connects: Vec<(Instant, bool)>,
     /// When a connection went wrong by the script.
     pub faults: Vec<Instant>,
+    /// Signed grants that a box hears when it subscribes, until their upload is over.
+    grants: BTreeMap<String, Vec<u8>>,
+    /// By grant: what has come over MQTT.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// `evidence.ready` and `evidence.failed`.
+    pub ended: Vec<Value>,
     script: VecDeque<Fault>,
     otherwise: Fault,
     seen: u64,
@@ -125,6 +131,11 @@ impl Scripted {
         }
     }
 
+    /// The centre wants a file.
+    pub fn grant(&self, id: &str, signed: Vec<u8>) {
+        self.shared.change(|c| c.grants.insert(id.to_owned(), signed));
+    }
+
     pub fn look<T>(&self, at: impl FnOnce(&Centre) -> T) -> T {
         at(&self.shared.centre.lock())
     }
@@ -145,10 +156,28 @@ impl Shared {
         out
     }
 
+    /// A piece of a file goes where it belongs.
+    fn piece(&self, payload: &[u8]) {
+        let Some((head, bytes)) = kerbside::wire::chunk::read(payload) else { return };
+        let (Some(id), Some(offset)) = (head["grant_id"].as_str(), head["offset"].as_u64()) else { return };
+        self.change(|centre| {
+            let file = centre.files.entry(id.to_owned()).or_default();
+            file.resize(file.len().max(offset as usize + bytes.len()), 0);
+            let place = file.get_mut(offset as usize..offset as usize + bytes.len());
+            place.into_iter().for_each(|place| place.copy_from_slice(bytes));
+        });
+    }
+
     /// The centre files it; `Some`: the receipt's payload.
     fn file(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let event: Value = serde_json::from_slice(payload).ok()?;
         let id = event["id"].as_str()?;
+        if event["type"].as_str()?.starts_with("kerbside.evidence.") {
+            self.change(|centre| {
+                centre.grants.retain(|id, _| event["data"]["grant_id"] != id.as_str());
+                centre.ended.push(event.clone());
+            });
+        }
         if !event["type"].as_str()?.starts_with("kerbside.matter.") {
             return None;
         }
@@ -214,6 +243,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<End> {
                     Fault::Withhold { share } if shared.rng.lock().f64() < share => continue,
                     _ => {}
                 }
+                shared.piece(&payload);
                 let receipt = shared.file(&payload);
                 if pkid > 0 {
                     mqtt::puback(&mut stream, pkid)?;
@@ -228,7 +258,13 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<End> {
                     )?;
                 }
             }
-            Packet::Subscribe { pkid, filters } => mqtt::suback(&mut stream, v5, pkid, filters.len())?,
+            Packet::Subscribe { pkid, filters } => {
+                mqtt::suback(&mut stream, v5, pkid, filters.len())?;
+                let grants: Vec<Vec<u8>> = shared.centre.lock().grants.values().cloned().collect();
+                for (i, grant) in grants.iter().enumerate() {
+                    mqtt::publish_down(&mut stream, v5, &format!("{root}/grant"), 60_000 + i as u16, grant)?;
+                }
+            }
             Packet::Ping => mqtt::pong(&mut stream)?,
             Packet::Disconnect => return Ok(End::Over),
             Packet::Connect { .. } | Packet::Other => {}

@@ -1,7 +1,9 @@
 //! The fault suite in short: the same rows as `make faults`, with fewer trials.
 
 use anyhow::Result;
-use kerbside_tests::faults::{Row, Scale, damage, full, interop, kill, link, power, sensors, sim};
+use kerbside_tests::faults::{
+    Row, Scale, damage, full, interop, kill, link, pace, power, sensors, sim, upload,
+};
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
     rows.iter().try_for_each(|row| row.check(test))
@@ -56,4 +58,14 @@ fn brokers() -> Result<()> {
 #[test]
 fn backlogs() -> Result<()> {
     check("survives::backlogs", link::backlogs(Scale::Short)?)
+}
+
+#[test]
+fn uploads() -> Result<()> {
+    check("survives::uploads", upload::run(Scale::Short)?)
+}
+
+#[test]
+fn a_long_journal() -> Result<()> {
+    check("survives::a_long_journal", pace::run(Scale::Short)?)
 }

@@ -1,8 +1,11 @@
 //! The core's thread: inputs go in one by one, and what the core wants done is done, the durable part first.
 
+mod items;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,14 +15,18 @@ use crossbeam_channel::{Receiver, RecvError, select};
 use super::orders::{Begun, Orders};
 use super::watcher::Wish;
 use crate::config::Site;
-use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident};
+use crate::delivery::{Commanded, Delivery, DownInput, Inbound, Item};
 use crate::evidence::{Order, Worker};
 use crate::geo::Placer;
-use crate::incident::{CameraState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, Reading, Report};
+use crate::incident::{
+    CameraState, CaseState, Core, Effect, EvidenceOutcome, IncidentRecord, Input, LookedBack, Reading,
+};
+use crate::lookback;
 use crate::sensor::gnss::GnssEvent;
 use crate::sensor::{Position, PositionSource};
 use crate::time::{Clock, Mono};
 use crate::wire;
+use crate::wire::grant::Grant;
 
 /// The core hears a tick at least this often.
 const TICK: Duration = Duration::from_millis(500);
@@ -28,20 +35,13 @@ const TICK: Duration = Duration::from_millis(500);
 const MAX_UNWRITTEN: usize = 4096;
 /// Beyond that many, observations are left out: the rest is for reports.
 const MAX_UNWRITTEN_OBSERVATIONS: usize = MAX_UNWRITTEN / 2;
-/// Between two comparisons of what is saved of the incidents with what the core knows, s.
-const SAVE_PERIOD_S: f64 = 60.0;
-/// Between two `device.health` messages, s.
-const HEALTH_PERIOD_S: f64 = 60.0;
-/// Between two looks at the evidence folder's size, s.
-const PRUNE_PERIOD_S: f64 = 300.0;
-/// The same while the disk is nearly full, s.
-const PRUNE_PERIOD_FULL_S: f64 = 5.0;
 
 /// What the desk listens to. All bounded; their senders wait.
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) inputs: Receiver<Input>,
     pub(super) outcomes: Receiver<EvidenceOutcome>,
+    pub(super) looked_back: Receiver<LookedBack>,
     pub(super) inbound: Receiver<Inbound>,
     pub(super) fixes: Receiver<GnssEvent>,
 }
@@ -54,18 +54,23 @@ pub(super) struct Desk {
     placer: Placer,
     /// `None` once it was told to finish.
     evidence: Option<Worker>,
+    /// `None`: nobody can look back on this box.
+    lookback: Option<lookback::Stage>,
     /// What is wanted of each camera's thread.
     wishes: Vec<Arc<Wish>>,
     orders: Orders,
     restart: bool,
+    uploads: Option<tokio::sync::mpsc::Sender<Grant>>,
     meter: super::meter::DeskMeter,
     /// Not yet durable, oldest first, with what may only happen after.
     unwritten: Vec<Item>,
     after: Vec<Order>,
+    /// Questions to the past that were answered at once: nobody looks.
+    answers: Vec<LookedBack>,
     disk_refuses: bool,
     ticked: Mono,
     reported_health: Mono,
-    pruned: Mono,
+    prune_at: Mono,
     saved: Mono,
     /// Something was reported since.
     reported: bool,
@@ -87,27 +92,39 @@ impl Desk {
             placer: Placer::new(&site),
             orders: Orders::new(site.clone(), Arc::default()),
             restart: false,
+            uploads: None,
             site,
             clock,
             delivery,
             evidence,
+            lookback: None,
             wishes,
             meter,
             unwritten: Vec::new(),
             after: Vec::new(),
+            answers: Vec::new(),
             disk_refuses: false,
             ticked: Mono::ZERO,
             reported_health: Mono::ZERO,
-            pruned: Mono::ZERO,
+            prune_at: Mono::ZERO,
             saved: Mono::ZERO,
             reported: false,
         }
+    }
+
+    pub(super) fn with_lookback(mut self, lookback: Option<lookback::Stage>) -> Self {
+        self.lookback = lookback;
+        self
     }
 
     /// Who is told when the centre orders a restart.
     pub(super) fn with_restart(mut self, restart: Arc<tokio::sync::Notify>) -> Self {
         self.orders = Orders::new(self.site.clone(), restart);
         self
+    }
+
+    pub(super) fn with_uploads(self, uploads: tokio::sync::mpsc::Sender<Grant>) -> Self {
+        Desk { uploads: Some(uploads), ..self }
     }
 
     /// Until every sender of inputs is gone; then waiting clips are cut and what they bring is said.
@@ -126,7 +143,11 @@ impl Desk {
                     Err(_) => break,
                 },
                 recv(inbox.outcomes) -> outcome => hear_of(&mut inbox.outcomes, outcome).map(Heard::Outcome),
-                recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound).map(Heard::Inbound),
+                recv(inbox.looked_back) -> answer => {
+                    hear_of(&mut inbox.looked_back, answer).map(|a| Heard::Input(Input::LookedBack(a)))
+                }
+                recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound)
+                    .map(|first| Heard::Inbound(iter::once(first).chain(inbox.inbound.try_iter()).collect())),
                 recv(inbox.fixes) -> fix => hear_of(&mut inbox.fixes, fix).map(Heard::Gnss),
                 default(TICK) => None,
             };
@@ -168,17 +189,27 @@ impl Desk {
             Heard::Input(input) => self.step(input),
             Heard::Outcome(outcome) => self.outcome(outcome),
             Heard::Gnss(event) => self.gnss(event),
-            Heard::Inbound(inbound) => {
-                match inbound.input {
-                    DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
-                    DownInput::Case(case) => self.step(Input::Case(case)),
-                    DownInput::Command(command) => self.obey(command),
+            Heard::Inbound(inbound) => self.inbound(inbound),
+        }
+    }
+
+    /// The core hears all of it; then one record says so.
+    fn inbound(&mut self, inbound: Vec<Inbound>) {
+        let Some(last) = inbound.last().map(|i| i.n) else { return };
+        for Inbound { input, .. } in inbound {
+            match input {
+                DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                DownInput::Case(case) => {
+                    self.hold(&case);
+                    self.step(Input::Case(case));
                 }
-                self.unwritten.extend(whole(&self.core.snapshot()));
-                self.unwritten.push(Item::Consumed(inbound.n));
-                self.write();
+                DownInput::Command(command) => self.obey(command),
+                DownInput::Grant(grant) => self.send_file(grant),
             }
         }
+        self.unwritten.extend(items::whole(&self.core.snapshot()));
+        self.unwritten.push(Item::Consumed(last));
+        self.write();
     }
 
     fn outcome(&mut self, outcome: EvidenceOutcome) {
@@ -189,7 +220,7 @@ impl Desk {
                 self.write();
             }
             None => {
-                self.unwritten.extend(manifest_items(&self.delivery, &outcome, now));
+                self.unwritten.extend(items::of_outcome(&self.delivery, &outcome, now));
                 self.step(Input::Evidence(outcome));
             }
         }
@@ -203,6 +234,23 @@ impl Desk {
         self.after.extend(make.into_iter().map(Order::Make));
         self.unwritten.extend(answer);
         self.restart |= restart;
+    }
+
+    /// The evidence of a case lives until the centre has ended it, also while it is under appeal.
+    fn hold(&self, case: &CaseState) {
+        let ended = matches!(case.state.as_str(), "closed" | "voided" | "not_filed" | "followed_up");
+        let dir = super::evidence_dir(&self.site);
+        if let Err(error) = crate::evidence::hold(&dir, &case.incident_id, !ended) {
+            tracing::error!(%error, incident = case.incident_id, "its evidence is not held");
+        }
+    }
+
+    /// The delivery keeps the grant until the upload is over; the channel has room for all that it keeps.
+    fn send_file(&self, grant: Grant) {
+        let Some(uploads) = &self.uploads else { return };
+        if let Err(error) = uploads.try_send(grant) {
+            tracing::error!(%error, "an upload waits for the next start");
+        }
     }
 
     fn tell_pauses(&self) {
@@ -245,20 +293,23 @@ impl Desk {
         for effect in effects {
             self.apply(effect);
         }
+        for answer in std::mem::take(&mut self.answers) {
+            self.step(Input::LookedBack(answer));
+        }
         self.write();
     }
 
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Report(report) => {
-                tell(&self.site, &report);
+                items::tell(&self.site, &report);
                 self.meter.report(&report);
                 self.reported = true;
-                self.unwritten.extend(report_items(&self.site, &self.placer, &self.delivery, &report));
+                self.unwritten.extend(items::of_report(&self.site, &self.placer, &self.delivery, &report));
                 let record =
                     self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
                 let record = record.unwrap_or_else(|| IncidentRecord::new(*report));
-                self.unwritten.extend(saved(&record).map(Item::Incident));
+                self.unwritten.extend(items::saved(&record).map(Item::Incident));
             }
             Effect::NotKnown { command_id, incident_id } => {
                 let why = "no such incident is known here (any more)";
@@ -279,6 +330,10 @@ impl Desk {
                     self.order(Order::Release { incident_id });
                 }
             }
+            Effect::LookBack(question) => match &self.lookback {
+                Some(stage) => self.answers.extend(stage.ask(question)),
+                None => self.answers.push(question.unanswered("no detector".to_owned())),
+            },
             Effect::Watch { camera, hold } => {
                 if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
                     wish.hold.store(hold, Ordering::Relaxed);
@@ -340,75 +395,6 @@ impl Desk {
             self.orders.restart_now();
         }
     }
-
-    fn tick(&mut self, waiting: usize) {
-        let now = self.clock.now();
-        if now.mono.since_s(self.ticked) < TICK.as_secs_f64() {
-            return;
-        }
-        self.ticked = now.mono;
-        self.meter.alive();
-        self.meter.core(&self.core, waiting);
-        self.orders.resume(now).into_iter().for_each(|input| self.step(input));
-        self.tell_pauses();
-        self.step(Input::Tick(now));
-        self.commit();
-        let stats = self.delivery.stats().ok();
-        if let Some(stats) = &stats {
-            let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
-            self.meter.delivery(stats, evidence, self.unwritten.len());
-        }
-        let due =
-            self.reported_health == Mono::ZERO || now.mono.since_s(self.reported_health) >= HEALTH_PERIOD_S;
-        if due && !self.disk_refuses {
-            self.reported_health = now.mono;
-            let values = super::meter::health_values(&self.site, &self.core, stats.as_ref());
-            self.unwritten.push(Item::Message(Box::new(wire::health(&values, now))));
-            self.write();
-        }
-        if let Some(stats) = &stats
-            && now.mono.since_s(self.saved) >= SAVE_PERIOD_S
-            && !self.disk_refuses
-        {
-            self.saved = now.mono;
-            self.save(stats.incidents);
-        }
-        let full =
-            crate::evidence::room::room(&super::evidence_dir(&self.site)) != crate::evidence::room::Room::All;
-        let period_s = if full { PRUNE_PERIOD_FULL_S } else { PRUNE_PERIOD_S };
-        if now.mono.since_s(self.pruned) >= period_s || self.pruned == Mono::ZERO {
-            self.pruned = now.mono;
-            self.prune(now.wall_ms);
-        }
-    }
-
-    /// Brings what is saved of the incidents up to date, and forgets those that the core has retired.
-    fn save(&mut self, kept: usize) {
-        let records = self.core.snapshot();
-        if std::mem::take(&mut self.reported) || kept != records.len() {
-            self.unwritten.extend(whole(&records));
-            self.write();
-        }
-    }
-
-    fn prune(&mut self, now_wall_ms: i64) {
-        let retention = crate::evidence::Retention {
-            max_bytes: self.site.evidence.max_bytes,
-            max_age_days: self.site.evidence.max_age_days,
-            lacking: crate::evidence::room::lacking(&super::evidence_dir(&self.site)),
-        };
-        let held: Vec<String> = self.core.open_incidents().map(|r| r.incident_id.clone()).collect();
-        match retention.prune(&super::evidence_dir(&self.site), now_wall_ms, &held) {
-            Ok(pruned) if pruned.incidents > 0 => {
-                tracing::info!(incidents = pruned.incidents, bytes = pruned.bytes, "old evidence deleted");
-                let body = serde_json::json!({ "incidents": pruned.incidents, "bytes": pruned.bytes });
-                self.unwritten.push(Item::Note { kind: "evidence", body });
-                self.write();
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),
-        }
-    }
 }
 
 /// A closed channel is always ready: one whose senders are gone (a box without GNSS) is not listened to again.
@@ -422,61 +408,7 @@ fn hear_of<T>(channel: &mut Receiver<T>, heard: Result<T, RecvError>) -> Option<
 enum Heard {
     Input(Input),
     Outcome(EvidenceOutcome),
-    Inbound(Inbound),
+    /// All that waited, oldest first.
+    Inbound(Vec<Inbound>),
     Gnss(GnssEvent),
-}
-
-fn report_items(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
-    let place = placer.place(report.camera, report.bbox);
-    let matter = site.codes.matter(report.kind, &site.device.division);
-    let draft = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
-    let answers = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
-    let answers = answers.map(|(id, recheck)| {
-        let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
-            "result": recheck.result, "why": recheck.why});
-        wire::reply(id, "recheck", "done", None, detail, report.at)
-    });
-    [draft].into_iter().chain(answers).map(|d| Item::Message(Box::new(d))).collect()
-}
-
-/// The message that names durable files, or says which do not come.
-fn manifest_items(delivery: &Delivery, outcome: &EvidenceOutcome, at: crate::time::Moment) -> Vec<Item> {
-    let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
-    let mut items = Vec::new();
-    if !outcome.items.is_empty() {
-        let (who, about) = (delivery.identity(), wire::About::Incident(&outcome.incident_id));
-        let draft = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
-        items.push(Item::Message(Box::new(draft)));
-    }
-    if let Some(shortfall) = &outcome.shortfall {
-        let draft = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
-        items.push(Item::Message(Box::new(draft)));
-    }
-    items
-}
-
-fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
-    let value = serde_json::to_value(record).ok()?;
-    let place = record.camera_id.as_ref().map(|camera| format!("{camera}/{}", record.report.zone));
-    Some(SavedIncident { id: record.report.incident_id.clone(), place, record: Some(value) })
-}
-
-/// All that the core knows. `None` if a record cannot be written down: who is missing would be forgotten.
-fn whole(records: &[IncidentRecord]) -> Option<Item> {
-    records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::Snapshot)
-}
-
-fn tell(site: &Site, report: &Report) {
-    let camera = site.camera(report.camera).map_or("?", |c| c.id.as_str());
-    tracing::info!(
-        incident = report.incident_id,
-        revision = report.revision,
-        phase = ?report.phase,
-        cause = report.cause,
-        kind = report.kind.as_str(),
-        camera,
-        zone = report.zone,
-        confidence = report.confidence,
-        "report"
-    );
 }

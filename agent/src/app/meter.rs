@@ -65,6 +65,7 @@ impl Meters {
             looks: self.metrics.stage(Stage::Detector),
             failed: self.metrics.dropped("detector_failed_look"),
             inference: self.metrics.inference(),
+            close_ups: self.metrics.stage(Stage::CloseUp),
             ages: self.cameras.iter().map(|(_, m)| m.look_age.clone()).collect(),
         }
     }
@@ -181,6 +182,7 @@ pub(super) struct DetectorMeter {
     looks: Counter,
     failed: Counter,
     inference: Histogram,
+    close_ups: Counter,
     ages: Vec<Histogram>,
 }
 
@@ -190,6 +192,9 @@ impl DetectorMeter {
         self.inference.observe(seen.inference_s);
         if let Some(age) = self.ages.get(usize::from(seen.camera.0)) {
             age.observe(seen.age_s);
+        }
+        if seen.close_up {
+            self.close_ups.inc();
         }
         if !seen.ok {
             self.failed.inc();
@@ -282,6 +287,10 @@ pub(super) fn health_values(site: &Site, core: &Core, stats: Option<&Stats>) -> 
         .collect();
     values.insert("cameras".to_owned(), Value::Object(cameras));
     values.insert("open_incidents".to_owned(), json!(core.open_incidents().count()));
+    if let Some(ends_s) = site.centre.tls.as_ref().and_then(crate::link::certificates::ends_s) {
+        let ends = crate::time::rfc3339(ends_s.saturating_mul(1000), site.device.utc_offset_s);
+        values.insert("certificate_expires".to_owned(), json!(ends));
+    }
     if let Some(stats) = stats {
         let waiting: Vec<usize> = stats.lanes.iter().map(|lane| lane.queued + lane.waiting).collect();
         values.insert("outbox".to_owned(), json!(waiting));

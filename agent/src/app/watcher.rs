@@ -114,7 +114,8 @@ impl Watcher for CameraWatcher {
             _ if self.with_detector.load(Ordering::Acquire) > 0 => self.meter.overtaking(),
             _ => {
                 let Look { camera, seq, at, level, .. } = look;
-                self.send(Input::Look(SeenLook { camera, seq, at, level, gate, detections: None }));
+                let (detections, close_up) = (None, None);
+                self.send(Input::Look(SeenLook { camera, seq, at, level, gate, detections, close_up }));
             }
         }
         self.judge_load(now);

@@ -63,6 +63,7 @@ pub(super) struct Patrol {
 #[serde(deny_unknown_fields)]
 pub(super) struct Models {
     pub(super) street: At<String>,
+    pub(super) close_up: At<String>,
     pub(super) runtime: At<String>,
     pub(super) workers: At<f64>,
 }
@@ -91,6 +92,8 @@ pub(super) struct Health {
 pub(super) struct Evidence {
     pub(super) max_bytes: At<Size>,
     pub(super) max_age_days: At<f64>,
+    pub(super) min_free: At<Size>,
+    pub(super) upload_ca_file: At<String>,
     pub(super) pre_s: At<f64>,
     pub(super) post_s: At<f64>,
     pub(super) clip: At<bool>,

@@ -216,6 +216,7 @@ pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
     Models {
         runtime: absolute.and_then(|v| cx.existing("runtime", v)),
         street: raw.street.as_ref().and_then(|v| cx.existing("street", v)),
+        close_up: raw.close_up.as_ref().and_then(|v| cx.existing("close_up", v)),
         workers: cx.whole("workers", &raw.workers, 1..=16, 1) as usize,
     }
 }
@@ -283,8 +284,11 @@ pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
         let what = format!("`max_bytes` is {} bytes, out of range", v.get_ref().0);
         cx.sink.at(v.span(), what).help("allowed: \"1 MiB\" to \"16 TiB\" (default \"2 GiB\")");
     }
+    let upload_ca_file = raw.upload_ca_file.as_ref().and_then(|v| cx.existing("upload_ca_file", v));
     Evidence {
         max_bytes,
+        min_free: raw.min_free.as_ref().map(|v| v.get_ref().0),
+        upload_ca_file,
         max_age_days: cx.whole("max_age_days", &raw.max_age_days, 1..=3650, 30),
         pre_s: cx.number("pre_s", &raw.pre_s, 0.0..=120.0, 8.0),
         post_s: cx.number("post_s", &raw.post_s, 0.0..=120.0, 6.0),

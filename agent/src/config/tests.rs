@@ -24,7 +24,9 @@ fn installed() -> tempfile::TempDir {
     for file in ["ca.pem", "box.pem", "box.key", "centre.password"] {
         std::fs::write(config.join("secrets").join(file), "").unwrap();
     }
-    std::fs::write(dir.path().join("models/street.toml"), "").unwrap();
+    for model in ["street.toml", "waste.toml"] {
+        std::fs::write(dir.path().join("models").join(model), "").unwrap();
+    }
     dir
 }
 
@@ -97,8 +99,8 @@ fn a_minimal_file_gets_the_documented_defaults() {
     );
     let (a, b) = (&documented.evidence, &minimal.evidence);
     assert_eq!(
-        (a.max_bytes, a.max_age_days, a.pre_s, a.post_s, a.clip),
-        (b.max_bytes, b.max_age_days, b.pre_s, b.post_s, b.clip)
+        (a.max_bytes, a.max_age_days, a.min_free, a.pre_s, a.post_s, a.clip),
+        (b.max_bytes, b.max_age_days, b.min_free, b.pre_s, b.post_s, b.clip)
     );
     assert_eq!(
         (documented.health.listen, documented.patrol.period_s),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::mpsc;
 
+use super::chunks::{Chunks, Sent};
 use super::{Committed, DeliveryError, FromLink, Inbound, Item, Ledger, Request, Stats, ToLink};
 use crate::time::Mono;
 use crate::wire::{self, Presence};
@@ -18,10 +19,28 @@ const TURN: usize = 64;
 type CloseReply = Sender<Result<(), DeliveryError>>;
 type Reply = Sender<Result<Vec<Committed>, DeliveryError>>;
 
+/// What becomes durable together, and who waits for it.
+#[derive(Debug)]
+struct Waiting {
+    items: Vec<Item>,
+    who: Waiter,
+}
+
+#[derive(Debug)]
+enum Waiter {
+    Caller(Reply),
+    /// The message of that token is acknowledged, and the core is told.
+    Broker {
+        epoch: u64,
+        token: u64,
+    },
+}
+
 /// The connection as the desk knows it.
 #[derive(Debug)]
 struct Up {
     epoch: u64,
+    window: usize,
     max_packet: usize,
 }
 
@@ -42,6 +61,7 @@ pub(super) struct Desk {
     inbound: VecDeque<Inbound>,
     up: Option<Up>,
     stopping: Option<Stopping>,
+    chunks: Chunks,
     trouble: bool,
 }
 
@@ -53,7 +73,17 @@ impl Desk {
         to_link: mpsc::Sender<ToLink>,
     ) -> Self {
         let inbound = ledger.inbound().into();
-        Desk { ledger, inbox, to_core, to_link, inbound, up: None, stopping: None, trouble: false }
+        Desk {
+            ledger,
+            inbox,
+            to_core,
+            to_link,
+            inbound,
+            up: None,
+            stopping: None,
+            chunks: Chunks::default(),
+            trouble: false,
+        }
     }
 
     /// Until it is closed or everybody who could ask is gone.
@@ -83,14 +113,14 @@ impl Desk {
 
     /// Serves one request and those that wait behind it. `Some`: close, and answer there.
     fn turn(&mut self, first: Request) -> Option<CloseReply> {
-        let mut group: Vec<(Vec<Item>, Reply)> = Vec::new();
+        let mut group = Vec::new();
         let mut next = Some(first);
         for _ in 0..TURN {
             let Some(request) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
-            match request {
-                Request::Commit(items, reply) => group.push((items, reply)),
-                other => {
-                    // Commits are answered in order with everything else.
+            match self.join(request, &mut group) {
+                None => {}
+                // Everything else sees what was asked before it done.
+                Some(other) => {
                     self.commit(std::mem::take(&mut group));
                     if let Some(reply) = self.serve(other) {
                         return Some(reply);
@@ -98,18 +128,52 @@ impl Desk {
                 }
             }
         }
+        // What was acknowledged made room: the next go before this turn waits for the disk.
+        self.pump();
         self.commit(group);
         None
     }
 
+    /// What only has to become durable waits with others for one sync; the rest is given back.
+    fn join(&mut self, request: Request, group: &mut Vec<Waiting>) -> Option<Request> {
+        match request {
+            Request::Commit(items, reply) => group.push(Waiting { items, who: Waiter::Caller(reply) }),
+            // Needs no disk, and comes between any two receipts.
+            Request::Link(FromLink::Acked { epoch, seq }) => {
+                if self.epoch() == Some(epoch) && !self.chunks.ended(seq, Sent::Acked) {
+                    self.ledger.puback(seq);
+                }
+            }
+            Request::Link(FromLink::Incoming { epoch, token, ref topic, ref payload, retain })
+                if self.epoch() == Some(epoch) =>
+            {
+                let Some(items) = self.ledger.told(topic, payload, retain) else { return Some(request) };
+                group.push(Waiting { items, who: Waiter::Broker { epoch, token } });
+            }
+            Request::Chunk(piece) => self.chunks.push(piece),
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        self.up.as_ref().map(|up| up.epoch)
+    }
+
     fn serve(&mut self, request: Request) -> Option<CloseReply> {
         match request {
-            Request::Commit(items, reply) => self.commit(vec![(items, reply)]),
+            Request::Commit(items, reply) => {
+                self.commit(vec![Waiting { items, who: Waiter::Caller(reply) }]);
+            }
+            Request::Chunk(piece) => self.chunks.push(piece),
             Request::Link(event) => self.link(event),
             Request::Stats(reply) => {
                 let stats = Stats { connected: self.up.is_some(), ..self.ledger.stats() };
                 // Whoever asked may be gone: nothing to do about it.
                 let _ = reply.send(stats);
+            }
+            Request::Unfinished(reply) => {
+                let _ = reply.send(self.ledger.unfinished());
             }
             Request::Close(reply) => return Some(reply),
         }
@@ -117,39 +181,59 @@ impl Desk {
     }
 
     /// One sync for all that wait. If it fails together, each is tried alone, so that one bad entry fails only itself.
-    fn commit(&mut self, group: Vec<(Vec<Item>, Reply)>) {
+    fn commit(&mut self, group: Vec<Waiting>) {
         if let [_, _, ..] = group.as_slice() {
-            let all = group.iter().flat_map(|(items, _)| items.iter().cloned()).collect();
+            let all = group.iter().flat_map(|waiting| waiting.items.iter().cloned()).collect();
             if let Ok(mut committed) = self.ledger.commit(all) {
-                for (items, reply) in group {
-                    let rest = committed.split_off(items.len().min(committed.len()));
-                    let _ = reply.send(Ok(std::mem::replace(&mut committed, rest)));
+                for waiting in group {
+                    let rest = committed.split_off(waiting.items.len().min(committed.len()));
+                    let own = std::mem::replace(&mut committed, rest);
+                    self.answer(waiting, Ok(own));
                 }
                 return;
             }
         }
-        for (items, reply) in group {
-            let _ = reply.send(self.ledger.commit(items));
+        for waiting in group {
+            let result = self.ledger.commit(waiting.items.clone());
+            self.answer(waiting, result);
+        }
+    }
+
+    /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
+    fn answer(&mut self, waiting: Waiting, result: Result<Vec<Committed>, DeliveryError>) {
+        let Waiting { items, who } = waiting;
+        match (who, result) {
+            (Waiter::Caller(reply), result) => drop(reply.send(result)),
+            (Waiter::Broker { epoch, token }, Ok(committed)) => {
+                for (item, committed) in items.into_iter().zip(committed) {
+                    if let Item::Down(input) = item {
+                        self.inbound.push_back(Inbound { n: committed.n, input });
+                    }
+                }
+                self.order(ToLink::Stored { epoch, token });
+                self.watch(Ok(()));
+            }
+            (Waiter::Broker { .. }, Err(e)) => self.watch(Err(e)),
         }
     }
 
     fn link(&mut self, event: FromLink) {
-        let current = self.up.as_ref().map(|up| up.epoch);
+        let current = self.epoch();
         let result = match event {
             FromLink::Up { epoch, session, session_present, window, max_packet } => {
-                self.up = Some(Up { epoch, max_packet });
+                self.up = Some(Up { epoch, window, max_packet });
+                self.chunks.lost();
                 self.ledger.connected(session, session_present, window)
             }
             FromLink::Lost { epoch, why } if current == Some(epoch) => {
                 self.up = None;
+                self.chunks.lost();
                 self.ledger.lost(&why)
             }
-            FromLink::Acked { epoch, seq } if current == Some(epoch) => {
-                self.ledger.puback(seq);
-                Ok(())
-            }
             FromLink::Unwanted { epoch, seq, reason } if current == Some(epoch) => {
-                self.ledger.bury(seq, &reason);
+                if !self.chunks.ended(seq, Sent::Refused(reason.clone())) {
+                    self.ledger.bury(seq, &reason);
+                }
                 Ok(())
             }
             FromLink::Incoming { epoch, token, topic, payload, retain } if current == Some(epoch) => {
@@ -165,7 +249,7 @@ impl Desk {
         self.watch(result);
     }
 
-    /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
+    /// A grant or a command: judged by what is known, so it waits for what came before.
     fn incoming(
         &mut self,
         epoch: u64,
@@ -198,14 +282,26 @@ impl Desk {
     /// Fills the link's window; while stopping, sends what waits and then `offline` as the last.
     fn pump(&mut self) {
         let Some(up) = &self.up else { return };
-        let (epoch, max_packet) = (up.epoch, up.max_packet);
+        let (epoch, window, max_packet) = (up.epoch, up.window, up.max_packet);
         if self.stopping.as_ref().is_some_and(|s| s.said_offline) {
             return;
         }
         let now = self.ledger.now();
         let over = self.stopping.as_ref().is_some_and(|s| s.until <= now.mono);
         if !over {
-            while let Some(parcel) = self.ledger.next(max_packet) {
+            let mut free = window.saturating_sub(self.ledger.in_flight() + self.chunks.on_the_way());
+            while free > 0
+                && let Some(parcel) = self.ledger.next(max_packet)
+            {
+                free -= 1;
+                self.order(ToLink::Parcel { epoch, parcel, last: false });
+            }
+            // Nothing else waits: now evidence, but not while the program ends.
+            while free > 0
+                && self.stopping.is_none()
+                && let Some(parcel) = self.chunks.next(max_packet)
+            {
+                free -= 1;
                 self.order(ToLink::Parcel { epoch, parcel, last: false });
             }
         }
@@ -234,6 +330,7 @@ impl Desk {
         // Fails only when the link is gone, and then its `Lost` has come or will never matter.
         if self.to_link.try_send(order).is_err() {
             self.up = None;
+            self.chunks.lost();
         }
     }
 

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::state::{Inbound, SavedIncident, State};
-use super::{DeliveryError, Settings, Stats};
+use super::state::{DownInput, Inbound, SavedIncident, State};
+use super::{DeliveryError, Settings, Stats, Unfinished};
 use crate::journal::{Durability, Entry, Journal, JournalError, Record, Written, record};
 use crate::outbox::{Acked, EVICTED, Row};
 use crate::sign::SigningKey;
@@ -43,6 +43,8 @@ pub enum Item {
     Snapshot(Vec<SavedIncident>),
     /// The core has heard everything that came down up to this journal number.
     Consumed(u64),
+    /// Came down, and the stages have to hear of it. Not for commands, which are journalled with their signed text.
+    Down(DownInput),
     /// Only for the trace. `kind` as in [`crate::journal::record::is_kind`].
     Note { kind: &'static str, body: Value },
 }
@@ -140,6 +142,7 @@ impl Ledger {
                 Item::Consumed(upto) => {
                     entries.push(Entry::new("consumed", json!({"upto": upto}).to_string()))
                 }
+                Item::Down(input) => entries.push(incoming::entry(&input)),
                 Item::Note { kind, body } => entries.push(Entry::new(kind, body.to_string())),
             }
             ends.push((entries.len(), own));
@@ -189,6 +192,7 @@ impl Ledger {
                 body: entry.body.clone(),
             };
             driven_out.extend(self.state.apply(&record, w.position, now.mono));
+            self.stats.receipts += u64::from(entry.kind == "receipt");
         }
         self.set_carry();
         self.stats.appended += written.len() as u64;
@@ -314,6 +318,14 @@ impl Ledger {
     #[cfg(test)]
     pub(super) fn each_record(&self, mut each: impl FnMut(&Record)) {
         self.journal.replay(1, &mut |record, _| each(&record)).unwrap();
+    }
+
+    pub fn unfinished(&self) -> Unfinished {
+        let incident = |id: &str| id.split('.').next().unwrap_or(id).to_owned();
+        Unfinished {
+            unacknowledged: self.state.outbox.reports().map(incident).collect(),
+            granted: self.state.grants().map(|g| g.set_and_file().0.to_owned()).collect(),
+        }
     }
 
     pub fn stats(&self) -> Stats {

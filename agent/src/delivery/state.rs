@@ -15,7 +15,10 @@ use crate::time::{ClockQuality, Mono};
 use crate::wire::Order;
 use crate::wire::checkpoint::KIND;
 use crate::wire::envelope::parse_message;
+use crate::wire::grant::Grant;
 
+const READY: &str = "kerbside.evidence.ready.v1";
+const FAILED: &str = "kerbside.evidence.failed.v1";
 const REPLY: &str = "kerbside.command.reply.v1";
 /// How many command ids are remembered with their reply.
 const COMMANDS_KEPT: usize = 1000;
@@ -38,6 +41,8 @@ pub enum DownInput {
     Receipt(Receipt),
     Case(CaseState),
     Command(Commanded),
+    /// Stays until its upload is over, whatever the core has consumed.
+    Grant(Grant),
 }
 
 /// A command that was judged and is to be done.
@@ -146,6 +151,22 @@ struct Consumed {
 }
 
 #[derive(Deserialize)]
+struct Uploaded {
+    grant_id: String,
+    acked: u64,
+}
+
+#[derive(Deserialize)]
+struct Ended {
+    data: EndedData,
+}
+
+#[derive(Deserialize)]
+struct EndedData {
+    grant_id: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Correlated {
     correlationid: Option<String>,
 }
@@ -241,17 +262,15 @@ impl State {
                     self.outbox.remove(buried.seq);
                 }
             }
-            "receipt" | "case" => self.inbound(record),
+            "receipt" | "case" | "grant" => self.inbound(record),
             "consumed" => {
                 if let Some(consumed) = parse::<Consumed>(body) {
-                    let rest = self.inbound.split_off(&(consumed.upto + 1));
-                    for n in std::mem::replace(&mut self.inbound, rest).into_keys() {
-                        self.change(Table::Down, key(n), None);
-                    }
+                    self.heard(|n, input| n <= consumed.upto && !matches!(input, DownInput::Grant(_)));
                 }
             }
             "incident" => self.incident(record),
             "command" => self.command(record),
+            "upload" => self.uploaded(body),
             _ => {}
         }
         Vec::new()
@@ -265,8 +284,46 @@ impl State {
             self.replied(record, &row);
         } else if head.kind == KIND {
             self.carry.covered_n = record.n;
+        } else if head.kind == READY || head.kind == FAILED {
+            let ended =
+                parse_message(record).and_then(|(_, envelope)| parse::<Ended>(envelope)).map(|e| e.data);
+            if let Some(id) = ended.and_then(|d| d.grant_id) {
+                self.heard(|_, input| matches!(input, DownInput::Grant(g) if g.id == id));
+            }
         }
         self.outbox.push(row)
+    }
+
+    /// Forgets what came down and is done with.
+    fn heard(&mut self, done: impl Fn(u64, &DownInput) -> bool) {
+        let gone: Vec<u64> =
+            self.inbound.iter().filter(|(n, input)| done(**n, input)).map(|(n, _)| *n).collect();
+        for n in gone {
+            self.inbound.remove(&n);
+            self.change(Table::Down, key(n), None);
+        }
+    }
+
+    /// An upload got so far; after a restart it goes on from there.
+    fn uploaded(&mut self, body: &str) {
+        let Some(Uploaded { grant_id, acked }) = parse(body) else { return };
+        for (n, input) in &mut self.inbound {
+            if let DownInput::Grant(grant) = input
+                && grant.id == grant_id
+            {
+                grant.offset = grant.offset.max(acked);
+                let inbound = Inbound { n: *n, input: input.clone() };
+                self.changes.push(Change { table: Table::Down, key: key(*n), value: Some(json(&inbound)) });
+            }
+        }
+    }
+
+    /// Uploads that are not over.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.inbound.values().filter_map(|input| match input {
+            DownInput::Grant(grant) => Some(grant),
+            _ => None,
+        })
     }
 
     fn command(&mut self, record: &Record) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::delivery::DownInput;
 use crate::store::MemoryStore;
 use crate::time::{Mono, VirtualClock};
 use crate::wire;
@@ -269,6 +270,56 @@ fn a_command_is_obeyed_once_and_answered_the_same_again() {
     let mut ledger = commanded(dir.path(), &clock);
     order(&mut ledger, &recheck);
     assert_eq!(replies(&mut ledger).0, failed);
+}
+
+#[test]
+fn a_grant_stays_until_its_upload_is_over() {
+    use crate::wire::grant::tests::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
+    let topic = "cg/v1/310112/mh-xz-017/grant";
+    let hear = |ledger: &mut Ledger, id: &str| {
+        ledger.incoming(topic, sealed(&data(id)).as_bytes(), false).unwrap().map(|i| (i.n, i.input))
+    };
+    let (n, DownInput::Grant(first)) = hear(&mut ledger, "g1").unwrap() else { panic!("no grant") };
+    assert!(hear(&mut ledger, "g1").is_none(), "the same again");
+    hear(&mut ledger, "g2").unwrap();
+    let far = serde_json::json!({"grant_id": "g2", "acked": 70_000});
+    ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: "upload", body: far }]).unwrap();
+    drop(ledger); // As after kill -9.
+    let mut ledger = commanded(dir.path(), &clock);
+    assert_eq!(ledger.inbound().len(), 2, "the core has heard of them, the upload goes on");
+    let ready = wire::evidence_ready(&first, 3, wire::tests::at(0.0));
+    ledger.commit(vec![Item::Message(Box::new(ready))]).unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let mut ledger = commanded(dir.path(), &clock);
+    let left: Vec<_> = ledger.inbound().into_iter().map(|i| i.input).collect();
+    assert!(matches!(&left[..], [DownInput::Grant(g)] if g.id == "g2" && g.offset == 70_000), "{left:?}");
+    let forged = sealed(&data("g3")).replace("centre.example", "thief.example");
+    assert!(ledger.incoming(topic, forged.as_bytes(), false).unwrap().is_none());
+    assert!(ledger.incoming(topic, sealed(&data("g4")).as_bytes(), true).unwrap().is_none(), "retained");
+    assert_eq!((ledger.inbound().len(), ledger.stats().refused), (1, 2));
+}
+
+#[test]
+fn what_the_centre_is_not_done_with_is_known_by_incident() {
+    use crate::wire::grant::tests::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { keys: crate::wire::command::tests::keys(), ..Settings::new(dir.path(), true) };
+    let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false).unwrap();
+    let unfinished = |ledger: &Ledger| {
+        let Unfinished { unacknowledged, granted } = ledger.unfinished();
+        [unacknowledged, granted].map(|ids| ids.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    // PUBACK is the broker's word, not the centre's; births are nobody's evidence.
+    sent(&mut ledger);
+    assert_eq!(unfinished(&ledger), ["INCIDENT001 INCIDENT002", "01JINCIDENT"]);
+    ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap();
+    assert_eq!(unfinished(&ledger), ["INCIDENT002", "01JINCIDENT"]);
 }
 
 #[test]

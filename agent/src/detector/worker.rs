@@ -1,11 +1,11 @@
-//! Worker: the thread that takes looks from the slots, detects, and hands them on. One per model session.
+//! Worker: the thread that takes looks from the slots, detects, and hands them on. One per cascade of model sessions.
 //!
 //! A look that cannot be judged costs itself, never the worker: it goes on without detections, and is counted.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::Detector;
+use super::cascade::{Cascade, Seen};
 use super::schedule::{Slots, Urgency};
 use crate::frame::{CameraIx, Look};
 use crate::gate::GateReport;
@@ -36,6 +36,7 @@ impl Job {
             level: look.level,
             gate,
             detections: None,
+            close_up: None,
         }
     }
 }
@@ -46,50 +47,47 @@ pub struct Observation {
     pub camera: CameraIx,
     /// From the camera showing the frame to the end of its inference.
     pub age_s: f64,
+    /// Of all networks that it was shown to.
     pub inference_s: f64,
+    pub close_up: bool,
     pub ok: bool,
-}
-
-/// Detects in one look; the lockstep replay calls this directly, so that it sees what the worker sees.
-pub fn see(detector: &mut dyn Detector, job: Job) -> (SeenLook, bool) {
-    let detections = match detector.detect(&job.look) {
-        Ok(detections) => Some(detections),
-        Err(error) => {
-            tracing::warn!(camera = job.look.camera.0, seq = job.look.seq, %error, "look lost");
-            None
-        }
-    };
-    let ok = detections.is_some();
-    (SeenLook { detections, ..job.unseen() }, ok)
 }
 
 /// Works until the slots are closed. `observe` hears of every inference, `done` gets every look.
 pub fn run(
     slots: &Slots<Job>,
-    detector: &mut dyn Detector,
+    cascade: &mut Cascade,
     clock: &dyn Clock,
     mut observe: impl FnMut(Observation),
     mut done: impl FnMut(SeenLook),
 ) {
     while let Some(job) = slots.wait(clock) {
         let begin: Mono = clock.now().mono;
-        let (camera, at) = (job.look.camera, job.look.at.mono);
-        let (seen, ok) = see(detector, job);
+        let Seen { look, failed } = cascade.see(job);
+        if let Some(error) = &failed {
+            tracing::warn!(camera = look.camera.0, seq = look.seq, %error, "look lost, or its close-up");
+        }
         let end = clock.now().mono;
-        observe(Observation { camera, age_s: end.since_s(at), inference_s: end.since_s(begin), ok });
-        done(seen);
+        observe(Observation {
+            camera: look.camera,
+            age_s: end.since_s(look.at.mono),
+            inference_s: end.since_s(begin),
+            close_up: look.close_up.is_some(),
+            ok: failed.is_none(),
+        });
+        done(look);
     }
 }
 
 /// [`run`] on a thread of its own. It ends when the slots are closed.
 pub fn spawn(
     slots: Arc<Slots<Job>>,
-    mut detector: Box<dyn Detector>,
+    mut cascade: Cascade,
     clock: Arc<dyn Clock>,
     observe: impl FnMut(Observation) + Send + 'static,
     done: impl FnMut(SeenLook) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
-    let body = move || run(&slots, &mut *detector, &*clock, observe, done);
+    let body = move || run(&slots, &mut cascade, &*clock, observe, done);
     std::thread::Builder::new().name("detector".to_owned()).spawn(body)
 }
 
@@ -126,7 +124,7 @@ mod tests {
         let (mut observed, mut seen) = (Vec::new(), Vec::new());
         run(
             &slots,
-            &mut detector,
+            &mut Cascade::new(Box::new(detector), None),
             &*clock,
             |o| observed.push(o),
             |look| {

@@ -135,7 +135,7 @@ fn sync_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// SHA-256 in hex, and the length.
-pub(super) fn hash(file: &mut File) -> std::io::Result<(String, u64)> {
+pub fn hash(file: &mut File) -> std::io::Result<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut bytes = 0;

@@ -1,22 +1,37 @@
-//! Retention: the evidence folder stays within its bytes and age; the oldest incident goes first, whole.
+//! Retention: the evidence folder stays within its bytes and age. The oldest incident goes first, whole; one whose report the
+//! centre has not acknowledged goes last, and not for its age; one that is held never goes.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 
 use super::files::{FileError, failed};
+use super::hold::MARK;
 
 /// What was deleted, for the journal and the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     pub incidents: u64,
     pub bytes: u64,
+    /// Incidents among them whose report the centre had not acknowledged.
+    pub unacknowledged: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     pub max_bytes: u64,
-    pub max_age_days: u32,
+    /// `None`: nothing is too old, because nobody knows what day it is.
+    pub max_age_days: Option<u32>,
     /// The disk lacks that much: so much goes, whatever the other limits say.
     pub lacking: u64,
+}
+
+/// What must not simply go, by incident.
+#[derive(Clone, Debug, Default)]
+pub struct Spared {
+    /// Never.
+    pub held: BTreeSet<String>,
+    /// Last of all.
+    pub unacknowledged: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -25,20 +40,26 @@ struct Folder {
     /// `2026-11-21/INCIDENT`: sorts by age, since incident ids begin with their time.
     key: (String, String),
     bytes: u64,
+    marked: bool,
 }
 
 impl Retention {
-    /// Deletes what is too old by `now_wall_ms` or too much, but nothing of the incidents in `held`.
-    pub fn prune(&self, dir: &Path, now_wall_ms: i64, held: &[String]) -> Result<Pruned, FileError> {
-        let mut folders = scan(dir)?;
-        folders.sort_by(|a, b| a.key.cmp(&b.key));
+    /// Deletes what is too old by `now_wall_ms` or too much. A hold on any folder of an incident counts for all of them.
+    pub fn prune(&self, dir: &Path, now_wall_ms: i64, spared: &Spared) -> Result<Pruned, FileError> {
+        let folders = scan(dir)?;
         let mut total: u64 = folders.iter().map(|f| f.bytes).sum();
-        let oldest_ms = now_wall_ms - i64::from(self.max_age_days) * 86_400_000;
-        // A day of slack: days are in the site's own time.
-        let oldest_day = crate::time::rfc3339(oldest_ms - 86_400_000, 0);
+        let marked: BTreeSet<String> = folders.iter().filter(|f| f.marked).map(|f| f.key.1.clone()).collect();
+        let may_go = |f: &Folder| !marked.contains(&f.key.1) && !spared.held.contains(&f.key.1);
+        let mut order: Vec<(bool, Folder)> = folders
+            .into_iter()
+            .filter(may_go)
+            .map(|f| (spared.unacknowledged.contains(&f.key.1), f))
+            .collect();
+        order.sort_by(|(a_last, a), (b_last, b)| (a_last, &a.key).cmp(&(b_last, &b.key)));
+        let oldest_day = self.oldest_day(now_wall_ms);
         let mut pruned = Pruned::default();
-        for folder in folders.iter().filter(|f| !held.contains(&f.key.1)) {
-            let too_old = folder.key.0.as_str() < oldest_day.get(..10).unwrap_or("");
+        for (unacknowledged, folder) in order {
+            let too_old = !unacknowledged && folder.key.0 < oldest_day;
             if !too_old && total <= self.max_bytes && pruned.bytes >= self.lacking {
                 continue;
             }
@@ -46,10 +67,26 @@ impl Retention {
             total -= folder.bytes;
             pruned.incidents += 1;
             pruned.bytes += folder.bytes;
+            pruned.unacknowledged.extend(Some(folder.key.1).filter(|_| unacknowledged));
         }
         remove_empty_days(dir);
         Ok(pruned)
     }
+
+    /// What lies under an earlier day is too old. A day of slack: days are in the site's own time.
+    fn oldest_day(&self, now_wall_ms: i64) -> String {
+        let Some(days) = self.max_age_days else { return String::new() };
+        let oldest = crate::time::rfc3339(now_wall_ms - (i64::from(days) + 1) * 86_400_000, 0);
+        oldest.get(..10).unwrap_or_default().to_owned()
+    }
+}
+
+/// The folders of one incident, by their names alone.
+pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
+    let mut parts = Path::new(incident_id).components();
+    let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return Ok(Vec::new()) };
+    let of_days = entries(dir)?.into_iter().map(|day| day.join(name));
+    Ok(of_days.filter(|folder| folder.is_dir()).collect())
 }
 
 fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
@@ -58,7 +95,8 @@ fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
         for incident in entries(&day)? {
             let bytes = entries(&incident)?.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes });
+            let marked = incident.join(MARK).exists();
+            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, marked });
         }
     }
     Ok(folders)

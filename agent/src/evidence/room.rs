@@ -1,9 +1,9 @@
 //! Room on the disk: evidence gives way long before reports do. Clips stop first, then pictures, then old evidence is deleted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Below a tenth of the disk, or this, no clip is made; below half of that no picture, bytes.
-const LOW: u64 = 512 << 20;
+/// Left free where the site does not say otherwise, bytes; of a small disk a twentieth.
+const MIN_FREE: u64 = 256 << 20;
 
 /// What the disk still has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,29 +13,46 @@ pub enum Room {
     NoPictures,
 }
 
-/// Of the file system that holds `dir`, or the folder above it that exists. One that cannot be asked has room.
-pub fn room(dir: &Path) -> Room {
-    let Some((free, low)) = free_and_low(dir) else { return Room::All };
-    of(free, low)
+/// How much of the disk that holds the evidence is left to the reports.
+#[derive(Clone, Debug)]
+pub struct Watermark {
+    dir: PathBuf,
+    /// Below it no picture is made, below twice as much no clip, and old evidence goes; bytes.
+    min_free: Option<u64>,
 }
 
-/// Bytes of old evidence that must go until clips are made again.
-pub fn lacking(dir: &Path) -> u64 {
-    free_and_low(dir).map_or(0, |(free, low)| low.saturating_sub(free))
-}
+impl Watermark {
+    /// Of the file system that holds `dir`, or the folder above it that exists. `min_free`: as the site says.
+    pub fn new(dir: impl Into<PathBuf>, min_free: Option<u64>) -> Self {
+        Watermark { dir: dir.into(), min_free }
+    }
 
-fn of(free: u64, low: u64) -> Room {
-    match free {
-        free if free >= low => Room::All,
-        free if free >= low / 2 => Room::NoClips,
-        _ => Room::NoPictures,
+    /// A disk that cannot be asked has room.
+    pub fn room(&self) -> Room {
+        self.ask().map_or(Room::All, |(free, min_free)| of(free, min_free))
+    }
+
+    /// Bytes of old evidence that must go until clips are made again.
+    pub fn lacking(&self) -> u64 {
+        self.ask().map_or(0, |(free, min_free)| min_free.saturating_mul(2).saturating_sub(free))
+    }
+
+    /// What is free, and what shall be.
+    fn ask(&self) -> Option<(u64, u64)> {
+        let there = self.dir.ancestors().find(|d: &&Path| d.is_dir())?;
+        let disk = rustix::fs::statvfs(there).ok()?;
+        let unit = disk.f_frsize;
+        let small = disk.f_blocks.saturating_mul(unit) / 20;
+        Some((disk.f_bavail.saturating_mul(unit), self.min_free.unwrap_or(MIN_FREE.min(small))))
     }
 }
 
-fn free_and_low(dir: &Path) -> Option<(u64, u64)> {
-    let there = dir.ancestors().find(|d| d.is_dir())?;
-    let stat = rustix::fs::statvfs(there).ok()?;
-    Some((stat.f_bavail * stat.f_frsize, LOW.min(stat.f_blocks * stat.f_frsize / 10)))
+fn of(free: u64, min_free: u64) -> Room {
+    match free {
+        free if free >= min_free.saturating_mul(2) => Room::All,
+        free if free >= min_free => Room::NoClips,
+        _ => Room::NoPictures,
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +69,16 @@ mod tests {
             (0, Room::NoPictures),
         ];
         for (free, room) in table {
-            assert_eq!(of(free, 100), room, "{free}");
+            assert_eq!(of(free, 50), room, "{free}");
         }
+    }
+
+    #[test]
+    fn the_disk_is_asked_and_the_site_decides_how_much_stays_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |min_free| Watermark::new(dir.path().join("not/there/yet"), Some(min_free));
+        assert_eq!((of(0).room(), of(0).lacking()), (Room::All, 0));
+        assert_eq!(of(u64::MAX).room(), Room::NoPictures);
+        assert!(of(1 << 60).lacking() > 1 << 60);
     }
 }

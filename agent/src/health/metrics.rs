@@ -23,6 +23,7 @@ pub enum Stage {
     Source,
     Gate,
     Detector,
+    CloseUp,
     Core,
     Evidence,
     Journal,
@@ -38,6 +39,7 @@ impl Stage {
             Stage::Source => "source",
             Stage::Gate => "gate",
             Stage::Detector => "detector",
+            Stage::CloseUp => "close_up",
             Stage::Core => "core",
             Stage::Evidence => "evidence",
             Stage::Journal => "journal",
@@ -159,7 +161,11 @@ impl Metrics {
         let look_age = Family::new_with_constructor(seconds as fn() -> Histogram);
         r.register("look_age_seconds", "Age of a look when its inference ended", look_age.clone());
         let inference = seconds();
-        r.register("inference_seconds", "Time of one inference", inference.clone());
+        r.register(
+            "inference_seconds",
+            "Time of the inferences of one look, close-up and all",
+            inference.clone(),
+        );
         let items = Family::default();
         r.register("stage_items", "What passed a stage", items.clone());
         let queue = Family::default();

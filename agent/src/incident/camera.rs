@@ -1,6 +1,6 @@
 //! One camera's share of the core: from a look to incidents. The order of a look is the order of `look`.
 
-use crate::config::Camera;
+use crate::config::{Camera, Zone};
 use crate::detector::Group;
 use crate::frame::BBox;
 use crate::rules::{REGION_SHARE, share_inside};
@@ -119,6 +119,7 @@ impl CameraCore {
         self.regroup(at, voice);
         self.forget_spots(voice);
         self.follow_incidents(at, dt_s, &movers, voice);
+        self.ask_the_past(at, voice);
         self.judge_spots(at, voice);
         self.look_again(at, &movers, voice);
         self.update_hold(voice);
@@ -161,7 +162,7 @@ impl CameraCore {
             let near: Vec<u32> = people.iter().filter(|p| is_near(&p.1, &bbox)).map(|p| p.0).collect();
             let brought_by = spot.witness().map(|w| w.track);
             spot.company.sample(at, dt_s, &near, brought_by);
-            spot.sample_labels(dt_s, detections);
+            spot.sample_labels(dt_s, detections, look.close_up.as_ref());
         }
     }
 
@@ -295,19 +296,22 @@ impl CameraCore {
 
     /// A candidate or an open incident keeps the camera from being gated off.
     fn update_hold(&mut self, voice: &mut Voice<'_>) {
-        let zones = &self.config.zones;
-        let large_enough = |s: &Spot| {
-            let rules = zones.iter().filter(|z| share_inside(&z.polygon_norm, &s.bbox()) >= REGION_SHARE);
-            rules.flat_map(|z| &z.rules).any(|r| s.area_norm() >= r.min_area_norm)
-        };
         let unexplained = |s: &Spot| s.asked() < MIN_ASKED || s.explained(EXPLAINED_SHARE).is_none();
-        let candidate = |s: &Spot| unexplained(s) && large_enough(s);
+        let candidate = |s: &Spot| unexplained(s) && self.is_large_enough(s);
         let asked = !self.asked_again.is_empty();
         let hold = asked || !self.open.is_empty() || self.spots.iter().any(candidate);
         if hold != self.hold {
             self.hold = hold;
             voice.effects.push(Effect::Watch { camera: self.config.ix, hold });
         }
+    }
+
+    /// For one of the rules that hold where it stands.
+    pub(super) fn is_large_enough(&self, spot: &Spot) -> bool {
+        let bbox = spot.bbox();
+        let here = |z: &&Zone| share_inside(&z.polygon_norm, &bbox) >= REGION_SHARE;
+        let rules = self.config.zones.iter().filter(here).flat_map(|z| &z.rules);
+        rules.into_iter().any(|r| spot.area_norm() >= r.min_area_norm)
     }
 
     fn announce(&mut self, at: Moment, changed: Option<CameraState>, voice: &mut Voice<'_>) {

@@ -18,6 +18,8 @@ pub struct Counters {
     pub withdrawn: u64,
     /// Places looked at again for the centre, answered.
     pub rechecks: u64,
+    /// Things of which the past was asked who brought them.
+    pub looked_back: u64,
     /// Incidents that could not open because a camera had too many open ones; they open when there is room.
     pub incidents_refused: u64,
     /// By rule id and reason: things that stayed long enough and still were no incident. Once per thing, rule and reason.
@@ -38,7 +40,7 @@ pub struct Counters {
 
 impl Counters {
     /// Every plain count under its name; refusals are apart.
-    pub fn named(&self) -> [(&'static str, u64); 18] {
+    pub fn named(&self) -> [(&'static str, u64); 19] {
         [
             ("candidates", self.candidates),
             ("candidates_gone", self.candidates_gone),
@@ -49,6 +51,7 @@ impl Counters {
             ("cleared", self.cleared),
             ("withdrawn", self.withdrawn),
             ("rechecks", self.rechecks),
+            ("looked_back", self.looked_back),
             ("incidents_refused", self.incidents_refused),
             ("looks_ignored", self.looks_ignored),
             ("boxes_refused", self.boxes_refused),

@@ -79,8 +79,11 @@ pub(super) fn judge(
     if found.is_none() && spot.similarity() < point.min_similarity {
         return Err(Some("keeps_changing"));
     }
+    let found = found.or_else(|| frontage(spot, zone, rule));
+    if found.is_none() && is_bin(spot, &point) {
+        return Err(Some("bin"));
+    }
     let found = found
-        .or_else(|| frontage(spot, zone, rule))
         .or_else(|| waste(spot, rule, &point, now.witness_left))
         .or_else(|| goods(spot, rule, &point, now.witness_left));
     found.ok_or(Some("no_kind_fits"))
@@ -104,7 +107,7 @@ fn plausible(spot: &Spot, rule: &Rule, size_m2: Option<f64>) -> Result<(), Optio
 
 /// A static cluster with an attendant present most of the time; the detector's word lowers what is asked.
 fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Option<Finding> {
-    let named = spot.labels.stall >= point.min_score;
+    let named = spot.labels.scores().stall >= point.min_score;
     let share = spot.company.attendant_share();
     if spot.similarity() < point.min_similarity - HANDLED {
         return None;
@@ -122,7 +125,7 @@ fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Optio
     let kind = kind.into_iter().find(|k| k.0 && rule.kinds.contains(&k.1))?.1;
     let visits = spot.company.visits().min(3) as f32;
     let confidence = 0.5 + 0.25 * (share - asked) / (1.0 - asked).max(0.1) + 0.05 * visits;
-    let confidence = if named { confidence.max(spot.labels.stall) } else { confidence };
+    let confidence = if named { confidence.max(spot.labels.scores().stall) } else { confidence };
     Some(Finding { kind, act: Some(Act::InProgress), confidence: rounded(confidence) })
 }
 
@@ -145,16 +148,23 @@ fn frontage(spot: &Spot, zone: &Zone, rule: &Rule) -> Option<Finding> {
     here.then(|| Finding {
         kind: Kind::ShopfrontOverflow,
         act: None,
-        confidence: rounded(0.55 + 0.3 * spot.labels.goods),
+        confidence: rounded(0.55 + 0.3 * spot.labels.scores().goods),
     })
+}
+
+/// A bin that holds what was thrown into it is where it belongs, wherever somebody has put it.
+fn is_bin(spot: &Spot, point: &OperatingPoint) -> bool {
+    let labels = spot.labels.scores();
+    labels.bin >= point.min_score && labels.bin > labels.waste.max(labels.overflow)
 }
 
 /// Alone for the rule's dwell, and either named by the detector or a thing that nothing explains.
 fn waste(spot: &Spot, rule: &Rule, point: &OperatingPoint, witness_left: bool) -> Option<Finding> {
     let listed = |kind: Kind| rule.kinds.contains(&kind);
     let act = Some(act(spot, witness_left));
-    let labels = &spot.labels;
-    if labels.overflow >= point.min_score && listed(Kind::BinOverflow) {
+    let labels = spot.labels.scores();
+    let overflows = labels.overflow >= point.min_score && labels.overflow > labels.waste;
+    if overflows && listed(Kind::BinOverflow) {
         return Some(Finding { kind: Kind::BinOverflow, act: None, confidence: rounded(labels.overflow) });
     }
     let named = labels.waste >= point.min_score;
@@ -187,7 +197,7 @@ fn goods(spot: &Spot, rule: &Rule, point: &OperatingPoint, witness_left: bool) -
     {
         return None;
     }
-    let confidence = rounded(0.5 + 0.4 * spot.labels.goods);
+    let confidence = rounded(0.5 + 0.4 * spot.labels.scores().goods);
     Some(Finding { kind: Kind::PileGoods, act: Some(act(spot, witness_left)), confidence })
 }
 

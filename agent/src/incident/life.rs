@@ -122,8 +122,8 @@ impl Incident {
         report.dwell_s = tenths(spot.dwell_s()).max(report.dwell_s);
         report.count = spot.parts.len() as u32;
         report.bbox = spot.bbox();
-        let (label, group) = match &spot.labels.last {
-            Some((label, group, _)) => (label.clone(), *group),
+        let (label, group) = match spot.labels.last() {
+            Some((label, group)) => (label.clone(), *group),
             None => ("static_object".into(), Group::Other),
         };
         let track = None;
@@ -265,7 +265,7 @@ fn reasons(spot: &Spot, size_m2: Option<f64>) -> Vec<(String, Value)> {
         Some(_) => "person",
         None => "nobody",
     };
-    let labels = &spot.labels;
+    let labels = spot.labels.scores();
     let mut said = vec![
         ("dwell_s", json!(tenths(spot.dwell_s()))),
         ("alone_s", json!(tenths(spot.company.alone_s()))),
@@ -275,9 +275,15 @@ fn reasons(spot: &Spot, size_m2: Option<f64>) -> Vec<(String, Value)> {
         ("visits", json!(spot.company.visits())),
         ("appeared_with", json!(appeared_with)),
     ];
-    let scores =
-        [("waste_score", labels.waste), ("stall_score", labels.stall), ("goods_score", labels.goods)];
+    let scores = [
+        ("waste_score", labels.waste),
+        ("overflow_score", labels.overflow),
+        ("bin_score", labels.bin),
+        ("stall_score", labels.stall),
+        ("goods_score", labels.goods),
+    ];
     said.extend(scores.into_iter().filter(|s| s.1 > 0.0).map(|s| (s.0, json!(hundredths(s.1)))));
+    said.extend(spot.past.told().map(|told| ("looked_back", json!(told))));
     said.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
     said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -7,11 +7,11 @@ use crate::gate::{RegionKind, StaticRegion};
 use crate::rules::{REGION_SHARE, share_inside};
 use crate::time::Moment;
 
-use super::SeenLook;
 use super::camera::{CameraCore, is_about};
 use super::keeping::release;
 use super::life::Voice;
 use super::spot::{EXPLAINED_SHARE, MIN_ASKED, Part, Source, Spot, Standing, holds, neighbours, same_place};
+use super::{SeenLook, arrival};
 
 /// Candidates and incidents' spots of one camera at most; further regions are counted and not watched.
 pub const MAX_SPOTS: usize = 64;
@@ -28,9 +28,6 @@ const MAX_HEAD_START_S: f64 = 60.0;
 /// A place may have been in motion for long before a thing came to rest there (a lorry stops, bags fall beside it): the
 /// thing is believed to have come at most this long before its rest, so that report, witness and clip are about its leaving.
 const MAX_ARRIVAL_S: f64 = 3.0;
-/// Who was there from this long before the first change until that long after it brought the thing.
-const WITNESS_BEFORE_S: f64 = 3.0;
-const WITNESS_AFTER_S: f64 = 2.0;
 
 impl CameraCore {
     /// Marks the parts that this look shows, and starts new spots.
@@ -116,8 +113,7 @@ impl CameraCore {
         // It may have come to rest before it was told of, but not before anybody looked.
         let seen_since = self.seeing_since.unwrap_or(at.mono).max(standing.still_since.mono);
         let head_start_s = at.mono.since_s(seen_since).min(MAX_HEAD_START_S);
-        let appeared = standing.appeared.mono;
-        let (from, to) = (appeared.minus_s(WITNESS_BEFORE_S), appeared.plus_s(WITNESS_AFTER_S));
+        let (from, to) = arrival(standing.appeared.mono);
         let witness = self.tracker.witness(&standing.bbox, from, to);
         let last_near = self.tracker.person_last_near(&standing.bbox);
         let alone_since = last_near.map_or(seen_since, |near| near.max(seen_since));

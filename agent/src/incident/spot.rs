@@ -2,14 +2,16 @@
 //! is known of it. It must not know rules; `judge` asks it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::detector::{Detection, Group};
 use crate::frame::BBox;
 use crate::time::Moment;
 use crate::tracker::Witness;
 
+use super::CloseUp;
 use super::company::Company;
+use super::labels::Labels;
+use super::lookback::Past;
 
 /// A region is hidden by people or vehicles when they cover this share of its box.
 const COVER_SHARE: f32 = 0.6;
@@ -28,8 +30,6 @@ const BARE_LEAST_S: f64 = 5.0;
 const BARE_MOST_S: f64 = 60.0;
 /// Boxes of one place differ by no more than this in area.
 const SIZE_RATIO: f32 = 6.0;
-/// How fast label scores follow.
-const LABEL_TAU_S: f64 = 20.0;
 /// Share of the time covered from which a part counts as explained where no rule says otherwise.
 pub(super) const EXPLAINED_SHARE: f32 = 0.5;
 
@@ -204,44 +204,6 @@ pub(super) fn neighbours(a: &BBox, b: &BBox) -> bool {
     a.buffered(NEIGHBOUR_BUFFER).intersection(&b.buffered(NEIGHBOUR_BUFFER)) > 0.0
 }
 
-/// How sure the detector has been, over the last looks, that a label of each group is here. 0..1.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Labels {
-    pub(super) waste: f32,
-    pub(super) overflow: f32,
-    pub(super) stall: f32,
-    pub(super) goods: f32,
-    /// What the detector called it last, for the report.
-    pub(super) last: Option<(Arc<str>, Group, f32)>,
-    asked_s: f64,
-}
-
-impl Labels {
-    fn sample(&mut self, dt_s: f64, bbox: &BBox, detections: &[Detection]) {
-        self.asked_s += dt_s;
-        let weight = (dt_s / self.asked_s.clamp(f64::EPSILON, LABEL_TAU_S)).min(1.0) as f32;
-        let here: Vec<&Detection> = detections.iter().filter(|d| names(&d.bbox, bbox)).collect();
-        let best = |wanted: &dyn Fn(&Detection) -> bool| {
-            here.iter().filter(|d| wanted(d)).map(|d| d.confidence).fold(0.0, f32::max)
-        };
-        let is_overflow = |d: &Detection| d.group == Group::Waste && d.label.contains("overflow");
-        let follow = |score: &mut f32, value: f32| *score += weight * (value - *score);
-        follow(&mut self.waste, best(&|d| d.group == Group::Waste && !is_overflow(d)));
-        follow(&mut self.overflow, best(&is_overflow));
-        follow(&mut self.stall, best(&|d| d.group == Group::Stall));
-        follow(&mut self.goods, best(&|d| matches!(d.group, Group::Goods | Group::Furniture)));
-        let thing = here.iter().filter(|d| !matches!(d.group, Group::Person | Group::Vehicle));
-        if let Some(best) = thing.max_by(|a, b| a.confidence.total_cmp(&b.confidence)) {
-            self.last = Some((best.label.clone(), best.group, best.confidence));
-        }
-    }
-}
-
-/// A detection's box speaks of a spot if it covers a fair part of it or lies in it.
-fn names(detection: &BBox, spot: &BBox) -> bool {
-    detection.iou(spot) >= 0.2 || holds(detection, spot)
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
     pub(super) id: u32,
@@ -251,6 +213,8 @@ pub(super) struct Spot {
     pub(super) borrowed: bool,
     /// Packets are kept for it.
     pub(super) kept: bool,
+    /// Whether the past was asked who brought it, and what it said.
+    pub(super) past: Past,
     pub(super) parts: Vec<Part>,
     pub(super) company: Company,
     pub(super) labels: Labels,
@@ -265,6 +229,7 @@ impl Spot {
             incident_id,
             borrowed: false,
             kept: false,
+            past: Past::NotAsked,
             parts: vec![part],
             company: Company::new(alone_s),
             labels: Labels::default(),
@@ -338,8 +303,12 @@ impl Spot {
         self.parts.iter().map(|p| p.is_mover_s).fold(f64::INFINITY, f64::min)
     }
 
-    pub(super) fn sample_labels(&mut self, dt_s: f64, detections: &[Detection]) {
+    /// What a look called it, and what its close-up did if this spot was in it.
+    pub(super) fn sample_labels(&mut self, dt_s: f64, detections: &[Detection], close_up: Option<&CloseUp>) {
         let bbox = self.bbox();
-        self.labels.sample(dt_s, &bbox, detections);
+        self.labels.look(dt_s, &bbox, detections);
+        if let Some(close_up) = close_up {
+            self.labels.close_up(&bbox, close_up);
+        }
     }
 }

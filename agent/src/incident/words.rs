@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::detector::{Detection, Group};
 use crate::frame::{BBox, CameraIx, Level};
 use crate::gate::GateReport;
-use crate::time::Moment;
+use crate::time::{Moment, Mono};
+use crate::tracker::Witness;
 
 /// What the box reports. Written on the wire as `stall.occupying`, ...
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +128,17 @@ pub struct SeenLook {
     pub gate: GateReport,
     /// `None`: the detector was not asked (gate closed) or the look was dropped.
     pub detections: Option<Vec<Detection>>,
+    /// What a second network saw in a part of the look, if it was shown one.
+    pub close_up: Option<CloseUp>,
+}
+
+/// A part of a look, seen at native scale by the close-up network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloseUp {
+    /// The part, in shares of the look's picture.
+    pub part: BBox,
+    /// Boxes in shares of the whole picture.
+    pub detections: Vec<Detection>,
 }
 
 /// A reading of a sensor, after its adapter checked it. Names follow OGC SensorThings on the wire.
@@ -220,6 +232,7 @@ pub enum Input {
     },
     Reading(Reading),
     Evidence(EvidenceOutcome),
+    LookedBack(LookedBack),
     Receipt(Receipt),
     Case(CaseState),
     /// The centre orders to look again at an incident.
@@ -248,6 +261,8 @@ pub enum Effect {
     Release {
         incident_id: String,
     },
+    /// Something stands there and nobody was seen to bring it.
+    LookBack(LookBack),
     /// A recheck was ordered of an incident that is not known (any more).
     NotKnown {
         command_id: String,
@@ -333,6 +348,51 @@ pub struct ReportObject {
     pub group: Group,
     pub confidence: f32,
     pub bbox: BBox,
+}
+
+/// A question about the past: who brought what stands there?
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookBack {
+    pub camera: CameraIx,
+    /// Names the thing within its camera.
+    pub spot: u32,
+    pub bbox: BBox,
+    pub appeared: Moment,
+    /// The span to look at.
+    pub from: Moment,
+    pub to: Moment,
+}
+
+/// Who was there from this long before the first change until that long after it brought the thing.
+const ARRIVAL_BEFORE_S: f64 = 3.0;
+const ARRIVAL_AFTER_S: f64 = 2.0;
+
+/// When somebody must have touched the place of a thing to have brought it.
+pub fn arrival(appeared: Mono) -> (Mono, Mono) {
+    (appeared.minus_s(ARRIVAL_BEFORE_S), appeared.plus_s(ARRIVAL_AFTER_S))
+}
+
+impl LookBack {
+    /// See [`arrival`].
+    pub fn arrival(&self) -> (Mono, Mono) {
+        arrival(self.appeared.mono)
+    }
+
+    pub fn unanswered(&self, why: String) -> LookedBack {
+        LookedBack { camera: self.camera, spot: self.spot, witness: None, looks: 0, why: Some(why) }
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookedBack {
+    pub camera: CameraIx,
+    pub spot: u32,
+    /// Its track number counts within this answer only.
+    pub witness: Option<Witness>,
+    pub looks: u32,
+    /// Why nobody could look.
+    pub why: Option<String>,
 }
 
 /// What the evidence stage shall make for one revision.

@@ -307,7 +307,7 @@ fn an_agent_that_dies_is_missed_and_what_it_promised_comes_after_its_restart() {
 }
 
 /// A CA, a server and a client certificate, made by openssl into `dir`.
-fn certificates(dir: &Path) {
+pub(crate) fn certificates(dir: &Path) {
     let script = r#"set -e
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-ca
 for who in server mh-xz-017; do
@@ -343,6 +343,45 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
         watch.state("online");
         delivery.send(wire::matter(&who(), &report("INC", 1), None, None)).unwrap();
         assert_eq!(watch.tally().await.incidents, 1);
+        handle.stop(10.0).await;
+    });
+}
+
+/// The old certificate stays in use while the new one is half written, and the box need not be told.
+#[test]
+fn a_replaced_certificate_is_used_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let file = |name: &str| dir.path().join(name);
+    let more = format!(
+        "cafile {0}/ca.pem\ncertfile {0}/server.pem\nkeyfile {0}/server.key\nrequire_certificate true",
+        dir.path().display()
+    );
+    let broker = Mosquitto::start(free_port(), &more);
+    let name = |who: &str| Tls {
+        ca_file: file("ca.pem"),
+        cert_file: Some(file(&format!("{who}.pem"))),
+        key_file: Some(file(&format!("{who}.key"))),
+    };
+    let url = format!("mqtts://127.0.0.1:{}", broker.port);
+    runtime().block_on(async {
+        let (delivery, opened) = open(&dir.path().join("box"), false);
+        let watch = Watch::start(url, Some(name("server")), false, Some(2));
+        let centre = Centre { tls: Some(name("mh-xz-017")), ..centre(broker.port, Protocol::V5, false) };
+        let mut settings = Settings::new(&centre, "mh-xz-017");
+        settings.renewal_s = 0.1;
+        let handle = super::spawn(settings, opened.link, Arc::new(SystemClock::new()));
+        let first = watch.state("online")["data"]["session"].as_u64().unwrap();
+        std::fs::write(file("mh-xz-017.pem"), "half").unwrap();
+        delivery.send(wire::matter(&who(), &report("INC", 1), None, None)).unwrap();
+        watch.until(|e| e["type"] == "kerbside.matter.opened.v1");
+        let again = "openssl x509 -req -in mh-xz-017.csr -CA ca.pem -CAkey ca.key -days 2 -extfile ext -out new.pem";
+        let signed = Command::new("sh").arg("-c").arg(again).current_dir(dir.path()).output().unwrap();
+        assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+        std::fs::rename(file("new.pem"), file("mh-xz-017.pem")).unwrap();
+        assert!(watch.state("online")["data"]["session"].as_u64().unwrap() > first);
+        delivery.send(wire::matter(&who(), &report("INC2", 1), None, None)).unwrap();
+        assert_eq!(watch.tally().await.incidents, 2);
         handle.stop(10.0).await;
     });
 }

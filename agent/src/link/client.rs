@@ -11,7 +11,7 @@ use super::machine::{Event, Verdict};
 use super::{LinkError, Settings, tls};
 use crate::config::Protocol;
 use crate::wire::Parcel;
-use crate::wire::envelope::CONTENT_TYPE;
+use crate::wire::envelope::{CONTENT_TYPE, Content};
 
 /// The broker keeps the subscriptions and what comes down that long while the box is away, s.
 const SESSION_EXPIRY_S: u32 = 7 * 24 * 3600;
@@ -125,14 +125,14 @@ pub fn new(settings: &Settings, will: Will) -> Result<(Sender, Poller), LinkErro
 impl Sender {
     /// Queues a publish. An error means that this client is of no use any more.
     pub fn publish(&self, parcel: Parcel) -> Result<(), LinkError> {
-        let Parcel { topic, qos, retain, expiry_s, properties, body, .. } = parcel;
+        let Parcel { topic, qos, retain, expiry_s, properties, body, content, .. } = parcel;
         let sent = match self {
             Sender::V5 { client, .. } => {
                 let qos = if qos == 0 { m5::QoS::AtMostOnce } else { m5::QoS::AtLeastOnce };
                 let properties = p5::PublishProperties {
-                    payload_format_indicator: Some(1),
+                    payload_format_indicator: Some(u8::from(content == Content::Event)),
                     message_expiry_interval: expiry_s,
-                    content_type: Some(CONTENT_TYPE.to_owned()),
+                    content_type: Some(content.media_type().to_owned()),
                     user_properties: properties,
                     ..Default::default()
                 };

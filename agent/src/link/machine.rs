@@ -66,6 +66,8 @@ pub enum Event {
         by_peer: bool,
     },
     Tick,
+    /// What vouches for the box was replaced.
+    Renewed,
     Stop {
         grace_s: f64,
     },
@@ -194,6 +196,7 @@ impl Machine {
             Event::Sent => {}
             Event::Lost { why, by_peer } => self.lost(now, why, by_peer),
             Event::Tick => self.tick(now),
+            Event::Renewed => self.renewed(now),
             Event::Stop { grace_s } => self.stop(now, grace_s),
         }
     }
@@ -315,6 +318,19 @@ impl Machine {
         let longest = self.settings.backoff_min_s * 2f64.powi(self.failures as i32 - 1);
         let wait_s = longest.min(self.settings.backoff_max_s) * (0.5 + 0.5 * self.rng.f64());
         self.state = State::Waiting { until: now.plus_s(wait_s) };
+    }
+
+    /// Nothing is wrong with the connection; the next one, at once, says who the box is now.
+    fn renewed(&mut self, now: Mono) {
+        if !matches!(self.state, State::Up { .. }) || self.stop_at.is_some() {
+            return;
+        }
+        self.tell(FromLink::Lost { epoch: self.epoch, why: "certificates were replaced".to_owned() });
+        self.actions.push_back(Action::Drop);
+        self.handed.clear();
+        self.unacked.clear();
+        self.last_seq = None;
+        self.state = State::Waiting { until: now };
     }
 
     /// Counts the connections that broke with a message on the way; one that broke enough, alone, is given up.

@@ -6,12 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::certificates::{self, Stamps};
 use super::client::{self, GOODBYE, Polled, Poller, Sender, Will};
 use super::machine::{Action, Change, Event, Machine};
-use super::{LinkError, Settings};
+use super::{LinkError, Settings, tls};
 use crate::delivery::LinkPort;
 use crate::time::{Clock, Mono};
 use crate::wire::{self, Presence};
+
+/// Between two warnings of certificates that end, s.
+const WARN_EVERY_S: f64 = 86_400.0;
 
 /// What the shell does besides acting at once.
 enum Next {
@@ -31,6 +35,17 @@ struct Shell {
     sender: Option<Sender>,
     next_token: u64,
     stopping: bool,
+    renewal: Renewal,
+}
+
+/// Whether the files that vouch for the box were replaced, and how long they count.
+struct Renewal {
+    looks: tokio::time::Interval,
+    /// As the connection uses them.
+    used: Stamps,
+    /// Why new ones cannot be used, said once.
+    refused: Option<String>,
+    warned: Option<Mono>,
 }
 
 /// Runs until the machine is finished.
@@ -42,7 +57,14 @@ pub async fn run(
 ) {
     let machine = settings.machine(&port.who, port.session_base);
     let machine = Machine::new(machine, fastrand::u64(..), clock.now().mono);
-    let mut shell = Shell { settings, port, clock, machine, sender: None, next_token: 0, stopping: false };
+    let renewal = Renewal {
+        looks: tokio::time::interval(Duration::from_secs_f64(settings.renewal_s)),
+        used: Stamps::default(),
+        refused: None,
+        warned: None,
+    };
+    let mut shell =
+        Shell { settings, port, clock, machine, sender: None, next_token: 0, stopping: false, renewal };
     let mut poller: Option<Poller> = None;
     loop {
         // A poll that was begun is kept until it brings something; only a client that is thrown away is cut off.
@@ -117,6 +139,14 @@ impl Shell {
                 // The delivery is gone: nothing can be made durable, so nothing may be acknowledged.
                 None => return Next::Finished,
             },
+            _ = self.renewal.looks.tick() => {
+                self.warn();
+                if !self.renewed() {
+                    return Next::Go;
+                }
+                info!("certificates were replaced: connecting anew");
+                Event::Renewed
+            }
             () = tokio::time::sleep(Duration::from_secs_f64(wait_s.max(0.001))) => Event::Tick,
             grace_s = stopped(stop), if !self.stopping => {
                 self.stopping = true;
@@ -172,7 +202,44 @@ impl Shell {
             topic: lost.full_topic(&self.port.who),
             body: lost.envelope(&self.port.who, None).into_bytes(),
         };
+        self.renewal.used = Stamps::of(self.settings.files());
         client::new(&self.settings, will)
+    }
+
+    /// True: other files are there than the connection uses, and they are whole.
+    fn renewed(&mut self) -> bool {
+        let found = Stamps::of(self.settings.files());
+        if self.sender.is_none() || found == self.renewal.used {
+            return false;
+        }
+        match self.settings.centre.tls.as_ref().map(tls::client_config) {
+            None | Some(Ok(_)) => {
+                self.renewal.refused = None;
+                true
+            }
+            // Half of them were replaced, perhaps: the connection goes on as it is.
+            Some(Err(error)) => {
+                let why = error.to_string();
+                if self.renewal.refused.as_ref() != Some(&why) {
+                    warn!(why, "new certificates cannot be used yet");
+                    self.renewal.refused = Some(why);
+                }
+                false
+            }
+        }
+    }
+
+    /// Once a day, and at the start.
+    fn warn(&mut self) {
+        let Some(tls) = &self.settings.centre.tls else { return };
+        let now = self.clock.now();
+        if self.renewal.warned.is_some_and(|at| now.mono.since_s(at) < WARN_EVERY_S) {
+            return;
+        }
+        self.renewal.warned = Some(now.mono);
+        for warning in certificates::warnings(tls, now.wall_ms / 1000) {
+            warn!(warning, "certificate");
+        }
     }
 
     fn log(&self, change: Change) {

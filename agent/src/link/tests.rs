@@ -11,8 +11,8 @@ struct Script {
 }
 
 fn parcel(seq: u64) -> Parcel {
-    let (topic, properties) = ("t".to_owned(), Vec::new());
-    Parcel { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10] }
+    let (topic, properties, content) = ("t".to_owned(), Vec::new(), crate::wire::envelope::Content::Event);
+    Parcel { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
 }
 
 impl Script {
@@ -98,6 +98,20 @@ fn nothing_of_an_old_connection_counts_on_the_next() {
     assert_eq!(s.hand(old, 12), []);
     assert_eq!(s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken }), []);
     assert_eq!(s.push(Event::Order(ToLink::Stored { epoch: old, token: 1 })), []);
+}
+
+#[test]
+fn replaced_certificates_cost_one_connection_no_wait_and_no_suspicion() {
+    let mut s = Script::new();
+    assert_eq!(s.push(Event::Renewed), [], "the next connection uses them anyway");
+    let old = s.up();
+    s.hand(old, 11);
+    let why = "certificates were replaced".to_owned();
+    let lost = Action::Tell(FromLink::Lost { epoch: old, why });
+    assert_eq!(s.push(Event::Renewed), [lost, Action::Drop]);
+    let (passed, actions) = s.tick();
+    assert_eq!((passed, actions.len()), (0.0, 1));
+    assert!(matches!(actions[0], Action::Connect { .. }), "{actions:?}");
 }
 
 #[test]

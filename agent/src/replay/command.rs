@@ -24,9 +24,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     };
     let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
     let camera = camera(&site, args.camera.as_deref())?;
-    let street = site.models.street.clone().context("the site names no model: [models] street is missing")?;
-    let (detector, manifest) =
-        crate::detector::load(&street, site.models.runtime.as_deref(), REPLAY_RUN_LIMIT)?;
+    let (cascade, models) = crate::detector::load_cascade(&site.models, REPLAY_RUN_LIMIT)?;
     let options = Options {
         site,
         camera,
@@ -37,10 +35,10 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         start_wall_ms,
         realtime: args.realtime,
         exe: Exe::this()?,
-        model: Some(crate::wire::ModelName::of(&manifest)),
+        models,
         keep_inputs: false,
     };
-    let outcome = run(options, detector, &mut |line| println!("{line}"))?;
+    let outcome = run(options, cascade, &mut |line| println!("{line}"))?;
     print(&outcome, &args.out);
     let met = outcome.score.as_ref().is_none_or(Score::perfect);
     Ok(if met { exit::OK } else { exit::FAILED })

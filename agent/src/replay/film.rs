@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Camera;
-use crate::detector::Detection;
 use crate::evidence::Mark;
 use crate::frame::Look;
-use crate::gate::GateReport;
-use crate::incident::Report;
+use crate::incident::{Report, SeenLook};
 use crate::source::annotate::{AnnotateError, Writer};
 
 #[derive(Debug)]
@@ -27,16 +25,19 @@ impl Film {
     pub(super) fn picture(
         &mut self,
         look: &Look,
-        gate: &GateReport,
-        detections: Option<&[Detection]>,
+        seen: &SeenLook,
         open: &[&Report],
     ) -> Result<(), AnnotateError> {
         let mut marks = self.zones.clone();
-        for region in &gate.regions {
+        for region in &seen.gate.regions {
             let label = format!("still {:.0} s", look.at.mono.since_s(region.still_since));
             marks.push(Mark::Box { bbox: region.bbox, label, emphasis: false });
         }
-        for detection in detections.unwrap_or_default() {
+        if let Some(close_up) = &seen.close_up {
+            marks.push(Mark::Box { bbox: close_up.part, label: "close-up".to_owned(), emphasis: false });
+        }
+        let close_up = seen.close_up.iter().flat_map(|c| &c.detections);
+        for detection in seen.detections.iter().flatten().chain(close_up) {
             let label = format!("{} {:.2}", detection.label, detection.confidence);
             marks.push(Mark::Box { bbox: detection.bbox, label, emphasis: false });
         }
@@ -44,8 +45,11 @@ impl Film {
             marks.push(Mark::Box { bbox: report.bbox, label: report.kind.as_str().into(), emphasis: true });
         }
         let seconds = look.at.mono.since_s(crate::time::Mono::ZERO);
-        let asked = if detections.is_some() { "detector" } else { "gate only" };
-        marks.push(Mark::Caption(format!("{seconds:6.1} s  {:?}  {:?}  {asked}", gate.scene, look.level)));
+        let asked = if seen.detections.is_some() { "detector" } else { "gate only" };
+        marks.push(Mark::Caption(format!(
+            "{seconds:6.1} s  {:?}  {:?}  {asked}",
+            seen.gate.scene, look.level
+        )));
         self.writer(look)?.write(&look.rgb, &marks)
     }
 

@@ -11,12 +11,14 @@ use parking_lot::Mutex;
 use super::truth::{Said, SaidState, Truth, score};
 use super::{Options, Outcome, timeline};
 use crate::config::{Camera, Site};
-use crate::detector::{Detection, Detector};
-use crate::evidence::{CameraSource, Evidence};
+use crate::detector::Cascade;
+use crate::detector::worker::Job;
+use crate::evidence::{CameraSource, Cut, Evidence};
 use crate::frame::{CameraIx, Level, Look};
-use crate::gate::{Gate, GateReport};
+use crate::gate::Gate;
 use crate::geo::Placer;
 use crate::incident::{CameraState, Core, Effect, Input, Report, SeenLook};
+use crate::lookback::{Past, look_back};
 use crate::ring::PacketRing;
 use crate::source::ladder::Ladder;
 use crate::source::{Notice, Watcher};
@@ -27,8 +29,10 @@ pub(super) struct Line<'a> {
     clock: Arc<VirtualClock>,
     gate: Gate,
     ladder: Ladder,
-    detector: Box<dyn Detector>,
+    cascade: Cascade,
     core: Core,
+    past: Past,
+    cut: Cut,
     evidence: Evidence,
     voice: Voice<'a>,
     #[cfg(feature = "camera")]
@@ -59,7 +63,7 @@ impl<'a> Line<'a> {
         site: &Site,
         camera: &Camera,
         options: &Options,
-        detector: Box<dyn Detector>,
+        cascade: Cascade,
         clock: Arc<VirtualClock>,
         ring: Arc<Mutex<PacketRing>>,
         tell: &'a mut dyn FnMut(&str),
@@ -68,18 +72,19 @@ impl<'a> Line<'a> {
             let path = options.out.join(name);
             File::create(&path).with_context(|| format!("creating {}", path.display()))
         };
-        let cut = crate::evidence::in_child(options.exe.clone());
+        let cut = || crate::evidence::in_child(options.exe.clone());
+        let past = Past::of(camera, options.exe.clone(), ring.clone());
         let source = CameraSource::of(camera, ring);
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),
             site.device.utc_offset_s,
             vec![source],
-            cut,
+            cut(),
         );
         let voice = Voice {
             site: site.clone(),
-            who: Identity::from_site(site).with_model(options.model.clone()),
+            who: Identity::from_site(site).with_models(options.models.clone()),
             placer: Placer::new(site),
             envelopes: create("incidents.ndjson")?,
             timeline: create("timeline.txt")?,
@@ -91,8 +96,10 @@ impl<'a> Line<'a> {
             clock,
             gate: Gate::new(crate::gate::GateConfig::of(camera)),
             ladder: Ladder::new(Mono::ZERO),
-            detector,
+            cascade,
             core: Core::new(site),
+            past,
+            cut: cut(),
             evidence,
             voice,
             #[cfg(feature = "camera")]
@@ -145,25 +152,22 @@ impl<'a> Line<'a> {
             }
             self.core.step(input, &mut effects);
             for effect in effects.drain(..) {
-                let outcomes = match self.apply(effect) {
-                    Ok(outcomes) => outcomes,
-                    Err(error) => {
-                        self.trouble.get_or_insert(format!("{error:#}"));
-                        continue;
-                    }
-                };
-                inbox.extend(outcomes.into_iter().map(Input::Evidence));
+                match self.apply(effect) {
+                    Ok(answers) => inbox.extend(answers),
+                    Err(error) => drop(self.trouble.get_or_insert(format!("{error:#}"))),
+                }
             }
         }
     }
 
-    fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<crate::incident::EvidenceOutcome>> {
+    /// What came of it at once, for the core.
+    fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<Input>> {
         match effect {
             Effect::Report(report) => self.voice.report(&report)?,
             Effect::Save(request) => {
                 let made = self.evidence.request(request);
                 self.note_shortfalls(&made);
-                return Ok(made);
+                return Ok(made.into_iter().map(Input::Evidence).collect());
             }
             Effect::Keep { incident_id, camera, from, to } => {
                 self.evidence.keep(incident_id, camera, from.mono, to.mono);
@@ -176,6 +180,10 @@ impl<'a> Line<'a> {
                 let at_s = at.mono.since_s(Mono::ZERO);
                 self.voice.states.push((at_s, state));
                 self.voice.say(&timeline::camera(at_s, state))?;
+            }
+            Effect::LookBack(question) => {
+                let answer = look_back(&self.past, self.cascade.street(), &mut self.cut, &question);
+                return Ok(vec![Input::LookedBack(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::NotKnown { .. } => {}
         }
@@ -197,18 +205,18 @@ impl<'a> Line<'a> {
         self.shortfalls.extend(texts);
     }
 
-    fn detect(&mut self, look: &Look, report: &GateReport) -> Option<Vec<Detection>> {
-        if !report.worth_looking {
-            return None;
+    fn see(&mut self, look: Look) -> SeenLook {
+        let gate = self.gate.step(&look);
+        let job = Job { look, gate };
+        if !job.gate.worth_looking {
+            return job.unseen();
         }
         self.inferred += 1;
-        match self.detector.detect(look) {
-            Ok(detections) => Some(detections),
-            Err(error) => {
-                self.trouble.get_or_insert(error.to_string());
-                None
-            }
+        let seen = self.cascade.see(job);
+        if let Some(error) = seen.failed {
+            self.trouble.get_or_insert(error.to_string());
         }
+        seen.look
     }
 }
 
@@ -218,18 +226,19 @@ impl Watcher for Line<'_> {
         self.looks += 1;
         let first = self.span.map_or(look.at, |(first, _)| first);
         self.span = Some((first, look.at));
-        let report = self.gate.step(&look);
-        let detections = self.detect(&look, &report);
         #[cfg(feature = "camera")]
-        if let Some(film) = &mut self.film {
+        let picture = self.film.is_some().then(|| look.clone());
+        let at = look.at;
+        let seen = self.see(look);
+        #[cfg(feature = "camera")]
+        if let (Some(film), Some(picture)) = (&mut self.film, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
-            if let Err(error) = film.picture(&look, &report, detections.as_deref(), &open) {
+            if let Err(error) = film.picture(&picture, &seen, &open) {
                 self.trouble.get_or_insert(error.to_string());
             }
         }
-        let level = self.ladder.look(look.at.mono, report.worth_looking);
-        let Look { camera, seq, at, .. } = look;
-        self.hear([Input::Look(SeenLook { camera, seq, at, level: look.level, gate: report, detections })]);
+        let level = self.ladder.look(at.mono, seen.gate.worth_looking);
+        self.hear([Input::Look(seen)]);
         let made = self.evidence.poll(at.mono);
         self.outcomes(made);
         level

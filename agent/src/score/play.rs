@@ -13,7 +13,6 @@ use crate::incident::{Core, Effect, Input, Kind};
 use crate::replay::truth::{Footage, Said, SaidState, Score, TrueEvent, TrueState, score};
 use crate::replay::{Options, run, start_wall_ms};
 use crate::source::Exe;
-use crate::wire::ModelName;
 
 /// What a clip holds and what was said of it.
 #[derive(Debug)]
@@ -38,10 +37,9 @@ pub(super) struct Played {
 
 /// Replays the clip with the sensitivities of its site; what it writes goes to `runs`.
 pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played> {
-    let street =
-        case.site.models.street.clone().context("the site names no model: [models] street is missing")?;
-    let (detector, manifest) =
-        crate::detector::load(&street, case.site.models.runtime.as_deref(), REPLAY_RUN_LIMIT)?;
+    let (cascade, models) = crate::detector::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
+    let model = [&models.street, &models.close_up].into_iter().flatten();
+    let model = model.map(|m| format!("{} {}", m.name, m.version)).collect::<Vec<_>>().join(", ");
     let truth = &case.truth;
     let options = Options {
         site: case.site.clone(),
@@ -53,10 +51,10 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played
         start_wall_ms: start_wall_ms(Some(truth), case.site.device.utc_offset_s),
         realtime: false,
         exe: exe.clone(),
-        model: Some(ModelName::of(&manifest)),
+        models,
         keep_inputs: true,
     };
-    let outcome = run(options, detector, &mut |_| {})?;
+    let outcome = run(options, cascade, &mut |_| {})?;
     let by_sensitivity = SENSITIVITIES.into_iter().map(|sensitivity| {
         let said = ask(&with_sensitivity(&case.site, sensitivity), &outcome.heard);
         (sensitivity, score(truth, &said, &[]))
@@ -77,7 +75,7 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played
         clip_s: outcome.clip_s,
         looks: outcome.looks,
         inferred: outcome.inferred,
-        model: format!("{} {}", manifest.name, manifest.version),
+        model,
         by_sensitivity: by_sensitivity.collect(),
         score: outcome.score.unwrap_or_default(),
         said: outcome.said,

@@ -92,8 +92,8 @@ impl Writer {
         options.set("movflags", "+faststart");
         options.set("fflags", "+bitexact");
         output.write_header_with(options).map_err(|e| ("writing the header", e))?;
-        let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-        let scaler = scaling::Context::get(Pixel::RGB24, width, height, Pixel::YUV420P, width, height, flags)
+        let exact = super::scale::exact();
+        let scaler = scaling::Context::get(Pixel::RGB24, width, height, Pixel::YUV420P, width, height, exact)
             .map_err(|e| ("preparing colours", e))?;
         Ok(Writer { path: path.to_string(), output, encoder, scaler, width, height, fps, next: 0 })
     }

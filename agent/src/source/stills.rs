@@ -114,10 +114,7 @@ fn shown(frame: &Video) -> i64 {
 
 fn to_mat(frame: &Video) -> Result<Mat, String> {
     let (w, h) = (frame.width(), frame.height());
-    let flags = scaling::Flags::BILINEAR
-        | scaling::Flags::FULL_CHR_H_INT
-        | scaling::Flags::ACCURATE_RND
-        | scaling::Flags::BITEXACT;
+    let flags = super::scale::exact() | scaling::Flags::FULL_CHR_H_INT;
     let mut scaler = scaling::Context::get(frame.format(), w, h, Pixel::BGR24, w, h, flags)
         .map_err(|e| format!("picture format: {e}"))?;
     let mut bgr = Video::empty();

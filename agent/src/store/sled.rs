@@ -1,8 +1,8 @@
 //! The store on the box: sled 0.34.7 behind guards for what it does not do itself.
 //!
-//! `flush()` is no fsync, so its file is synced too; its folder is synced with `syncfs` once after creation; a value
-//! carries its own checksum because a flipped bit is dropped without a word; opening has a time limit because it can
-//! hang; every call is guarded because it panics where the disk fails, even on closing; an index that is in doubt is moved
+//! `flush()` is no fsync, so its file is synced too; all that it makes is synced by name once after creation (`syncfs` would wait
+//! for whatever else is being written to that disk); a value carries its own checksum because a flipped bit is dropped
+//! without a word; opening has a time limit because it can hang; every call is guarded because it panics where the disk fails, even on closing; an index that is in doubt is moved
 //! aside, never repaired.
 
 use std::fs::{self, File};
@@ -101,7 +101,9 @@ impl SledStore {
         let mut store = SledStore { path: path.into(), db: Some(db), log };
         if new {
             store.sync()?;
-            rustix::fs::syncfs(&store.log).map_err(|e| failed("sync the file system of", e.to_string()))?;
+            let parent = path.parent().unwrap_or(Path::new("."));
+            let synced = sync_all_below(path).and_then(|()| File::open(parent)?.sync_all());
+            synced.map_err(|e| failed("sync the folder of", e.to_string()))?;
         }
         Ok(store)
     }
@@ -132,6 +134,19 @@ impl Drop for SledStore {
             tracing::warn!(path = %self.path.display(), "the index could not be closed in order");
         }
     }
+}
+
+/// Files first, then the folder that names them.
+fn sync_all_below(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all_below(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(dir)?.sync_all()
 }
 
 fn checksum(key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {

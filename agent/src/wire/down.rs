@@ -18,6 +18,8 @@ pub enum Down {
     Receipt(Receipt),
     Case(CaseState),
     Command(Box<Command>),
+    /// To be read with [`super::grant::read`].
+    Grant,
 }
 
 /// Why a message from above counts for nothing.
@@ -88,7 +90,8 @@ pub fn parse(who: &Identity, topic: &str, payload: &[u8], retain: bool) -> Resul
             let CaseData { incident_id, case_no, state, reason } = data;
             Ok(Down::Case(CaseState { incident_id, case_no, state, reason }))
         }
-        DownTopic::Command { .. } if retain => Err(Refusal::RetainedCommand),
+        DownTopic::Command { .. } | DownTopic::Grant if retain => Err(Refusal::RetainedCommand),
+        DownTopic::Grant => Ok(Down::Grant),
         DownTopic::Command { verb, to_all } => {
             command::read(verb, to_all, payload).map(|c| Down::Command(Box::new(c)))
         }

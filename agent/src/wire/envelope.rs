@@ -148,6 +148,23 @@ pub fn parse_message(record: &Record) -> Option<(MessageHead, &str)> {
     Some((serde_json::from_str(&format!("{head}}}")).ok()?, rest.strip_suffix('}')?))
 }
 
+/// What a parcel's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Event,
+    /// See [`super::chunk`].
+    Chunk,
+}
+
+impl Content {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Content::Event => CONTENT_TYPE,
+            Content::Chunk => "application/vnd.kerbside.chunk",
+        }
+    }
+}
+
 /// A message ready for a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
@@ -160,6 +177,7 @@ pub struct Parcel {
     /// MQTT 5 user properties `id`, `type`, `source`, `sequence`.
     pub properties: Vec<(String, String)>,
     pub body: Vec<u8>,
+    pub content: Content,
 }
 
 impl Parcel {
@@ -193,6 +211,7 @@ pub fn published(record: &Record, who: &Identity) -> Option<Parcel> {
         expiry_s: head.expiry_s,
         properties: properties.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         body: [open.as_bytes(), journal.as_bytes()].concat(),
+        content: Content::Event,
     })
 }
 

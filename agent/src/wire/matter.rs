@@ -43,6 +43,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a ModelName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    close_up_model: Option<&'a ModelName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     recheck: Option<RecheckData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<Omitted>,
@@ -264,7 +266,8 @@ fn data<'a>(
             .chain(report.evidence_pending.iter().map(|role| pending(*role)))
             .collect(),
         clock: report.at.quality.into(),
-        model: who.model.as_ref(),
+        model: who.models.street.as_ref(),
+        close_up_model: who.models.close_up.as_ref(),
         recheck: report.recheck.as_ref().map(|r| recheck(r, report.bbox)),
         omitted: (left_out > 0 || !parts.is_empty()).then_some(Omitted { objects: left_out, parts }),
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::envelope::{Draft, to_json};
+use super::grant::Grant;
 use super::matter::Clock;
 use super::{Identity, rounded, topic};
 use crate::incident::{EvidenceItem, PatrolReport, Reading};
@@ -288,13 +289,47 @@ pub fn evidence_manifest(
     draft
 }
 
-/// `evidence.ready`: the file `id` is at `uri`.
-pub fn evidence_ready(id: &str, incident_id: &str, uri: &str, sha256: &str, at: Moment) -> Draft {
-    let data = serde_json::json!({"id": id, "incident_id": incident_id, "uri": uri, "sha256": sha256});
-    let topic = format!("evidence/{}/ready", topic::word(id));
-    let mut draft = draft("evidence.ready.v1", topic, 2, at, to_json(&data));
-    draft.correlation = Some(incident_id.to_owned());
+#[derive(Serialize)]
+struct Ready<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident_id: Option<&'a str>,
+    grant_id: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<&'a str>,
+    sha256: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// The end of one upload, on the topic of its set.
+fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&str>, at: Moment) -> Draft {
+    let (set, file) = grant.set_and_file();
+    let incident_id = Some(set).filter(|s| !s.starts_with("cmd-"));
+    let pieces = format!("mqtt:evidence/{}/chunk", topic::word(&set.to_lowercase()));
+    // What follows the question mark is the key to the store.
+    let url = if grant.is_by_mqtt() { Some(pieces.as_str()) } else { grant.url.split('?').next() };
+    let uri = url.filter(|_| reason.is_none());
+    let Grant { id: grant_id, path, sha256, .. } = grant;
+    let id = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let data = Ready { id, incident_id, grant_id, path, uri, sha256, bytes, reason };
+    let topic = format!("evidence/{}/ready", topic::word(&set.to_lowercase()));
+    let mut draft = draft(kind, topic, 2, at, to_json(&data));
+    draft.correlation = Some(set.to_owned());
     draft
+}
+
+/// `evidence.ready`: the file of a grant is where the centre wanted it.
+pub fn evidence_ready(grant: &Grant, bytes: u64, at: Moment) -> Draft {
+    upload_over(grant, "evidence.ready.v1", Some(bytes), None, at)
+}
+
+/// `evidence.failed`: the file of a grant will not come by this grant.
+pub fn evidence_not_sent(grant: &Grant, reason: &str, at: Moment) -> Draft {
+    upload_over(grant, "evidence.failed.v1", None, Some(reason), at)
 }
 
 /// `evidence.failed`: what was promised does not come, and why. On the topic of `ready`, which it ends.

@@ -111,7 +111,7 @@ fn contract_dir() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge-config/contract")
 }
 
-fn schemas() -> &'static contract::Contract {
+pub(crate) fn schemas() -> &'static contract::Contract {
     static READ: std::sync::OnceLock<contract::Contract> = std::sync::OnceLock::new();
     READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
 }
@@ -267,12 +267,29 @@ fn evidence_and_checkpoints() {
             {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
         "#]],
     );
+    let grant = grant::Grant {
+        id: "g1".into(),
+        path: "2026-11-21/01JINCIDENT/r1-clip.mp4".into(),
+        sha256: "ab".repeat(32),
+        expires_at_ms: 0,
+        url: "https://centre.example/ev1?X-Signature=secret".into(),
+        offset: 0,
+        headers: std::collections::BTreeMap::new(),
+        resumable: false,
+    };
     check(
-        &evidence_ready("ev1", "I", "https://centre.example/ev1", &"ab".repeat(32), at(0.0)),
+        &evidence_ready(&grant, 186_233, at(0.0)),
         expect![[r#"
-            cg/v1/310112/mh-xz-017/evidence/ev1/ready qos 1
-            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.ready.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"I","data":{"id":"ev1","incident_id":"I","sha256":"abababababababababababababababababababababababababababababababab","uri":"https://centre.example/ev1"
-        "#]],
+        cg/v1/310112/mh-xz-017/evidence/01jincident/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.ready.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","grant_id":"g1","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","uri":"https://centre.example/ev1","sha256":"abababababababababababababababababababababababababababababababab","bytes":186233
+    "#]],
+    );
+    check(
+        &evidence_not_sent(&grant, "the server answers 403 Forbidden", at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/01jincident/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","grant_id":"g1","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","sha256":"abababababababababababababababababababababababababababababababab","reason":"the server answers 403 Forbidden"
+    "#]],
     );
     let hash = crate::journal::Hash::of(b"4217");
     check(
@@ -338,6 +355,15 @@ fn what_comes_down_has_schemas_that_know_right_from_wrong() {
         right(&sealed(&data("c1", verb, serde_json::json!({"nonsense": 1})))).unwrap_err();
     }
     right(&sealed(&data("c1", "shell", Value::Null))).unwrap_err();
+    right(&super::grant::tests::sealed(&super::grant::tests::data("g1"))).unwrap();
+    right(&super::grant::tests::sealed(&serde_json::json!({"id": "g1"}))).unwrap_err();
+    let mut by_mqtt = super::grant::tests::data("g1");
+    by_mqtt["method"] = "MQTT".into();
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap_err();
+    by_mqtt.as_object_mut().unwrap().remove("url");
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap();
+    by_mqtt.as_object_mut().unwrap().remove("method");
+    right(&super::grant::tests::sealed(&by_mqtt)).unwrap_err();
     let unsigned = sealed(&data("c1", "restart", Value::Null)).replace("\"signature\"", "\"s\"");
     right(&unsigned).unwrap_err();
 }

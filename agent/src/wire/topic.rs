@@ -11,6 +11,7 @@ pub fn subscriptions(division: &str, edge_id: &str) -> Vec<String> {
     vec![
         format!("{root}/receipt"),
         format!("{root}/case"),
+        format!("{root}/grant"),
         format!("{root}/cmd/+"),
         format!("cg/v1/{division}/all/cmd/+"),
     ]
@@ -21,6 +22,7 @@ pub fn subscriptions(division: &str, edge_id: &str) -> Vec<String> {
 pub enum DownTopic<'a> {
     Receipt,
     Case,
+    Grant,
     Command { verb: &'a str, to_all: bool },
 }
 
@@ -33,6 +35,7 @@ pub fn parse_down<'a>(topic: &'a str, division: &str, edge_id: &str) -> Option<D
     match rest.strip_prefix(edge_id)?.strip_prefix('/')? {
         "receipt" => Some(DownTopic::Receipt),
         "case" => Some(DownTopic::Case),
+        "grant" => Some(DownTopic::Grant),
         other => {
             let verb = other.strip_prefix("cmd/")?;
             is_word(verb).then_some(DownTopic::Command { verb, to_all: false })

@@ -6,4 +6,6 @@
 
 mod clips;
 mod faults;
+#[cfg(feature = "inference")]
+mod lookback;
 mod support;

@@ -1,7 +1,7 @@
 //! A box without cameras: journal, index, outbox and link of the agent in a process of their own, told what to report.
 //!
 //! ```text
-//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S] [--tls DIR]
+//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S] [--tls DIR] [--centre-key PUBLIC]
 //! ```
 //!
 //! Orders come on standard input: `report PREFIX COUNT THREADS`, `big INCIDENT BYTES`, `stats`, `stop`. It says `ready`, `durable ID` when a report's
@@ -14,9 +14,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use kerbside::config::{Centre, Protocol, Tls};
-use kerbside::delivery::{Delivery, Opened};
+use kerbside::delivery::{Delivery, DownInput, Opened, Settings};
 use kerbside::link::{self, LinkHandle};
+use kerbside::sign::PublicKey;
 use kerbside::time::Clock;
+use kerbside::upload::{self, Uploader};
+use kerbside::wire::CentreKey;
 
 use super::writer;
 use crate::{LIMIT, Process, faults_program};
@@ -29,13 +32,17 @@ struct Args {
     keep_alive_s: u16,
     /// Holds `ca.pem`, `fault-box.pem` and `fault-box.key`.
     tls: Option<PathBuf>,
+    /// Whose grants count; files are uploaded from `DIR/evidence`.
+    centre_key: Option<PublicKey>,
 }
 
 /// The child's side.
 pub fn main(args: &[String]) -> Result<()> {
     let args = parse(args)?;
     let clock = writer::clock();
-    let (delivery, opened) = Delivery::open(writer::settings(&args.dir), writer::identity(), clock.clone())?;
+    let keys = args.centre_key.clone().map(|public| CentreKey { id: "ops".into(), public });
+    let settings = Settings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
+    let (delivery, opened) = Delivery::open(settings, writer::identity(), clock.clone())?;
     println!("ready {}", serde_json::to_string(&opened.recovery)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let link = start_link(&args, opened, &delivery, &clock, &runtime);
@@ -61,8 +68,14 @@ pub fn main(args: &[String]) -> Result<()> {
 }
 
 fn parse(args: &[String]) -> Result<Args> {
-    let mut parsed =
-        Args { dir: PathBuf::new(), broker: None, protocol: Protocol::V5, keep_alive_s: 5, tls: None };
+    let mut parsed = Args {
+        dir: PathBuf::new(),
+        broker: None,
+        protocol: Protocol::V5,
+        keep_alive_s: 5,
+        tls: None,
+        centre_key: None,
+    };
     for pair in args.chunks(2) {
         let [key, value] = pair else { bail!("{pair:?}: a value is missing") };
         match key.as_str() {
@@ -70,6 +83,9 @@ fn parse(args: &[String]) -> Result<Args> {
             "--broker" => parsed.broker = Some(value.parse()?),
             "--mqtt" => parsed.protocol = if value == "5" { Protocol::V5 } else { Protocol::V311 },
             "--tls" => parsed.tls = Some(PathBuf::from(value)),
+            "--centre-key" => {
+                parsed.centre_key = Some(PublicKey::parse(value).context("no key after --centre-key")?);
+            }
             "--keep-alive" => parsed.keep_alive_s = value.parse()?,
             _ => bail!("{key}: no such option"),
         }
@@ -85,8 +101,29 @@ fn start_link(
     runtime: &tokio::runtime::Runtime,
 ) -> Option<LinkHandle> {
     let consumer = delivery.clone();
-    // As the core does: hears, then says that it has heard. Ends with the delivery.
-    std::thread::spawn(move || while opened.inbound.recv().is_ok_and(|i| consumer.consumed(i.n).is_ok()) {});
+    let _inside = runtime.enter();
+    let (uploads, _) = upload::spawn(Uploader {
+        evidence_dir: args.dir.join("evidence"),
+        delivery: delivery.clone(),
+        clock: clock.clone(),
+        trust: None,
+    });
+    // As the core does: hears all that waits, then says that it has heard. Ends with the delivery.
+    std::thread::spawn(move || {
+        while let Ok(first) = opened.inbound.recv() {
+            let mut last = first.n;
+            for inbound in std::iter::once(first).chain(opened.inbound.try_iter()) {
+                last = inbound.n;
+                if let DownInput::Grant(grant) = inbound.input {
+                    // A grant beyond the channel comes again at the next start.
+                    let _ = uploads.try_send(grant);
+                }
+            }
+            if consumer.consumed(last).is_err() {
+                break;
+            }
+        }
+    });
     let tls = args.tls.as_ref().map(|dir| Tls {
         ca_file: dir.join("ca.pem"),
         cert_file: Some(dir.join("fault-box.pem")),
@@ -103,7 +140,6 @@ fn start_link(
         tls,
         keys: Vec::new(),
     };
-    let _inside = runtime.enter();
     Some(link::spawn(link::Settings::new(&centre, "fault-box"), opened.link, clock.clone()))
 }
 

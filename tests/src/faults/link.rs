@@ -173,10 +173,9 @@ fn backlog(name: &str, reports: u64, delay: Duration) -> Result<Row> {
     let overtook_s = fresh.duration_since(asked).as_secs_f64();
     let behind = broker.look(|c| reports as usize + 1 - c.matters.len());
     let last = broker.until("the whole backlog", LONG, |c| {
-        promised
-            .iter()
-            .all(|id| c.matters.contains_key(id))
-            .then(|| c.matters.values().map(|h| h.first).max())
+        // Asked at each message: the count first.
+        let all = c.matters.len() > promised.len() && promised.iter().all(|id| c.matters.contains_key(id));
+        all.then(|| c.matters.values().map(|h| h.first).max())
     })?;
     let drained_s = last.map_or(0.0, |last| last.duration_since(began).as_secs_f64());
     let grown = |to: u64| to.saturating_sub(memory) as f64 / 1e6;

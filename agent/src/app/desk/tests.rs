@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::bounded;
 
 use super::*;
-use crate::delivery::Settings;
+use crate::delivery::{SavedIncident, Settings};
 use crate::time::VirtualClock;
 use crate::wire::tests::who;
 
@@ -26,6 +26,14 @@ url = "no-such-clip.mp4"
     let path = dir.join("site.toml");
     std::fs::write(&path, text).unwrap();
     Arc::new(crate::config::load(&path).unwrap())
+}
+
+/// As [`desk`], on a disk that always lacks room.
+fn desk_on_a_full_disk(dir: &std::path::Path, clock: &Arc<VirtualClock>) -> Desk {
+    let desk = desk(dir, clock);
+    let mut site = (*desk.site).clone();
+    site.evidence.min_free = Some(1 << 60);
+    Desk { site: Arc::new(site), ..desk }
 }
 
 fn desk(dir: &std::path::Path, clock: &Arc<VirtualClock>) -> Desk {
@@ -62,9 +70,10 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
     desk.unwritten.remove(0);
     let (_, inputs) = bounded(1);
     let (_, outcomes) = bounded(1);
+    let (_, looked_back) = bounded(1);
     let (_, inbound) = bounded(1);
     let (_, fixes) = bounded(1);
-    desk.run(Inbox { inputs, outcomes, inbound, fixes });
+    desk.run(Inbox { inputs, outcomes, looked_back, inbound, fixes });
     assert!(delivery.stats().unwrap().last_seq >= MAX_UNWRITTEN_OBSERVATIONS as u64 - 1);
 }
 
@@ -82,6 +91,31 @@ fn what_the_core_has_retired_is_forgotten() {
     };
     assert_eq!(kept_after(&mut desk, 1.0), 1);
     assert_eq!(kept_after(&mut desk, 61.0), 0);
+}
+
+#[test]
+fn a_full_disk_costs_acknowledged_evidence_first_and_what_goes_unheard_of_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(1_795_221_065_120);
+    let mut desk = desk_on_a_full_disk(dir.path(), &clock);
+    let site = desk.site.clone();
+    let mut report = crate::wire::tests::report("I2", 1);
+    report.evidence.clear();
+    let draft = wire::matter(desk.delivery.identity(), &report, None, None);
+    desk.delivery.commit(vec![Item::Message(Box::new(draft))]).unwrap();
+    let folders = ["I1", "I2", "I3"].map(|id| super::super::evidence_dir(&site).join("2026-11-20").join(id));
+    for folder in &folders {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("r1-clip.mp4"), [0; 100]).unwrap();
+    }
+    crate::evidence::hold(&super::super::evidence_dir(&site), "I3", true).unwrap();
+    desk.tick(0);
+    clock.advance_to(Mono::from_s(1.0));
+    desk.tick(0);
+    assert_eq!(folders.each_ref().map(|f| f.is_dir()), [false, false, true], "I3 is held");
+    let segment = std::fs::read_to_string(dir.path().join("journal/00000000000000000001.journal")).unwrap();
+    let failed: Vec<&str> = segment.lines().filter(|l| l.contains("evidence.failed.v1")).collect();
+    assert!(failed.len() == 1 && failed[0].contains("\"incident_id\":\"I2\""), "{failed:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Item, Ledger, Result};
 use crate::delivery::state::{CommandRecord, DownInput, Inbound, row_of};
-use crate::journal::{Durability, Entry};
+use crate::journal::Entry;
 use crate::outbox::Row;
 use crate::wire::envelope::parse_message;
 use crate::wire::{self, Command, Draft, Order};
@@ -22,25 +22,55 @@ impl Ledger {
     /// One message from above. `Ok(Some(..))`: the core must hear it. After `Ok` it may be acknowledged.
     pub fn incoming(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<Option<Inbound>> {
         match wire::down::parse(&self.who, topic, payload, retain) {
-            Ok(wire::Down::Receipt(receipt)) => self.inbound_record("receipt", DownInput::Receipt(receipt)),
-            Ok(wire::Down::Case(case)) => self.inbound_record("case", DownInput::Case(case)),
+            Ok(wire::Down::Receipt(receipt)) => self.keep(DownInput::Receipt(receipt)),
+            Ok(wire::Down::Case(case)) => self.keep(DownInput::Case(case)),
+            Ok(wire::Down::Grant) => self.grant(topic, payload),
             Ok(wire::Down::Command(command)) => self.command(topic, payload, &command),
             Err(refusal) => self.refused(topic, payload, &refusal).map(|()| None),
         }
     }
 
-    fn inbound_record(&mut self, kind: &'static str, input: DownInput) -> Result<Option<Inbound>> {
-        if let DownInput::Receipt(receipt) = &input {
-            // A receipt again, for a row that is done with: no news for anybody.
-            let known = self.state.inbound.values().any(|i| *i == input);
-            if known {
-                return Ok(None);
-            }
-            self.stats.receipts += 1;
-            tracing::debug!(id = receipt.id, result = ?receipt.result, "receipt");
+    /// What a message that only tells something (a receipt, a case state) is to be journalled as: it can share a sync with others.
+    /// Empty: no news. `None`: it wants something, see [`Ledger::incoming`].
+    pub(in crate::delivery) fn told(&self, topic: &str, payload: &[u8], retain: bool) -> Option<Vec<Item>> {
+        let input = match wire::down::parse(&self.who, topic, payload, retain) {
+            Ok(wire::Down::Receipt(receipt)) => DownInput::Receipt(receipt),
+            Ok(wire::Down::Case(case)) => DownInput::Case(case),
+            _ => return None,
+        };
+        Some(if self.is_known(&input) { Vec::new() } else { vec![Item::Down(input)] })
+    }
+
+    /// A receipt again, for a row that is done with: no news for anybody.
+    fn is_known(&self, input: &DownInput) -> bool {
+        let DownInput::Receipt(receipt) = input else { return false };
+        !self.state.outbox.holds(&receipt.id) && self.state.inbound.values().any(|i| i == input)
+    }
+
+    fn keep(&mut self, input: DownInput) -> Result<Option<Inbound>> {
+        if self.is_known(&input) {
+            return Ok(None);
         }
-        let written = self.append(&[Entry::new(kind, wire::envelope::to_json(&input))], Durability::Now)?;
-        Ok(written.first().map(|w| Inbound { n: w.n, input }))
+        let committed = self.commit(vec![Item::Down(input.clone())])?;
+        Ok(committed.first().map(|c| Inbound { n: c.n, input }))
+    }
+
+    /// A file that the centre wants: kept until it is there or will not come.
+    fn grant(&mut self, topic: &str, payload: &[u8]) -> Result<Option<Inbound>> {
+        let now = self.clock.now();
+        let grant = match wire::grant::read(&self.who, &self.settings.keys, payload, now) {
+            Ok(grant) => grant,
+            Err(refusal) => return self.refused(topic, payload, &refusal).map(|()| None),
+        };
+        if self.state.grants().any(|g| g.id == grant.id) {
+            return Ok(None);
+        }
+        if self.state.grants().count() >= crate::upload::MAX_GRANTS {
+            let draft = wire::evidence_not_sent(&grant, "too many uploads wait", now);
+            return self.commit(vec![Item::Message(Box::new(draft))]).map(|_| None);
+        }
+        tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
+        self.keep(DownInput::Grant(grant))
     }
 
     /// A command of the centre is judged once and answered once; the same again gets the same answer.
@@ -197,4 +227,15 @@ impl Ledger {
         let reply = reply.map(|r| Item::Message(Box::new(r)));
         self.commit([note].into_iter().chain(reply).collect()).map(drop)
     }
+}
+
+/// The journal entry of what came down.
+pub(super) fn entry(input: &DownInput) -> Entry {
+    let kind = match input {
+        DownInput::Receipt(_) => "receipt",
+        DownInput::Case(_) => "case",
+        DownInput::Grant(_) => "grant",
+        DownInput::Command(_) => "command",
+    };
+    Entry::new(kind, wire::envelope::to_json(input))
 }

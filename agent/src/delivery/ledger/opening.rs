@@ -22,9 +22,9 @@ impl Ledger {
     /// Opens journal and index under `settings.dir`, rebuilding the index on any doubt.
     pub fn open(settings: Settings, who: Identity, clock: Arc<dyn Clock>) -> Result<(Ledger, Recovery)> {
         let lock = lock(&settings.dir)?;
-        let (store, doubt) = open_index(&settings);
+        let Index { store, state, doubt } = open_index(&settings);
         let key_file = settings.dir.join(KEY_FILE);
-        let (mut ledger, recovery) = Ledger::open_with(settings, who, clock, store)?;
+        let (mut ledger, recovery) = Ledger::over(settings, who, clock, store, state)?;
         ledger._lock = Some(lock);
         ledger.take_key(&key_file);
         let recovery = Recovery { index_doubt: doubt.or(recovery.index_doubt), ..recovery };
@@ -57,6 +57,17 @@ impl Ledger {
             Some(store) => State::load(store.as_ref(), settings.outbox.clone()).ok().flatten(),
             None => None,
         };
+        Ledger::over(settings, who, clock, store, indexed)
+    }
+
+    /// `indexed`: what the store says, if it says all.
+    fn over(
+        settings: Settings,
+        who: Identity,
+        clock: Arc<dyn Clock>,
+        store: Option<Box<dyn Store>>,
+        indexed: Option<State>,
+    ) -> Result<(Ledger, Recovery)> {
         let journal_settings = crate::journal::Settings {
             segment_bytes: settings.segment_bytes,
             utc_offset_s: who.utc_offset_s,
@@ -110,21 +121,31 @@ impl Ledger {
     }
 }
 
-/// The index, new if the old one is in doubt, and what the doubt is. Without one the journal carries on alone.
-fn open_index(settings: &Settings) -> (Option<Box<dyn Store>>, Option<String>) {
+#[derive(Default)]
+struct Index {
+    /// Without one the journal carries on alone.
+    store: Option<Box<dyn Store>>,
+    /// What it says, if it says all.
+    state: Option<State>,
+    /// Why the old one does not count.
+    doubt: Option<String>,
+}
+
+/// The index, new if the old one is in doubt.
+fn open_index(settings: &Settings) -> Index {
     let opened = match SledStore::open(&settings.dir.join("index"), INDEX_OPEN_LIMIT) {
         Ok(opened) => opened,
-        Err(e) => return (None, Some(e.to_string())),
+        Err(e) => return Index { doubt: Some(e.to_string()), ..Index::default() },
     };
     let doubt = opened.set_aside.map(|(_, reason)| reason);
     let why = match State::load(&opened.store, settings.outbox.clone()) {
-        Ok(Some(_)) => return (Some(Box::new(opened.store)), doubt),
-        Ok(None) if is_empty(&opened.store) => return (Some(Box::new(opened.store)), doubt),
-        Ok(None) => "it is not whole".to_owned(),
+        Ok(None) if !is_empty(&opened.store) => "it is not whole".to_owned(),
+        Ok(state) => return Index { store: Some(Box::new(opened.store)), state, doubt },
         Err(e) => e.to_string(),
     };
     let fresh = opened.store.replace(INDEX_OPEN_LIMIT);
-    (fresh.ok().map(|(store, _)| Box::new(store) as Box<dyn Store>), Some(why))
+    let store = fresh.ok().map(|(store, _)| Box::new(store) as Box<dyn Store>);
+    Index { store, state: None, doubt: Some(why) }
 }
 
 fn is_empty(store: &dyn Store) -> bool {

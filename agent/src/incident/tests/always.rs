@@ -210,9 +210,12 @@ fn look(
         };
         seen.iter().map(detection).collect()
     });
+    let part = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+    let close_up = detections.as_ref().filter(|_| seq.is_multiple_of(3));
+    let close_up = close_up.map(|seen: &Vec<Detection>| CloseUp { part, detections: seen.clone() });
     let gate =
         GateReport { scene, motion: 0.0, worth_looking: true, astir: true, regions: regions.collect() };
-    SeenLook { camera, seq, at, level: Level::L2, gate, detections }
+    SeenLook { camera, seq, at, level: Level::L2, gate, detections, close_up }
 }
 
 fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {

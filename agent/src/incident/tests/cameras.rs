@@ -74,6 +74,7 @@ fn two_cameras_are_independent() {
         11.0 cam2 Watching
         12.0 keep 20..160 (tenths)
         12.0 cam1 held
+        13.0 looks back 40..130 (tenths)
         30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]

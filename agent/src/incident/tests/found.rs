@@ -65,6 +65,7 @@ fn a_bag_that_nobody_was_seen_to_leave() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -213,6 +214,7 @@ fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             70.0 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
             70.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -229,6 +231,7 @@ fn goods_before_a_shop() {
     expect![[r#"
         12.0 keep 20..160 (tenths)
         12.0 cam1 held
+        13.0 looks back 40..130 (tenths)
         30.0 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]
@@ -276,6 +279,7 @@ fn waste_that_the_detector_names_needs_no_region() {
         expect![[r#"
             12.5 keep 25..165 (tenths)
             12.5 cam1 held
+            13.5 looks back 45..135 (tenths)
             30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
             30.5 save r1 before@85 clip 25..165 (tenths)
             50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
@@ -297,6 +301,7 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
         "#]],
     );
     // The street begins at 10:00; the permit ends at 11:00.
@@ -310,6 +315,7 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             3600.0 opened r1: waste.exposed found_after 0.68, dwell 3590, count 1, at x 0.40, evidence 0+4
             3600.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -347,6 +353,7 @@ fn a_bag_beside_an_old_speck_has_its_own_dwell() {
             112.0 keep 1020..1160 (tenths)
             112.0 cam1 held
             113.0 release
+            113.0 looks back 1040..1130 (tenths)
             130.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 2, at x 0.40, evidence 0+4
             130.0 save r1 before@1080 clip 1020..1160 (tenths)
         "#]],
@@ -392,4 +399,99 @@ fn why_nothing_was_said_is_counted_once_a_thing() {
     let refused: Vec<String> =
         street.core.counters().refused.iter().map(|((rule, why), n)| format!("{rule} {why} {n}")).collect();
     expect!["r outside_schedule 2"].assert_eq(&refused.join(", "));
+}
+
+#[test]
+fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
+    let close_up = |label: &'static str, group: Group, told: Expect| {
+        check(
+            rule(&[Kind::BinOverflow, Kind::WasteExposed]),
+            |street| {
+                street.put("thing", 0.4, 0.6, 0.06, 0.1);
+                street.close_up("thing", (label, group, 0.8));
+                street.run(30.0);
+            },
+            told,
+        );
+    };
+    close_up(
+        "overflow",
+        Group::Waste,
+        expect![[r#"
+        12.0 keep 20..160 (tenths)
+        12.0 cam1 held
+        13.0 looks back 40..130 (tenths)
+        30.0 opened r1: bin.overflow 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+        30.0 save r1 before@80 clip 20..160 (tenths)
+    "#]],
+    );
+    close_up(
+        "bin",
+        Group::Bin,
+        expect![[r#"
+        12.0 keep 20..160 (tenths)
+        12.0 cam1 held
+        13.0 looks back 40..130 (tenths)
+    "#]],
+    );
+    close_up(
+        "garbage",
+        Group::Waste,
+        expect![[r#"
+        12.0 keep 20..160 (tenths)
+        12.0 cam1 held
+        13.0 looks back 40..130 (tenths)
+        30.0 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
+        30.0 save r1 before@80 clip 20..160 (tenths)
+    "#]],
+    );
+}
+
+#[test]
+fn the_past_tells_who_left_it_before_the_report_and_after() {
+    check(
+        waste(),
+        |street| {
+            street.put_bag(0.4);
+            street.run(10.0);
+            street.tell_the_past(Some(("person", Group::Person)), None);
+            street.run(20.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 opened r1: waste.exposed in_progress 0.83, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+        "#]],
+    );
+    check(
+        waste(),
+        |street| {
+            street.put_bag(0.4);
+            street.run(30.0);
+            street.tell_the_past(Some(("car", Group::Vehicle)), None);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+            40.0 looked_back r2: waste.exposed in_progress 0.68, dwell 30, count 1, at x 0.40, evidence 0+4
+        "#]],
+    );
+}
+
+#[test]
+fn a_past_that_nobody_can_see_changes_nothing_and_is_said() {
+    let mut street = street(waste());
+    street.put_bag(0.4);
+    street.run(10.0);
+    street.tell_the_past(None, Some("the ring holds nothing of it"));
+    street.run(20.0);
+    let report = street.report();
+    assert_eq!(report.act, Some(crate::incident::Act::FoundAfter));
+    let told = report.reasons.iter().find(|r| r.0 == "looked_back").map(|r| r.1.clone());
+    assert_eq!(told, Some("not possible: the ring holds nothing of it".into()));
 }

@@ -36,6 +36,7 @@ fn occlusion_does_not_reset_the_dwell() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -76,6 +77,7 @@ fn blind_time_counts_for_nothing() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             23.5 cam1 Blind(Covered)
             81.5 cam1 Watching
             91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
@@ -131,6 +133,7 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             45.0 cam1 let go
             67.0 keep 570..710 (tenths)
             67.0 cam1 held
+            68.0 looks back 590..680 (tenths)
             85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
             85.0 save r4 clip 570..710 (tenths)
             105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
@@ -138,6 +141,7 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             105.0 cam1 let go
             297.0 keep 2870..3010 (tenths)
             297.0 cam1 held
+            298.0 looks back 2890..2980 (tenths)
             315.0 keep 2870..3010 (tenths)
             315.0 release
             315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
@@ -240,6 +244,7 @@ fn the_repeat_interval_survives_a_restart() {
             0.5 cam1 Watching
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
             30.0 save r4 clip 20..160 (tenths)
         "#]],
@@ -276,6 +281,7 @@ fn a_vehicle_that_was_recognised_late_is_withdrawn() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
             45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
@@ -296,6 +302,7 @@ fn gone_before_its_dwell_leaves_nothing() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             30.0 release
             30.0 cam1 let go
         "#]],
@@ -315,6 +322,7 @@ fn regions_may_change_their_numbers() {
         expect![[r#"
             12.0 keep 20..160 (tenths)
             12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
             31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             31.5 save r1 before@80 clip 20..160 (tenths)
         "#]],

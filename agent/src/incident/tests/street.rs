@@ -21,6 +21,8 @@ struct Actor {
     bbox: BBox,
     /// What the detector says; `None`: nothing, as for a bag that it does not know.
     seen_as: Option<(&'static str, Group, f32)>,
+    /// And what its close-ups say, while they are taken.
+    close_as: Option<(&'static str, Group, f32)>,
     /// The gate has it as a region: since when it is there.
     region: Option<(u32, f64)>,
     occluded: bool,
@@ -46,6 +48,10 @@ pub(super) struct Street {
     next_region: u32,
     seq: u64,
     log: String,
+}
+
+fn boxed(((label, group, confidence), bbox): ((&str, Group, f32), BBox)) -> Detection {
+    Detection { label: label.into(), group, confidence, bbox }
 }
 
 pub(super) fn rule(kinds: &[Kind]) -> Rule {
@@ -154,6 +160,7 @@ impl Street {
             name,
             bbox,
             seen_as,
+            close_as: None,
             region,
             occluded: false,
             similarity: 0.95,
@@ -177,6 +184,13 @@ impl Street {
 
     pub(super) fn put_bag(&mut self, x: f32) {
         self.put("bag", x, 0.66, 0.04, 0.04);
+    }
+
+    /// From now on the close-up network is shown it in every look.
+    pub(super) fn close_up(&mut self, name: &str, seen: (&'static str, Group, f32)) {
+        for actor in self.actors.iter_mut().filter(|a| a.name == name) {
+            actor.close_as = Some(seen);
+        }
     }
 
     /// A thing with a name; `region`: the gate sees it too.
@@ -277,10 +291,15 @@ impl Street {
                 kind: if a.removed { RegionKind::Removed } else { RegionKind::Appeared },
             })
         });
-        let detections = self.actors.iter().filter(in_sight).filter(|a| !a.occluded).filter_map(|a| {
-            let (label, group, confidence) = a.seen_as?;
-            Some(Detection { label: label.into(), group, confidence, bbox: a.bbox })
-        });
+        let detections = self
+            .actors
+            .iter()
+            .filter(in_sight)
+            .filter(|a| !a.occluded)
+            .filter_map(|a| Some(boxed((a.seen_as?, a.bbox))));
+        let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+        let close: Vec<Detection> =
+            self.actors.iter().filter_map(|a| Some((a.close_as?, a.bbox))).map(boxed).collect();
         SeenLook {
             camera: self.camera,
             seq: self.seq,
@@ -294,6 +313,7 @@ impl Street {
                 regions: regions.collect(),
             },
             detections: self.asked.then(|| detections.collect()),
+            close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
         }
     }
 
@@ -306,6 +326,30 @@ impl Street {
             }
             self.log.push_str(&line(self.now_s, effect));
         }
+    }
+
+    /// The past answers the latest question: who brought it, or why nobody could look.
+    pub(super) fn tell_the_past(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
+        let asked = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::LookBack(asked) => Some(asked.clone()),
+            _ => None,
+        });
+        let asked = asked.expect("a question");
+        let witness = witness.map(|(label, group)| crate::tracker::Witness {
+            track: 3,
+            label: label.into(),
+            group,
+            first_bbox: BBox { x: 0.0, y: 0.4, w: 0.06, h: 0.3 },
+            first_seen: asked.from.mono,
+        });
+        let LookBack { camera, spot, .. } = asked;
+        self.step(Input::LookedBack(LookedBack {
+            camera,
+            spot,
+            witness,
+            looks: 60,
+            why: why.map(str::to_owned),
+        }));
     }
 
     /// The evidence stage answers all that was asked.
@@ -394,6 +438,9 @@ fn line(now_s: f64, effect: &Effect) -> String {
         }
         Effect::Keep { from, to, .. } => {
             format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+        }
+        Effect::LookBack(asked) => {
+            format!("  looks back {}..{} (tenths)", asked.from.mono.0 / 100_000, asked.to.mono.0 / 100_000)
         }
         Effect::Release { .. } => "  release".to_owned(),
         Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
