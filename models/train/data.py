@@ -2,6 +2,7 @@
 
 Owns: reading YOLO folders, mosaics, geometry and light of the augmentation. Must not know: the network.
 Every sample is a function of (seed, epoch, index): the same run sees the same pictures.
+With cut-outs (compose.py) a share of the samples has rendered stalls and other things put into it.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+
+import compose
 
 cv2.setNumThreads(1)
 
@@ -65,6 +68,22 @@ def prepared(folder, store):
         return [Picture(*row) for row in zip(kept["names"].tolist(), kept["rgb"], kept["half"], boxes)]
 
 
+def footage(path, count, side=448):
+    """`count` frames of a video, evenly spaced, squeezed to squares as the packager squeezed the rest; no boxes."""
+    video, out = cv2.VideoCapture(str(path)), []
+    frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    for n in np.linspace(0, frames - 2, count).astype(int):
+        video.set(cv2.CAP_PROP_POS_FRAMES, int(n))
+        good, bgr = video.read()
+        if good:
+            rgb = cv2.resize(bgr, (side, side), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+            half = cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            out.append(Picture(f"{Path(path).stem}-{n}", np.ascontiguousarray(rgb), half, np.zeros((0, 5), np.float32)))
+    if not out:
+        raise SystemExit(f"{path}: no frames")
+    return out
+
+
 def fill_void(rgb):
     """Paints the black wedges of sheared pictures in the picture's mean colour, so that they teach nothing."""
     h, w = rgb.shape[:2]
@@ -114,12 +133,13 @@ def placed(boxes, matrix, side, cell):
     return np.concatenate([boxes[:, :1], clo, chi], 1)[keep].astype(np.float32)
 
 
-def paste(rng, canvas, cell, picture):
-    """Draws one picture into its cell of the canvas; its boxes in canvas px."""
+def paste(rng, canvas, cell, picture, fill=False):
+    """Draws one picture into its cell of the canvas; its boxes in canvas px. `fill`: it covers all of the cell but for its tilt."""
     x0, y0, w, h = cell
     near = canvas.shape[1] == w
     zoom = float(np.exp(rng.uniform(np.log(0.6 if near else 0.85), np.log(1.6))))
     aspect = rng.uniform(*ASPECT)
+    zoom = max(zoom, 1.0, w / (h * aspect)) if fill else zoom
     source = picture.half if zoom * h < 0.6 * len(picture.rgb) else picture.rgb
     side = len(source)
     matrix = homography(rng, cell, side, aspect, zoom)
@@ -185,8 +205,9 @@ def rain(rng, rgb):
 class Samples(torch.utils.data.Dataset):
     """Batches of augmented samples: uint8 [B,3,H,W], boxes [B,M,5] in px padded with class -1."""
 
-    def __init__(self, pictures, size, batch, seed, epoch, mosaic=True):
+    def __init__(self, pictures, size, batch, seed, epoch, mosaic=True, cutouts=(), composed=0.0):
         self.pictures, self.size, self.batch, self.seed, self.epoch = pictures, size, batch, seed, epoch
+        self.cutouts, self.composed = cutouts, composed  # share of the samples with cut-outs in them
         self.chances = CHANCES if mosaic else (1.0, 0.0, 0.0, 0.0)
 
     def __len__(self):
@@ -206,10 +227,14 @@ class Samples(torch.utils.data.Dataset):
 
     def sample(self, rng, index):
         width, height = self.size
-        columns, rows = LAYOUTS[rng.choice(len(LAYOUTS), p=self.chances)]
+        composed = self.composed > 0 and rng.random() < self.composed
+        columns, rows = LAYOUTS[rng.choice(len(LAYOUTS), p=(0.85, 0.15, 0, 0) if composed else self.chances)]
         canvas = np.empty((height, width, 3), np.uint8)
         boxes = []
         for n, cell in enumerate(cells(rng, width, height, columns, rows)):
             picture = self.pictures[index if n == 0 else rng.integers(len(self.pictures))]
-            boxes.append(paste(rng, canvas, cell, picture))
-        return light(rng, canvas), np.concatenate(boxes)
+            boxes.append(paste(rng, canvas, cell, picture, composed))
+        boxes = np.concatenate(boxes)
+        if composed:
+            boxes = compose.add(rng, canvas, boxes, self.cutouts)
+        return light(rng, canvas), boxes

@@ -39,7 +39,8 @@ def quick(net, pictures, width, height):
     """mAP50 and that of each class, for the training log."""
     found = by_network(net, pictures, width, height)
     truth = [p.boxes for p in pictures]
-    areas = [curve(found, truth, [c]).area for c in range(len(model.CLASSES))]
+    kinds = [c for c in range(net.classes) if any((t[:, 0] == c).any() for t in truth)]
+    areas = [curve(found, truth, [c]).area for c in kinds]
     return [round(v, 4) for v in (float(np.mean(areas)), *areas)]
 
 
@@ -70,7 +71,8 @@ def table(curves, title):
     for name, c in curves.items():
         score, precision, recall = c.best()
         print(f"{name:12} {c.truths:5}  {c.area:.4f}   {score:.2f}: {precision:.3f} {recall:.3f}")
-    print(f"mAP50        {sum(c.truths for c in curves.values()):5}  {np.mean([c.area for c in curves.values()]):.4f}")
+    there = [c for c in curves.values() if c.truths]
+    print(f"mAP50        {sum(c.truths for c in there):5}  {np.mean([c.area for c in there]):.4f}   over {len(there)} classes with boxes")
 
 
 def operating(found, truth, names):
@@ -78,7 +80,8 @@ def operating(found, truth, names):
     for k, name in enumerate(names):
         precision, recall, false = curve(found, truth, [k]).at(0.0)
         print(f"{name:12}     {precision:.3f}  {recall:.3f} {false:5}")
-    kinds = list(range(len(names)))
+    kinds = [k for k in range(len(names)) if any((t[:, 0] == k).any() for t in truth)]
+    found = [f for f in found if f.label in kinds]
     c = curve([Found(f.picture, 0, f.score, f.box) for f in found], truth, [0], kinds)
     precision, recall, false = c.at(0.0)
     print(f"any class        {precision:.3f}  {recall:.3f} {false:5}")
@@ -112,12 +115,12 @@ def main():
     detector = detect.Model(a.manifest)
     found, ms = by_manifest(detector, pictures)
     print(f"{a.manifest.stem}: {len(pictures)} pictures, {ms:.1f} CPU-ms each (resize and inference, one thread)")
-    kinds = list(range(len(model.CLASSES)))
+    kinds = list(range(len(detector.labels)))
     if a.any:
         one = curve([Found(f.picture, 0, f.score, f.box) for f in found], truth, [0], kinds)
         table({"any": one}, "all labels as one class")
         return
-    names = list(model.CLASSES)
+    names = [detector.labels[k]["name"] for k in kinds]
     curves = {name: curve(found, truth, [k]) for k, name in enumerate(names)}
     table(curves, "all validation pictures")
     if a.leave_out:
@@ -133,7 +136,7 @@ def main():
     if a.out:
         import curves as draw
         a.out.mkdir(parents=True, exist_ok=True)
-        draw.precision_recall(curves, a.out / "precision-recall.png")
+        draw.precision_recall({name: c for name, c in curves.items() if c.truths}, a.out / "precision-recall.png")
         draw.failures(pictures, seen, names, a.out / "failures.jpg")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper
 
 import model
@@ -19,18 +18,18 @@ import model
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "convert"))
 import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, shared with street.onnx)
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 # A bin that is not full is no waste and has a group of its own; of group "waste", labels with "overflow" are full bins.
-LABELS = [("garbage", "waste", 0.35), ("bin", "bin", 0.35), ("overflow", "waste", 0.40)]
+LABELS = [("garbage", "waste", 0.35), ("bin", "bin", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.30)]
 
 HEAD = """\
 # Written by models/train/export.py; change that instead.
-name = "waste"
+name = "{name}"
 version = "{version}"
 file = "{file}"
 sha256 = "{sha256}"
 licence = "Apache-2.0"
-provenance = "NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0"
+provenance = "NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0 and stalls rendered by us"
 card = "waste.md"
 
 [input]
@@ -140,22 +139,16 @@ def build(net, width, height):
     return made
 
 
-def write(folder, file, data, width, height):
-    """The model's bytes and the manifest beside them."""
+def write(folder, file, data, width, height, columns=range(len(LABELS))):
+    """The model's bytes and the manifest beside them; `columns`: those whose labels the manifest names."""
     sha256 = hashlib.sha256(data).hexdigest()
     (folder / file).write_bytes(data)
-    text = HEAD.format(version=VERSION, file=file, sha256=sha256, width=width, height=height)
-    for index, (name, group, score) in enumerate(LABELS):
+    text = HEAD.format(name=file.split(".")[0].split("-")[0], version=VERSION, file=file, sha256=sha256, width=width, height=height)
+    for index in columns:
+        name, group, score = LABELS[index]
         text += LABEL.format(index=index, name=name, group=group, score=score)
     (folder / file).with_suffix(".toml").write_text(text)
     print(f"{file} {len(data)} bytes, input {width}x{height}, sha256 {sha256}")
-
-
-def averaged(path):
-    """A Detector with the averaged weights of a checkpoint."""
-    net = model.Detector()
-    net.load_state_dict({k: v.float() for k, v in torch.load(path, weights_only=True)["average"].items()})
-    return net
 
 
 def main():
@@ -163,11 +156,14 @@ def main():
     p.add_argument("--checkpoint", type=Path, required=True, help="average-NNN.pt or last.pt of a run")
     p.add_argument("--out", type=Path, required=True, help="folder for waste.onnx and waste.toml")
     p.add_argument("--size", default="320x192", help="input WxH, multiples of 32")
+    p.add_argument("--only", choices=[label[0] for label in LABELS], help="write NAME.onnx and a manifest with this label alone")
     a = p.parse_args()
     width, height = (int(n) for n in a.size.split("x"))
     a.out.mkdir(parents=True, exist_ok=True)
-    made = build(averaged(a.checkpoint), width, height)
-    write(a.out, "waste.onnx", made.SerializeToString(deterministic=True), width, height)
+    net = model.checkpoint(a.checkpoint)
+    made = build(net, width, height)
+    columns = [k for k in range(net.classes) if a.only in (None, LABELS[k][0])]
+    write(a.out, f"{a.only or 'waste'}.onnx", made.SerializeToString(deterministic=True), width, height, columns)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import nn
 
-CLASSES = ("garbage", "bin", "overflow")
+CLASSES = ("garbage", "bin", "overflow", "stall")
 STRIDES = (8, 16, 32)
 BINS = 11  # distance of a side: expectation over 0..=10, in strides
 CHANNELS = 128
 SLOPE = 0.1
 # Columns of street.onnx that the new classes start from: looking at streets showed wheeled bins called "suitcase".
 STREET_COLUMNS = 23
-START = {"garbage": (13, 14), "bin": (14,), "overflow": (14,)}
+START = {"garbage": (13, 14), "bin": (14,), "overflow": (14,), "stall": (6, 7)}
 
 
 def conv(cin, cout, kernel=3, stride=1):
@@ -121,15 +121,21 @@ def boxes_px(sides, centres, strides):
 
 
 def read(path):
-    """A Detector with the weights of street.onnx (new class columns) or of an exported waste.onnx (as they are)."""
+    """A Detector with the weights of street.onnx (new class columns), of an exported waste.onnx or of a checkpoint (more columns
+    where they have fewer classes than we)."""
+    if str(path).endswith(".pt"):
+        net = checkpoint(path)
+        return net if net.classes == len(CLASSES) else wider(net)
     graph = onnx.load(path).graph
     arrays = {i.name: numpy_helper.to_array(i).astype(np.float32) for i in graph.initializer}
     net = Detector()
     for n, module in enumerate(net.convolutions()):
         name = "convolution" + (f"_{n}" if n else "")
         weight, bias = (torch.from_numpy(arrays[f"{name}.{kind}.h"].copy()) for kind in "wb")
-        if weight.shape[0] == STREET_COLUMNS + 4 * BINS:
+        if module in net.out and weight.shape[0] == STREET_COLUMNS + 4 * BINS:
             weight, bias = new_columns(weight, bias)
+        elif module in net.out:
+            weight, bias = more_columns(weight, bias)
         module.weight.data.copy_(weight)
         module.bias.data.copy_(bias)
     net.mean.copy_(torch.from_numpy(arrays["mean"].copy()))
@@ -141,3 +147,29 @@ def new_columns(weight, bias):
     """Replaces the street classes of one output convolution by ours; a rare thing at first, so a low bias."""
     rows = [weight[list(START[c])].mean(0) for c in CLASSES]
     return torch.cat([torch.stack(rows), weight[STREET_COLUMNS:]]), torch.cat([torch.full((len(rows),), -4.0), bias[STREET_COLUMNS:]])
+
+
+def more_columns(weight, bias):
+    """Room for the classes that are not there yet, behind those that are: no weights, a low bias."""
+    have = weight.shape[0] - 4 * BINS
+    missing = len(CLASSES) - have
+    none = torch.zeros(missing, *weight.shape[1:])
+    return torch.cat([weight[:have], none, weight[have:]]), torch.cat([bias[:have], torch.full((missing,), -4.0), bias[have:]])
+
+
+def checkpoint(path):
+    """The averaged weights of a run, with as many classes as they have."""
+    state = {k: v.float() for k, v in torch.load(path, weights_only=True)["average"].items()}
+    net = Detector(state["out.0.weight"].shape[0] - 4 * BINS)
+    net.load_state_dict(state)
+    return net
+
+
+def wider(net):
+    """The same network with room for all our classes."""
+    state = net.state_dict()
+    for k in range(len(STRIDES)):
+        state[f"out.{k}.weight"], state[f"out.{k}.bias"] = more_columns(state[f"out.{k}.weight"], state[f"out.{k}.bias"])
+    out = Detector()
+    out.load_state_dict(state)
+    return out

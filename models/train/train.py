@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+import compose
 import data
 import evaluate
 import model
@@ -25,6 +26,7 @@ WARM = 100           # steps in which the learning rate rises
 DECAY = 0.02         # of kernels
 MOSAIC = 0.9         # share of the course with mosaics; the rest shows single pictures
 FLAT = 0.3           # share of the course before the learning rate falls
+FRAMES = 40          # of each video of --footage
 LAST = 0.02          # of the learning rate that is left at the end
 
 
@@ -78,6 +80,9 @@ class Training:
     def __init__(self, a):
         self.a, self.run = a, a.run
         self.pictures = data.prepared(a.data / "train", a.run / "pictures")
+        for path in a.footage:
+            self.pictures += data.footage(path, FRAMES)
+        self.cutouts, self.counted = [], -1
         self.net = model.read(a.start)
         self.average = copy.deepcopy(self.net)
         freeze(self.net)
@@ -120,12 +125,22 @@ class Training:
         follow(self.average, self.net, self.clock.step)
         return torch.tensor(parts)
 
+    def fetch(self):
+        """The cut-outs that there are by now: the first epochs need not wait for the last of them."""
+        count = len(list(self.a.cutouts.glob("*.npz"))) if self.a.cutouts else 0
+        if count != self.counted:
+            self.cutouts = compose.read(self.a.cutouts, self.a.stalls.split(",")) if count else []
+            self.counted = count
+            print(f"{len(self.cutouts)} cut-outs, {sum(c.stall for c in self.cutouts)} of stalls", flush=True)
+
     def round(self):
         """One epoch, or what of it is left of the mosaics or of the course."""
         self.epoch += 1
+        self.fetch()
         mosaic = self.clock.share() < MOSAIC
         size = tuple(int(n) for n in self.a.size.split("x"))
-        samples = data.Samples(self.pictures, size, self.a.batch, self.a.seed, self.epoch, mosaic)
+        samples = data.Samples(self.pictures, size, self.a.batch, self.a.seed, self.epoch, mosaic, self.cutouts,
+                               self.a.composed if self.cutouts else 0.0)
         grid, parts, count = model.grid(*size), torch.zeros(3), 0
         began = time.monotonic()
         for images, truth in torch.utils.data.DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=4):
@@ -151,6 +166,11 @@ def main():
     p.add_argument("--data", type=Path, required=True, help="folder with train/ and valid/, YOLO format")
     p.add_argument("--start", type=Path, required=True, help="street.onnx, or an exported waste.onnx")
     p.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
+    p.add_argument("--cutouts", type=Path, help="folder of sprites.py: a share of the samples has stalls put into it")
+    p.add_argument("--stalls", default="parasol,table,mat,pushcart,tricycle,rack,crates,food_cart,awning,tent,truck",
+                   help="forms among the cut-outs that are stalls")
+    p.add_argument("--composed", type=float, default=0.45, help="that share")
+    p.add_argument("--footage", type=Path, nargs="*", default=[], help="videos with nothing to find, for more places")
     p.add_argument("--size", default="320x192", help="input WxH in training, multiples of 32")
     p.add_argument("--epochs", type=int, default=30)
     p.add_argument("--minutes", type=float, default=0, help="0: as long as it takes")
