@@ -7,6 +7,7 @@ use crate::rules::{REGION_SHARE, share_inside};
 use crate::time::{Moment, Mono};
 use crate::tracker::{Tracker, is_near};
 
+use super::company::is_shade_of;
 use super::judge::{Circumstances, judge};
 use super::keeping::release;
 use super::life::{Incident, Standing, Voice};
@@ -159,9 +160,13 @@ impl CameraCore {
                 part.vacated = part.vacated || Opening::is_bare_ground(part, &vacated, &here);
             }
             let bbox = spot.bbox();
-            let near: Vec<u32> = people.iter().filter(|p| is_near(&p.1, &bbox)).map(|p| p.0).collect();
+            let (near, boxes): (Vec<u32>, Vec<BBox>) =
+                people.iter().filter(|p| is_near(&p.1, &bbox)).copied().unzip();
             let brought_by = spot.witness().map(|w| w.track);
             spot.company.sample(at, dt_s, &near, brought_by);
+            if is_shade_of(&boxes, &bbox) {
+                spot.company.shade(dt_s);
+            }
             spot.sample_labels(dt_s, detections, look.close_up.as_ref());
         }
     }

@@ -1,5 +1,6 @@
 //! Who is with a thing: attendants who stay, visitors who pause, and how long it has been alone.
 
+use crate::frame::BBox;
 use crate::time::Mono;
 
 /// Near for this long is staying with it; shorter is walking past.
@@ -11,6 +12,13 @@ const OWNER_SHARE: f64 = 0.5;
 /// Not near for this long has left.
 const LEFT_AFTER_S: f64 = 10.0;
 const MEMBERS: usize = 32;
+/// The shade at a person's feet reaches so far to each side and below, in shares of the person's box.
+const SHADE_W: f32 = 0.6;
+const SHADE_H: f32 = 0.1;
+/// A place that they fill so far holds nothing else.
+const SHADE_SHARE: f32 = 0.7;
+/// Points a side at which a place is sampled.
+const GRID: u32 = 8;
 
 #[derive(Clone, Debug)]
 struct Member {
@@ -26,6 +34,8 @@ pub(super) struct Company {
     visits_ended: u32,
     asked_s: f64,
     attended_s: f64,
+    /// Nothing was to be seen but people and the shade they cast.
+    shaded_s: f64,
     alone_s: f64,
     attended_now: bool,
     paused_now: bool,
@@ -63,6 +73,16 @@ impl Company {
             self.alone_s += dt_s;
         }
         self.part(at);
+    }
+
+    /// One look in which people, with the shade at their feet, are all that is there.
+    pub(super) fn shade(&mut self, dt_s: f64) {
+        self.shaded_s += dt_s;
+    }
+
+    /// Share of such looks, 0..1.
+    pub(super) fn shaded_share(&self) -> f32 {
+        if self.asked_s > 0.0 { (self.shaded_s / self.asked_s) as f32 } else { 0.0 }
     }
 
     /// Time unseen (blind, nobody asked) belongs to nobody.
@@ -144,6 +164,25 @@ impl Company {
     }
 }
 
+/// Whether a place is filled by these people and their shade: legs and a shadow are no goods.
+pub(super) fn is_shade_of(people: &[BBox], place: &BBox) -> bool {
+    let with_shade = |p: &BBox| BBox {
+        x: p.x - SHADE_W * p.w,
+        w: p.w * (1.0 + 2.0 * SHADE_W),
+        h: p.h * (1.0 + SHADE_H),
+        ..*p
+    };
+    let shades: Vec<BBox> = people.iter().map(with_shade).collect();
+    // Sampled: boxes of people who stand together overlap.
+    let points = (0..GRID * GRID).map(|i| {
+        let at = |k: u32| (k as f32 + 0.5) / GRID as f32;
+        (place.x + at(i % GRID) * place.w, place.y + at(i / GRID) * place.h)
+    });
+    let inside = |b: &BBox, x: f32, y: f32| (b.x..b.x + b.w).contains(&x) && (b.y..b.y + b.h).contains(&y);
+    let filled = points.filter(|(x, y)| shades.iter().any(|b| inside(b, *x, *y))).count();
+    filled as f32 >= SHADE_SHARE * (GRID * GRID) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +201,16 @@ mod tests {
         assert_eq!(company.visits(), 3);
         assert!(company.attendant_share() > 0.95);
         assert_eq!(company.alone_s(), 0.0);
+    }
+
+    #[test]
+    fn legs_and_their_shadow_are_no_goods_and_a_table_is() {
+        let pair = [0.640, 0.668].map(|x| BBox { x, y: 0.28, w: 0.024, h: 0.19 });
+        let legs = BBox { x: 0.662, y: 0.40, w: 0.056, h: 0.078 };
+        assert!(is_shade_of(&pair, &legs));
+        let table = BBox { x: 0.62, y: 0.38, w: 0.14, h: 0.10 };
+        assert!(!is_shade_of(&pair, &table));
+        assert!(!is_shade_of(&[], &legs));
     }
 
     #[test]
