@@ -375,7 +375,8 @@ fn a_replaced_certificate_is_used_without_a_restart() {
         std::fs::write(file("mh-xz-017.pem"), "half").unwrap();
         delivery.send(wire::matter(&who(), &report("INC", 1), None, None)).unwrap();
         watch.until(|e| e["type"] == "kerbside.matter.opened.v1");
-        let again = "openssl x509 -req -in mh-xz-017.csr -CA ca.pem -CAkey ca.key -days 2 -extfile ext -out new.pem";
+        let again =
+            "openssl x509 -req -in mh-xz-017.csr -CA ca.pem -CAkey ca.key -days 2 -extfile ext -out new.pem";
         let signed = Command::new("sh").arg("-c").arg(again).current_dir(dir.path()).output().unwrap();
         assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
         std::fs::rename(file("new.pem"), file("mh-xz-017.pem")).unwrap();
