@@ -3,8 +3,8 @@
 //! Everything that leaves or enters the box is a record here first; the index in sled is made from it. What
 //! [`Journal::append`] returned is on the disk. It must not know what the bodies mean.
 //!
-//! Damage is never silent, not even where the disk cannot read at all: a reader finds the next record by its magic, counts what is bad and names every missing
-//! number. After damage at its end, or after a failed sync, a segment is not written again; a new one begins.
+//! Damage is never silent, not even where the disk cannot read at all: a reader finds the next record by its magic, counts
+//! what is bad and names every missing number. After damage at its end, or after a failed sync, a segment is not written again; a new one begins.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
