@@ -3,11 +3,12 @@
 //! Everything that leaves or enters the box is a record here first; the index in sled is made from it. What
 //! [`Journal::append`] returned is on the disk. It must not know what the bodies mean.
 //!
-//! Damage is never silent: a reader finds the next record by its magic, counts what is bad and names every missing
-//! number. After damage at its end, or after a failed sync, a segment is not written again; a new one begins.
+//! Damage is never silent, not even where the disk cannot read at all: a reader finds the next record by its magic, counts
+//! what is bad and names every missing number. After damage at its end, or after a failed sync, a segment is not written again; a new one begins.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -119,6 +120,9 @@ pub struct Journal {
     scratch: Vec<u8>,
 }
 
+/// Read by itself where a segment cannot be read whole, bytes.
+const BLOCK: usize = 4096;
+
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> JournalError {
     let path = path.to_owned();
     move |source| JournalError::Io { what, path, source }
@@ -159,7 +163,7 @@ impl Journal {
         let mut clean = false;
         let mut until = None;
         for segment in self.segments.iter().rev() {
-            let bytes = fs::read(&segment.path).map_err(io("read", &segment.path))?;
+            let bytes = read_whole(&segment.path)?;
             tip = scan::Tip { n: segment.first - 1, hash: None };
             let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |_, _, _| {});
             clean = until.is_none() && ending.clean && ending.whole_len == bytes.len() as u64;
@@ -355,7 +359,7 @@ impl Journal {
         let mut tip = scan::Tip::default();
         let segments = self.segments.get(start..).unwrap_or_default();
         for (i, segment) in segments.iter().enumerate() {
-            let bytes = fs::read(&segment.path).map_err(io("read", &segment.path))?;
+            let bytes = read_whole(&segment.path)?;
             if i == 0 {
                 // The name is the number of the first record: a lost first record shows too.
                 tip.n = segment.first - 1;
@@ -411,8 +415,36 @@ impl Journal {
     }
 }
 
+/// The whole file. What the disk cannot read of it (`EIO`) is zeros, of which no record is made: all others count, and the
+/// missing numbers show.
+fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(e) if is_sick(&e) => {}
+        read => return read.map_err(io("read", path)),
+    }
+    let file = File::open(path).map_err(io("open", path))?;
+    let len = file.metadata().map_err(io("look at", path))?.len();
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let mut unreadable = 0u64;
+    for (i, block) in bytes.chunks_mut(BLOCK).enumerate() {
+        if let Err(e) = file.read_exact_at(block, (i * BLOCK) as u64) {
+            if !is_sick(&e) {
+                return Err(io("read", path)(e));
+            }
+            block.fill(0);
+            unreadable += 1;
+        }
+    }
+    tracing::error!(path = %path.display(), blocks = unreadable, bytes = BLOCK, "the disk cannot read parts of the journal");
+    Ok(bytes)
+}
+
+fn is_sick(e: &std::io::Error) -> bool {
+    e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
 fn newest_wall_ms(path: &Path) -> Result<Option<i64>> {
-    let bytes = fs::read(path).map_err(io("read", path))?;
+    let bytes = read_whole(path)?;
     let mut newest = None;
     let mut tip = scan::Tip::default();
     scan::segment(&bytes, &mut tip, None, &mut Damage::default(), &mut |r, _, _| newest = Some(r.at.wall_ms));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use kerbside::journal::{Damage, record, scan};
 use kerbside::sensor::{Assembler, GpsdParser, LineBuffer};
-use kerbside::time::{Moment, Mono};
+use kerbside::time::{ClockQuality, Moment, Mono};
 use kerbside::wire;
 
 use crate::faults::writer;
@@ -37,6 +37,12 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
         ("gpsd", gpsd, vec![GPSD.into()]),
         ("journal", journal, vec![segment()]),
         ("child", child, vec![hello()]),
+        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1")]),
+        (
+            "chunk",
+            chunk,
+            vec![b"{\"type\":\"kerbside.evidence.chunk.v1\",\"bytes\":3,\"offset\":7}\nabc".into()],
+        ),
         ("down", down, vec![writer::receipt("01FAULT.0001"), CASE.into(), COMMAND.into()]),
     ]
 }
@@ -259,10 +265,38 @@ fn child(input: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Nobody but who signed it is obeyed: whatever still counts says what was signed.
+fn signed(input: &[u8]) -> Result<()> {
+    let (who, keys) = (writer::identity(), writer::keys());
+    let now = Moment { quality: ClockQuality::Ntp, ..moment() };
+    if let Ok(grant) = wire::grant::read(&who, &keys, input, now)
+        && (grant.id.as_str(), grant.path.as_str(), grant.offset) != ("g1", "2026-11-21/01J/r1-clip.mp4", 7)
+    {
+        bail!("not what was granted: {grant:?}");
+    }
+    let topic = writer::command("c1", moment()).0;
+    if let Ok(wire::Down::Command(command)) = wire::down::parse(&who, &topic, input, false)
+        && command.genuine(&who, &keys).is_ok()
+        && (command.id.as_str(), command.verb.as_str(), command.actor.as_str())
+            != ("c1", "snapshot", "desk-3")
+    {
+        bail!("not what was ordered: {command:?}");
+    }
+    Ok(())
+}
+
+/// A piece of a file is as long as it says, or it is none.
+fn chunk(input: &[u8]) -> Result<()> {
+    match wire::chunk::read(input) {
+        Some((head, bytes)) if head["bytes"] != bytes.len() => bail!("{head} with {} bytes", bytes.len()),
+        _ => Ok(()),
+    }
+}
+
 /// Whatever comes down on any topic is understood or refused with a reason.
 fn down(input: &[u8]) -> Result<()> {
     let who = writer::identity();
-    for topic in ["receipt", "case", "cmd/resend", "cmd/restart"] {
+    for topic in ["receipt", "case", "grant", "cmd/resend", "cmd/restart"] {
         let topic = format!("cg/v1/310112/fault-box/{topic}");
         if let Err(refusal) = wire::down::parse(&who, &topic, input, false)
             && refusal.to_string().is_empty()

@@ -248,3 +248,54 @@ fn the_scenes_of_the_test_videos_are_accepted() {
     let refused: Vec<String> = scenes.filter_map(|path| load(&path).err()).map(|p| p.to_string()).collect();
     assert!(refused.is_empty(), "{}", refused.concat());
 }
+
+/// Every key of the examples, each gone, of each wrong type, huge, or misspelt: never a panic, never half a site, and each problem
+/// at its place.
+#[test]
+fn every_key_missing_wrong_huge_or_unknown_is_an_error_at_its_place_or_harmless() {
+    let dir = installed();
+    for name in ["one-camera.toml", "four-cameras.toml"] {
+        let path = dir.path().join("edge-config").join(name);
+        let good = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = good.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            let Some((key, value)) = line.split_once(" = ").filter(|(key, _)| !key.starts_with(['#', ' ']))
+            else {
+                continue;
+            };
+            // What goes on over several lines is not taken apart here.
+            if value.trim_end().ends_with(['[', '{', ',']) {
+                continue;
+            }
+            let with = |changed: &str| {
+                let mut lines = lines.clone();
+                lines[i] = changed;
+                parse(&lines.join("\n"), &path).err().map(|problems| problems.to_string())
+            };
+            let here = format!("{name}:{}:", i + 1);
+            let must_fail = [format!("{key}x = {value}"), format!("{key} = {{ nonsense = 1 }}")];
+            for changed in must_fail {
+                let said = with(&changed).unwrap_or_else(|| panic!("accepted: {changed}"));
+                assert!(said.contains(&here), "{changed}: {said}");
+            }
+            for odd in [
+                "true",
+                "-1",
+                "0",
+                "1e300",
+                "9223372036854775807",
+                "nan",
+                "\"\"",
+                "\"\\u0000\"",
+                "[]",
+                "[[]]",
+            ] {
+                let changed = format!("{key} = {odd}");
+                let said = with(&changed).unwrap_or_default();
+                assert!(said.is_empty() || said.contains(&format!("{name}:")), "{changed}: {said}");
+            }
+            let said = with("").unwrap_or_default();
+            assert!(said.is_empty() || said.contains(&format!("{name}:")), "without {line}: {said}");
+        }
+    }
+}

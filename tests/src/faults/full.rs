@@ -26,6 +26,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
         }
     };
     rows.push(failing_calls(scale)?);
+    rows.push(unreadable(scale)?);
     Ok(rows)
 }
 
@@ -168,12 +169,60 @@ fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
     Ok(row)
 }
 
+/// A part of the newest segment, or all of it, cannot be read when the box starts: it starts, says what is missing, and takes reports.
+fn unreadable(scale: Scale) -> Result<Row> {
+    let (name, how) =
+        ("the journal cannot be read at the start", "strace injects EIO into reads of its newest segment");
+    if !strace_works() {
+        return Ok(Row::skipped(name, how, "strace is missing or may not trace"));
+    }
+    let mut row = Row::new(name, how);
+    for trial in 0..scale.pick(2, 8) {
+        let dir = tempfile::tempdir()?;
+        let (mut ledger, _) = writer::open(dir.path())?;
+        let at = ledger.now();
+        let ids: Vec<String> = (0..40).map(|i| format!("01EIO{i:021}")).collect();
+        let items = ids.iter().map(|id| writer::message(ledger.identity(), id, at)).collect();
+        ledger.commit(items)?;
+        ledger.close()?;
+        drop(ledger);
+        let segment = std::fs::read_dir(dir.path().join("journal"))?.map(|e| Ok(e?.path()));
+        let segment =
+            segment.collect::<std::io::Result<Vec<_>>>()?.into_iter().max().context("no segment")?;
+        // One block, or everything.
+        let blocks = if trial % 2 == 0 { format!("when={}", trial / 2 + 2) } else { "when=1+".to_owned() };
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(&segment);
+        strace.args(["-e", "inject=read:error=EIO", "-e", &format!("inject=pread64:error=EIO:{blocks}")]);
+        let begun = now();
+        let mut box_ = Boxed::start_under(strace, dir.path())?;
+        let recovery = box_.ready()?;
+        row.took(begun.elapsed().as_secs_f64());
+        row.must(!recovery.contains("\"missing\":[]"), || {
+            format!("it does not say what is missing: {recovery}")
+        });
+        box_.report("01SICK", 10, 1)?;
+        box_.durable("01SICK", 10)?;
+        let mut lines = box_.0.kill_and_read()?;
+        lines.extend(ids.iter().map(|id| format!("durable {id}.0001")));
+        // The disk reads again.
+        compare(&mut row, dir.path(), &lines)?;
+        row.trials += 1;
+    }
+    row.judge(Some(10.0));
+    Ok(row)
+}
+
+fn strace_works() -> bool {
+    let tried = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output();
+    tried.is_ok_and(|o| o.status.success())
+}
+
 /// The n-th write or sync of the journal fails, once or for good, by the kernel's tracing interface.
 fn failing_calls(scale: Scale) -> Result<Row> {
     let (name, how) =
         ("the n-th write or sync fails", "strace injects EIO or ENOSPC into the journal's calls");
-    let works = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output();
-    if !works.is_ok_and(|o| o.status.success()) {
+    if !strace_works() {
         return Ok(Row::skipped(name, how, "strace is missing or may not trace"));
     }
     let mut row = Row::new(name, how);

@@ -25,6 +25,11 @@ pub enum Ack {
         id: String,
         version: u64,
     },
+    /// A command that was obeyed: topic, and the signed message.
+    Command {
+        topic: String,
+        payload: Vec<u8>,
+    },
     /// The core has heard all that came down to this journal number.
     Consumed {
         upto: u64,
@@ -37,6 +42,7 @@ pub struct Promise {
     messages: BTreeSet<String>,
     receipted: BTreeSet<String>,
     incidents: BTreeMap<String, u64>,
+    commands: Vec<(String, Vec<u8>)>,
     consumed: u64,
     last_seq: u64,
     /// Said since the store was opened, with the moment of the acknowledgement.
@@ -76,6 +82,7 @@ impl Promise {
                     self.receipted.insert(id);
                 }
                 Ack::Incident { id, version } => drop(self.incidents.insert(id, version)),
+                Ack::Command { topic, payload } => self.commands.push((topic, payload)),
                 Ack::Consumed { upto } => self.consumed = self.consumed.max(upto),
             }
         }
@@ -106,6 +113,13 @@ impl Promise {
             }
         }
         self.check_records(ledger, row);
+        // Somebody plays the old commands again.
+        for (topic, payload) in &self.commands {
+            if ledger.incoming(topic, payload, false)?.is_some() {
+                row.duplicated += 1;
+                eprintln!("{}: a command is obeyed twice", row.fault);
+            }
+        }
         if ledger.last_seq() < self.last_seq {
             row.lost += 1;
             eprintln!("{}: sequence numbers are given out again", row.fault);

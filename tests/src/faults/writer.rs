@@ -1,15 +1,16 @@
 //! A box without cameras that writes as hard as it can: reports, receipts, incidents, in the mix of a busy street.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use kerbside::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
 use kerbside::detector::Group;
 use kerbside::frame::{BBox, CameraIx};
 use kerbside::incident::{Act, Kind, Phase, Report, ReportObject};
-use kerbside::time::{Clock, ClockQuality, Moment, SystemClock};
-use kerbside::wire::{self, CameraName, Identity};
+use kerbside::sign::SigningKey;
+use kerbside::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
+use kerbside::wire::{self, CameraName, CentreKey, Identity};
 use serde_json::json;
 
 use super::promise::{Ack, Promise};
@@ -36,7 +37,7 @@ pub fn clock() -> Arc<dyn Clock> {
 }
 
 pub fn settings(dir: &Path) -> Settings {
-    Settings { segment_bytes: SEGMENT_BYTES, ..Settings::new(dir, true) }
+    Settings { segment_bytes: SEGMENT_BYTES, keys: keys(), ..Settings::new(dir, true) }
 }
 
 pub fn open(dir: &Path) -> Result<(Ledger, Recovery)> {
@@ -93,6 +94,40 @@ pub fn receipt_topic() -> String {
     format!("{}/receipt", wire::topic::root("310112", "fault-box"))
 }
 
+/// Signs for the centre of these boxes.
+#[allow(clippy::expect_used)] // It fails the row that needed it.
+fn key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a folder for a key");
+        SigningKey::create(&dir.path().join("ops.key")).expect("a key")
+    })
+}
+
+/// Topic and signed message of a command that is good for a day.
+pub fn command(id: &str, at: Moment) -> (String, Vec<u8>) {
+    let time = |ms| rfc3339(at.wall_ms + ms, 0);
+    let data = json!({"id": id, "target": identity().source(), "verb": "snapshot", "args": {}, "actor": "desk-3",
+        "issued_at": time(0), "expires_at": time(86_400_000)});
+    let text = data.to_string();
+    let body =
+        wire::signed::envelope(wire::command::COMMAND, id, "2026-01-01T00:00:00Z", "ops", key(), &text);
+    (format!("{}/cmd/snapshot", wire::topic::root("310112", "fault-box")), body.into_bytes())
+}
+
+/// A grant, as it comes down.
+pub fn grant(id: &str) -> Vec<u8> {
+    let data = json!({"id": id, "target": identity().source(), "path": "2026-11-21/01J/r1-clip.mp4",
+        "sha256": "ab".repeat(32), "expires_at": "2099-01-01T00:00:00Z", "method": "MQTT", "offset": 7});
+    let text = data.to_string();
+    wire::signed::envelope(wire::grant::GRANT, id, "2026-01-01T00:00:00Z", "ops", key(), &text).into_bytes()
+}
+
+/// Those whose commands and grants count.
+pub fn keys() -> Vec<CentreKey> {
+    vec![CentreKey { id: "ops".into(), public: key().public() }]
+}
+
 /// Writes in a mix that `seed` makes.
 #[derive(Debug)]
 pub struct Writer {
@@ -117,7 +152,7 @@ impl Writer {
 
     /// One call or a few, each acknowledgement noted. An error ends the round.
     pub fn step(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
-        match self.rng.u8(..10) {
+        match self.rng.u8(..11) {
             0..=4 => {
                 let count = self.rng.usize(1..4);
                 let incidents: Vec<String> = (0..count).map(|_| self.fresh_id()).collect();
@@ -125,6 +160,7 @@ impl Writer {
             }
             5..=7 => self.receipt(ledger, promise),
             8 => self.incident(ledger, promise),
+            9 => self.command(ledger, promise),
             _ => {
                 ledger.housekeeping()?;
                 Ok(())
@@ -167,6 +203,13 @@ impl Writer {
             ledger.commit(vec![Item::Consumed(inbound.n)])?;
             promise.said(Ack::Consumed { upto: inbound.n });
         }
+        Ok(())
+    }
+
+    fn command(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
+        let (topic, payload) = command(&self.fresh_id(), ledger.now());
+        ledger.incoming(&topic, &payload, false)?.context("a good command was not obeyed")?;
+        promise.said(Ack::Command { topic, payload });
         Ok(())
     }
 
