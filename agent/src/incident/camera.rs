@@ -195,7 +195,10 @@ impl CameraCore {
         incident.closed = Some(at);
         if standing == Standing::Cleared {
             self.cleared += 1;
-            self.spots.retain(|s| Some(s.id) != incident.spot);
+            if let Some(index) = self.spots.iter().position(|s| Some(s.id) == incident.spot) {
+                // One that an incident of an earlier background was found to stand on has packets of its own.
+                release(&mut self.spots.remove(index), voice);
+            }
             incident.say_with_evidence(at, Phase::Cleared, "cleared", &[EvidenceRole::After], voice);
         } else {
             incident.say(at, Phase::Withdrawn, "vehicle_or_person", voice);
@@ -210,7 +213,7 @@ impl CameraCore {
         let Some(index) = self.spots.iter().position(|s| Some(s.id) == incident.spot) else { return };
         let spot = &self.spots[index];
         let id = self.new_id(spot.id, &spot.bbox(), spot.appeared(), at, voice);
-        self.rename(index, id, voice);
+        self.rename(index, id, at, voice);
     }
 
     pub(super) fn remember(&mut self, incident: Incident) {

@@ -76,11 +76,17 @@ impl CameraCore {
         voice.effects.push(Effect::Keep { incident_id, camera, from, to });
     }
 
-    /// Gives the spot the id under which it will be reported, and its packets with it.
-    pub(super) fn rename(&mut self, index: usize, incident_id: String, voice: &mut Voice<'_>) {
+    /// Gives the spot the id under which it will be reported, and its packets with it. Another spot that has borrowed that id gets
+    /// one of its own.
+    pub(super) fn rename(&mut self, index: usize, incident_id: String, at: Moment, voice: &mut Voice<'_>) {
         let mut spot = self.spots[index].clone();
         if spot.incident_id == incident_id {
             return;
+        }
+        if let Some(other) = self.spots.iter().position(|s| s.incident_id == incident_id) {
+            let borrower = &self.spots[other];
+            let fresh = self.new_id(borrower.id, &borrower.bbox(), borrower.appeared(), at, voice);
+            self.rename(other, fresh, at, voice);
         }
         let mut old = std::mem::replace(&mut spot.incident_id, incident_id);
         spot.borrowed = false;

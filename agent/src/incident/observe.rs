@@ -179,6 +179,7 @@ impl CameraCore {
                 // The one that has been reported keeps its name.
                 release(&mut self.spots[into], voice);
                 self.spots[into].incident_id = std::mem::take(&mut merged.incident_id);
+                self.spots[into].kept = merged.kept;
                 incident.spot = Some(self.spots[into].id);
             } else {
                 release(&mut merged, voice);

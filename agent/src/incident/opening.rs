@@ -90,7 +90,7 @@ impl CameraCore {
                 Incident::new(report, at.mono, opening.clear_after_s, opening.repeat_s)
             }
         };
-        self.rename(index, incident.report.incident_id.clone(), voice);
+        self.rename(index, incident.report.incident_id.clone(), at, voice);
         self.spots[index].kept = false; // The `Save` uses it.
         self.spots[index].borrowed = false;
         incident.standing = Standing::Open;
