@@ -20,7 +20,7 @@ const KEPT_DWELLS: f64 = 2.0;
 const STEADY_SHARE: f32 = 0.5;
 /// Goods of a stall are handled all the time: it may look so much less like itself.
 const HANDLED: f32 = 0.3;
-/// What is nothing but people and their shade for this share of the time is no stall.
+/// What is nothing but people and their shade for this share of the time is no thing.
 const MOSTLY_SHADE: f32 = 0.6;
 /// Where the detector names a stall, this much of the usual attendance is enough.
 const NAMED_STALL_SHARE: f32 = 0.5;
@@ -76,6 +76,9 @@ pub(super) fn judge(
         Some(Explained::Vehicle) => return vehicle_vendor(spot, rule, &point),
         None => {}
     }
+    if spot.company.shaded_share() > MOSTLY_SHADE {
+        return Err(Some("person"));
+    }
     plausible(spot, rule, now.size_m2)?;
     let found = stall(spot, zone, rule, &point);
     if found.is_none() && spot.similarity() < point.min_similarity {
@@ -112,9 +115,6 @@ fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Optio
     let named = spot.labels.scores().stall >= point.min_score;
     let share = spot.company.attendant_share();
     if spot.similarity() < point.min_similarity - HANDLED {
-        return None;
-    }
-    if spot.company.shaded_share() > MOSTLY_SHADE {
         return None;
     }
     let asked = if named { point.min_attendant_share * NAMED_STALL_SHARE } else { point.min_attendant_share };
