@@ -161,7 +161,7 @@ pub async fn run_until(
                     client.try_publish(topic, QoS::AtLeastOnce, false, body).context("receipt")?;
                 }
                 if !publish.retain {
-                    quiet.as_mut().reset(tokio::time::Instant::now() + idle);
+                    quiet.set(tokio::time::sleep(idle));
                 }
                 if args.max.is_some_and(|max| view.tally.incidents as u64 >= max) {
                     break;

@@ -194,13 +194,17 @@ pub(super) fn outline(pixels: &[u32], inside: &[f32], ground: &[f32]) -> f32 {
 
 /// Light on the same ground: the picture is the background times one factor, its texture kept.
 /// Where ground and blob are too flat or too small to tell, it is called a thing; `enough`: pixels inside it, and few must agree well.
-pub(super) fn is_light_only(pixels: &[u32], planes: &Planes, enough: f32) -> bool {
+pub(super) fn is_light_only(
+    pixels: &[u32],
+    inside: impl Fn(usize) -> bool,
+    planes: &Planes,
+    enough: f32,
+) -> bool {
     let (mut ab, mut aa, mut bb, mut n) = (0.0f32, 0.0f32, 0.0f32, 0.0f32);
     let (mut ratio, mut ratio2) = (0.0f32, 0.0f32);
-    let member = |ix: usize| pixels.binary_search(&(ix as u32)).is_ok();
     for &ix in pixels {
         let ix = ix as usize;
-        if on_rim(ix) || neighbours(ix).into_iter().any(|o| !member(o)) {
+        if on_rim(ix) || neighbours(ix).into_iter().any(|o| !inside(o)) {
             continue;
         }
         let (a, b) = (detail(&planes.slow, ix), detail(&planes.fast, ix));

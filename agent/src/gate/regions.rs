@@ -92,7 +92,7 @@ impl Regions {
         if unrest > 0.35 && at.since_s(still_since) < config.still_s + 3.0 {
             return;
         }
-        if blob.len() > config.max_px() || blobs::is_light_only(&blob, planes, ENOUGH_AT_ONCE) {
+        if blob.len() > config.max_px() || blobs::is_light_only(&blob, member, planes, ENOUGH_AT_ONCE) {
             return;
         }
         if let Some(slot) = self.neighbour_of(&blob, planes, at) {
@@ -243,7 +243,7 @@ fn judge(
             hold(&region.pixels, planes, picture);
         }
         shrink(&mut region, slot, planes, picture);
-        if is_light(&mut region, planes, at) {
+        if is_light(&mut region, slot, planes, at) {
             release(&region.pixels, planes, true);
             return None;
         }
@@ -273,8 +273,12 @@ fn judge(
 }
 
 /// A wet patch or a shade grows from spots too small to tell: what is light once it is large enough is no thing.
-fn is_light(region: &mut Region, planes: &Planes, at: Mono) -> bool {
-    if region.kind != RegionKind::Appeared || !blobs::is_light_only(&region.pixels, planes, ENOUGH_IN_TIME) {
+/// Asked in every look of every region: whose pixel it is stands in the planes.
+fn is_light(region: &mut Region, slot: usize, planes: &Planes, at: Mono) -> bool {
+    let own = |ix: usize| usize::from(planes.owner[ix]) == slot + 1;
+    if region.kind != RegionKind::Appeared
+        || !blobs::is_light_only(&region.pixels, own, planes, ENOUGH_IN_TIME)
+    {
         region.light_since = None;
         return false;
     }
