@@ -53,6 +53,9 @@ pub struct StaticRegion {
     pub similarity: f32,
     #[serde(default)]
     pub kind: RegionKind,
+    /// The box without the parts that may be the thing's own shade on the street; none where all of it may be shade.
+    #[serde(default)]
+    pub solid: Option<BBox>,
 }
 
 /// What the picture as a whole looks like. Only `Clear` means "seeing".
@@ -314,11 +317,13 @@ impl Gate {
         if let Some((since, _)) = shining {
             self.planes.absorb_changed_since(since);
         }
+        self.planes.absorb_crept();
         self.regions.update(&mut self.planes, picture, at, &self.config);
         self.planes.follow(picture, at, dt_s);
         if at.since_s(self.steepness_at) >= 1.0 {
             self.steepness_at = at;
             self.planes.refresh_steepness();
+            self.regions.enclose(&mut self.planes);
             if shining.is_none() {
                 self.check_nudge(luma, changed, at);
             }

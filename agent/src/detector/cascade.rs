@@ -168,6 +168,7 @@ mod tests {
             occluded: false,
             similarity: 1.0,
             kind,
+            solid: Some(bbox),
         }
     }
 

@@ -38,6 +38,15 @@ const QUIETER_TAU_S: f32 = 60.0;
 const SWAY_TAU_S: f32 = 45.0;
 /// Something changed and still that never became a region (too small, a shadow, outside every zone).
 const ABSORB_S: f64 = 25.0;
+/// Nothing that is put down comes in so many small steps the same way, over so long: light does, and water.
+const CREEP_LOOKS: u8 = 4;
+const CREEP_S: f64 = 1.4;
+/// A step against the run ends it if it is longer than this, grey levels; shorter ones are noise.
+const CREEP_NOISE: f32 = 1.0;
+/// And none of them is this share of the whole way.
+const CREEP_STROKE: f32 = 0.5;
+/// Of what a pixel differs from its background, so much must have crept.
+const CREPT_SHARE: f32 = 0.6;
 
 #[derive(Clone, Debug)]
 pub(super) struct Planes {
@@ -47,6 +56,10 @@ pub(super) struct Planes {
     pub(super) fast_since: Vec<Mono>,
     /// Looks that agreed with the fast value, saturating.
     agreed: Vec<u8>,
+    /// The last steps that all went one way.
+    runs: Vec<Run>,
+    /// What the pixel showed after it last changed at a stroke, grey levels. What it differs from now, it crept.
+    landed: Vec<f32>,
     /// Since when the pixel differs from the slow background, `NEVER` if it does not.
     changed_since: Vec<Mono>,
     /// Mean deviation from the slow background while nothing stands there, grey levels.
@@ -57,7 +70,41 @@ pub(super) struct Planes {
     pub(super) held: Vec<f32>,
     /// 0: nobody; otherwise slot of the owning region + 1.
     pub(super) owner: Vec<u8>,
+    /// Within the outline of a region and not its own: looks like the street, shows the thing.
+    pub(super) enclosed: Vec<bool>,
     pub(super) bits: Vec<u8>,
+}
+
+/// Steps of one pixel in one direction, look by look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    since: Mono,
+    /// What it showed before, grey levels.
+    from: f32,
+    /// The longest, grey levels.
+    longest: f32,
+    /// How many; with the sign of their direction.
+    looks: i8,
+}
+
+impl Run {
+    /// One look further: `step` from `before`, the remembered value.
+    fn step(&mut self, before: f32, step: f32, at: Mono) {
+        if step * f32::from(self.looks) > 0.0 {
+            self.looks = self.looks.saturating_add(if step > 0.0 { 1 } else { -1 });
+            self.longest = self.longest.max(step.abs());
+        } else if step.abs() > CREEP_NOISE {
+            *self =
+                Run { since: at, from: before, longest: step.abs(), looks: if step > 0.0 { 1 } else { -1 } };
+        }
+    }
+
+    /// Whether it came to `now` without a stroke.
+    fn is_creep(&self, now: f32, at: Mono) -> bool {
+        self.looks.unsigned_abs() >= CREEP_LOOKS
+            && at.since_s(self.since) >= CREEP_S
+            && self.longest < CREEP_STROKE * (now - self.from).abs()
+    }
 }
 
 impl Planes {
@@ -67,11 +114,14 @@ impl Planes {
             fast: vec![0.0; PIXELS],
             fast_since: vec![Mono::ZERO; PIXELS],
             agreed: vec![0; PIXELS],
+            runs: vec![Run::default(); PIXELS],
+            landed: vec![0.0; PIXELS],
             changed_since: vec![NEVER; PIXELS],
             noise: vec![2.0; PIXELS],
             steep: vec![0.0; PIXELS],
             held: vec![0.0; PIXELS],
             owner: vec![0; PIXELS],
+            enclosed: vec![false; PIXELS],
             bits: vec![0; PIXELS],
         }
     }
@@ -90,6 +140,7 @@ impl Planes {
             self.noise[ix] = (spread / column.len() as f32).clamp(1.0, 20.0);
             self.fast[ix] = looks.last().map_or(median, |l| f32::from(l[ix]));
             self.fast_since[ix] = at;
+            self.landed[ix] = self.fast[ix];
         }
         self.refresh_steepness();
     }
@@ -107,10 +158,13 @@ impl Planes {
     /// The global light moved: bring everything remembered into the light of now.
     pub(super) fn relight(&mut self, light: Light) {
         let Light { gain, offset, .. } = light;
-        for plane in [&mut self.slow, &mut self.fast, &mut self.held] {
+        for plane in [&mut self.slow, &mut self.fast, &mut self.held, &mut self.landed] {
             for v in plane.iter_mut() {
                 *v = (gain * *v + offset).clamp(0.0, 255.0);
             }
+        }
+        for run in &mut self.runs {
+            run.from = (gain * run.from + offset).clamp(0.0, 255.0);
         }
     }
 
@@ -133,8 +187,10 @@ impl Planes {
             } else {
                 self.changed_since[ix] = NEVER;
             }
+            self.runs[ix].step(self.fast[ix], p - self.fast[ix], at);
             let step = (p - self.fast[ix]).abs();
             if step > self.stillness(ix) {
+                self.landed[ix] = if self.runs[ix].is_creep(p, at) { self.runs[ix].from } else { p };
                 // Sway within the pixel's own noise is no motion, but it is not still either.
                 if step > tolerance.max(3.0 * self.noise[ix]) {
                     bits |= bit::MOVING;
@@ -153,7 +209,8 @@ impl Planes {
         }
     }
 
-    /// Lets the backgrounds follow. A pixel that a region owns is never absorbed: its background waits for its return.
+    /// Lets the backgrounds follow. A pixel that a region owns is never absorbed: its background waits for its return. So
+    /// does one within a region: what a parked car's grey roof teaches there would be a ghost when it has gone.
     pub(super) fn follow(&mut self, picture: &[u8], at: Mono, dt_s: f32) {
         let slow = dt_s / (SLOW_TAU_S + dt_s);
         let held = dt_s / (HELD_TAU_S + dt_s);
@@ -165,6 +222,9 @@ impl Planes {
                 if (p - self.held[ix]).abs() < LEAST {
                     self.held[ix] += held * (p - self.held[ix]);
                 }
+                continue;
+            }
+            if self.enclosed[ix] {
                 continue;
             }
             let deviation = (p - self.slow[ix]).abs();
@@ -180,6 +240,22 @@ impl Planes {
                 if at.since_s(self.fast_since[ix]) > patience {
                     self.slow[ix] = self.fast[ix];
                 }
+            }
+        }
+    }
+
+    /// Whether the pixel came from its background to what it shows by creeping, as the shade of a cloud or of a tree does.
+    fn crept(&self, ix: usize) -> bool {
+        let by = (self.fast[ix] - self.landed[ix]).abs();
+        by > LEAST && by > CREPT_SHARE * (self.fast[ix] - self.slow[ix]).abs()
+    }
+
+    /// Takes for background what crept and came to rest, and belongs to nobody.
+    pub(super) fn absorb_crept(&mut self) {
+        for ix in 0..PIXELS {
+            let settled = self.owner[ix] == 0 && self.is(ix, bit::WEAK | bit::STILL);
+            if settled && !self.enclosed[ix] && self.crept(ix) {
+                self.absorb(ix);
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::time::Mono;
 const HIDDEN_AT_MOST_S: f64 = 600.0;
 /// Parts of one thing may be confirmed one after the other.
 const GROWING_S: f64 = 5.0;
+/// And lie so far apart, luma px.
+const PARTS_APART_PX: usize = 4;
 /// Until then it may turn out to be a removal, or not to be one: the first crop may be cut while a foot is still in it.
 const KIND_SURE_S: f64 = 10.0;
 /// The street shows again on so much of a region: it is gone.
@@ -32,6 +34,8 @@ struct Region {
     /// Ascending.
     pixels: Vec<u32>,
     px: PxBox,
+    /// Without its shade.
+    solid: Option<PxBox>,
     appeared: Mono,
     still_since: Mono,
     confirmed: Mono,
@@ -73,6 +77,7 @@ impl Regions {
 
     /// One look in good light: judges the living regions, then finds new ones.
     pub(super) fn update(&mut self, planes: &mut Planes, picture: &[u8], at: Mono, config: &GateConfig) {
+        self.join_parts(at, config);
         for slot in 0..self.slots.len() {
             if let Some(region) = self.slots[slot].take() {
                 self.slots[slot] = judge(region, slot, planes, picture, at, config);
@@ -80,6 +85,23 @@ impl Regions {
         }
         for blob in self.finder.find(planes, config.min_px()) {
             self.place(blob, planes, picture, at, config);
+        }
+    }
+
+    /// What seems to be gone for good but came with something that stands beside it is that thing's part: where a parked car
+    /// is of the street's colour, all that is seen of it is that it hides the kerb.
+    fn join_parts(&mut self, at: Mono, config: &GateConfig) {
+        let is_part = |region: &Region| {
+            let stands = |r: &Region| r.kind == RegionKind::Appeared && r.is_part_of_one_with(region);
+            region.kind == RegionKind::Removed
+                && at.since_s(region.confirmed) > config.absorb_removed_s
+                && self.slots.iter().flatten().any(stands)
+        };
+        let parts: Vec<bool> = self.slots.iter().map(|s| s.as_ref().is_some_and(is_part)).collect();
+        for (region, _) in self.slots.iter_mut().zip(parts).filter(|(_, is_part)| *is_part) {
+            if let Some(region) = region {
+                region.kind = RegionKind::Appeared;
+            }
         }
     }
 
@@ -114,6 +136,7 @@ impl Regions {
             id: self.next_id,
             kind,
             px: PxBox::around(&blob),
+            solid: Some(PxBox::around(&blob)),
             appeared: percentile(&blob, 0.1, |ix| planes.changed_since(ix, at)).min(still_since),
             pixels: blob,
             still_since,
@@ -173,6 +196,24 @@ impl Regions {
         true
     }
 
+    /// Marks what lies within things: between the pixels of regions that came to rest together side by side, along their
+    /// rows and columns.
+    pub(super) fn enclose(&self, planes: &mut Planes) {
+        planes.enclosed.fill(false);
+        let mut left: Vec<&Region> = self.slots.iter().flatten().collect();
+        while let Some(first) = left.pop() {
+            let mut thing = vec![first];
+            let mut asked = 0;
+            while let Some(&part) = thing.get(asked) {
+                let (more, others) = left.into_iter().partition(|r| r.is_part_of_one_with(part));
+                thing.extend::<Vec<&Region>>(more);
+                left = others;
+                asked += 1;
+            }
+            blobs::enclose(thing.iter().flat_map(|r| &r.pixels).copied(), &mut planes.enclosed);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.slots.fill(None);
     }
@@ -196,6 +237,7 @@ impl Regions {
                 occluded: r.hidden_since.is_some(),
                 similarity: (r.similarity * 1000.0).round() / 1000.0,
                 kind: r.kind,
+                solid: r.solid.map(|px| px.norm(shift)),
             })
             .collect();
         out.sort_by_key(|r| r.id);
@@ -204,6 +246,12 @@ impl Regions {
 }
 
 impl Region {
+    /// A large thing falls into parts where it is of the street's colour.
+    fn is_part_of_one_with(&self, other: &Region) -> bool {
+        let apart_s = self.confirmed.since_s(other.confirmed).max(other.confirmed.since_s(self.confirmed));
+        apart_s < GROWING_S && self.px.grown(PARTS_APART_PX).meets(other.px)
+    }
+
     /// Takes the crop of now as what the region looks like.
     fn capture(&mut self, picture: &[u8]) {
         self.px = PxBox::around(&self.pixels);
@@ -243,6 +291,7 @@ fn judge(
             hold(&region.pixels, planes, picture);
         }
         shrink(&mut region, slot, planes, picture);
+        region.solid = blobs::solid(&region.pixels, |ix| usize::from(planes.owner[ix]) == slot + 1, planes);
         if is_light(&mut region, slot, planes, at) {
             release(&region.pixels, planes, true);
             return None;

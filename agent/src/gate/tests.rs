@@ -257,6 +257,86 @@ fn a_shadow_that_stays_is_no_thing() {
     }
 }
 
+/// Dappled: what falls here has a texture of its own, so that only its coming tells it from a thing.
+fn dapples(depth: f32) -> Thing {
+    Box::new(move |x, y| {
+        let inside = (50..80).contains(&x) && (40..60).contains(&y);
+        let leaf = if (x / 3 + y / 4) % 2 == 0 { 1.0 } else { 0.35 };
+        inside.then(|| ground(x, y) * (1.0 - depth * leaf))
+    })
+}
+
+#[test]
+fn the_shade_of_a_tree_that_comes_with_the_sun_is_no_thing_though_dappled() {
+    // At five looks a second, and at two, where each step is a jump by itself.
+    for (period_s, comes_s) in [(0.2, 3.0), (0.2, 8.0), (0.5, 4.0)] {
+        let mut street = Street::learnt();
+        street.period_s = period_s;
+        street.run(4.0, &[]);
+        let looks = (comes_s / period_s) as i32;
+        for k in 1..=looks {
+            street.look(&[dapples(0.6 * k as f32 / looks as f32)]);
+        }
+        for _ in 0..60 {
+            let report = street.look(&[dapples(0.6)]);
+            assert!(report.regions.is_empty(), "in {comes_s} s at {period_s}: {report:?}");
+        }
+        // The same, put there at a stroke, is a thing: a cloth.
+        let mut street = Street::learnt();
+        street.period_s = period_s;
+        assert_eq!(street.run(6.0, &[dapples(0.6)]).regions.len(), 1, "at {period_s}");
+    }
+}
+
+/// A car whose roof is nearly of the street's colour.
+fn car() -> Thing {
+    Box::new(|x, y| {
+        let inside = (40..90).contains(&x) && (40..62).contains(&y);
+        let body = (50..80).contains(&x) && (44..58).contains(&y);
+        inside.then(|| if body { ground(x, y) + 6.0 } else { 30.0 + ((x + y) % 7) as f32 })
+    })
+}
+
+#[test]
+fn a_car_that_was_parked_for_minutes_leaves_no_ghost() {
+    let mut street = Street::learnt();
+    let parked = street.run(90.0, &[car()]);
+    assert!(!parked.regions.is_empty());
+    for _ in 0..100 {
+        street.look(&[]);
+    }
+    let report = street.run(10.0, &[]);
+    assert!(report.regions.is_empty(), "{report:?}");
+    // What the car hid is found.
+    let mut street = Street::learnt();
+    street.run(90.0, &[car()]);
+    let report = street.run(6.0, &[block(60, 48, 10, 8, 40.0)]);
+    assert_eq!(report.regions.len(), 1, "{report:?}");
+    assert_eq!(report.regions[0].kind, RegionKind::Appeared);
+}
+
+#[test]
+fn a_long_shade_is_no_solid_part_of_who_casts_it_and_goods_are() {
+    // Somebody in checked cloth under a lamp: the shade lies to the right, from the feet on.
+    let cloth = |x0: i32, w: i32| -> Thing {
+        Box::new(move |x, y| {
+            ((x0..x0 + w).contains(&x) && (30..52).contains(&y))
+                .then(|| if (x + y) % 4 < 2 { 30.0 } else { 150.0 })
+        })
+    };
+    let mut street = Street::learnt();
+    let report = street.run(5.0, &[shadow(64, 44, 24, 8, 0.5), cloth(58, 7)]);
+    assert_eq!(report.regions.len(), 1, "{report:?}");
+    let (whole, solid) = (report.regions[0].bbox, report.regions[0].solid.unwrap());
+    assert!(whole.w * W as f32 > 26.0, "the shade is part of it: {whole:?}");
+    assert!(solid.w * W as f32 <= 11.0, "{solid:?}");
+    // Goods where the shade was.
+    let mut street = Street::learnt();
+    let report = street.run(5.0, &[cloth(64, 24), cloth(58, 7)]);
+    let solid = report.regions[0].solid.unwrap();
+    assert!(solid.w * W as f32 > 26.0, "{solid:?}");
+}
+
 #[test]
 fn a_wet_patch_that_spreads_from_a_spot_too_small_to_tell_is_no_thing_for_long() {
     let mut street = Street::learnt();
