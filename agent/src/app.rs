@@ -250,7 +250,7 @@ fn load_detectors(site: &Site) -> (Vec<Cascade>, ModelNames) {
     let all = |models: &crate::config::Models| {
         let load = |_| crate::detector::load_cascade(models, LIVE_RUN_LIMIT);
         let loaded = (0..models.workers).map(load).collect::<Result<Vec<_>, _>>()?;
-        let names = loaded.first().map(|(_, names)| names.clone()).unwrap_or_default();
+        let names = loaded.first().map(|(_, manifests)| ModelNames::of(manifests)).unwrap_or_default();
         Ok::<_, crate::detector::LoadError>((loaded.into_iter().map(|(cascade, _)| cascade).collect(), names))
     };
     let without_close_up = |error| {

@@ -110,21 +110,23 @@ pub const LIVE_RUN_LIMIT: Duration = Duration::from_secs(5);
 /// In a replay nothing waits for it, and an emulated or starved machine is slow: only an endless run is stopped.
 pub const REPLAY_RUN_LIMIT: Duration = Duration::from_secs(120);
 
-/// The networks of a site, ready to look, and what they are called. `limit`: of one run.
+/// What describes the networks of a [`Cascade`].
+#[derive(Clone, Debug)]
+pub struct Manifests {
+    pub street: Manifest,
+    pub close_up: Option<Manifest>,
+}
+
+/// The networks of a site, ready to look, and their descriptions. `limit`: of one run.
 pub fn load_cascade(
     models: &crate::config::Models,
     limit: Duration,
-) -> Result<(Cascade, crate::wire::ModelNames), LoadError> {
-    use crate::wire::{ModelName, ModelNames};
+) -> Result<(Cascade, Manifests), LoadError> {
     let street = models.street.as_deref().ok_or(LoadError::NotConfigured)?;
     let load = |manifest| load(manifest, models.runtime.as_deref(), limit);
     let (street, manifest) = load(street)?;
-    let close_up = models.close_up.as_deref().map(load).transpose()?;
-    let names = ModelNames {
-        street: Some(ModelName::of(&manifest)),
-        close_up: close_up.as_ref().map(|(_, manifest)| ModelName::of(manifest)),
-    };
-    Ok((Cascade::new(street, close_up.map(|(detector, _)| detector)), names))
+    let (close_up, close_up_manifest) = models.close_up.as_deref().map(load).transpose()?.unzip();
+    Ok((Cascade::new(street, close_up), Manifests { street: manifest, close_up: close_up_manifest }))
 }
 
 /// The model of a manifest, ready to look, and its description. `limit`: of one run.

@@ -61,6 +61,13 @@ pub struct ModelNames {
     pub close_up: Option<ModelName>,
 }
 
+impl ModelNames {
+    pub fn of(manifests: &crate::detector::Manifests) -> Self {
+        let close_up = manifests.close_up.as_ref().map(ModelName::of);
+        ModelNames { street: Some(ModelName::of(&manifests.street)), close_up }
+    }
+}
+
 /// A detector, as its manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ModelName {

@@ -238,7 +238,7 @@ impl Desk {
 
     /// The evidence of a case lives until the centre has ended it, also while it is under appeal.
     fn hold(&self, case: &CaseState) {
-        let ended = matches!(case.state.as_str(), "closed" | "voided" | "not_filed" | "followed_up");
+        let ended = crate::incident::ends_case(&case.state);
         let dir = super::evidence_dir(&self.site);
         if let Err(error) = crate::evidence::hold(&dir, &case.incident_id, !ended) {
             tracing::error!(%error, incident = case.incident_id, "its evidence is not held");

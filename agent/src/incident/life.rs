@@ -11,7 +11,7 @@ use super::keeping::{before, span};
 use super::spot::Spot;
 use super::{
     CaseState, Counters, Effect, EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole, Phase,
-    Receipt, Report, ReportObject, Settings,
+    Receipt, Report, ReportObject, Settings, ends_case,
 };
 
 /// Where an incident stands, whatever its latest revision was about.
@@ -254,7 +254,7 @@ impl Incident {
 
     /// The centre has ended its case: what cannot be seen any more need not be kept.
     pub(super) fn case_ended(&self) -> bool {
-        matches!(self.case.state.as_deref(), Some("closed" | "voided" | "not_filed"))
+        self.case.state.as_deref().is_some_and(ends_case)
     }
 }
 

@@ -182,6 +182,11 @@ pub struct CaseState {
     pub reason: Option<String>,
 }
 
+/// Whether the centre is done with a case in this state; states we do not know are not the end.
+pub fn ends_case(state: &str) -> bool {
+    matches!(state, "closed" | "voided" | "not_filed" | "followed_up")
+}
+
 /// What came of a request to the evidence stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceOutcome {

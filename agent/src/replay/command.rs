@@ -11,6 +11,7 @@ use crate::config::Site;
 use crate::detector::REPLAY_RUN_LIMIT;
 use crate::frame::CameraIx;
 use crate::source::Exe;
+use crate::wire::ModelNames;
 
 /// Runs it and prints; the exit code.
 pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
@@ -24,7 +25,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     };
     let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
     let camera = camera(&site, args.camera.as_deref())?;
-    let (cascade, models) = crate::detector::load_cascade(&site.models, REPLAY_RUN_LIMIT)?;
+    let (cascade, manifests) = crate::detector::load_cascade(&site.models, REPLAY_RUN_LIMIT)?;
     let options = Options {
         site,
         camera,
@@ -35,7 +36,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         start_wall_ms,
         realtime: args.realtime,
         exe: Exe::this()?,
-        models,
+        models: ModelNames::of(&manifests),
         keep_inputs: false,
     };
     let outcome = run(options, cascade, &mut |line| println!("{line}"))?;

@@ -13,6 +13,7 @@ use crate::incident::{Core, Effect, Input, Kind};
 use crate::replay::truth::{Footage, Said, SaidState, Score, TrueEvent, TrueState, score};
 use crate::replay::{Options, run, start_wall_ms};
 use crate::source::Exe;
+use crate::wire::ModelNames;
 
 /// What a clip holds and what was said of it.
 #[derive(Debug)]
@@ -37,7 +38,8 @@ pub(super) struct Played {
 
 /// Replays the clip with the sensitivities of its site; what it writes goes to `runs`.
 pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played> {
-    let (cascade, models) = crate::detector::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
+    let (cascade, manifests) = crate::detector::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
+    let models = ModelNames::of(&manifests);
     let model = [&models.street, &models.close_up].into_iter().flatten();
     let model = model.map(|m| format!("{} {}", m.name, m.version)).collect::<Vec<_>>().join(", ");
     let truth = &case.truth;
