@@ -53,9 +53,6 @@ pub struct StaticRegion {
     pub similarity: f32,
     #[serde(default)]
     pub kind: RegionKind,
-    /// The box without the parts that may be the thing's own shade on the street; none where all of it may be shade.
-    #[serde(default)]
-    pub solid: Option<BBox>,
 }
 
 /// What the picture as a whole looks like. Only `Clear` means "seeing".
@@ -317,7 +314,6 @@ impl Gate {
         if let Some((since, _)) = shining {
             self.planes.absorb_changed_since(since);
         }
-        self.planes.absorb_crept();
         self.regions.update(&mut self.planes, picture, at, &self.config);
         self.planes.follow(picture, at, dt_s);
         if at.since_s(self.steepness_at) >= 1.0 {

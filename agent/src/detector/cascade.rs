@@ -168,7 +168,6 @@ mod tests {
             occluded: false,
             similarity: 1.0,
             kind,
-            solid: Some(bbox),
         }
     }
 

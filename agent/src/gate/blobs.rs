@@ -5,9 +5,6 @@
 use super::planes::{PIXELS, Planes, bit};
 use crate::frame::{BBox, LUMA_HEIGHT as H, LUMA_WIDTH as W};
 
-/// A shade's own detail may differ from the street's by so much, grey levels: noise and codec.
-const SHADE_DETAIL: f32 = 4.0;
-
 /// A box in luma pixels, upper ends exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PxBox {
@@ -248,28 +245,6 @@ pub(super) fn is_light_only(
     let textured = (aa / n).sqrt() > 1.0 && (bb / n).sqrt() > 0.5;
     let alike = if n < 14.0 { 0.85 } else { 0.7 };
     plausible && textured && spread < 0.16 * mean && ab > alike * (aa * bb).sqrt()
-}
-
-/// The box around what is more than the darker street, one pixel wider: a thing less its shade. Single such pixels are noise.
-pub(super) fn solid(pixels: &[u32], inside: impl Fn(usize) -> bool, planes: &Planes) -> Option<PxBox> {
-    let inner = |ix: usize| !on_rim(ix) && inside(ix) && neighbours(ix).into_iter().all(&inside);
-    let stuff: Vec<u32> = pixels
-        .iter()
-        .copied()
-        .filter(|&ix| inner(ix as usize) && !may_be_shade(planes, ix as usize))
-        .collect();
-    let is_stuff = |ix: usize| stuff.binary_search(&(ix as u32)).is_ok();
-    let sure = |ix: &u32| neighbours(*ix as usize).into_iter().filter(|&n| is_stuff(n)).count() >= 2;
-    let sure: Vec<u32> = stuff.iter().copied().filter(sure).collect();
-    (!sure.is_empty()).then(|| PxBox::around(&sure).grown(1))
-}
-
-/// Whether the pixel and those around it are the street's, darker by one factor.
-fn may_be_shade(planes: &Planes, ix: usize) -> bool {
-    let around = |plane: &[f32]| neighbours(ix).into_iter().map(|n| plane[n]).sum::<f32>() + plane[ix];
-    let factor = around(&planes.fast) / around(&planes.slow).max(36.0);
-    let unlike = (detail(&planes.fast, ix) - factor * detail(&planes.slow, ix)).abs();
-    (0.2..0.95).contains(&factor) && unlike < SHADE_DETAIL
 }
 
 /// A pixel less the mean of its neighbours.

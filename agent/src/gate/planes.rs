@@ -250,14 +250,10 @@ impl Planes {
         by > LEAST && by > CREPT_SHARE * (self.fast[ix] - self.slow[ix]).abs()
     }
 
-    /// Takes for background what crept and came to rest, and belongs to nobody.
-    pub(super) fn absorb_crept(&mut self) {
-        for ix in 0..PIXELS {
-            let settled = self.owner[ix] == 0 && self.is(ix, bit::WEAK | bit::STILL);
-            if settled && !self.enclosed[ix] && self.crept(ix) {
-                self.absorb(ix);
-            }
-        }
+    /// Share of these pixels that crept, 0..1.
+    pub(super) fn crept_share(&self, pixels: &[u32]) -> f32 {
+        let crept = pixels.iter().filter(|&&ix| self.crept(ix as usize)).count();
+        crept as f32 / pixels.len().max(1) as f32
     }
 
     /// Takes what is there now for background, on pixels that nobody owns.

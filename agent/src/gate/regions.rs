@@ -23,6 +23,9 @@ const PARTED: f32 = 0.9;
 
 /// The street's own texture for so long, darker or brighter: light or water, no thing.
 const LIGHT_FOR_S: f64 = 2.0;
+/// So much of a blob came by creeping: light, however dappled. Taken for background after it has settled.
+const CREPT: f32 = 0.5;
+const CREPT_SETTLED_S: f64 = 3.0;
 /// Pixels inside a blob that tell at once whether it is light, and those that tell by looking on.
 const ENOUGH_AT_ONCE: f32 = 14.0;
 const ENOUGH_IN_TIME: f32 = 8.0;
@@ -34,8 +37,6 @@ struct Region {
     /// Ascending.
     pixels: Vec<u32>,
     px: PxBox,
-    /// Without its shade.
-    solid: Option<PxBox>,
     appeared: Mono,
     still_since: Mono,
     confirmed: Mono,
@@ -114,6 +115,14 @@ impl Regions {
         if unrest > 0.35 && at.since_s(still_since) < config.still_s + 3.0 {
             return;
         }
+        if planes.crept_share(&blob) > CREPT {
+            // As one, and not before it has settled: of a patch taken piece by piece the last piece would look like a thing.
+            let settled = percentile(&blob, 0.9, |ix| planes.fast_since[ix]);
+            if at.since_s(settled) > CREPT_SETTLED_S {
+                blob.iter().for_each(|&ix| planes.absorb(ix as usize));
+            }
+            return;
+        }
         if blob.len() > config.max_px() || blobs::is_light_only(&blob, member, planes, ENOUGH_AT_ONCE) {
             return;
         }
@@ -136,7 +145,6 @@ impl Regions {
             id: self.next_id,
             kind,
             px: PxBox::around(&blob),
-            solid: Some(PxBox::around(&blob)),
             appeared: percentile(&blob, 0.1, |ix| planes.changed_since(ix, at)).min(still_since),
             pixels: blob,
             still_since,
@@ -237,7 +245,6 @@ impl Regions {
                 occluded: r.hidden_since.is_some(),
                 similarity: (r.similarity * 1000.0).round() / 1000.0,
                 kind: r.kind,
-                solid: r.solid.map(|px| px.norm(shift)),
             })
             .collect();
         out.sort_by_key(|r| r.id);
@@ -291,7 +298,6 @@ fn judge(
             hold(&region.pixels, planes, picture);
         }
         shrink(&mut region, slot, planes, picture);
-        region.solid = blobs::solid(&region.pixels, |ix| usize::from(planes.owner[ix]) == slot + 1, planes);
         if is_light(&mut region, slot, planes, at) {
             release(&region.pixels, planes, true);
             return None;

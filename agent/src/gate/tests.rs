@@ -316,28 +316,6 @@ fn a_car_that_was_parked_for_minutes_leaves_no_ghost() {
 }
 
 #[test]
-fn a_long_shade_is_no_solid_part_of_who_casts_it_and_goods_are() {
-    // Somebody in checked cloth under a lamp: the shade lies to the right, from the feet on.
-    let cloth = |x0: i32, w: i32| -> Thing {
-        Box::new(move |x, y| {
-            ((x0..x0 + w).contains(&x) && (30..52).contains(&y))
-                .then(|| if (x + y) % 4 < 2 { 30.0 } else { 150.0 })
-        })
-    };
-    let mut street = Street::learnt();
-    let report = street.run(5.0, &[shadow(64, 44, 24, 8, 0.5), cloth(58, 7)]);
-    assert_eq!(report.regions.len(), 1, "{report:?}");
-    let (whole, solid) = (report.regions[0].bbox, report.regions[0].solid.unwrap());
-    assert!(whole.w * W as f32 > 26.0, "the shade is part of it: {whole:?}");
-    assert!(solid.w * W as f32 <= 11.0, "{solid:?}");
-    // Goods where the shade was.
-    let mut street = Street::learnt();
-    let report = street.run(5.0, &[cloth(64, 24), cloth(58, 7)]);
-    let solid = report.regions[0].solid.unwrap();
-    assert!(solid.w * W as f32 > 26.0, "{solid:?}");
-}
-
-#[test]
 fn a_wet_patch_that_spreads_from_a_spot_too_small_to_tell_is_no_thing_for_long() {
     let mut street = Street::learnt();
     // Five by five at first: too little inside to compare textures.

@@ -164,7 +164,7 @@ impl CameraCore {
                 people.iter().filter(|p| is_near(&p.1, &bbox)).copied().unzip();
             let brought_by = spot.witness().map(|w| w.track);
             spot.company.sample(at, dt_s, &near, brought_by);
-            if is_shade_of(&boxes, spot.solid().as_ref()) {
+            if is_shade_of(&boxes, &bbox) {
                 spot.company.shade(dt_s);
             }
             spot.sample_labels(dt_s, detections, look.close_up.as_ref());

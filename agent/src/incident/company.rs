@@ -164,10 +164,8 @@ impl Company {
     }
 }
 
-/// Whether these people and their shade fill what is solid of a place: legs and a shadow are no goods. A lamp casts a shade
-/// longer than a person; where nothing is solid, it is somebody's shade.
-pub(super) fn is_shade_of(people: &[BBox], solid: Option<&BBox>) -> bool {
-    let Some(place) = solid else { return !people.is_empty() };
+/// Whether a place is filled by these people and their shade: legs and a shadow are no goods.
+pub(super) fn is_shade_of(people: &[BBox], place: &BBox) -> bool {
     let with_shade = |p: &BBox| BBox {
         x: p.x - SHADE_W * p.w,
         w: p.w * (1.0 + 2.0 * SHADE_W),
@@ -209,12 +207,10 @@ mod tests {
     fn legs_and_their_shadow_are_no_goods_and_a_table_is() {
         let pair = [0.640, 0.668].map(|x| BBox { x, y: 0.28, w: 0.024, h: 0.19 });
         let legs = BBox { x: 0.662, y: 0.40, w: 0.056, h: 0.078 };
-        assert!(is_shade_of(&pair, Some(&legs)));
+        assert!(is_shade_of(&pair, &legs));
         let table = BBox { x: 0.62, y: 0.38, w: 0.14, h: 0.10 };
-        assert!(!is_shade_of(&pair, Some(&table)));
-        assert!(!is_shade_of(&[], Some(&legs)));
-        // Under a lamp: nothing but shade, and somebody to cast it.
-        assert!(is_shade_of(&pair, None) && !is_shade_of(&[], None));
+        assert!(!is_shade_of(&pair, &table));
+        assert!(!is_shade_of(&[], &legs));
     }
 
     #[test]

@@ -71,7 +71,6 @@ impl CameraCore {
                         occluded: false,
                         similarity: 1.0,
                         removed: false,
-                        solid: Some(track.bbox),
                     });
                 }
             }
@@ -266,6 +265,5 @@ fn from_region(region: &StaticRegion, at: Moment) -> Standing {
         occluded: region.occluded,
         similarity: region.similarity,
         removed: region.kind == RegionKind::Removed,
-        solid: region.solid,
     }
 }

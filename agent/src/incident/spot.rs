@@ -54,8 +54,6 @@ pub(super) struct Standing {
     pub(super) similarity: f32,
     /// The gate sees bare ground here where its background has a thing.
     pub(super) removed: bool,
-    /// The box without what may be shade; none where all of it may be.
-    pub(super) solid: Option<BBox>,
 }
 
 /// Why a static region is no incident by itself.
@@ -242,11 +240,6 @@ impl Spot {
     pub(super) fn bbox(&self) -> BBox {
         let boxes = self.parts.iter().map(|p| p.seen.bbox);
         boxes.reduce(|a, b| a.union(&b)).unwrap_or_default()
-    }
-
-    /// What of it stands above the ground for certain: without what may be shade.
-    pub(super) fn solid(&self) -> Option<BBox> {
-        self.parts.iter().filter_map(|p| p.seen.solid).reduce(|a, b| a.union(&b))
     }
 
     /// Share of the picture that really changed.

@@ -200,7 +200,6 @@ fn look(
         occluded: *occluded,
         similarity: 0.9,
         kind: RegionKind::Appeared,
-        solid: Some(*bbox),
     });
     let detections = detections.as_ref().map(|seen| {
         let detection = |(group, bbox): &(u8, BBox)| Detection {

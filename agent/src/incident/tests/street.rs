@@ -288,7 +288,6 @@ impl Street {
                 still_since: Mono::from_s(since_s),
                 occluded: a.occluded,
                 similarity: a.similarity,
-                solid: Some(a.bbox),
                 kind: if a.removed { RegionKind::Removed } else { RegionKind::Appeared },
             })
         });
