@@ -29,10 +29,9 @@ enum Attack {
     OnAnothersTopic,
     OtherVerb,
     Retained,
-    Replayed,
 }
 
-const ATTACKS: [(Attack, &str); 12] = [
+const ATTACKS: [(Attack, &str); 11] = [
     (Attack::Junk, "junk"),
     (Attack::Forged, "signed by another key"),
     (Attack::UnknownKey, "key unknown"),
@@ -44,36 +43,37 @@ const ATTACKS: [(Attack, &str); 12] = [
     (Attack::OnAnothersTopic, "on another box's topic"),
     (Attack::OtherVerb, "on another verb's topic"),
     (Attack::Retained, "retained"),
-    (Attack::Replayed, "replayed, over restarts and kills"),
 ];
 
-/// A row a kind of attack: none may be obeyed, each must be answered or counted.
+/// None may be obeyed, each must be answered or counted.
 pub fn commands(scale: Scale) -> Result<Vec<Row>> {
+    let how = "signed messages given to the ledger of a box";
     let dir = tempfile::tempdir()?;
     let thief = SigningKey::create(&dir.path().join("thief.key"))?;
     let each = scale.pick(4, 100);
-    let mut rows = Vec::new();
-    for (attack, what) in ATTACKS {
-        let how = "signed messages given to the ledger of a box";
-        let mut row = Row::new(&format!("command: {what}"), how);
+    let mut row = Row::new("commands that the centre did not give", how);
+    for (attack, _) in ATTACKS {
         let (mut ledger, _) = writer::open(&dir.path().join(format!("{attack:?}")))?;
         for seed in 0..each {
             row.trials += 1;
-            if attack == Attack::Replayed {
-                ledger = replayed(ledger, seed, &mut row, dir.path())?;
-                continue;
-            }
             let (topic, payload) = made(attack, seed, &thief, &ledger);
             let before = heard(&ledger);
             let obeyed = ledger.incoming(&topic, &payload, attack == Attack::Retained)?;
-            row.must(obeyed.is_none(), || format!("seed {seed} was obeyed: {obeyed:?}"));
-            row.must(heard(&ledger) > before, || format!("seed {seed} left no trace"));
+            row.must(obeyed.is_none(), || format!("{attack:?}, seed {seed} was obeyed: {obeyed:?}"));
+            row.must(heard(&ledger) > before, || format!("{attack:?}, seed {seed} left no trace"));
         }
-        row.figures = "each refused and counted".to_owned();
-        row.judge(None);
-        rows.push(row);
     }
-    Ok(rows)
+    row.figures = format!("refused and counted: {}", ATTACKS.map(|(_, what)| what).join(", "));
+    row.judge(None);
+    let mut again = Row::new("commands of the centre, replayed", how);
+    let mut ledger = writer::open(&dir.path().join("Replayed"))?.0;
+    for seed in 0..each {
+        again.trials += 3;
+        ledger = replayed(ledger, seed, &mut again, dir.path())?;
+    }
+    again.figures = "at once, after a stop, after a kill; after power cuts: in their rows".to_owned();
+    again.judge(None);
+    Ok(vec![row, again])
 }
 
 /// Refusals, and commands that were judged.

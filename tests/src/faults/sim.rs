@@ -27,7 +27,7 @@ use super::{Row, Scale, writer};
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let (mut row, totals) = simulated(
         Row::new("seeded simulation", "crashes, lost packets, lost sessions on a virtual clock"),
-        scale.pick(2000, 20_000),
+        scale.pick(2000, 10_000),
     );
     row.figures =
         format!("{} reports, {} crashes, {} connections", totals.reports, totals.crashes, totals.connections);
