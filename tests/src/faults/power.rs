@@ -37,7 +37,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
 
 /// The journal's syncs are left out, in this box only: the cut must find it out.
 fn unsynced(name: &str, rounds: u64) -> Result<Row> {
-    let (mut seen, mut total) = (Row::new(name, HOW), 0);
+    let (mut seen, mut total) = (Row::new("as it must be without a sync", HOW), 0);
     for round in 0..rounds {
         let dir = tempfile::tempdir()?;
         let mut disk = LoopDisk::new(dir.path(), 64)?;
