@@ -27,7 +27,12 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(dir: &Path) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let settings = Settings { segment_bytes: 4 << 20, utc_offset_s: 28_800, boot: "APPENDRATE".into() };
+    let settings = Settings {
+        segment_bytes: 4 << 20,
+        syncs: Default::default(),
+        utc_offset_s: 28_800,
+        boot: "APPENDRATE".into(),
+    };
     let (mut journal, _) = Journal::open(&dir.join("journal"), settings, clock.clone(), None)?;
     let entry = Entry::new("note", format!("{{\"text\":\"{}\"}}", "x".repeat(BODY)));
     journal.append(std::slice::from_ref(&entry), Durability::Now)?;

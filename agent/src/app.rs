@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::config::Site;
 use crate::delivery::{self, Delivery};
+use crate::detector::keep::{self, Networks};
 use crate::detector::schedule::Slots;
 use crate::detector::worker::Job;
 use crate::detector::{Cascade, LIVE_RUN_LIMIT};
@@ -74,8 +75,8 @@ pub fn run(site: Site, exe: Exe) -> anyhow::Result<Ended> {
         .build()
         .context("the runtime for tasks")?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
+    let (site, detectors, models) = load_detectors(site);
     let site = Arc::new(site);
-    let (detectors, models) = load_detectors(&site);
     let who = Identity::from_site(&site).with_models(models);
     let mut settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
     settings.keys.clone_from(&site.centre.keys);
@@ -240,27 +241,24 @@ impl Line {
     }
 }
 
-/// One detector a worker. A model that cannot be used does not stop the box: sensors, journal and link go on, the cameras
-/// say they are blind.
-fn load_detectors(site: &Site) -> (Vec<Cascade>, ModelNames) {
+/// One detector a worker, and the site with the networks that are really used. A model that cannot be used does not stop the
+/// box: the one that worked last goes on; without one sensors, journal and link go on, and the cameras say they are blind.
+fn load_detectors(mut site: Site) -> (Site, Vec<Cascade>, ModelNames) {
     if site.models.street.is_none() {
         tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
-        return (Vec::new(), ModelNames::default());
+        return (site, Vec::new(), ModelNames::default());
     }
-    let all = |models: &crate::config::Models| {
-        let load = |_| crate::detector::load_cascade(models, LIVE_RUN_LIMIT);
-        let loaded = (0..models.workers).map(load).collect::<Result<Vec<_>, _>>()?;
-        let names = loaded.first().map(|(_, manifests)| ModelNames::of(manifests)).unwrap_or_default();
-        Ok::<_, crate::detector::LoadError>((loaded.into_iter().map(|(cascade, _)| cascade).collect(), names))
-    };
-    let without_close_up = |error| {
-        tracing::error!(%error, "a network cannot be used: trying without close-ups");
-        all(&crate::config::Models { close_up: None, ..site.models.clone() })
-    };
-    all(&site.models).or_else(without_close_up).unwrap_or_else(|error| {
-        tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
-        (Vec::new(), ModelNames::default())
-    })
+    let kept = site.device.data_dir.join(keep::FOLDER);
+    match keep::load_or_kept(&site.models, &kept, LIVE_RUN_LIMIT) {
+        Ok(Networks { cascades, manifests, models }) => {
+            site.models = models;
+            (site, cascades, ModelNames::of(&manifests))
+        }
+        Err(error) => {
+            tracing::error!(%error, "no detector: the cameras count as blind until this is mended");
+            (site, Vec::new(), ModelNames::default())
+        }
+    }
 }
 
 fn start_worker(

@@ -52,6 +52,7 @@ pub struct Settings {
     /// Holds `journal/`, `index/` and `lock`.
     pub dir: PathBuf,
     pub segment_bytes: u64,
+    pub syncs: crate::journal::Syncs,
     /// Segments younger than that stay though everything in them is done with.
     pub keep_days: u32,
     pub outbox: crate::outbox::Settings,
@@ -62,7 +63,14 @@ pub struct Settings {
 impl Settings {
     pub fn new(dir: impl Into<PathBuf>, receipts: bool) -> Self {
         let outbox = crate::outbox::Settings { receipts, ..Default::default() };
-        Settings { dir: dir.into(), segment_bytes: 4 << 20, keep_days: 30, outbox, keys: Vec::new() }
+        Settings {
+            dir: dir.into(),
+            segment_bytes: 4 << 20,
+            syncs: Default::default(),
+            keep_days: 30,
+            outbox,
+            keys: Vec::new(),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Detector: from a look to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/onnx.rs`.
 //!
 //! `manifest` says what a model is, `preprocess` and `decode` are what happens before and after inference, `schedule`
-//! decides which camera's look is next, `cascade` which part of it a second network is shown, `worker` is the thread that does it.
+//! decides which camera's look is next, `cascade` which part of it a second network is shown, `worker` is the thread that does it,
+//! `keep` has a copy of what worked last.
 
 pub mod cascade;
 #[cfg(any(test, feature = "inference"))]
 mod decode;
 mod fake;
+pub mod keep;
 pub mod manifest;
 #[cfg(feature = "inference")]
 mod onnx;
@@ -22,6 +24,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::cascade::Cascade;
+#[cfg(any(test, feature = "inference"))]
+pub use self::decode::decode_outputs;
 pub use self::fake::{FakeDetector, look_of};
 pub use self::manifest::{Manifest, ManifestError};
 #[cfg(feature = "inference")]
@@ -101,6 +105,8 @@ pub enum LoadError {
     Model { path: PathBuf, why: String },
     #[error("{path}: {port}: {why}")]
     Shape { path: PathBuf, port: String, why: String },
+    #[error("{path}: it loads, but a first look fails: {source}")]
+    Trial { path: PathBuf, source: Box<DetectorError> },
     #[error("cannot start the watchdog thread: {0}")]
     Thread(std::io::Error),
 }

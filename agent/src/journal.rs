@@ -85,10 +85,26 @@ pub enum Durability {
     Later,
 }
 
+/// How what was written comes onto the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Syncs {
+    pub file: fn(&File) -> std::io::Result<()>,
+    /// After a file of this folder was made.
+    pub folder: fn(&File) -> std::io::Result<()>,
+}
+
+/// The real ones; a simulated power cut watches them instead, to know what it may take away.
+impl Default for Syncs {
+    fn default() -> Self {
+        Syncs { file: File::sync_data, folder: File::sync_all }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// A segment that is longer is closed, bytes.
     pub segment_bytes: u64,
+    pub syncs: Syncs,
     pub utc_offset_s: i32,
     /// Names this start of the program in every record.
     pub boot: String,
@@ -152,7 +168,18 @@ impl Journal {
             scratch: Vec::new(),
         };
         let damage = journal.find_tip(known)?;
+        journal.hold_on_to_tail();
         Ok((journal, damage))
+    }
+
+    /// What was read counts from now on and is told to others, but a program that was killed may have left it in memory only.
+    fn hold_on_to_tail(&self) {
+        let Some(last) = self.segments.last() else { return };
+        let synced = File::open(&last.path).and_then(|file| (self.settings.syncs.file)(&file));
+        let synced = synced.and_then(|()| (self.settings.syncs.folder)(&File::open(&self.dir)?));
+        if let Err(error) = synced {
+            tracing::error!(path = %last.path.display(), %error, "the journal's end may not be on the disk");
+        }
     }
 
     /// Reads segments from the newest back until one holds a good record; sets number and hash to go on with.
@@ -290,10 +317,13 @@ impl Journal {
         }
         file.write_all(&self.scratch).map_err(io("write", &segment.path))?;
         if durability == Durability::Now || head {
-            file.sync_data().map_err(io("sync", &segment.path))?;
+            (self.settings.syncs.file)(file).map_err(io("sync", &segment.path))?;
         }
         if head {
-            File::open(&self.dir).and_then(|d| d.sync_all()).map_err(io("sync the folder", &self.dir))?;
+            let folder = File::open(&self.dir);
+            folder
+                .and_then(|folder| (self.settings.syncs.folder)(&folder))
+                .map_err(io("sync the folder", &self.dir))?;
             written.remove(0);
         }
         self.unsynced = durability == Durability::Later && !head;
@@ -313,7 +343,7 @@ impl Journal {
             }
         } else if let (Some(segment), Some(file)) = (self.segments.last(), file) {
             // If this fails too, the next segment's name says where the truth goes on (`Damage::abandoned`).
-            if file.set_len(segment.len).is_ok() && file.sync_data().is_ok() {
+            if file.set_len(segment.len).is_ok() && (self.settings.syncs.file)(&file).is_ok() {
                 self.tail = OpenOptions::new().append(true).open(&segment.path).ok();
             }
         }
@@ -325,7 +355,7 @@ impl Journal {
             return Ok(());
         }
         if let (Some(segment), Some(file)) = (self.segments.last(), self.tail.as_ref())
-            && let Err(source) = file.sync_data()
+            && let Err(source) = (self.settings.syncs.file)(file)
         {
             let path = segment.path.clone();
             // The kernel may have dropped the pages: what follows goes to a new file.

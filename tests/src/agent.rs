@@ -89,6 +89,10 @@ impl Agent {
         self.process.memory()
     }
 
+    pub fn pid(&self) -> Option<rustix::process::Pid> {
+        self.process.pid()
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.process.log_lines()
     }

@@ -22,7 +22,7 @@ pub fn nal_units(path: &Path) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Units between the start codes of an Annex B stream, without the zeros that may follow one.
-fn split(stream: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn split(stream: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<usize> =
         stream.windows(3).enumerate().filter(|(_, w)| w == &[0, 0, 1]).map(|(at, _)| at).collect();
     let ends = starts.iter().skip(1).copied().chain([stream.len()]);

@@ -3,13 +3,16 @@
 //! `make faults` runs every row in full; `tests/tests/survives.rs` runs the same rows in short. A row that this machine cannot
 //! run is skipped by name, with the reason. Times are measured and shown; only the targets themselves are asserted.
 
+pub mod above;
 pub mod boxed;
+pub mod camera;
 pub mod damage;
 pub mod disk;
 pub mod full;
 pub mod interop;
 pub mod kill;
 pub mod link;
+pub mod models;
 pub mod pace;
 pub mod power;
 pub mod promise;
@@ -119,6 +122,10 @@ pub const PARTS: &[(&str, Run)] = &[
     ("upload", upload::run),
     ("pace", pace::run),
     ("sim", sim::run),
+    ("camera", camera::run),
+    ("models", models::run),
+    ("commands", above::commands),
+    ("configuration", above::configuration),
     ("sensors", sensors::run),
     ("interop", interop::run),
 ];

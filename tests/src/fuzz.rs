@@ -33,6 +33,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
             ]),
         ),
         ("manifest", manifest, texts(&["models/street.toml", "models/test/tiny-ssd.toml"])),
+        ("outputs", outputs, FAMILIES.iter().map(|family| output_of(family)).collect()),
         ("nmea", nmea, vec![SENTENCES.into()]),
         ("gpsd", gpsd, vec![GPSD.into()]),
         ("journal", journal, vec![segment()]),
@@ -172,6 +173,68 @@ fn manifest(input: &[u8]) -> Result<()> {
         bail!("refused without a word");
     }
     Ok(())
+}
+
+const FAMILIES: [&str; 4] = ["boxes-scores", "yolox", "yolov8", "ssd"];
+
+/// What a network of 32x32 px and two labels says, as text: the family, then a line an output with name, shape and numbers.
+fn output_of(family: &str) -> Vec<u8> {
+    let numbers =
+        |count: usize, of: &[f32]| of.iter().cycle().take(count).map(|n| format!(" {n}")).collect::<String>();
+    let outputs = match family {
+        "yolox" => format!("out 1,21,7{}\n", numbers(21 * 7, &[0.5, 0.5, 1.0, 1.0, 0.9, 0.8, 0.1])),
+        "yolov8" => format!("out 1,6,5{}\n", numbers(30, &[16.0, 8.0, 12.0, 0.7, 0.2])),
+        "ssd" => format!(
+            "boxes 1,5,4{}\nclasses 1,5{}\nscores 1,5{}\n",
+            numbers(20, &[0.1, 0.2, 0.6, 0.7, 0.0, 0.5, 1.0]),
+            numbers(5, &[1.0, 2.0]),
+            numbers(5, &[0.9, 0.3, 0.6])
+        ),
+        _ => format!(
+            "boxes 1,5,4{}\nscores 1,5,2{}\n",
+            numbers(20, &[0.1, 0.2, 0.6, 0.7, 0.0, 0.5, 1.0]),
+            numbers(10, &[0.9, 0.1, 0.3])
+        ),
+    };
+    format!("{family}\n{outputs}").into_bytes()
+}
+
+/// Whatever a network says is refused with a reason, or becomes boxes within the picture.
+fn outputs(input: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.lines();
+    let family = lines.next().filter(|first| FAMILIES.contains(first)).unwrap_or("yolox");
+    let label = |n: u8| format!("[[label]]\nindex = {n}\nname = 'l{n}'\ngroup = 'waste'\nmin_score = 0.25\n");
+    let manifest = format!(
+        "name = 't'\nversion = '1'\nfile = 't.onnx'\nsha256 = '{}'\nlicence = 'x'\nprovenance = 'x'\n[input]\nwidth = 32\nheight = 32\n\
+         layout = 'nhwc'\ndtype = 'uint8'\ncolor = 'rgb'\nfit = 'letterbox'\n[output]\nfamily = '{family}'\nnms_iou = 0.5\nmax_detections = 4\n{}{}",
+        "0".repeat(64),
+        label(0),
+        label(1)
+    );
+    let manifest = kerbside::detector::Manifest::parse(Path::new("fuzz.toml"), &manifest)?;
+    let outputs: Vec<_> = lines.filter_map(output).collect();
+    let look = kerbside::detector::look_of(64, 36, |_, _| [0; 3]);
+    match kerbside::detector::decode_outputs(&manifest, &look, &outputs) {
+        Err(why) if why.is_empty() => bail!("refused without a word"),
+        Err(_) => Ok(()),
+        Ok(all) if all.len() > 4 => bail!("{} detections", all.len()),
+        Ok(all) => all.iter().try_for_each(|d| {
+            let b = d.bbox;
+            let inside = b.x >= 0.0 && b.y >= 0.0 && b.x + b.w <= 1.0001 && b.y + b.h <= 1.0001;
+            let whole = inside && b.w > 0.0 && b.h > 0.0 && (0.25..=1.0).contains(&d.confidence);
+            anyhow::ensure!(whole, "no detection of this picture: {d:?}");
+            Ok(())
+        }),
+    }
+}
+
+/// A line of [`output_of`]; what is no number of it is left out.
+fn output(line: &str) -> Option<(String, Vec<i64>, Vec<f32>)> {
+    let mut words = line.split_whitespace();
+    let (name, shape) = (words.next()?, words.next()?);
+    let shape = shape.split(',').filter_map(|side| side.parse().ok()).collect();
+    Some((name.to_owned(), shape, words.filter_map(|word| word.parse().ok()).collect()))
 }
 
 fn nmea(input: &[u8]) -> Result<()> {

@@ -12,7 +12,9 @@ pub mod fuzz;
 mod mqtt;
 mod process;
 pub mod proxy;
+pub mod rtsp;
 pub mod scripted;
+pub mod senses;
 mod site;
 
 pub use agent::{Agent, matters};

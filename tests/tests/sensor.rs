@@ -4,9 +4,9 @@
 
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use kerbside_tests::senses::{gga, publish};
 use kerbside_tests::{Agent, Broker, LIMIT, Site, centre, envelopes, free_port};
 
 const SENSORS: &str = r#"
@@ -36,7 +36,7 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
 
     let (mut sentences, _) = receiver.accept()?;
     for second in 0..5 {
-        sentences.write_all(gga(second).as_bytes())?;
+        sentences.write_all(gga(second, 31.1124, 0).as_bytes())?;
     }
     let position = centre
         .until("device.position", LIMIT, |lines| envelopes(lines, "device.position").into_iter().next())?;
@@ -48,7 +48,7 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
     assert!(position["data"]["source"].as_str().is_some_and(|s| s.starts_with("gnss")), "{position}");
 
     // Retained, so that it is there whenever the agent subscribes.
-    publish(&sensors, r#"{"value": 91.5, "unit": "%"}"#)?;
+    publish(&sensors, ["-m", r#"{"value": 91.5, "unit": "%"}"#])?;
     let observed = centre.until("sensor.observation", LIMIT, |lines| {
         envelopes(lines, "sensor.observation").into_iter().next()
     })?;
@@ -58,29 +58,13 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
     assert!(data["phenomenonTime"].is_string() && data["resultTime"].is_string(), "{observed}");
 
     // What is no reading is no observation, and harms nothing; the next reading comes through.
-    publish(&sensors, "{not json")?;
-    publish(&sensors, r#"{"value": 92.0, "unit": "m"}"#)?;
-    publish(&sensors, r#"{"value": 93.0}"#)?;
+    publish(&sensors, ["-m", "{not json"])?;
+    publish(&sensors, ["-m", r#"{"value": 92.0, "unit": "m"}"#])?;
+    publish(&sensors, ["-m", r#"{"value": 93.0}"#])?;
     let all = centre.until("second observation", LIMIT, |lines| {
         let all = envelopes(lines, "sensor.observation");
         (all.len() >= 2).then_some(all)
     })?;
     assert_eq!(all[1]["data"]["result"], 93.0, "{all:?}");
     agent.stop()
-}
-
-fn publish(broker: &Broker, payload: &str) -> Result<()> {
-    let port = broker.url().rsplit(':').next().unwrap_or_default().to_owned();
-    let status = Command::new("mosquitto_pub")
-        .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-r", "-t", "sensors/bin-1", "-m", payload])
-        .status()?;
-    ensure!(status.success(), "mosquitto_pub ended with {status}");
-    Ok(())
-}
-
-/// A fix of good quality at 31.1124 N 121.37608 E, one second after the other.
-fn gga(second: u32) -> String {
-    let body = format!("GNGGA,0800{second:02}.00,3106.7440,N,12122.5648,E,1,12,0.8,9.4,M,8.0,M,,");
-    let sum = body.bytes().fold(0u8, |sum, b| sum ^ b);
-    format!("${body}*{sum:02X}\r\n")
 }

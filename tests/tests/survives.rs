@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, damage, full, interop, kill, link, pace, power, sensors, sim, upload,
+    Row, Scale, above, camera, damage, full, interop, kill, link, models, pace, power, sensors, sim, upload,
 };
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
@@ -38,6 +38,22 @@ fn simulated_weeks() -> Result<()> {
 #[test]
 fn hostile_input() -> Result<()> {
     kerbside_tests::fuzz::run(None, 1, 1500, None).map(drop)
+}
+
+#[test]
+fn failing_cameras() -> Result<()> {
+    check("survives::failing_cameras", camera::run(Scale::Short)?)
+}
+
+#[test]
+fn unusable_models() -> Result<()> {
+    check("survives::unusable_models", models::run(Scale::Short)?)
+}
+
+#[test]
+fn false_commands_and_configurations() -> Result<()> {
+    check("survives::false_commands", above::commands(Scale::Short)?)?;
+    check("survives::false_configurations", above::configuration(Scale::Short)?)
 }
 
 #[test]

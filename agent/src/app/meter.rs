@@ -140,6 +140,7 @@ impl CameraMeter {
     pub(super) fn look(&self, level: Level) {
         self.pulse.beat();
         self.looks.inc();
+        self.metrics.looks.inc();
         self.metrics.set_level(level);
         let ring = self.ring.lock();
         let span_s = ring.latest().zip(ring.oldest()).map_or(0.0, |(to, from)| to.mono.since_s(from.mono));
@@ -160,6 +161,7 @@ impl CameraMeter {
     pub(super) fn capture(&mut self, stats: &crate::source::Stats) {
         self.packets.inc_by(stats.packets.saturating_sub(self.last.packets));
         self.skipped.inc_by(stats.looks_dropped.saturating_sub(self.last.looks_dropped));
+        self.metrics.decode_errors.inc_by(stats.decode_errors.saturating_sub(self.last.decode_errors));
         self.last = *stats;
     }
 

@@ -6,9 +6,9 @@
 use std::cmp::Ordering;
 
 use super::manifest::{Family, Manifest};
-use super::preprocess::Placement;
+use super::preprocess::{Placement, Preprocessor};
 use super::{Detection, DetectorError};
-use crate::frame::BBox;
+use crate::frame::{BBox, Look};
 
 /// One output as the runtime gave it.
 pub(super) struct Tensor<'a> {
@@ -176,6 +176,21 @@ pub(super) fn decode(
     Ok(suppress(manifest, candidates))
 }
 
+/// The same of outputs that come from anywhere: name, declared shape, numbers; nothing of them is trusted. For those who look at
+/// decoding without a runtime.
+pub fn decode_outputs(
+    manifest: &Manifest,
+    look: &Look,
+    outputs: &[(String, Vec<i64>, Vec<f32>)],
+) -> Result<Vec<Detection>, String> {
+    let shapes: Vec<Port> = outputs.iter().map(|(name, shape, _)| (name.clone(), shape.clone())).collect();
+    let ports = Ports::find(manifest, &shapes).map_err(|(port, why)| format!("{port}: {why}"))?;
+    let placed = Preprocessor::new(&manifest.input, manifest.output.family).take(look);
+    let tensors: Vec<Tensor> = outputs.iter().map(|(name, _, data)| Tensor { name, data }).collect();
+    let decoded = placed.and_then(|placed| decode(manifest, &ports, &tensors, placed));
+    decoded.map_err(|error| error.to_string())
+}
+
 fn boxes_scores(
     m: &Manifest,
     ports: &Ports,
@@ -301,7 +316,6 @@ mod tests {
     use std::path::Path;
 
     use super::super::fake::look_of;
-    use super::super::preprocess::Preprocessor;
     use super::*;
 
     fn manifest(family: &str) -> Manifest {

@@ -43,7 +43,8 @@ impl Default for GateConfig {
             min_area_norm: 0.0006,
             max_area_norm: 0.3,
             max_regions: 32,
-            frozen_s: 7.0,
+            // Looks come every two seconds where nothing moves: the fourth must do, so that it is said within ten.
+            frozen_s: 5.9,
             absorb_after_s: 24.0 * 3600.0,
             absorb_removed_s: 30.0,
             relearn_moved_s: 1800.0,

@@ -130,6 +130,8 @@ struct Families {
     queue: Family<OfQueue, Gauge>,
     dropped: Family<OfDrop, Counter>,
     outbox: Family<OfLane, Gauge>,
+    looks: Family<OfCamera, Counter>,
+    decode_errors: Family<OfCamera, Counter>,
     level: Family<OfCamera, Gauge>,
     camera_state: Family<OfCameraState, Gauge>,
     reports: Family<OfReport, Counter>,
@@ -174,6 +176,14 @@ impl Metrics {
         r.register("dropped", "What a full queue gave up, by the policy that says so", dropped.clone());
         let outbox = Family::default();
         r.register("outbox_messages", "Messages not yet acknowledged", outbox.clone());
+        let looks = Family::default();
+        r.register("camera_looks", "Looks that a camera gave", looks.clone());
+        let decode_errors = Family::default();
+        r.register(
+            "camera_decode_errors",
+            "Packets that gave no picture and pictures that are not whole",
+            decode_errors.clone(),
+        );
         let level = Family::default();
         r.register("decode_level", "How much of a stream is decoded: 0, 1 or 2", level.clone());
         let camera_state = Family::default();
@@ -208,6 +218,8 @@ impl Metrics {
             queue,
             dropped,
             outbox,
+            looks,
+            decode_errors,
             level,
             camera_state,
             reports,
@@ -229,6 +241,8 @@ impl Metrics {
         let state = |state| OfCameraState { camera: id.to_owned(), state };
         CameraMetrics {
             look_age: self.families.look_age.get_or_create_owned(&label),
+            looks: self.families.looks.get_or_create_owned(&label),
+            decode_errors: self.families.decode_errors.get_or_create_owned(&label),
             level: self.families.level.get_or_create_owned(&label),
             ring_bytes: self.families.ring_bytes.get_or_create_owned(&label),
             ring_seconds: self.families.ring_seconds.get_or_create_owned(&label),
@@ -316,6 +330,8 @@ impl Metrics {
 pub struct CameraMetrics {
     /// Observe the age of a look, s, when its inference ended.
     pub look_age: Histogram,
+    pub looks: Counter,
+    pub decode_errors: Counter,
     level: Gauge,
     ring_bytes: Gauge,
     ring_seconds: Gauge<f64, AtomicU64>,

@@ -6,7 +6,12 @@ use super::*;
 use crate::time::VirtualClock;
 
 fn settings() -> Settings {
-    Settings { segment_bytes: 4096, utc_offset_s: 8 * 3600, boot: "01JD7Z6T6V8Q0M5N3K2H1G9F8E".into() }
+    Settings {
+        segment_bytes: 4096,
+        syncs: Syncs::default(),
+        utc_offset_s: 8 * 3600,
+        boot: "01JD7Z6T6V8Q0M5N3K2H1G9F8E".into(),
+    }
 }
 
 fn open(dir: &Path, known: Option<(u64, Hash)>) -> (Journal, Damage) {
@@ -51,6 +56,25 @@ fn what_was_appended_is_read_again_and_goes_on() {
     assert_eq!(more[0].n + 1, more[1].n);
     assert_eq!(more[0].hash, more[1].prev);
     assert_eq!(more[0].prev, all[29].hash);
+}
+
+/// A program that was killed may have left its last records in memory: what the next one reads, it makes durable first.
+#[test]
+fn what_an_opening_reads_it_also_syncs() {
+    thread_local!(static SYNCED: std::cell::RefCell<Vec<&'static str>> = std::cell::RefCell::default());
+    fn note(what: &'static str) -> std::io::Result<()> {
+        SYNCED.with_borrow_mut(|synced| synced.push(what));
+        Ok(())
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let last = written(dir.path())[29];
+    let bytes = std::fs::read(file(dir.path(), &last)).unwrap();
+    std::fs::write(file(dir.path(), &last), &bytes[..bytes.len() - 1]).unwrap();
+    let syncs = Syncs { file: |_| note("file"), folder: |_| note("folder") };
+    let settings = Settings { syncs, ..settings() };
+    let (journal, _) = Journal::open(dir.path(), settings, VirtualClock::new(0), None).unwrap();
+    assert_eq!(journal.last_n(), last.n);
+    assert_eq!(SYNCED.take(), ["file", "folder"]);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The fault suite as a program: `faults [--short] [PART ...]` runs it and writes `faults/results.json`,
-//! `faults fuzz [SECONDS | TARGET SEED]` gives hostile input to everything that reads, `faults --into README.md` puts the last table into a document, `faults box ...` is a box without cameras for its own use.
+//! `faults fuzz [SECONDS | TARGET SEED]` gives hostile input to everything that reads, `faults --into README.md` puts the last table into a document, `faults sim SEED` repeats one seed of the simulation, `faults box ...` is a box without cameras for its own use.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use kerbside_tests::faults::{PARTS, Scale, boxed, part, table};
+use kerbside_tests::faults::{PARTS, Scale, boxed, part, sim, table};
 use kerbside_tests::{fuzz, repo};
 
 fn main() -> ExitCode {
@@ -42,6 +42,12 @@ fn run(args: &[String]) -> Result<ExitCode> {
         && first == "fuzz"
     {
         return fuzz(rest).map(|()| ExitCode::SUCCESS);
+    }
+    if let [part, seed] = args
+        && part == "sim"
+        && let Ok(seed) = seed.parse()
+    {
+        return sim::again(seed).map(|()| ExitCode::SUCCESS);
     }
     let results = repo().join("faults/results.json");
     if let [flag, document] = args

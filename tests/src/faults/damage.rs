@@ -108,8 +108,12 @@ fn damaged(
 /// Numbers that the store, or `kerbside journal verify`, calls missing; every other record must read as it was written.
 fn told(dir: &Path, ledger: Ledger, damage: &Damage, template: &Template) -> Result<BTreeSet<u64>> {
     drop(ledger);
-    let settings =
-        kerbside::journal::Settings { segment_bytes: 1 << 20, utc_offset_s: 0, boot: "VERIFY".into() };
+    let settings = kerbside::journal::Settings {
+        segment_bytes: 1 << 20,
+        syncs: Default::default(),
+        utc_offset_s: 0,
+        boot: "VERIFY".into(),
+    };
     let (journal, at_tip) = Journal::open(&dir.join("journal"), settings, writer::clock(), None)?;
     let mut read = BTreeMap::new();
     let verified = journal.replay(1, &mut |record, _| {

@@ -62,6 +62,7 @@ fn appends(scale: Scale) -> Result<Row> {
     let dir = tempfile::tempdir()?;
     let settings = kerbside::journal::Settings {
         segment_bytes: 64 << 20,
+        syncs: Default::default(),
         utc_offset_s: 8 * 3600,
         boot: "01PACE".into(),
     };

@@ -1,9 +1,12 @@
 //! The power goes: on an aged store, and in the first second of a store's life.
 
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use kerbside::delivery::Ledger;
+use kerbside::journal::Syncs;
 use parking_lot::Mutex;
 
 use super::disk::LoopDisk;
@@ -19,12 +22,41 @@ const MARGIN: Duration = Duration::from_millis(5);
 const AGE: u64 = 3000;
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
-    let names = ["power cut, aged store", "power cut, first second of a store"];
+    let names =
+        ["power cut, aged store", "power cut, first second of a store", "the power cut without any sync"];
     if let Some(why) = LoopDisk::missing() {
         return Ok(names.map(|name| Row::skipped(name, HOW, why.clone())).into());
     }
     let rounds = scale.pick(3, 12);
-    Ok(vec![aged(names[0], rounds, scale.pick(AGE / 10, AGE))?, young(names[1], rounds)?])
+    Ok(vec![
+        aged(names[0], rounds, scale.pick(AGE / 10, AGE))?,
+        young(names[1], rounds)?,
+        unsynced(names[2], scale.pick(2, 6))?,
+    ])
+}
+
+/// The journal's syncs are left out, in this box only: the cut must find it out.
+fn unsynced(name: &str, rounds: u64) -> Result<Row> {
+    let (mut seen, mut total) = (Row::new("as it must be without a sync", HOW), 0);
+    for round in 0..rounds {
+        let dir = tempfile::tempdir()?;
+        let mut disk = LoopDisk::new(dir.path(), 64)?;
+        let mut promise = Promise::default();
+        cut_while_writing(&mut disk, 2000 + round, When::Unsynced, &mut promise, &mut seen, &mut total)?;
+    }
+    let mut row = Row::new(name, HOW);
+    row.trials = rounds;
+    row.figures = format!("{} of {total} acknowledged things were gone, as they must be", seen.lost);
+    row.must(seen.lost > 0, || "a missing sync goes unnoticed".to_owned());
+    Ok(row)
+}
+
+fn open(data: &Path, when: When) -> Result<Ledger> {
+    let mut settings = writer::settings(data);
+    if when == When::Unsynced {
+        settings.syncs = Syncs { file: |_| Ok(()), folder: |_| Ok(()) };
+    }
+    Ok(Ledger::open(settings, writer::identity(), writer::clock())?.0)
 }
 
 fn aged(name: &str, rounds: u64, age: u64) -> Result<Row> {
@@ -73,6 +105,8 @@ fn young(name: &str, rounds: u64) -> Result<Row> {
 enum When {
     FromTheStart,
     AfterOpening,
+    /// As the latter, by a box that never syncs its journal.
+    Unsynced,
 }
 
 /// Opens the store, writes, cuts the power within a second, and looks at what is there after it came back.
@@ -95,8 +129,8 @@ fn cut_while_writing(
                 let _ = begun.send(());
             }
             // Ends with the error that the dead disk gives.
-            let Ok((mut ledger, _)) = writer::open(data) else { return };
-            if when == When::AfterOpening {
+            let Ok(mut ledger) = open(data, when) else { return };
+            if when != When::FromTheStart {
                 let _ = begun.send(());
             }
             let mut writer = Writer::new(2, round);

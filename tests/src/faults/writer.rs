@@ -96,7 +96,7 @@ pub fn receipt_topic() -> String {
 
 /// Signs for the centre of these boxes.
 #[allow(clippy::expect_used)] // It fails the row that needed it.
-fn key() -> &'static SigningKey {
+pub(super) fn key() -> &'static SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
     KEY.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a folder for a key");

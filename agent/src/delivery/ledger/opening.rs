@@ -70,6 +70,7 @@ impl Ledger {
     ) -> Result<(Ledger, Recovery)> {
         let journal_settings = crate::journal::Settings {
             segment_bytes: settings.segment_bytes,
+            syncs: settings.syncs,
             utc_offset_s: who.utc_offset_s,
             boot: ulid::Ulid::generate().to_string(),
         };
