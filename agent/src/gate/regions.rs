@@ -23,9 +23,8 @@ const PARTED: f32 = 0.9;
 
 /// The street's own texture for so long, darker or brighter: light or water, no thing.
 const LIGHT_FOR_S: f64 = 2.0;
-/// So much of a blob came by creeping: light, however dappled. Taken for background after it has settled.
+/// So much of a region came by creeping: light, however dappled.
 const CREPT: f32 = 0.5;
-const CREPT_SETTLED_S: f64 = 3.0;
 /// Pixels inside a blob that tell at once whether it is light, and those that tell by looking on.
 const ENOUGH_AT_ONCE: f32 = 14.0;
 const ENOUGH_IN_TIME: f32 = 8.0;
@@ -40,6 +39,8 @@ struct Region {
     appeared: Mono,
     still_since: Mono,
     confirmed: Mono,
+    /// Share of its pixels that had crept when they became its own, 0..1.
+    crept: f32,
     /// The crop when confirmed, and where it was cut.
     template: Vec<u8>,
     template_px: PxBox,
@@ -115,20 +116,14 @@ impl Regions {
         if unrest > 0.35 && at.since_s(still_since) < config.still_s + 3.0 {
             return;
         }
-        if planes.crept_share(&blob) > CREPT {
-            // As one, and not before it has settled: of a patch taken piece by piece the last piece would look like a thing.
-            let settled = percentile(&blob, 0.9, |ix| planes.fast_since[ix]);
-            if at.since_s(settled) > CREPT_SETTLED_S {
-                blob.iter().for_each(|&ix| planes.absorb(ix as usize));
-            }
-            return;
-        }
         if blob.len() > config.max_px() || blobs::is_light_only(&blob, member, planes, ENOUGH_AT_ONCE) {
             return;
         }
         if let Some(slot) = self.neighbour_of(&blob, planes, at) {
             if let Some(region) = &mut self.slots[slot] {
                 own(&blob, slot, planes);
+                let (old, new) = (region.pixels.len() as f32, blob.len() as f32);
+                region.crept = (region.crept * old + planes.crept_share(&blob) * new) / (old + new);
                 region.pixels.extend_from_slice(&blob);
                 region.pixels.sort_unstable();
                 region.capture(picture);
@@ -149,6 +144,7 @@ impl Regions {
             pixels: blob,
             still_since,
             confirmed: at,
+            crept: 0.0,
             template: Vec::new(),
             template_px: PxBox { x0: 0, y0: 0, x1: 0, y1: 0 },
             captured: 0,
@@ -158,6 +154,7 @@ impl Regions {
             light_since: None,
             held_share: 1.0,
         };
+        region.crept = planes.crept_share(&region.pixels);
         region.capture(picture);
         self.next_id = self.next_id.wrapping_add(1).max(1);
         self.slots[slot] = Some(region);
@@ -331,9 +328,8 @@ fn judge(
 /// Asked in every look of every region: whose pixel it is stands in the planes.
 fn is_light(region: &mut Region, slot: usize, planes: &Planes, at: Mono) -> bool {
     let own = |ix: usize| usize::from(planes.owner[ix]) == slot + 1;
-    if region.kind != RegionKind::Appeared
-        || !blobs::is_light_only(&region.pixels, own, planes, ENOUGH_IN_TIME)
-    {
+    let light = region.crept > CREPT || blobs::is_light_only(&region.pixels, own, planes, ENOUGH_IN_TIME);
+    if region.kind != RegionKind::Appeared || !light {
         region.light_since = None;
         return false;
     }
