@@ -277,6 +277,8 @@ fn the_shade_of_a_tree_that_comes_with_the_sun_is_no_thing_though_dappled() {
         for k in 1..=looks {
             street.look(&[dapples(0.6 * k as f32 / looks as f32)]);
         }
+        // It may be taken for a thing for the two seconds that telling takes.
+        street.run(5.0, &[dapples(0.6)]);
         for _ in 0..60 {
             let report = street.look(&[dapples(0.6)]);
             assert!(report.regions.is_empty(), "in {comes_s} s at {period_s}: {report:?}");
