@@ -9,6 +9,7 @@ mod blobs;
 mod config;
 mod light;
 mod mask;
+mod memory;
 mod planes;
 mod regions;
 #[cfg(test)]
@@ -278,9 +279,13 @@ impl Gate {
             return (self.lost(luma, at, since, scene), 0.0);
         }
         let planes = &self.planes;
-        let light = light::fit(&planes.slow, picture, |ix| {
-            planes.owner[ix] != 0 || planes.bits[ix] & planes::bit::WEAK != 0 && self.mode == Mode::Clear
-        });
+        let light = light::fit(
+            |ix| planes.slow[ix],
+            picture,
+            |ix| {
+                planes.owner[ix] != 0 || planes.bits[ix] & planes::bit::WEAK != 0 && self.mode == Mode::Clear
+            },
+        );
         let jumps = light.jump() > LIGHT_JUMP;
         // A cover before the lens is explained by "no contrast at all", also while it is drawn over it: a jump counts only
         // if the structure stays in most of the picture.
@@ -320,6 +325,7 @@ impl Gate {
             self.steepness_at = at;
             self.planes.refresh_steepness();
             self.regions.enclose(&mut self.planes);
+            self.regions.remember(&self.planes, at);
             if shining.is_none() {
                 self.check_nudge(luma, changed, at);
             }

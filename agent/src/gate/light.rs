@@ -27,7 +27,7 @@ const INLIER: f32 = 14.0;
 const RIDGE: f32 = 40.0;
 
 /// Robust fit of the light; `skip` marks pixels known to show something else than the background.
-pub(super) fn fit(background: &[f32], picture: &[u8], skip: impl Fn(usize) -> bool) -> Light {
+pub(super) fn fit(background: impl Fn(usize) -> f32, picture: &[u8], skip: impl Fn(usize) -> bool) -> Light {
     let samples = sample(background, picture, skip);
     let same = Light { gain: 1.0, offset: 0.0, explained: 1.0 };
     if samples.len() < 50 {
@@ -48,14 +48,18 @@ pub(super) fn fit(background: &[f32], picture: &[u8], skip: impl Fn(usize) -> bo
     best
 }
 
-fn sample(background: &[f32], picture: &[u8], skip: impl Fn(usize) -> bool) -> Vec<(f32, f32)> {
+fn sample(
+    background: impl Fn(usize) -> f32,
+    picture: &[u8],
+    skip: impl Fn(usize) -> bool,
+) -> Vec<(f32, f32)> {
     let mut out = Vec::with_capacity((W / STRIDE + 1) * (H / STRIDE + 1));
     for y in (1..H).step_by(STRIDE) {
         for x in (1..W).step_by(STRIDE) {
             let ix = y * W + x;
             // Clipped pixels say nothing about the light.
             if !skip(ix) && (4..=250).contains(&picture[ix]) {
-                out.push((background[ix], f32::from(picture[ix])));
+                out.push((background(ix), f32::from(picture[ix])));
             }
         }
     }
@@ -122,7 +126,7 @@ mod tests {
             .enumerate()
             .map(|(i, b)| if i % W < W / 3 { 20 } else { (b * 1.4 + 9.0).round() as u8 })
             .collect();
-        let light = fit(&background, &picture, |_| false);
+        let light = fit(|ix| background[ix], &picture, |_| false);
         assert!((light.gain - 1.4).abs() < 0.05, "{light:?}");
         assert!((light.offset - 9.0).abs() < 5.0, "{light:?}");
         assert!(light.jump() > 30.0);
@@ -132,7 +136,7 @@ mod tests {
     fn the_same_picture_has_the_same_light() {
         let background = ramp();
         let picture: Vec<u8> = background.iter().map(|b| b.round() as u8).collect();
-        let light = fit(&background, &picture, |_| false);
+        let light = fit(|ix| background[ix], &picture, |_| false);
         assert!((light.gain - 1.0).abs() < 0.01 && light.jump() < 0.5, "{light:?}");
     }
 }

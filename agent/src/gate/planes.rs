@@ -146,7 +146,7 @@ impl Planes {
     }
 
     /// How far a pixel may be from its background, grey levels.
-    fn tolerance(&self, ix: usize) -> f32 {
+    pub(super) fn tolerance(&self, ix: usize) -> f32 {
         (LEAST.max(3.5 * self.noise[ix]) + 0.25 * self.steep[ix]).min(MOST)
     }
 

@@ -2,6 +2,7 @@
 //! shows again, and only then.
 
 use super::blobs::{self, Finder, PxBox};
+use super::memory::Memory;
 use super::planes::{PIXELS, Planes, bit};
 use super::{GateConfig, RegionKind, StaticRegion};
 use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
@@ -67,6 +68,7 @@ pub(super) struct Regions {
     slots: Vec<Option<Region>>,
     next_id: u32,
     finder: Finder,
+    memory: Memory,
     /// Regions not made because all slots were taken.
     pub(super) refused: u64,
 }
@@ -74,7 +76,7 @@ pub(super) struct Regions {
 impl Regions {
     pub(super) fn new(max: usize) -> Self {
         let slots = vec![None; max.clamp(1, 250)];
-        Regions { slots, next_id: 1, finder: Finder::new(), refused: 0 }
+        Regions { slots, next_id: 1, finder: Finder::new(), memory: Memory::default(), refused: 0 }
     }
 
     /// One look in good light: judges the living regions, then finds new ones.
@@ -117,6 +119,12 @@ impl Regions {
             return;
         }
         if blob.len() > config.max_px() || blobs::is_light_only(&blob, member, planes, ENOUGH_AT_ONCE) {
+            return;
+        }
+        if self.memory.knows(&blob, planes, picture) {
+            for ix in blob {
+                planes.absorb(ix as usize);
+            }
             return;
         }
         if let Some(slot) = self.neighbour_of(&blob, planes, at) {
@@ -219,8 +227,14 @@ impl Regions {
         }
     }
 
+    /// From time to time, so that the street is known again when something that stood there has left.
+    pub(super) fn remember(&mut self, planes: &Planes, at: Mono) {
+        self.memory.keep(planes, at);
+    }
+
     pub(super) fn clear(&mut self) {
         self.slots.fill(None);
+        self.memory.clear();
     }
 
     pub(super) fn youngest(&self) -> Option<Mono> {

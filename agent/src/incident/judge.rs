@@ -22,6 +22,8 @@ const STEADY_SHARE: f32 = 0.5;
 const HANDLED: f32 = 0.3;
 /// What is nothing but people and their shade for this share of the time is no thing.
 const MOSTLY_SHADE: f32 = 0.6;
+/// Less of its own box than this: legs and a long shade beside them, or goods that a name or a customer must tell of.
+const THIN: f32 = 0.35;
 /// Where the detector names a stall, this much of the usual attendance is enough.
 const NAMED_STALL_SHARE: f32 = 0.5;
 /// A vehicle with somebody beside it becomes a vendor's when so many others paused there.
@@ -121,6 +123,10 @@ fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Optio
     if share < asked || spot.company.steadiest_share() < asked * STEADY_SHARE {
         return None;
     }
+    let visits = spot.company.visits();
+    if !named && visits == 0 && spot.filled() < THIN {
+        return None;
+    }
     let with_vehicle = spot.witness().is_some_and(|w| w.group == Group::Vehicle);
     let kind = [
         (zone.frontage, Kind::ShopfrontOverflow),
@@ -128,8 +134,7 @@ fn stall(spot: &Spot, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> Optio
         (true, Kind::StallOccupying),
     ];
     let kind = kind.into_iter().find(|k| k.0 && rule.kinds.contains(&k.1))?.1;
-    let visits = spot.company.visits().min(3) as f32;
-    let confidence = 0.5 + 0.25 * (share - asked) / (1.0 - asked).max(0.1) + 0.05 * visits;
+    let confidence = 0.5 + 0.25 * (share - asked) / (1.0 - asked).max(0.1) + 0.05 * visits.min(3) as f32;
     let confidence = if named { confidence.max(spot.labels.scores().stall) } else { confidence };
     Some(Finding { kind, act: Some(Act::InProgress), confidence: rounded(confidence) })
 }

@@ -247,6 +247,12 @@ impl Spot {
         self.parts.iter().map(|p| p.seen.area_norm).sum()
     }
 
+    /// Share of its box that really changed.
+    pub(super) fn filled(&self) -> f32 {
+        let area = self.bbox().area();
+        if area > 0.0 { self.area_norm() / area } else { 0.0 }
+    }
+
     /// The part with which at least half of it stands: a speck that has lain here for an hour makes no bag old.
     fn principal(&self) -> Option<&Part> {
         let mut by_age: Vec<&Part> = self.parts.iter().collect();

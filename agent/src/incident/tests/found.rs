@@ -204,6 +204,26 @@ fn a_stall_with_a_vendor_and_customers() {
 }
 
 #[test]
+fn one_who_waits_with_his_long_shade_is_no_vendor_until_a_customer_comes() {
+    check(
+        rule(&[Kind::StallOccupying]),
+        |street| {
+            street.put_long_shade(0.4);
+            street.walker("somebody", 0.4, 0.0);
+            street.run(50.0);
+            street.walker("customer", 0.36, 0.0);
+            street.run(5.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            64.0 opened r1: stall.occupying in_progress 0.80, dwell 54, count 1, at x 0.40, evidence 0+4
+            64.0 save r1 before@80 clip 20..160 (tenths)
+        "#]],
+    );
+}
+
+#[test]
 fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
     check(
         rule(&[Kind::StallOccupying, Kind::PileGoods]),

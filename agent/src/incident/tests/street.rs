@@ -27,6 +27,8 @@ struct Actor {
     region: Option<(u32, f64)>,
     occluded: bool,
     similarity: f32,
+    /// Share of its box that it fills.
+    filled: f32,
     /// Its region is the ground that something left.
     removed: bool,
     velocity: f32,
@@ -164,6 +166,7 @@ impl Street {
             region,
             occluded: false,
             similarity: 0.95,
+            filled: 0.8,
             removed: false,
             velocity: 0.0,
         });
@@ -179,6 +182,14 @@ impl Street {
         self.put("ground", x, y, w, h);
         if let Some(actor) = self.actors.last_mut() {
             actor.removed = true;
+        }
+    }
+
+    /// Where a lamp stands low: legs, and a long thin shade beside them.
+    pub(super) fn put_long_shade(&mut self, x: f32) {
+        self.put("shade", x, 0.6, 0.2, 0.12);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.filled = 0.28;
         }
     }
 
@@ -283,7 +294,7 @@ impl Street {
             (self.now_s >= since_s + GATE_LAG_S).then(|| StaticRegion {
                 id,
                 bbox: a.bbox,
-                area_norm: a.bbox.area() * 0.8,
+                area_norm: a.bbox.area() * a.filled,
                 appeared: Mono::from_s(since_s),
                 still_since: Mono::from_s(since_s),
                 occluded: a.occluded,
