@@ -319,8 +319,10 @@ fn a_car_that_was_parked_for_minutes_leaves_no_ghost() {
 
 #[test]
 fn a_car_of_the_streets_grey_on_a_restless_day_leaves_the_street_as_it_was() {
-    let paint: Thing =
-        Box::new(|x, y| ((50..90).contains(&x) && (40..62).contains(&y)).then(|| 84.0 + y as f32 * 0.3));
+    let paint: Thing = Box::new(|x, y| {
+        let inside = (50..90).contains(&x) && (40..62).contains(&y);
+        inside.then_some(84.0 + y as f32 * 0.3)
+    });
     let mut street = Street::learnt();
     // Wind: the threshold rises above what the car changes.
     street.noise = 16.0;
