@@ -20,7 +20,7 @@ setup: ## install what is missing to build, test and demonstrate (Debian package
 	@tools/setup
 
 build: setup ## build the release program: target/release/kerbside
-	@cargo build --locked --release -p kerbside-agent --bin kerbside
+	@cargo build --locked --release -p kerbside-agent --bins
 
 demo: setup ## play a street scene over RTSP into the agent and watch incidents arrive over MQTT
 	@tools/demo

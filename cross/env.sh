@@ -19,7 +19,7 @@ done
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=$flags
 
 # OpenCV: said outright, because its probing would find the host's.
-export OPENCV_LINK_LIBS=opencv_videoio,opencv_imgcodecs,opencv_imgproc,opencv_core
+export OPENCV_LINK_LIBS=opencv_videoio,opencv_imgproc,opencv_core
 export OPENCV_LINK_PATHS=$libraries
 export OPENCV_INCLUDE_PATHS=$includes/aarch64-linux-gnu/opencv4,$includes/opencv4
 export OPENCV_CLANG_ARGS="--sysroot=$sysroot --target=aarch64-linux-gnu"

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     #[cfg(feature = "camera")]
     if let Command::Capture { cut } = &cli.command {
         // A child of ours: no logs, no signals, only its pipes.
-        return if *cut { kerbside::source::cut::main() } else { kerbside::source::capture::main() };
+        return if *cut { kerbside::source::cut::main() } else { kerbside::source::capture::main(None) };
     }
     kerbside::log::init();
     match run(cli.command) {

@@ -27,6 +27,8 @@ pub mod cut;
 #[cfg(feature = "camera")]
 mod decode;
 #[cfg(feature = "camera")]
+pub mod device;
+#[cfg(feature = "camera")]
 mod draw;
 #[cfg(feature = "camera")]
 mod libav;
@@ -145,6 +147,11 @@ impl FrameSource for Scripted {
 /// The url reaches another machine.
 pub fn is_network(url: &str) -> bool {
     ["rtsp://", "rtsps://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+/// The camera is a device or a pipeline: for the program `kerbside-devices`.
+pub fn is_device(url: &str, opencv: bool) -> bool {
+    opencv || url.starts_with("v4l2:") || url.starts_with("gst:")
 }
 
 /// The source plays to an end, instead of going on for ever.

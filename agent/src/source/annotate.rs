@@ -56,7 +56,7 @@ impl Writer {
         (width, height): (u32, u32),
         fps: f64,
     ) -> Result<Self, (&'static str, ffmpeg::Error)> {
-        ffmpeg::init().map_err(|e| ("starting FFmpeg", e))?;
+        ffmpeg::util::error::register_all();
         ffmpeg::log::set_level(ffmpeg::log::Level::Fatal);
         let mut output = ffmpeg::format::output_as(path, "mp4").map_err(|e| ("opening", e))?;
         let x264 = encoder::find_by_name("libx264");

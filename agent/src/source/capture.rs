@@ -1,4 +1,4 @@
-//! The capture child: `kerbside capture`. One camera's demuxing and decoding in a process of its own.
+//! The capture child: `kerbside capture`, or `kerbside-devices`. One camera's demuxing and decoding in a process of its own.
 //!
 //! It has a memory limit, a clean environment, the pipe to its parent and the camera's socket, nothing else. It ends when the
 //! parent says so or is gone. Whatever goes wrong in here costs one camera a few seconds.
@@ -37,10 +37,14 @@ impl CaptureError {
     }
 }
 
+/// What reads a source until it ends.
+pub type Reader = fn(&Open, &mut Parent) -> Result<(), CaptureError>;
+
 /// Runs the child until its source or its parent ends. The exit code matters to nobody: the parent goes by the messages.
-pub fn main() -> ExitCode {
+/// `devices`: reads devices and pipelines; handed in, so that a program which has none is not linked with what they need.
+pub fn main(devices: Option<Reader>) -> ExitCode {
     confine::begin();
-    match serve() {
+    match serve(devices) {
         Ok(()) | Err(CaptureError::Gone) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kerbside capture: {error}");
@@ -49,7 +53,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn serve() -> Result<(), CaptureError> {
+fn serve(devices: Option<Reader>) -> Result<(), CaptureError> {
     let mut parent = Parent::connect()?;
     parent.send(&FromChild::Hello { version: proto::VERSION })?;
     let open = match parent.commands.recv() {
@@ -59,10 +63,12 @@ fn serve() -> Result<(), CaptureError> {
     confine::limit_memory(open.memory_bytes);
     parent.level = open.level;
     parent.pace = open.pace;
-    let ended = if open.opencv || open.url.starts_with("gst:") {
-        super::opencv::run(&open, &mut parent)
-    } else {
-        super::libav::run(&open, &mut parent)
+    let ended = match devices {
+        _ if !super::is_device(&open.url, open.opencv) => super::libav::run(&open, &mut parent),
+        Some(read) => read(&open, &mut parent),
+        None => {
+            Err(CaptureError::source(Fault::Other, "this program reads no devices: kerbside-devices does"))
+        }
     };
     parent.send_stats()?;
     match ended {

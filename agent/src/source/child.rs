@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -48,6 +48,18 @@ impl Exe {
     /// The `capture` command of `program`.
     pub fn of(program: impl Into<PathBuf>) -> Self {
         Exe { program: program.into(), args: vec!["capture".into()] }
+    }
+
+    /// The same of `kerbside-devices`, which stands beside it.
+    pub(super) fn for_devices(&self) -> Self {
+        let beside = |program: &Path| program.with_file_name("kerbside-devices");
+        let mut exe = self.clone();
+        // Under an emulator the program is the last word before the command.
+        match exe.args.len().checked_sub(2).and_then(|ix| exe.args.get_mut(ix)) {
+            Some(program) => *program = beside(Path::new(program)).into(),
+            None => exe.program = beside(&exe.program),
+        }
+        exe
     }
 
     pub(super) fn command(&self) -> Command {

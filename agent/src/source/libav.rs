@@ -1,6 +1,6 @@
 //! libav in the capture child: demux once, send every packet, decode as little as the level asks.
 //!
-//! RTSP over TCP, HTTP, files and V4L2. No FFmpeg type leaves this folder (invariant 3).
+//! RTSP over TCP, HTTP and files; devices come opened. No FFmpeg type leaves this folder (invariant 3).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,11 +23,17 @@ const MAX_GARBLED: u32 = 200;
 const MAX_JUMP_S: f64 = 10.0;
 
 pub fn run(open: &Open, parent: &mut Parent) -> Result<(), CaptureError> {
-    ffmpeg::init().map_err(|e| CaptureError::source(Fault::Other, format!("FFmpeg: {e}")))?;
-    // Broken streams would fill the log; what matters is reported as events.
-    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     let patience = Patience::new(open.timeout_s);
-    let mut input = open_input(open, &patience)?;
+    let input = open_input(open, &patience)?;
+    read(input, open, &patience, parent)
+}
+
+/// The same for an input that is open already.
+pub fn run_input(input: Input, open: &Open, parent: &mut Parent) -> Result<(), CaptureError> {
+    read(input, open, &Patience::new(open.timeout_s), parent)
+}
+
+fn read(mut input: Input, open: &Open, patience: &Patience, parent: &mut Parent) -> Result<(), CaptureError> {
     let mut session = Session::new(open, &mut input, parent)?;
     loop {
         let mut packet = Packet::empty();
@@ -78,10 +84,19 @@ impl Patience {
         self.deadline_us.store(deadline.0, Ordering::Relaxed);
     }
 
+    /// Share of it that is gone, 0..1.
+    fn spent(&self) -> f64 {
+        let deadline = Mono(self.deadline_us.load(Ordering::Relaxed));
+        1.0 - deadline.since_s(self.clock.now().mono) / self.limit_s
+    }
+
     fn is_over(&self) -> bool {
         self.clock.now().mono.0 > self.deadline_us.load(Ordering::Relaxed)
     }
 }
+
+/// So much of the patience gone when opening fails: it failed for silence, whatever FFmpeg calls it (RTSP says "invalid data").
+const SILENCE: f64 = 0.8;
 
 fn is_live(open: &Open) -> bool {
     open.pace == Pace::Live && super::is_network(&open.url)
@@ -103,14 +118,15 @@ fn read_failed(error: Error, open: &Open) -> CaptureError {
 }
 
 fn open_input(open: &Open, patience: &Patience) -> Result<Input, CaptureError> {
-    if let Some(device) = open.url.strip_prefix("v4l2:") {
-        return open_device(device);
-    }
+    // `ffmpeg::init` would link libavdevice. The texts of errors are all that is needed of it.
+    ffmpeg::util::error::register_all();
+    // Broken streams would fill the log; what matters is reported as events.
+    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     let watch = patience.clone();
     let options = options(open);
     let url = open.url.strip_prefix("file://").unwrap_or(&open.url);
     ffmpeg::format::input_with_interrupt_and_dictionary(url, move || watch.is_over(), options)
-        .map_err(|e| open_failed(e, open))
+        .map_err(|e| open_failed(if patience.spent() >= SILENCE { Error::Exit } else { e }, open))
 }
 
 /// Timeouts are in microseconds. The whitelists keep a playlist or a hostile file from opening anything else.
@@ -131,16 +147,6 @@ fn options(open: &Open) -> Dictionary<'static> {
         options.set("protocol_whitelist", "file");
     }
     options
-}
-
-fn open_device(device: &str) -> Result<Input, CaptureError> {
-    ffmpeg::device::register_all();
-    let format = ffmpeg::device::input::video().find(|f| f.name().split(',').any(|n| n == "v4l2"));
-    let format = format.ok_or_else(|| CaptureError::source(Fault::Other, "FFmpeg has no V4L2 here"))?;
-    match ffmpeg::format::open(device, &format) {
-        Ok(context) => Ok(context.input()),
-        Err(e) => Err(CaptureError::source(Fault::Refused, format!("{device}: {e}"))),
-    }
 }
 
 fn open_failed(error: Error, open: &Open) -> CaptureError {

@@ -65,6 +65,10 @@ impl Setup {
         }
     }
 
+    fn exe_for_source(&self) -> Exe {
+        if super::is_device(&self.url, self.opencv) { self.exe.for_devices() } else { self.exe.clone() }
+    }
+
     fn open(&self) -> Open {
         Open {
             url: self.url.clone(),
@@ -159,10 +163,11 @@ impl Session {
 
     /// One child, from its start to its end.
     fn run_once(&mut self, watcher: &mut dyn Watcher, stop: &StopSignal) -> End {
-        let mut child = match Running::spawn(self.setup.exe.command()) {
+        let exe = self.setup.exe_for_source();
+        let mut child = match Running::spawn(exe.command()) {
             Ok(child) => child,
             Err(e) => {
-                let why = format!("cannot start {}: {e}", self.setup.exe.program.display());
+                let why = format!("cannot start {}: {e}", exe.program.display());
                 return End::Failed { state: CameraState::Off(Off::Crashed), why };
             }
         };

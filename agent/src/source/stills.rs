@@ -5,9 +5,9 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Rational, decoder};
-use opencv::core::{Mat, MatTraitConst, Size, Vec3b, Vector};
-use opencv::prelude::VectorToVec;
-use opencv::{imgcodecs, imgproc};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b};
+use opencv::imgproc;
 
 use super::cut;
 use super::decode::open_decoder;
@@ -17,7 +17,7 @@ use crate::evidence::PictureJob;
 use crate::frame::{Packet, StreamInfo};
 
 /// JPEG qualities tried, best first, until the picture fits.
-const QUALITIES: [i32; 6] = [90, 82, 74, 66, 56, 46];
+const QUALITIES: [u8; 6] = [90, 82, 74, 66, 56, 46];
 /// Then the picture is made smaller by this factor, again and again.
 const SHRINK: f64 = 0.75;
 /// Smaller than this is no evidence, px.
@@ -49,7 +49,7 @@ impl<'a> Stills<'a> {
         let mut picture = to_mat(frame)?;
         Pen::new(&mut picture, Order::Bgr).draw(&job.marks).map_err(cv)?;
         let limit = usize::try_from(job.max_bytes).unwrap_or(usize::MAX);
-        let (jpeg, width, height) = encode(picture, limit).map_err(cv)?;
+        let (jpeg, width, height) = encode(picture, limit)?;
         std::fs::write(&job.path, &jpeg).map_err(|e| format!("{}: {e}", job.path.display()))?;
         Ok(Written { bytes: jpeg.len() as u64, width, height, pts })
     }
@@ -126,23 +126,36 @@ fn to_mat(frame: &Video) -> Result<Mat, String> {
 }
 
 /// JPEG of at most `limit` bytes, with its size; the smallest that is still evidence if nothing fits.
-fn encode(mut picture: Mat, limit: usize) -> opencv::Result<(Vec<u8>, u32, u32)> {
+fn encode(mut picture: Mat, limit: usize) -> Result<(Vec<u8>, u32, u32), String> {
     loop {
-        let mut jpeg = Vector::<u8>::new();
+        let mut jpeg = Vec::new();
         for quality in QUALITIES {
-            let how = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, quality]);
-            imgcodecs::imencode(".jpg", &picture, &mut jpeg, &how)?;
+            jpeg = jpeg_of(&picture, quality)?;
             if jpeg.len() <= limit {
                 break;
             }
         }
         let (width, height) = (picture.cols(), picture.rows());
         if jpeg.len() <= limit || f64::from(width) * SHRINK < f64::from(MIN_WIDTH) {
-            return Ok((jpeg.to_vec(), width.max(0) as u32, height.max(0) as u32));
+            return Ok((jpeg, width.max(0) as u32, height.max(0) as u32));
         }
         let mut smaller = Mat::default();
         let size = Size::new((f64::from(width) * SHRINK) as i32, (f64::from(height) * SHRINK) as i32);
-        imgproc::resize(&picture, &mut smaller, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+        imgproc::resize(&picture, &mut smaller, size, 0.0, 0.0, imgproc::INTER_AREA)
+            .map_err(|e| format!("OpenCV: {}", e.message))?;
         picture = smaller;
     }
+}
+
+/// Not OpenCV's `imgcodecs`: that brings GDAL, and with it a hundred libraries into every child.
+fn jpeg_of(picture: &Mat, quality: u8) -> Result<Vec<u8>, String> {
+    let side =
+        |length: i32| u16::try_from(length).map_err(|_| format!("{length} px are too many for a JPEG"));
+    let (width, height) = (side(picture.cols())?, side(picture.rows())?);
+    let bgr = picture.data_bytes().map_err(|e| format!("OpenCV: {}", e.message))?;
+    let mut jpeg = Vec::new();
+    let mut encoder = Encoder::new(&mut jpeg, quality);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.encode(bgr, width, height, ColorType::Bgr).map_err(|e| format!("JPEG: {e}"))?;
+    Ok(jpeg)
 }
