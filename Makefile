@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 # The ONNX Runtime that tools/setup fetched; tests and the built program load it from here.
 KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
+# Nothing of ours reports to the maker of ONNX Runtime, Python scripts included.
+export ORT_DISABLE_TELEMETRY := 1
 PURE := -p kerbside-agent --no-default-features
 
 .PHONY: help setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean

@@ -5,6 +5,8 @@
 deps=${KERBSIDE_DEPS:-$PWD/.deps}
 
 ort_version=1.31.1
+# It does not report to its maker, in Python either.
+export ORT_DISABLE_TELEMETRY=1
 # SHA-256 of the wheel, then of the library in it.
 ort_hashes() {
     case $1 in

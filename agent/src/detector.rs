@@ -15,6 +15,8 @@ mod onnx;
 #[cfg(any(test, feature = "inference"))]
 mod preprocess;
 pub mod schedule;
+#[cfg(feature = "inference")]
+pub mod telemetry;
 pub mod worker;
 
 use std::path::PathBuf;
@@ -99,6 +101,10 @@ pub enum LoadError {
         "{path}: SHA-256 {got} is no ONNX Runtime this program knows; set KERBSIDE_ORT_SHA256 to it if you trust your build"
     )]
     RuntimeHash { path: PathBuf, got: String },
+    #[error(
+        "ONNX Runtime would report to its maker: ORT_DISABLE_TELEMETRY=1 must be set before the program starts"
+    )]
+    Telemetry,
     #[error("{path}: ONNX Runtime cannot be loaded: {why}")]
     Runtime { path: PathBuf, why: String },
     #[error("{path}: ONNX Runtime refuses the model: {why}")]

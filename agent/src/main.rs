@@ -10,6 +10,12 @@ use kerbside::config::{self, Site};
 use kerbside::detector::LIVE_RUN_LIMIT;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "inference")]
+    #[allow(unsafe_code)]
+    // SAFETY: this is the program's first line; no thread runs yet.
+    unsafe {
+        kerbside::detector::telemetry::off();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -38,6 +38,23 @@ fn help_teaches_and_a_wrong_option_is_a_wrong_configuration() -> Result<()> {
     Ok(())
 }
 
+/// ONNX Runtime reports to its maker unless it is kept from it, with an id and a database in the home folder.
+#[test]
+fn a_model_is_loaded_and_nothing_is_written_home() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let site = repo().join("test-videos/kerb-day.site.toml");
+    let mut doctor = command(&["doctor", &site.to_string_lossy()])?;
+    for variable in ["ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME"] {
+        doctor.env_remove(variable);
+    }
+    let said = doctor.env("HOME", home.path()).output()?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    ensure!(said.contains("loads; its hash is right"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(home.path())?.flatten().map(|e| e.path()).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
+    Ok(())
+}
+
 #[test]
 fn every_rejected_configuration_gives_its_exact_text() -> Result<()> {
     let folder = repo().join("edge-config/rejected");

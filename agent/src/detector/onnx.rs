@@ -164,6 +164,9 @@ fn environment(runtime: &Path) -> Result<Environment, LoadError> {
     let path = std::path::absolute(runtime)
         .map_err(|source| LoadError::Read { path: runtime.to_owned(), source })?;
     check_runtime(&path)?;
+    if !super::telemetry::is_off() {
+        return Err(LoadError::Telemetry);
+    }
     let failed = |why: String| LoadError::Runtime { path: path.clone(), why };
     let environment = ort::init_from(&path)
         .map_err(|e| failed(e.to_string()))?
