@@ -325,7 +325,7 @@ fn a_car_of_the_streets_grey_on_a_restless_day_leaves_the_street_as_it_was() {
     });
     let mut street = Street::learnt();
     // Wind: the threshold rises above what the car changes.
-    street.noise = 16.0;
+    (street.noise, street.period_s) = (16.0, 0.5);
     street.run(90.0, &[]);
     let parked = street.run(1.0, std::slice::from_ref(&paint));
     assert!(parked.regions.is_empty(), "it is seen at once, or this proves nothing: {parked:?}");
