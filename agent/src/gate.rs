@@ -11,6 +11,7 @@ mod light;
 mod mask;
 mod memory;
 mod planes;
+mod region;
 mod regions;
 #[cfg(test)]
 mod tests;

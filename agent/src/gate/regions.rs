@@ -1,67 +1,15 @@
-//! Regions: the life of what changed and stayed, over looks. Ids survive occlusion; a region ends when its background
-//! shows again, and only then.
+//! Regions: all that changed and stayed on one camera. Finds new ones, keeps what belongs together together, hands out ids.
 
-use super::blobs::{self, Finder, PxBox};
+use super::blobs::{self, Finder};
 use super::memory::Memory;
-use super::planes::{PIXELS, Planes, bit};
+use super::planes::{Planes, bit};
+use super::region::{self, Region};
 use super::{GateConfig, RegionKind, StaticRegion};
 use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
 use crate::time::Mono;
 
-/// A person who stands before a thing hides it; longer than this the hider is the thing.
-const HIDDEN_AT_MOST_S: f64 = 600.0;
-/// Parts of one thing may be confirmed one after the other.
-const GROWING_S: f64 = 5.0;
-/// And lie so far apart, luma px.
-const PARTS_APART_PX: usize = 4;
-/// Until then it may turn out to be a removal, or not to be one: the first crop may be cut while a foot is still in it.
-const KIND_SURE_S: f64 = 10.0;
-/// The street shows again on so much of a region: it is gone.
-const GONE: f32 = 0.6;
-/// All that is seen of a region is itself and the street: nothing hides it. Where less of it is left than before, whoever
-/// left it stood so close that both were one region.
-const PARTED: f32 = 0.9;
-
-/// The street's own texture for so long, darker or brighter: light or water, no thing.
-const LIGHT_FOR_S: f64 = 2.0;
-/// So much of a region came by creeping: light, however dappled.
-const CREPT: f32 = 0.5;
-/// Pixels inside a blob that tell at once whether it is light, and those that tell by looking on.
+/// Pixels inside a blob that tell at once whether it is light.
 const ENOUGH_AT_ONCE: f32 = 14.0;
-const ENOUGH_IN_TIME: f32 = 8.0;
-
-#[derive(Clone, Debug)]
-struct Region {
-    id: u32,
-    kind: RegionKind,
-    /// Ascending.
-    pixels: Vec<u32>,
-    px: PxBox,
-    appeared: Mono,
-    still_since: Mono,
-    confirmed: Mono,
-    /// Share of its pixels that had crept when they became its own, 0..1.
-    crept: f32,
-    /// The crop when confirmed, and where it was cut.
-    template: Vec<u8>,
-    template_px: PxBox,
-    /// Pixels when the crop was cut.
-    captured: usize,
-    similarity: f32,
-    hidden_since: Option<Mono>,
-    gone_since: Option<Mono>,
-    /// It has shown the street itself in another light since.
-    light_since: Option<Mono>,
-    /// Share of its pixels that showed it in the last look, 0..1.
-    held_share: f32,
-}
-
-/// What a region's pixels show in one look, as shares of its pixels.
-struct Sight {
-    held: f32,
-    background: f32,
-    still: f32,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Regions {
@@ -84,7 +32,7 @@ impl Regions {
         self.join_parts(at, config);
         for slot in 0..self.slots.len() {
             if let Some(region) = self.slots[slot].take() {
-                self.slots[slot] = judge(region, slot, planes, picture, at, config);
+                self.slots[slot] = region::judge(region, slot, planes, picture, at, config);
             }
         }
         for blob in self.finder.find(planes, config.min_px()) {
@@ -113,7 +61,7 @@ impl Regions {
         let member = |ix: usize| blob.binary_search(&(ix as u32)).is_ok();
         let unrest =
             blobs::rim_share(&blob, member, |ix| planes.is(ix, bit::WEAK) && !planes.is(ix, bit::STILL));
-        let still_since = percentile(&blob, 0.5, |ix| planes.fast_since[ix]);
+        let still_since = region::percentile(&blob, 0.5, |ix| planes.fast_since[ix]);
         // A slow walker's coat is still in its middle, but not around it.
         if unrest > 0.35 && at.since_s(still_since) < config.still_s + 3.0 {
             return;
@@ -129,12 +77,7 @@ impl Regions {
         }
         if let Some(slot) = self.neighbour_of(&blob, planes, at) {
             if let Some(region) = &mut self.slots[slot] {
-                own(&blob, slot, planes);
-                let (old, new) = (region.pixels.len() as f32, blob.len() as f32);
-                region.crept = (region.crept * old + planes.crept_share(&blob) * new) / (old + new);
-                region.pixels.extend_from_slice(&blob);
-                region.pixels.sort_unstable();
-                region.capture(picture);
+                region.grow(&blob, slot, planes, picture);
             }
             return;
         }
@@ -142,28 +85,7 @@ impl Regions {
             self.refused += 1;
             return;
         };
-        let kind = kind_of(&blob, planes);
-        own(&blob, slot, planes);
-        let mut region = Region {
-            id: self.next_id,
-            kind,
-            px: PxBox::around(&blob),
-            appeared: percentile(&blob, 0.1, |ix| planes.changed_since(ix, at)).min(still_since),
-            pixels: blob,
-            still_since,
-            confirmed: at,
-            crept: 0.0,
-            template: Vec::new(),
-            template_px: PxBox { x0: 0, y0: 0, x1: 0, y1: 0 },
-            captured: 0,
-            similarity: 1.0,
-            hidden_since: None,
-            gone_since: None,
-            light_since: None,
-            held_share: 1.0,
-        };
-        region.crept = planes.crept_share(&region.pixels);
-        region.capture(picture);
+        let region = Region::new((self.next_id, slot), blob, still_since, planes, picture, at);
         self.next_id = self.next_id.wrapping_add(1).max(1);
         self.slots[slot] = Some(region);
     }
@@ -184,20 +106,13 @@ impl Regions {
             }
         }
         let (slot, _) = touches.iter().enumerate().filter(|(_, n)| **n > 0).max_by_key(|(_, n)| **n)?;
-        let region = self.slots[slot].as_ref()?;
-        let new = at.since_s(region.confirmed) < GROWING_S;
-        // Who stands before a region is not part of it.
-        let in_view = region.hidden_since.is_none() && region.held_share > 0.6;
-        (in_view && (new || blob.len() * 2 < region.pixels.len())).then_some(slot)
+        self.slots[slot].as_ref()?.takes(blob.len(), at).then_some(slot)
     }
 
     /// After a change of light: what still has its structure is taken as it looks now.
     pub(super) fn take_new_light(&mut self, planes: &mut Planes, picture: &[u8]) {
         for region in self.slots.iter_mut().flatten() {
-            if similarity(&region.template, region.template_px, picture) > 0.5 {
-                hold(&region.pixels, planes, picture);
-                region.capture(picture);
-            }
+            region.take_new_light(planes, picture);
         }
     }
 
@@ -205,7 +120,7 @@ impl Regions {
     pub(super) fn forget(&mut self, id: u32, planes: &mut Planes) -> bool {
         let found = self.slots.iter_mut().find(|s| s.as_ref().is_some_and(|r| r.id == id));
         let Some(region) = found.and_then(Option::take) else { return false };
-        release(&region.pixels, planes, true);
+        region::release(&region.pixels, planes, true);
         true
     }
 
@@ -243,261 +158,10 @@ impl Regions {
 
     /// By id; `shift`: see [`PxBox::norm`].
     pub(super) fn report(&self, shift: (i32, i32)) -> Vec<StaticRegion> {
-        let mut out: Vec<StaticRegion> = self
-            .slots
-            .iter()
-            .flatten()
-            .map(|r| StaticRegion {
-                id: r.id,
-                bbox: r.px.norm(shift),
-                area_norm: r.pixels.len() as f32 / PIXELS as f32,
-                appeared: r.appeared,
-                still_since: r.still_since,
-                occluded: r.hidden_since.is_some(),
-                similarity: (r.similarity * 1000.0).round() / 1000.0,
-                kind: r.kind,
-            })
-            .collect();
+        let mut out: Vec<StaticRegion> = self.slots.iter().flatten().map(|r| r.report(shift)).collect();
         out.sort_by_key(|r| r.id);
         out
     }
-}
-
-impl Region {
-    /// A large thing falls into parts where it is of the street's colour.
-    fn is_part_of_one_with(&self, other: &Region) -> bool {
-        let apart_s = self.confirmed.since_s(other.confirmed).max(other.confirmed.since_s(self.confirmed));
-        apart_s < GROWING_S && self.px.grown(PARTS_APART_PX).meets(other.px)
-    }
-
-    /// Takes the crop of now as what the region looks like.
-    fn capture(&mut self, picture: &[u8]) {
-        self.px = PxBox::around(&self.pixels);
-        self.captured = self.pixels.len();
-        self.template_px = self.px.grown(1);
-        self.template = self.template_px.pixels().map(|ix| picture[ix]).collect();
-        self.similarity = 1.0;
-    }
-}
-
-/// The region after a look, or none if it is gone.
-fn judge(
-    mut region: Region,
-    slot: usize,
-    planes: &mut Planes,
-    picture: &[u8],
-    at: Mono,
-    config: &GateConfig,
-) -> Option<Region> {
-    let expired = match region.kind {
-        RegionKind::Appeared => at.since_s(region.confirmed) > config.absorb_after_s,
-        RegionKind::Removed => at.since_s(region.confirmed) > config.absorb_removed_s,
-    };
-    if expired {
-        release(&region.pixels, planes, true);
-        return None;
-    }
-    region.similarity = similarity(&region.template, region.template_px, picture);
-    let sight = look_at(&region, planes, picture);
-    region.held_share = sight.held;
-    let parted = sight.held + sight.background >= PARTED && sight.background < GONE;
-    if sight.held >= 0.5 || parted || (sight.background < 0.5 && region.similarity > 0.85) {
-        region.hidden_since = None;
-        region.gone_since = None;
-        if sight.held < 0.5 && !parted {
-            // Its own structure in another light (a cloud, a lamp).
-            hold(&region.pixels, planes, picture);
-        }
-        shrink(&mut region, slot, planes, picture);
-        if is_light(&mut region, slot, planes, at) {
-            release(&region.pixels, planes, true);
-            return None;
-        }
-        if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
-            region.kind = kind_of(&region.pixels, planes);
-        }
-    } else if sight.background >= GONE {
-        // Two looks, or one where looks are rare: a single coat of the street's colour is not an empty street.
-        match region.gone_since {
-            Some(since) if at > since => {
-                release(&region.pixels, planes, false);
-                return None;
-            }
-            _ => region.gone_since = Some(at),
-        }
-    } else {
-        if !hidden_or_other(&mut region, &sight, planes, picture, at) {
-            release(&region.pixels, planes, true);
-            return None;
-        }
-    }
-    if region.pixels.len() < config.min_px() / 2 + 1 {
-        release(&region.pixels, planes, false);
-        return None;
-    }
-    Some(region)
-}
-
-/// A wet patch or a shade grows from spots too small to tell: what is light once it is large enough is no thing.
-/// Asked in every look of every region: whose pixel it is stands in the planes.
-fn is_light(region: &mut Region, slot: usize, planes: &Planes, at: Mono) -> bool {
-    let own = |ix: usize| usize::from(planes.owner[ix]) == slot + 1;
-    let light = region.crept > CREPT || blobs::is_light_only(&region.pixels, own, planes, ENOUGH_IN_TIME);
-    if region.kind != RegionKind::Appeared || !light {
-        region.light_since = None;
-        return false;
-    }
-    let since = *region.light_since.get_or_insert(at);
-    at.since_s(since) >= LIGHT_FOR_S
-}
-
-fn look_at(region: &Region, planes: &Planes, picture: &[u8]) -> Sight {
-    let (mut held, mut background, mut still) = (0u32, 0u32, 0u32);
-    for &ix in &region.pixels {
-        let ix = ix as usize;
-        still += u32::from(planes.is(ix, bit::STILL));
-        let shows_background = planes.bits[ix] & bit::WEAK == 0;
-        if planes.shows_held(ix, picture) && !(shows_background && planes.closer_to_background(ix, picture)) {
-            held += 1;
-        } else {
-            background += u32::from(shows_background);
-        }
-    }
-    let n = region.pixels.len().max(1) as f32;
-    Sight { held: held as f32 / n, background: background as f32 / n, still: still as f32 / n }
-}
-
-/// Neither itself nor its background. Something bigger in front hides it; something that fits into its outline and
-/// stays is the thing itself, changed (a fuller pile, another box in the same place). False: it is gone, and the street
-/// there is lit otherwise than it was.
-fn hidden_or_other(
-    region: &mut Region,
-    sight: &Sight,
-    planes: &mut Planes,
-    picture: &[u8],
-    at: Mono,
-) -> bool {
-    region.gone_since = None;
-    let hidden_since = *region.hidden_since.get_or_insert(at);
-    let hider = sight.still < 0.7 || reaches_out(region, planes);
-    let settled = !hider && at.since_s(hidden_since) >= 2.0;
-    if settled && region.kind == RegionKind::Appeared {
-        let outline = |of: &[f32]| blobs::outline(&region.pixels, of, &planes.fast);
-        if outline(&planes.fast) < 0.35 * outline(&planes.held) {
-            return false;
-        }
-    }
-    if settled || at.since_s(hidden_since) > HIDDEN_AT_MOST_S {
-        hold(&region.pixels, planes, picture);
-        region.still_since = percentile(&region.pixels, 0.5, |ix| planes.fast_since[ix]);
-        region.hidden_since = None;
-        region.capture(picture);
-    }
-    true
-}
-
-/// Whether what covers the region goes on outside it, by a third of its size or more.
-fn reaches_out(region: &Region, planes: &Planes) -> bool {
-    let changed = |ix: usize| planes.bits[ix] & bit::WEAK != 0;
-    let enough = region.pixels.len() / 3 + 4;
-    let mut seen = vec![false; PIXELS];
-    for &ix in &region.pixels {
-        seen[ix as usize] = true;
-    }
-    let mut stack: Vec<usize> = region.pixels.iter().map(|&ix| ix as usize).collect();
-    let mut outside = 0;
-    while let Some(ix) = stack.pop() {
-        if blobs::on_rim(ix) {
-            continue;
-        }
-        for n in blobs::neighbours(ix) {
-            if !seen[n] && changed(n) {
-                seen[n] = true;
-                outside += 1;
-                stack.push(n);
-            }
-        }
-        if outside >= enough {
-            return true;
-        }
-    }
-    false
-}
-
-/// Gives back pixels that show the background again for good: a person stepped away from the bag they were one with.
-fn shrink(region: &mut Region, slot: usize, planes: &mut Planes, picture: &[u8]) {
-    let before = region.pixels.len();
-    region.pixels.retain(|&ix| {
-        let ix = ix as usize;
-        let back = planes.bits[ix] & (bit::WEAK | bit::STILL) == bit::STILL
-            && (!planes.shows_held(ix, picture) || planes.closer_to_background(ix, picture));
-        if back && usize::from(planes.owner[ix]) == slot + 1 {
-            planes.owner[ix] = 0;
-        }
-        !back
-    });
-    if region.pixels.len() < before {
-        region.px = PxBox::around(&region.pixels);
-    }
-    if region.pixels.len() * 2 < region.captured {
-        // The old crop shows mostly street now.
-        region.capture(picture);
-    }
-}
-
-fn kind_of(pixels: &[u32], planes: &Planes) -> RegionKind {
-    if blobs::outline_is_in_background(pixels, planes) { RegionKind::Removed } else { RegionKind::Appeared }
-}
-
-fn own(pixels: &[u32], slot: usize, planes: &mut Planes) {
-    for &ix in pixels {
-        planes.owner[ix as usize] = slot as u8 + 1;
-        planes.held[ix as usize] = planes.fast[ix as usize];
-    }
-}
-
-fn hold(pixels: &[u32], planes: &mut Planes, picture: &[u8]) {
-    for &ix in pixels {
-        planes.held[ix as usize] = f32::from(picture[ix as usize]);
-    }
-}
-
-fn release(pixels: &[u32], planes: &mut Planes, absorb: bool) {
-    for &ix in pixels {
-        planes.owner[ix as usize] = 0;
-        if absorb {
-            planes.absorb(ix as usize);
-        }
-    }
-}
-
-fn percentile(pixels: &[u32], share: f32, of: impl Fn(usize) -> Mono) -> Mono {
-    let mut times: Vec<Mono> = pixels.iter().map(|&ix| of(ix as usize)).collect();
-    times.sort_unstable();
-    times.get((times.len().saturating_sub(1) as f32 * share) as usize).copied().unwrap_or_default()
-}
-
-/// Normalised cross-correlation of two crops, -1..1. Two flat crops are alike if their levels are.
-fn similarity(template: &[u8], px: PxBox, picture: &[u8]) -> f32 {
-    let n = template.len().max(1) as f32;
-    let (mut sa, mut sb) = (0.0f32, 0.0f32);
-    for (&a, ix) in template.iter().zip(px.pixels()) {
-        sa += f32::from(a);
-        sb += f32::from(picture[ix]);
-    }
-    let (ma, mb) = (sa / n, sb / n);
-    let (mut ab, mut aa, mut bb) = (0.0f32, 0.0f32, 0.0f32);
-    for (&a, ix) in template.iter().zip(px.pixels()) {
-        let (a, b) = (f32::from(a) - ma, f32::from(picture[ix]) - mb);
-        ab += a * b;
-        aa += a * a;
-        bb += b * b;
-    }
-    const FLAT: f32 = 2.0;
-    if aa < FLAT * n && bb < FLAT * n {
-        return if (ma - mb).abs() < 10.0 { 1.0 } else { 0.0 };
-    }
-    if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
 }
 
 const _: () = assert!(W * H < u32::MAX as usize);
