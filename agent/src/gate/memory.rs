@@ -35,8 +35,13 @@ impl Memory {
             return;
         }
         let mut street = if self.streets.len() < AT_MOST { vec![0; PIXELS] } else { self.give_up(at) };
-        for (to, from) in street.iter_mut().zip(&planes.slow) {
-            *to = from.round() as u8;
+        let last = self.streets.last().map(|(_, last)| last);
+        for ix in 0..PIXELS {
+            // A bag that lay here for a day is no street: the next one must be told.
+            street[ix] = match last {
+                Some(last) if planes.thing[ix] => last[ix],
+                _ => planes.slow[ix].round() as u8,
+            };
         }
         self.streets.push((at, street));
     }

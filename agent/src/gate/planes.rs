@@ -72,6 +72,8 @@ pub(super) struct Planes {
     pub(super) owner: Vec<u8>,
     /// Within the outline of a region and not its own: looks like the street, shows the thing.
     pub(super) enclosed: Vec<bool>,
+    /// Its background is a thing that stood too long to be told any more, not the street.
+    pub(super) thing: Vec<bool>,
     pub(super) bits: Vec<u8>,
 }
 
@@ -122,6 +124,7 @@ impl Planes {
             held: vec![0.0; PIXELS],
             owner: vec![0; PIXELS],
             enclosed: vec![false; PIXELS],
+            thing: vec![false; PIXELS],
             bits: vec![0; PIXELS],
         }
     }
@@ -278,6 +281,7 @@ impl Planes {
     /// Takes what is there for background: from this very look on it is no change.
     pub(super) fn absorb(&mut self, ix: usize) {
         self.slow[ix] = self.fast[ix];
+        self.thing[ix] = false;
         self.changed_since[ix] = NEVER;
         self.bits[ix] &= !(bit::WEAK | bit::STRONG);
     }

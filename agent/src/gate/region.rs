@@ -164,7 +164,8 @@ pub(super) fn judge(
         RegionKind::Removed => at.since_s(region.confirmed) > config.absorb_removed_s,
     };
     if expired {
-        release(&region.pixels, planes, true);
+        let thing = region.kind == RegionKind::Appeared;
+        release(&region.pixels, planes, if thing { Leaves::Thing } else { Leaves::Street });
         return None;
     }
     region.similarity = similarity(&region.template, region.template_px, picture);
@@ -180,7 +181,7 @@ pub(super) fn judge(
         }
         shrink(&mut region, slot, planes, picture);
         if is_light(&mut region, slot, planes, at) {
-            release(&region.pixels, planes, true);
+            release(&region.pixels, planes, Leaves::Street);
             return None;
         }
         if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
@@ -190,19 +191,19 @@ pub(super) fn judge(
         // Two looks, or one where looks are rare: a single coat of the street's colour is not an empty street.
         match region.gone_since {
             Some(since) if at > since => {
-                release(&region.pixels, planes, false);
+                release(&region.pixels, planes, Leaves::Waiting);
                 return None;
             }
             _ => region.gone_since = Some(at),
         }
     } else {
         if !hidden_or_other(&mut region, &sight, planes, picture, at) {
-            release(&region.pixels, planes, true);
+            release(&region.pixels, planes, Leaves::Street);
             return None;
         }
     }
     if region.pixels.len() < config.min_px() / 2 + 1 {
-        release(&region.pixels, planes, false);
+        release(&region.pixels, planes, Leaves::Waiting);
         return None;
     }
     Some(region)
@@ -332,11 +333,25 @@ fn hold(pixels: &[u32], planes: &mut Planes, picture: &[u8]) {
     }
 }
 
-pub(super) fn release(pixels: &[u32], planes: &mut Planes, absorb: bool) {
+/// What a region leaves to the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// The background as it waited for the region to go.
+    Waiting,
+    /// What is seen there now: the street, lit otherwise or uncovered.
+    Street,
+    /// What is seen there now: a thing that is not told any more.
+    Thing,
+}
+
+/// Ends a region: its pixels are nobody's.
+pub(super) fn release(pixels: &[u32], planes: &mut Planes, leaves: Leaves) {
     for &ix in pixels {
-        planes.owner[ix as usize] = 0;
-        if absorb {
-            planes.absorb(ix as usize);
+        let ix = ix as usize;
+        planes.owner[ix] = 0;
+        if leaves != Leaves::Waiting {
+            planes.absorb(ix);
+            planes.thing[ix] = leaves == Leaves::Thing;
         }
     }
 }

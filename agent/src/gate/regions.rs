@@ -3,7 +3,7 @@
 use super::blobs::{self, Finder};
 use super::memory::Memory;
 use super::planes::{Planes, bit};
-use super::region::{self, Region};
+use super::region::{self, Leaves, Region};
 use super::{GateConfig, RegionKind, StaticRegion};
 use crate::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
 use crate::time::Mono;
@@ -120,7 +120,7 @@ impl Regions {
     pub(super) fn forget(&mut self, id: u32, planes: &mut Planes) -> bool {
         let found = self.slots.iter_mut().find(|s| s.as_ref().is_some_and(|r| r.id == id));
         let Some(region) = found.and_then(Option::take) else { return false };
-        region::release(&region.pixels, planes, true);
+        region::release(&region.pixels, planes, Leaves::Thing);
         true
     }
 

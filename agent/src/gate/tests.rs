@@ -341,6 +341,18 @@ fn a_car_of_the_streets_grey_on_a_restless_day_leaves_the_street_as_it_was() {
 }
 
 #[test]
+fn a_second_bag_is_found_where_the_first_lay_so_long_that_it_was_background() {
+    let mut street = Street::new(GateConfig { absorb_after_s: 60.0, ..GateConfig::default() });
+    street.period_s = 0.5;
+    street.run(70.0, &[]);
+    assert_eq!(street.run(30.0, &[bag()]).regions.len(), 1);
+    assert_eq!(street.run(200.0, &[bag()]).regions.len(), 0, "it is background, or this proves nothing");
+    street.run(130.0, &[]);
+    let report = street.run(6.0, &[bag()]);
+    assert_eq!(report.regions.len(), 1, "{report:?}");
+}
+
+#[test]
 fn a_wet_patch_that_spreads_from_a_spot_too_small_to_tell_is_no_thing_for_long() {
     let mut street = Street::learnt();
     // Five by five at first: too little inside to compare textures.
