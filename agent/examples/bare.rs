@@ -13,7 +13,7 @@ use ffmpeg_next::codec::threading;
 use ffmpeg_next::{Discard, decoder, format, frame, media};
 use kerbside::frame::StreamInfo;
 use kerbside::source::proto::{CutHead, StreamHead, write_frame};
-use kerbside::time::{Clock, SystemClock};
+use kerbside::time::{Clock, Mono, SystemClock};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Tensor, ValueType};
@@ -25,6 +25,33 @@ struct Args {
     /// Go on until so much CPU time is used, s.
     #[arg(long, default_value_t = 5.0, global = true)]
     cpu_s: f64,
+    /// One inference, or one packet's decoding, every so many ms, as a camera would ask for it; 0: as fast as it goes. Work that comes
+    /// in drops finds cold caches and a slow clock, and costs more.
+    #[arg(long, default_value_t = 0.0, global = true)]
+    every_ms: f64,
+}
+
+/// Lets one piece of work begin at its time.
+struct Pace {
+    clock: SystemClock,
+    every_s: f64,
+    due: Mono,
+}
+
+impl Pace {
+    fn new(every_ms: f64) -> Self {
+        let clock = SystemClock::new();
+        let due = clock.now().mono;
+        Pace { clock, every_s: every_ms / 1e3, due }
+    }
+
+    fn wait(&mut self) {
+        if self.every_s > 0.0 {
+            self.due = self.due.plus_s(self.every_s);
+            let wait_s = self.due.since_s(self.clock.now().mono);
+            std::thread::sleep(std::time::Duration::from_secs_f64(wait_s));
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -59,13 +86,14 @@ fn main() -> Result<()> {
     let args = Args::parse();
     ffmpeg::init()?;
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
-    let (mut done, mut cpu_s) = (Done::default(), 0.0);
+    let (mut done, mut cpu_s, mut pace) = (Done::default(), 0.0, Pace::new(args.every_ms));
     match &args.what {
         What::Infer { model } => {
             let mut session = session(model)?;
             let input = filled(&session)?;
             infer(&mut session, &input, &mut Done::default())?;
             while cpu_s < args.cpu_s {
+                pace.wait();
                 let before = process_cpu_s()?;
                 infer(&mut session, &input, &mut done)?;
                 cpu_s += process_cpu_s()? - before;
@@ -75,7 +103,7 @@ fn main() -> Result<()> {
         clip => {
             while cpu_s < args.cpu_s {
                 let before = process_cpu_s()?;
-                pass(clip, &mut done)?;
+                pass(clip, &mut done, &mut pace)?;
                 cpu_s += process_cpu_s()? - before;
             }
         }
@@ -101,7 +129,7 @@ fn process_cpu_s() -> Result<f64> {
 }
 
 /// One pass over a clip.
-fn pass(what: &What, done: &mut Done) -> Result<()> {
+fn pass(what: &What, done: &mut Done, pace: &mut Pace) -> Result<()> {
     let (clip, mut decoder) = match what {
         What::Demux { clip } => (clip, None),
         What::Decode { clip } => (clip, Some(open_decoder(clip, Discard::Default)?)),
@@ -122,6 +150,7 @@ fn pass(what: &What, done: &mut Done) -> Result<()> {
             done.count += 1;
             continue;
         };
+        pace.wait();
         decoder.send_packet(&packet)?;
         while decoder.receive_frame(&mut picture).is_ok() {
             done.count += 1;

@@ -22,6 +22,7 @@ PYTHON = DEPS / "bench" / "venv" / "bin" / "python"
 BUSY, BUSY_SUB = CLIPS / "busy-1080p.mp4", CLIPS / "busy-360p.mp4"
 QUIET_SUB, MIXED_SUB = CLIPS / "quiet-360p.mp4", CLIPS / "mixed-360p.mp4"
 MIXED_S = 40.0
+FPS = 25.0
 # Until gate and decode ladder have settled, and a Python program has opened its stream.
 SETTLE_S = 6.0
 IDLE_SETTLE_S = 15.0
@@ -39,6 +40,15 @@ def bare(what, *paths, cpu_s):
     if done["stream_s"]:
         done["ms_per_stream_s"] = 1e3 * done["cpu_s"] / done["stream_s"]
     return done
+
+
+def bare_paced(window_s):
+    """Both loops at once, a frame every 40 ms and an inference every 200: what a camera's pace alone makes of the same work."""
+    asked = {"decode": (BUSY, 1e3 / FPS), "infer": (MODEL, 1e3 / LOOKS_PER_S)}
+    running = {what: subprocess.Popen([str(BARE), what, str(path), "--cpu-s", str(window_s / 6), "--every-ms", str(every_ms)], stdout=subprocess.PIPE)
+               for what, (path, every_ms) in asked.items()}
+    done = {what: json.loads(process.communicate()[0]) for what, process in running.items()}
+    return {f"{what}_ms_each": 1e3 * d["cpu_s"] / d["count"] for what, d in done.items()}
 
 
 def bare_remux(window_s):
@@ -141,6 +151,7 @@ LEGS = {
     "bare-demux": lambda w: bare("demux", BUSY, cpu_s=0.3),
     "bare-decode": lambda w: bare("decode", BUSY, cpu_s=w / 5),
     "bare-infer": lambda w: bare("infer", MODEL, cpu_s=w / 8),
+    "bare-paced": bare_paced,
     "agent-busy": lambda w: agent("agent-busy", [BUSY], w),
     "python-p0": lambda w: python("python-p0", "p0.py", w),
     "python-p1": lambda w: python("python-p1", "p1.py", w),
