@@ -59,7 +59,8 @@ fn a_pipeline_is_a_camera() {
     let pattern = "gst:videotestsrc is-live=true num-buffers=20 ! video/x-raw,width=640,height=360,framerate=10/1 \
                    ! videoconvert ! video/x-raw,format=BGR ! appsink";
     let mut setup = setup(pattern, Pace::Live);
-    setup.restart_after_s = 20.0;
+    // The first pipeline on a machine looks through all plug-ins.
+    setup.restart_after_s = 60.0;
     let (done, seen, _) = run(setup);
     // The pattern's end is a camera lost, to be opened again; the test stops there.
     assert_eq!(done, Done::Stopped, "{:?}", seen.why);
