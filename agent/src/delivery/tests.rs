@@ -118,7 +118,8 @@ fn a_lost_or_doubtful_index_is_made_again_from_the_journal() {
         // And what was rebuilt is kept.
         ledger.close().unwrap();
         drop(ledger);
-        assert!(!open(dir.path(), true).1.rebuilt, "{name}");
+        let (_, recovery) = open(dir.path(), true);
+        assert!(!recovery.rebuilt, "{name}: {recovery:?}");
     }
 }
 

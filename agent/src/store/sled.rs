@@ -85,10 +85,14 @@ impl SledStore {
             .mode(sled::Mode::LowSpace)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
+        let db_file = path.join("db");
         // On its own thread, because it may hang, or panic, on a damaged file. Left behind if it does.
         std::thread::Builder::new()
             .name("index-open".into())
-            .spawn(move || drop(done.send(config.open())))
+            .spawn(move || {
+                wait_until_free(&db_file);
+                drop(done.send(config.open()));
+            })
             .map_err(|e| failed("start the opening thread", e.to_string()))?;
         let db = match opened.recv_timeout(limit) {
             Ok(db) => db.map_err(|e| failed("open", e.to_string()))?,
@@ -133,6 +137,15 @@ impl Drop for SledStore {
         if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
             tracing::warn!(path = %self.path.display(), "the index could not be closed in order");
         }
+    }
+}
+
+/// One of sled's threads may hold the log, and its lock, for a moment after the last handle is dropped; `open` does not
+/// wait for it and would call the index unusable.
+fn wait_until_free(log: &Path) {
+    if let Ok(file) = File::open(log) {
+        // Freed with the file. A lock that cannot be had at all is for `open` to report.
+        let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
     }
 }
 
@@ -221,6 +234,32 @@ mod tests {
         assert!(opened.set_aside.is_none());
         let pairs = opened.store.scan(Table::Rows).unwrap();
         assert_eq!(pairs, [(b"a".to_vec(), b"1".to_vec()), (b"c".to_vec(), b"3".to_vec())]);
+    }
+
+    #[test]
+    fn a_lock_that_is_still_held_is_waited_for() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        let mut store = SledStore::open(&path, LIMIT).unwrap().store;
+        store.apply(&[put("a", "1")]).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        let held = File::open(path.join("db")).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let inode = format!(":{} ", held.metadata().unwrap().ino());
+        let someone_waits = || {
+            let locks = fs::read_to_string("/proc/locks").unwrap();
+            locks.lines().any(|l| l.contains("->") && l.contains(&inode))
+        };
+        let opening = std::thread::spawn(move || SledStore::open(&path, LIMIT).unwrap());
+        while !opening.is_finished() && !someone_waits() {
+            std::thread::yield_now();
+        }
+        drop(held);
+        let opened = opening.join().unwrap();
+        assert!(opened.set_aside.is_none(), "{opened:?}");
+        assert_eq!(opened.store.scan(Table::Rows).unwrap().len(), 1);
     }
 
     #[test]
