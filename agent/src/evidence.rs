@@ -25,7 +25,7 @@ mod retention;
 mod room;
 mod worker;
 
-pub use files::{FileError, hash as sha256_of};
+pub use files::FileError;
 pub use hold::hold;
 pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Pruned, Retention, Spared};

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod frame;
 pub mod gate;
 pub mod geo;
+pub mod hash;
 pub mod health;
 pub mod incident;
 pub mod inspect;

@@ -22,8 +22,8 @@ use crate::tracker::{Tracker, Witness};
 
 /// Questions that wait; a further one is answered at once: nobody looked.
 const WAITING: usize = 4;
-/// Looks a second: what moves is followed better than at a live camera's pace.
-const LOOKS_PER_S: f64 = 8.0;
+/// Looks a second: what moves is followed a little better than at a live camera's pace.
+const LOOKS_PER_S: f64 = 6.0;
 /// Bytes of the ring that the capture child's packets go to: nobody reads it.
 const NO_RING_BYTES: usize = 1 << 20;
 
@@ -89,7 +89,8 @@ fn watch(
     clock.advance_to(begin.mono);
     let setup = Setup { url: clip.display().to_string(), ..past.setup.clone() };
     let ring = Arc::new(Mutex::new(PacketRing::new(1.0, NO_RING_BYTES)));
-    let mut follower = Follower { detector, tracker: Tracker::new(), looks: 0, trouble: None };
+    let from = asked.from.mono;
+    let mut follower = Follower { detector, tracker: Tracker::new(), from, looks: 0, trouble: None };
     let (_running, stop) = bounded(0);
     let done = Session::new(setup, clock, ring).run(&mut follower, &stop);
     if let Some(why) = follower.trouble.filter(|_| done != Done::Ended || follower.looks == 0) {
@@ -103,12 +104,17 @@ fn watch(
 struct Follower<'a> {
     detector: &'a mut dyn Detector,
     tracker: Tracker,
+    /// What the clip shows before this is there because a clip begins with a key frame.
+    from: Mono,
     looks: u32,
     trouble: Option<String>,
 }
 
 impl Watcher for Follower<'_> {
     fn look(&mut self, look: Look) -> Level {
+        if look.at.mono < self.from {
+            return Level::L2;
+        }
         self.looks += 1;
         match self.detector.detect(&look) {
             Ok(seen) => self.tracker.step(look.at.mono, &seen),

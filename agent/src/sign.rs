@@ -48,7 +48,7 @@ impl PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SCHEME)?;
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        f.write_str(&crate::hash::hex(&self.0))
     }
 }
 
@@ -122,7 +122,7 @@ impl SigningKey {
 
     /// 128 hex digits.
     pub fn sign(&self, message: &[u8]) -> String {
-        self.0.sign(message).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+        crate::hash::hex(self.0.sign(message).as_ref())
     }
 }
 

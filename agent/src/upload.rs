@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::delivery::{Delivery, Item};
-use crate::evidence::sha256_of;
+use crate::hash;
 use crate::time::Clock;
 use crate::wire::{self, grant::Grant};
 
@@ -79,7 +79,7 @@ impl Uploader {
         let path = self.evidence_dir.join(&grant.path);
         let hashing = path.clone();
         let hashed =
-            tokio::task::spawn_blocking(move || File::open(&hashing).and_then(|mut f| sha256_of(&mut f)));
+            tokio::task::spawn_blocking(move || File::open(&hashing).and_then(|mut f| hash::of_file(&mut f)));
         match hashed.await {
             Ok(Ok((sha256, bytes))) if sha256 == grant.sha256 => Ok((path, bytes)),
             Ok(Ok((sha256, _))) => {

@@ -45,6 +45,8 @@ def main():
     for c in cutouts:
         if c.stall:
             kinds.setdefault(c.form, []).append(c)
+    if not kinds:
+        raise SystemExit(f"{a.cutouts}: none of the {len(cutouts)} cut-outs held for validation is a stall; draw more of them (sprites.py --stalls 160)")
     others = [c for c in cutouts if not c.stall]
     places = data.read(a.data / "valid")
     for kind in ("images", "labels"):

@@ -12,13 +12,13 @@ use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
 use ort::value::{DynValue, Tensor as OrtTensor, TensorElementType, ValueType};
-use sha2::{Digest, Sha256};
 
 use super::decode::{self, Port, Ports, Tensor};
 use super::manifest::{DType, Layout};
 use super::preprocess::Preprocessor;
 use super::{Detection, Detector, DetectorError, LoadError, Manifest};
 use crate::frame::Look;
+use crate::hash;
 
 /// Libraries of the pinned release (PyPI wheel onnxruntime 1.31.1): x86_64, aarch64.
 const KNOWN_RUNTIMES: [&str; 2] = [
@@ -144,16 +144,12 @@ fn read_model(manifest: &Manifest) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::Model { path: path.clone(), why });
     }
     let bytes = std::fs::read(path).map_err(read)?;
-    let got = hex(&Sha256::digest(&bytes));
+    let got = hash::hex(&hash::of(&bytes));
     if got != manifest.sha256 {
         let (manifest, want) = (manifest.path.clone(), manifest.sha256.clone());
         return Err(LoadError::ModelHash { path: path.clone(), manifest, want, got });
     }
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn environment(runtime: &Path) -> Result<Environment, LoadError> {
@@ -181,9 +177,7 @@ fn environment(runtime: &Path) -> Result<Environment, LoadError> {
 /// Loading a library runs its code: only one we know, or one the operator vouches for.
 fn check_runtime(path: &Path) -> Result<(), LoadError> {
     let read = |source| LoadError::Read { path: path.to_owned(), source };
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path).map_err(read)?, &mut hasher).map_err(read)?;
-    let got = hex(&hasher.finalize());
+    let (got, _) = std::fs::File::open(path).and_then(|mut file| hash::of_file(&mut file)).map_err(read)?;
     let vouched = std::env::var("KERBSIDE_ORT_SHA256").is_ok_and(|h| h.eq_ignore_ascii_case(&got));
     if vouched || KNOWN_RUNTIMES.contains(&got.as_str()) {
         return Ok(());

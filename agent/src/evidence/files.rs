@@ -1,10 +1,8 @@
 //! Where evidence lies and how a file becomes durable: temporary name, sync, rename, folder synced.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
 
 use crate::incident::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use crate::time::{Moment, rfc3339};
@@ -102,7 +100,7 @@ impl Place {
     pub(super) fn adopt(&self, captured: Moment) -> Result<EvidenceItem, FileError> {
         let temporary = self.temporary();
         let mut file = File::open(&temporary).map_err(failed(&temporary, "opening"))?;
-        let (sha256, bytes) = hash(&mut file).map_err(failed(&temporary, "reading"))?;
+        let (sha256, bytes) = crate::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
         file.sync_all().map_err(failed(&temporary, "syncing"))?;
         let relative = self.folder.join(self.name());
         let path = self.root.join(&relative);
@@ -132,21 +130,4 @@ impl Place {
 
 fn sync_folder(path: &Path) -> Result<(), FileError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(failed(path, "syncing the folder"))
-}
-
-/// SHA-256 in hex, and the length.
-pub fn hash(file: &mut File) -> std::io::Result<(String, u64)> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut bytes = 0;
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            break;
-        }
-        bytes += n as u64;
-        hasher.update(&buffer[..n]);
-    }
-    let hex = hasher.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    Ok((hex, bytes))
 }

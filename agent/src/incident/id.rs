@@ -1,6 +1,5 @@
 //! Incident ids: ULIDs that a replay makes again.
 
-use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::frame::BBox;
@@ -20,19 +19,20 @@ pub(super) struct Birth<'a> {
 impl Birth<'_> {
     /// Time part: first seen. Random part: the first ten bytes of SHA-256 over all of it, so that boxes and cameras differ.
     pub(super) fn ulid(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut all = Vec::new();
         for text in [self.edge_id, self.camera_id] {
             // The length keeps "a" + "bc" and "ab" + "c" apart.
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
+            all.extend((text.len() as u64).to_be_bytes());
+            all.extend(text.as_bytes());
         }
-        hash.update(self.first_seen_ms.to_be_bytes());
-        hash.update(self.noticed_ms.to_be_bytes());
-        hash.update(self.nth.to_be_bytes());
+        all.extend(self.first_seen_ms.to_be_bytes());
+        all.extend(self.noticed_ms.to_be_bytes());
+        all.extend(self.nth.to_be_bytes());
         for side in [self.bbox.x, self.bbox.y, self.bbox.w, self.bbox.h] {
-            hash.update(side.to_bits().to_be_bytes());
+            all.extend(side.to_bits().to_be_bytes());
         }
-        let random = hash.finalize().iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        let random =
+            crate::hash::of(&all).iter().take(10).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
         Ulid::from_parts(u64::try_from(self.first_seen_ms).unwrap_or(0), random).to_string()
     }
 }

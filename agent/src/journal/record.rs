@@ -10,7 +10,6 @@
 //! The line starts with [`MAGIC`], which a reader looks for to go on after damage.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::time::{ClockQuality, Moment, Mono, rfc3339};
 
@@ -27,7 +26,7 @@ pub struct Hash(pub [u8; 32]);
 
 impl Hash {
     pub fn of(bytes: &[u8]) -> Self {
-        Hash(Sha256::digest(bytes).into())
+        Hash(crate::hash::of(bytes))
     }
 
     pub fn parse(text: &str) -> Option<Self> {
@@ -50,7 +49,7 @@ impl Hash {
 impl std::fmt::Display for Hash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        f.write_str(&crate::hash::hex(&self.0))
     }
 }
 

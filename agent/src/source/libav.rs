@@ -129,6 +129,9 @@ fn open_input(open: &Open, patience: &Patience) -> Result<Input, CaptureError> {
         .map_err(|e| open_failed(if patience.spent() >= SILENCE { Error::Exit } else { e }, open))
 }
 
+/// Pictures from whose times a live stream's rate is told. FFmpeg would wait for twenty: most of a second in which nothing is seen.
+const FPS_PROBE: &str = "5";
+
 /// Timeouts are in microseconds. The whitelists keep a playlist or a hostile file from opening anything else.
 fn options(open: &Open) -> Dictionary<'static> {
     let mut options = Dictionary::new();
@@ -139,10 +142,12 @@ fn options(open: &Open) -> Dictionary<'static> {
         options.set("allowed_media_types", "video");
         options.set("protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls");
         options.set("analyzeduration", "1000000");
+        options.set("fpsprobesize", FPS_PROBE);
     } else if open.url.starts_with("http") {
         options.set("rw_timeout", &timeout_us);
         options.set("protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto,hls");
         options.set("analyzeduration", "1000000");
+        options.set("fpsprobesize", FPS_PROBE);
     } else {
         options.set("protocol_whitelist", "file");
     }

@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::{Change, Store, StoreError, Table};
 
 const CHECKSUM_LEN: usize = 8;
@@ -163,9 +161,8 @@ fn sync_all_below(dir: &Path) -> std::io::Result<()> {
 }
 
 fn checksum(key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
-    let digest = Sha256::new().chain_update(key).chain_update(value).finalize();
     let mut out = [0; CHECKSUM_LEN];
-    out.iter_mut().zip(digest).for_each(|(o, d)| *o = d);
+    out.iter_mut().zip(crate::hash::of_parts([key, value])).for_each(|(o, d)| *o = d);
     out
 }
 

@@ -111,7 +111,7 @@ impl<'a> Incoming<'a> {
     /// What came is what was promised.
     fn check(&mut self, sha256: &Value) -> anyhow::Result<()> {
         self.file.rewind()?;
-        let (found, bytes) = crate::evidence::sha256_of(&mut self.file)?;
+        let (found, bytes) = crate::hash::of_file(&mut self.file)?;
         ensure!(*sha256 == json!(found), "{}: {bytes} bytes, SHA-256 {found}", self.path.display());
         self.file.sync_all().with_context(|| self.path.display().to_string())
     }

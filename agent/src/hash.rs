@@ -1,0 +1,64 @@
+//! SHA-256 of bytes and files, through ring: it uses what the processor has for it, on ARM too.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use ring::digest::{Context, SHA256, digest};
+
+pub type Sha256 = [u8; 32];
+
+pub fn of(bytes: &[u8]) -> Sha256 {
+    taken(digest(&SHA256, bytes))
+}
+
+/// Of all parts, one after the other.
+pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Sha256 {
+    let mut context = Context::new(&SHA256);
+    parts.into_iter().for_each(|part| context.update(part));
+    taken(context.finish())
+}
+
+/// Of a file from where it stands to its end, in hex, and how many bytes that is.
+pub fn of_file(file: &mut File) -> std::io::Result<(String, u64)> {
+    let mut context = Context::new(&SHA256);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex(context.finish().as_ref()), bytes)),
+            n => {
+                bytes += n as u64;
+                context.update(&buffer[..n]);
+            }
+        }
+    }
+}
+
+/// Lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn taken(digest: ring::digest::Digest) -> Sha256 {
+    let mut out = Sha256::default();
+    out.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 180-4's example.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn bytes_parts_and_a_file_of_them_have_the_published_hash() {
+        assert_eq!(hex(&of(b"abc")), ABC);
+        assert_eq!(hex(&of_parts([b"a".as_slice(), b"", b"bc"])), ABC);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("abc"), "abc").unwrap();
+        let found = of_file(&mut File::open(dir.path().join("abc")).unwrap()).unwrap();
+        assert_eq!(found, (ABC.to_owned(), 3));
+    }
+}
