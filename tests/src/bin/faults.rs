@@ -1,5 +1,4 @@
-//! The fault suite as a program: `faults [--short] [PART ...]` runs it and writes `faults/results.json`,
-//! `faults fuzz [SECONDS | TARGET SEED]` gives hostile input to everything that reads, `faults --into README.md` puts the last table into a document, `faults sim SEED` repeats one seed of the simulation, `faults box ...` is a box without cameras for its own use.
+//! The fault suite as a program; see [`USAGE`].
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,6 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use kerbside_tests::faults::{PARTS, Scale, boxed, part, sim, table};
 use kerbside_tests::{fuzz, repo};
+
+const USAGE: &str = "\
+faults [--short] [PART ...]      runs the suite, or parts of it, and writes faults/results.json
+faults fuzz [SECONDS]            hostile input to everything that reads, a minute of it
+faults fuzz TARGET SEED          one case again
+faults sim SEED                  one seed of the simulation again
+faults --into README.md          puts the last table into a document
+faults box ...                   a box without cameras, for the suite's own use";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -33,41 +40,30 @@ fn fuzz(args: &[String]) -> Result<()> {
 }
 
 fn run(args: &[String]) -> Result<ExitCode> {
-    if let [first, rest @ ..] = args
-        && first == "box"
-    {
-        return boxed::main(rest).map(|()| ExitCode::SUCCESS);
-    }
-    if let [first, rest @ ..] = args
-        && first == "fuzz"
-    {
-        return fuzz(rest).map(|()| ExitCode::SUCCESS);
-    }
-    if let [part, seed] = args
-        && part == "sim"
-        && let Ok(seed) = seed.parse()
-    {
-        return sim::again(seed).map(|()| ExitCode::SUCCESS);
-    }
     let results = repo().join("faults/results.json");
-    if let [flag, document] = args
-        && flag == "--into"
-    {
-        table::put_into(Path::new(document), &table::read(&results)?)?;
-        return Ok(ExitCode::SUCCESS);
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["-h" | "--help", ..] => println!("{USAGE}"),
+        ["box", ..] => boxed::main(&args[1..])?,
+        ["fuzz", ..] => fuzz(&args[1..])?,
+        ["sim", seed] => sim::again(seed.parse()?)?,
+        ["--into", document] => table::put_into(Path::new(document), &table::read(&results)?)?,
+        ["--short", parts @ ..] => return suite(Scale::Short, parts, &results),
+        parts => return suite(Scale::Full, parts, &results),
     }
-    let scale = if args.iter().any(|a| a == "--short") { Scale::Short } else { Scale::Full };
-    let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
-    if let Some(unknown) = wanted.iter().find(|w| PARTS.iter().all(|(name, _)| *name != w.as_str())) {
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the parts that are named, or all; each part's rows are written when it is done.
+fn suite(scale: Scale, wanted: &[&str], results: &Path) -> Result<ExitCode> {
+    if let Some(unknown) = wanted.iter().find(|w| PARTS.iter().all(|(name, _)| name != *w)) {
         let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-        anyhow::bail!("no part {unknown:?}; there are {}", names.join(", "));
+        anyhow::bail!("no part {unknown:?}; there are {}\n{USAGE}", names.join(", "));
     }
     let mut all = Vec::new();
-    for (name, run) in
-        PARTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w.as_str() == *name))
-    {
+    for (name, run) in PARTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
         let rows = part(name, *run, scale);
-        table::write(&results, &rows, if scale == Scale::Full { "full" } else { "short" })?;
+        table::write(results, &rows, if scale == Scale::Full { "full" } else { "short" })?;
         all.extend(rows);
     }
     for row in &all {
