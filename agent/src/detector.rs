@@ -8,6 +8,8 @@ pub mod cascade;
 #[cfg(any(test, feature = "inference"))]
 mod decode;
 mod fake;
+#[cfg(feature = "inference")]
+mod heap;
 pub mod keep;
 pub mod manifest;
 #[cfg(feature = "inference")]
@@ -148,7 +150,7 @@ pub fn load(
     runtime: Option<&std::path::Path>,
     limit: Duration,
 ) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
-    let detector = OrtDetector::load(manifest, runtime, limit)?;
+    let detector = heap::while_loading(|| OrtDetector::load(manifest, runtime, limit))?;
     let manifest = detector.manifest().clone();
     Ok((Box::new(detector), manifest))
 }

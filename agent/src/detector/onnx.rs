@@ -14,6 +14,7 @@ use ort::session::{RunOptions, Session};
 use ort::value::{DynValue, Tensor as OrtTensor, TensorElementType, ValueType};
 
 use super::decode::{self, Port, Ports, Tensor};
+use super::heap::GiveBack;
 use super::manifest::{DType, Layout};
 use super::preprocess::Preprocessor;
 use super::{Detection, Detector, DetectorError, LoadError, Manifest};
@@ -39,6 +40,7 @@ pub struct OrtDetector {
     output_names: Vec<String>,
     ports: Ports,
     watchdog: Watchdog,
+    _heap: GiveBack,
 }
 
 impl std::fmt::Debug for OrtDetector {
@@ -83,6 +85,7 @@ impl OrtDetector {
             session,
             watchdog: Watchdog::start(limit)?,
             manifest,
+            _heap: GiveBack,
         })
     }
 
