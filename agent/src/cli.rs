@@ -1,8 +1,20 @@
 //! Command line: what a person can ask of the program, and how it explains itself. No work is done here.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+/// Prints a line for whoever reads. That nobody reads any more (`| head`) is no reason to stop, and none to panic as `println!` does.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::said(format_args!($($text)*)) };
+}
+
+/// What [`say!`] does.
+pub fn said(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
 
 /// Exit codes, as sysexits.h names them.
 pub mod exit {

@@ -5,6 +5,8 @@ use std::io::Read as _;
 
 use ring::digest::{Context, SHA256, digest};
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 pub type Sha256 = [u8; 32];
 
 pub fn of(bytes: &[u8]) -> Sha256 {
@@ -36,7 +38,13 @@ pub fn of_file(file: &mut File) -> std::io::Result<(String, u64)> {
 
 /// Lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 fn taken(digest: ring::digest::Digest) -> Sha256 {

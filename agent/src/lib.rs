@@ -2,6 +2,8 @@
 //!
 //! One module per stage of the line; `ARCHITECTURE.md` is the map.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout))]
+
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -1,5 +1,7 @@
 //! The program `kerbside`: command line and exit codes.
 
+#![deny(clippy::print_stdout)]
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use kerbside::app::Ended;
 use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
 use kerbside::config::{self, Site};
 use kerbside::detector::LIVE_RUN_LIMIT;
+use kerbside::say;
 
 fn main() -> ExitCode {
     #[cfg(feature = "inference")]
@@ -69,7 +72,7 @@ fn load(path: &Path) -> Option<Site> {
 fn check(path: &Path) -> u8 {
     match load(path) {
         Some(site) => {
-            println!(
+            say!(
                 "{}: in order: box {}, {} camera(s), {} sensor(s)",
                 path.display(),
                 site.device.edge_id,
@@ -110,7 +113,7 @@ fn doctor(config: Option<&Path>) -> u8 {
     let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };
     let clock = kerbside::time::SystemClock::new();
     let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("looking at: {what}"));
-    print!("{}", kerbside::doctor::render(&findings));
+    say!("{}", kerbside::doctor::render(&findings).trim_end());
     kerbside::doctor::exit_code(&findings)
 }
 
@@ -124,7 +127,7 @@ fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String>
 #[cfg(feature = "embedded-broker")]
 fn broker(listen: std::net::SocketAddr, v4: Option<std::net::SocketAddr>) -> anyhow::Result<u8> {
     kerbside::link::embedded::start(listen, v4)?;
-    println!("listening on mqtt://{listen}");
+    say!("listening on mqtt://{listen}");
     loop {
         std::thread::park();
     }

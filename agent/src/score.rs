@@ -16,6 +16,7 @@ use anyhow::{Context as _, bail};
 use crate::cli::{ScoreArgs, exit};
 use crate::config::Site;
 use crate::replay::truth::Truth;
+use crate::say;
 use crate::source::Exe;
 use play::{Played, play};
 use tally::Results;
@@ -48,8 +49,7 @@ pub fn command(args: &ScoreArgs) -> anyhow::Result<u8> {
     }
     let results = Results::of(&played);
     write(&args.out, &results, &played)?;
-    print!("{}", table::text(&results));
-    println!("\nwritten to {}", args.out.display());
+    say!("{}\nwritten to {}", table::text(&results), args.out.display());
     Ok(exit::OK)
 }
 

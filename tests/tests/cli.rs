@@ -38,6 +38,21 @@ fn help_teaches_and_a_wrong_option_is_a_wrong_configuration() -> Result<()> {
     Ok(())
 }
 
+/// As under `| head`: the reader has gone before the first line.
+#[test]
+fn a_reader_that_has_gone_changes_nothing() -> Result<()> {
+    let site = repo().join("edge-config/one-camera.toml");
+    for args in [&["check", &*site.to_string_lossy()][..], &["doctor"]] {
+        let with_reader = run(args)?;
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let without = command(args)?.stdout(writer).output()?;
+        let said = String::from_utf8_lossy(&without.stderr);
+        assert_eq!(without.status.code(), with_reader.code, "{args:?}\n{said}");
+    }
+    Ok(())
+}
+
 /// ONNX Runtime reports to its maker unless it is kept from it, with an id and a database in the home folder.
 #[test]
 fn a_model_is_loaded_and_nothing_is_written_home() -> Result<()> {

@@ -10,6 +10,7 @@ use crate::cli::{ReplayArgs, exit};
 use crate::config::Site;
 use crate::detector::REPLAY_RUN_LIMIT;
 use crate::frame::CameraIx;
+use crate::say;
 use crate::source::Exe;
 use crate::wire::ModelNames;
 
@@ -39,7 +40,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         models: ModelNames::of(&manifests),
         keep_inputs: false,
     };
-    let outcome = run(options, cascade, &mut |line| println!("{line}"))?;
+    let outcome = run(options, cascade, &mut |line| say!("{line}"))?;
     print(&outcome, &args.out);
     let met = outcome.score.as_ref().is_none_or(Score::perfect);
     Ok(if met { exit::OK } else { exit::FAILED })
@@ -67,7 +68,7 @@ fn camera(site: &Site, id: Option<&str>) -> anyhow::Result<CameraIx> {
 }
 
 fn print(outcome: &Outcome, out: &Path) {
-    println!(
+    say!(
         "{:.1} s looked at in {} looks, {} of them by the detector; {} incident(s)",
         outcome.clip_s,
         outcome.looks,
@@ -75,16 +76,16 @@ fn print(outcome: &Outcome, out: &Path) {
         outcome.said.len()
     );
     for shortfall in &outcome.shortfalls {
-        println!("evidence incomplete: {shortfall}");
+        say!("evidence incomplete: {shortfall}");
     }
     let refused = outcome.counters.refused.iter();
     for ((rule, reason), count) in refused {
-        println!("not an incident by {rule}: {reason} ({count})");
+        say!("not an incident by {rule}: {reason} ({count})");
     }
     if let Some(score) = &outcome.score {
         print_score(score);
     }
-    println!("written to {}", out.display());
+    say!("written to {}", out.display());
 }
 
 fn print_score(score: &Score) {
@@ -96,28 +97,28 @@ fn print_score(score: &Score) {
                     Some(false) => ", ACT DIFFERS",
                     None => "",
                 };
-                println!(
+                say!(
                     "hit    {} of {:.1} s: reported at {at:.1} s, {late:+.1} s from its dwell{act}",
                     m.kind.as_str(),
                     m.start_s
                 );
             }
-            _ => println!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
+            _ => say!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
         }
     }
     for said in &score.false_reports {
-        println!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
+        say!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
     }
     for s in &score.states {
         let said = |at: Option<f64>| at.map_or("NEVER SAID".to_owned(), |at| format!("said at {at:.1} s"));
         let back = s.end_s.map(|end| format!("; sees from {end:.1} s: {}", said(s.seeing_at_s)));
         let back = back.unwrap_or_default();
-        println!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, said(s.said_at_s));
+        say!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, said(s.said_at_s));
     }
     for (at_s, state) in &score.false_states {
-        println!("FALSE  camera {state:?} at {at_s:.1} s");
+        say!("FALSE  camera {state:?} at {at_s:.1} s");
     }
-    println!(
+    say!(
         "precision {:.2}, recall {:.2} ({} of {} events, {} false)",
         score.precision(),
         score.recall(),

@@ -12,6 +12,10 @@ use kerbside::journal::{Durability, Entry, Journal};
 use super::{Row, Scale, writer};
 use crate::process::now;
 
+/// What an append may cost beyond the bare one where the disk answers within a millisecond, as virtual ones do: nine tenths of the
+/// rate of a disk that takes one.
+const EXTRA_S: f64 = 100e-6;
+
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     Ok(vec![rebuild(scale.pick(5_000, 100_000))?, appends(scale)?])
 }
@@ -56,7 +60,7 @@ fn appends(scale: Scale) -> Result<Row> {
     let rounds = scale.pick(100, 1_000);
     let mut row = Row::new(
         "durable appends",
-        "one record and its sync, turn by turn with a bare write and fdatasync of the same bytes",
+        "one record and its sync by turns with a bare write and fdatasync of the same bytes; held at 0.9 of its rate, or 0.1 ms more",
     );
     row.trials = rounds;
     let dir = tempfile::tempdir()?;
@@ -71,24 +75,33 @@ fn appends(scale: Scale) -> Result<Row> {
     let body = serde_json::json!({ "text": "x".repeat(1500) }).to_string();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut line = vec![b'y'; 1800];
-    for _ in 0..rounds {
-        let begun = now();
-        let written = journal.append(&[Entry::new("note", body.as_str())], Durability::Now)?;
-        ours.push(begun.elapsed());
-        line.resize(written.first().context("nothing written")?.position.len as usize, b'y');
-        let begun = now();
-        bare.write_all(&line)?;
-        bare.sync_data()?;
-        theirs.push(begun.elapsed());
+    for round in 0..rounds {
+        // Whoever is first meets colder caches: by turns.
+        for turn in [round % 2, (round + 1) % 2] {
+            let begun = now();
+            if turn == 0 {
+                let written = journal.append(&[Entry::new("note", body.as_str())], Durability::Now)?;
+                ours.push(begun.elapsed());
+                line.resize(written.first().context("nothing written")?.position.len as usize, b'y');
+            } else {
+                bare.write_all(&line)?;
+                bare.sync_data()?;
+                theirs.push(begun.elapsed());
+            }
+        }
     }
     let (ours, theirs) = (rate(ours), rate(theirs));
     let ratio = ours / theirs;
+    let extra_s = 1.0 / ours - 1.0 / theirs;
     row.figures = format!(
-        "{ours:.0} a second, {theirs:.0} bare: {ratio:.2} (goal 0.9), median of records of {} bytes",
+        "{ours:.0} a second, {theirs:.0} bare: {ratio:.2} (goal 0.9; {:.0} us each), median of records of {} bytes",
+        1e6 * extra_s,
         line.len()
     );
     // A few turns on a busy machine prove nothing.
-    row.must(ratio >= 0.9 || scale == Scale::Short, || format!("{ratio:.2} of the bare rate"));
+    row.must(ratio >= 0.9 || extra_s <= EXTRA_S || scale == Scale::Short, || {
+        format!("{ratio:.2} of the bare rate, {extra_s} s each")
+    });
     Ok(row)
 }
 
