@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "convert"))
 import nanodet  # noqa: E402  (the graph's collector and NanoDet's decoding, shared with street.onnx)
 import shipped  # noqa: E402
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 # A bin that is not full is no waste and has a group of its own; of group "waste", labels with "overflow" are full bins.
 LABELS = [("garbage", "waste", 0.35), ("bin", "bin", 0.35), ("overflow", "waste", 0.40), ("stall", "stall", 0.30)]
 
