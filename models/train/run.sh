@@ -37,8 +37,8 @@ train() {
     "$python" -u train.py --data "$data" --size "${SIZE:-320x192}" --batch 16 "$@"
 }
 train --run "$run/waste" --start "$start" --epochs "${EPOCHS:-30}" --minutes "${MINUTES:-0}" --rate 7e-4
-train --run "$run/stall" --start "$run/waste/final.pt" --epochs "${EPOCHS_STALL:-12}" --minutes "${MINUTES_STALL:-0}" --rate 4e-4 \
-    --cutouts "$run/sprites" --stalls "$stalls" --footage "${places[@]}"
+train --run "$run/stall" --start "$run/waste/final.pt" --epochs "${EPOCHS_STALL:-20}" --minutes "${MINUTES_STALL:-0}" --rate 4e-4 \
+    --cutouts "$run/sprites" --composed 0.5 --stalls "$stalls" --footage "${places[@]}"
 "$python" export.py --checkpoint "$run/stall/final.pt" --out "$models" --size 320x192
 "$python" dupes.py --data "$data" > "$run/dupes.txt"
 "$python" evaluate.py "$models/waste.toml" --data "$data" --out "$models/waste" --leave-out "$run/dupes.txt"
