@@ -150,7 +150,8 @@ pub fn load(
     runtime: Option<&std::path::Path>,
     limit: Duration,
 ) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
-    let detector = heap::while_loading(|| OrtDetector::load(manifest, runtime, limit))?;
+    let detector = OrtDetector::load(manifest, runtime, limit)?;
+    heap::give_back();
     let manifest = detector.manifest().clone();
     Ok((Box::new(detector), manifest))
 }
