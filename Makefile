@@ -11,7 +11,7 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 # Nothing of ours reports to the maker of ONNX Runtime, Python scripts included.
 export ORT_DISABLE_TELEMETRY := 1
-PURE := -p kerbside-agent --no-default-features
+PURE := -p kerbside-domain -p kerbside-crypto -p kerbside-site -p kerbside-wire -p kerbside-seeing -p kerbside-media -p kerbside-infer -p kerbside-trace -p kerbside-link -p kerbside-agent --no-default-features
 
 .PHONY: help setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean
 

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside::journal::{Hash, scan};
+use kerbside_crypto::hash::Hash;
+use kerbside_trace::journal::scan;
 use serde_json::Value;
 
 use crate::{LIMIT, Process, Site, command, http_get};

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use kerbside::journal::{Damage, record, scan};
 use kerbside::sensor::{Assembler, GpsdParser, LineBuffer};
-use kerbside::time::{ClockQuality, Moment, Mono};
-use kerbside::wire;
+use kerbside_domain::time::{ClockQuality, Moment, Mono};
+use kerbside_trace::journal::{Damage, record, scan};
+use kerbside_wire as wire;
 
 use crate::faults::writer;
 use crate::process::now;
@@ -156,7 +156,7 @@ fn moment() -> Moment {
 fn configuration(input: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(input);
     // Paths in it begin where the samples lie.
-    if let Err(problems) = kerbside::config::parse(&text, &repo().join("edge-config/fuzz.toml")) {
+    if let Err(problems) = kerbside_site::config::parse(&text, &repo().join("edge-config/fuzz.toml")) {
         let said = problems.to_string();
         if said.trim().is_empty() {
             bail!("refused without a word");
@@ -166,7 +166,7 @@ fn configuration(input: &[u8]) -> Result<()> {
 }
 
 fn manifest(input: &[u8]) -> Result<()> {
-    let parsed = kerbside::detector::Manifest::parse(Path::new("fuzz.toml"), &String::from_utf8_lossy(input));
+    let parsed = kerbside_infer::Manifest::parse(Path::new("fuzz.toml"), &String::from_utf8_lossy(input));
     if let Err(error) = parsed
         && error.to_string().is_empty()
     {
@@ -212,10 +212,10 @@ fn outputs(input: &[u8]) -> Result<()> {
         label(0),
         label(1)
     );
-    let manifest = kerbside::detector::Manifest::parse(Path::new("fuzz.toml"), &manifest)?;
+    let manifest = kerbside_infer::Manifest::parse(Path::new("fuzz.toml"), &manifest)?;
     let outputs: Vec<_> = lines.filter_map(output).collect();
-    let look = kerbside::detector::look_of(64, 36, |_, _| [0; 3]);
-    match kerbside::detector::decode_outputs(&manifest, &look, &outputs) {
+    let look = kerbside_infer::look_of(64, 36, |_, _| [0; 3]);
+    match kerbside_infer::decode_outputs(&manifest, &look, &outputs) {
         Err(why) if why.is_empty() => bail!("refused without a word"),
         Err(_) => Ok(()),
         Ok(all) if all.len() > 4 => bail!("{} detections", all.len()),
@@ -262,12 +262,12 @@ fn gpsd(input: &[u8]) -> Result<()> {
 
 fn segment() -> Vec<u8> {
     let mut out = Vec::new();
-    let mut prev = record::Hash::default();
+    let mut prev = kerbside_crypto::hash::Hash::default();
     for n in 1..=6 {
         let stamp =
             record::Stamp { n, prev, boot: "01JD7Z6T6V8Q0M5N3K2H1G9F8E", at: moment(), utc_offset_s: 28_800 };
         let item = writer::message(&writer::identity(), "01FAULT", moment());
-        let kerbside::delivery::Item::Message(draft) = item else { break };
+        let kerbside_trace::delivery::Item::Message(draft) = item else { break };
         let body = wire::message_body(&draft, &writer::identity(), n, moment());
         prev = record::seal(&mut out, &stamp, if n % 3 == 0 { "note" } else { "message" }, &body);
     }
@@ -279,7 +279,7 @@ fn journal(input: &[u8]) -> Result<()> {
     let good = segment();
     let (mut tip, mut damage, mut seen) = (scan::Tip::default(), Damage::default(), Vec::new());
     scan::segment(input, &mut tip, None, &mut damage, &mut |record, offset, len| {
-        let _ = wire::published(&record, &writer::identity());
+        let _ = wire::published(record.recorded(), &writer::identity());
         seen.push((record, offset, len));
     });
     for (record, _, _) in &seen {
@@ -301,13 +301,13 @@ fn journal(input: &[u8]) -> Result<()> {
 }
 
 fn hello() -> Vec<u8> {
-    use kerbside::source::proto;
+    use kerbside_media::source::proto;
     let mut out = Vec::new();
     let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
     let look = proto::RawLook {
         epoch: 1,
         pts: 0,
-        level: kerbside::frame::Level::L2,
+        level: kerbside_domain::frame::Level::L2,
         width: 2,
         height: 2,
         rgb: vec![1; 12].into(),
@@ -321,7 +321,7 @@ fn hello() -> Vec<u8> {
 fn child(input: &[u8]) -> Result<()> {
     let mut rest = input;
     for _ in 0..10 {
-        if !matches!(kerbside::source::proto::read_from_child(&mut rest), Ok(Some(_))) {
+        if !matches!(kerbside_media::source::proto::read_from_child(&mut rest), Ok(Some(_))) {
             break;
         }
     }

@@ -158,7 +158,7 @@ impl Shared {
 
     /// A piece of a file goes where it belongs.
     fn piece(&self, payload: &[u8]) {
-        let Some((head, bytes)) = kerbside::wire::chunk::read(payload) else { return };
+        let Some((head, bytes)) = kerbside_wire::chunk::read(payload) else { return };
         let (Some(id), Some(offset)) = (head["grant_id"].as_str(), head["offset"].as_u64()) else { return };
         self.change(|centre| {
             let file = centre.files.entry(id.to_owned()).or_default();

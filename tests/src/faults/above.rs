@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kerbside::delivery::{DownInput, Ledger};
-use kerbside::sign::SigningKey;
-use kerbside::time::rfc3339;
-use kerbside::wire;
+use kerbside_crypto::sign::SigningKey;
+use kerbside_domain::time::rfc3339;
+use kerbside_trace::delivery::{DownInput, Ledger};
+use kerbside_wire as wire;
 use serde_json::json;
 
 use super::{Row, Scale, writer};
@@ -181,7 +181,7 @@ pub fn configuration(scale: Scale) -> Result<Vec<Row>> {
             keys.trials += 1;
             let mut mutant = lines.clone();
             mutant[at] = &changed;
-            match kerbside::config::parse(&mutant.join("\n"), &path) {
+            match kerbside_site::config::parse(&mutant.join("\n"), &path) {
                 Ok(_) => harmless += 1,
                 Err(problems) => {
                     refused += 1;

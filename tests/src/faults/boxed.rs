@@ -13,13 +13,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use kerbside::config::{Centre, Protocol, Tls};
-use kerbside::delivery::{Delivery, DownInput, Opened, Settings};
-use kerbside::link::{self, LinkHandle};
-use kerbside::sign::PublicKey;
-use kerbside::time::Clock;
-use kerbside::upload::{self, Uploader};
-use kerbside::wire::CentreKey;
+use kerbside_crypto::sign::CentreKey;
+use kerbside_crypto::sign::PublicKey;
+use kerbside_domain::time::Clock;
+use kerbside_link::upload::{self, Uploader};
+use kerbside_link::{self as link, LinkHandle};
+use kerbside_site::config::{Centre, Protocol, Tls};
+use kerbside_trace::delivery::{Delivery, DownInput, Opened, Settings};
 
 use super::writer;
 use crate::{LIMIT, Process, faults_program};
@@ -163,7 +163,7 @@ fn report(delivery: &Delivery, clock: &Arc<dyn Clock>, prefix: &str, count: u64,
 /// A report that is longer than any broker's limit may be.
 fn big(delivery: &Delivery, clock: &Arc<dyn Clock>, incident: &str, bytes: usize) {
     let mut draft =
-        kerbside::wire::matter(delivery.identity(), &writer::report(incident, clock.now()), None, None);
+        kerbside_wire::matter(delivery.identity(), &writer::report(incident, clock.now()), None, None);
     draft.data = serde_json::json!({ "text": "x".repeat(bytes) }).to_string();
     match delivery.send(draft) {
         Ok(_) => println!("durable {incident}.0001"),

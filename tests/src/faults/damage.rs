@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside::delivery::{Inbound, Ledger, SavedIncident};
-use kerbside::journal::{Damage, Hash, Journal, scan};
-use kerbside::wire::envelope::parse_message;
+use kerbside_crypto::hash::Hash;
+use kerbside_trace::delivery::{Inbound, Ledger, SavedIncident};
+use kerbside_trace::journal::{Damage, Journal, scan};
 
 use super::promise::{Promise, outbox};
 use super::writer::{self, Writer};
@@ -108,7 +108,7 @@ fn damaged(
 /// Numbers that the store, or `kerbside journal verify`, calls missing; every other record must read as it was written.
 fn told(dir: &Path, ledger: Ledger, damage: &Damage, template: &Template) -> Result<BTreeSet<u64>> {
     drop(ledger);
-    let settings = kerbside::journal::Settings {
+    let settings = kerbside_trace::journal::Settings {
         segment_bytes: 1 << 20,
         syncs: Default::default(),
         utc_offset_s: 0,
@@ -158,7 +158,7 @@ impl Template {
         for file in segments {
             let bytes = std::fs::read(&file)?;
             scan::segment(&bytes, &mut tip, None, &mut damage, &mut |record, offset, len| {
-                let id = parse_message(&record).map(|(head, _)| head.id);
+                let id = record.message().map(|(head, _)| head.id);
                 let bytes = offset as usize..offset as usize + len as usize;
                 self.records.insert(record.n, Known { file: file.clone(), bytes, hash: record.hash, id });
             });

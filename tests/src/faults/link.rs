@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use kerbside::journal::scan;
+use kerbside_trace::journal::scan;
 
 use super::boxed::Boxed;
 use super::{Row, Scale};

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kerbside::delivery::{Ledger, Settings};
-use kerbside::journal::{Durability, Entry, Journal};
+use kerbside_trace::delivery::{Ledger, Settings};
+use kerbside_trace::journal::{Durability, Entry, Journal};
 
 use super::{Row, Scale, writer};
 use crate::process::now;
@@ -17,7 +17,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
 }
 
 /// In segments of the program's own size.
-fn open(dir: &Path) -> Result<(Ledger, kerbside::delivery::Recovery)> {
+fn open(dir: &Path) -> Result<(Ledger, kerbside_trace::delivery::Recovery)> {
     Ok(Ledger::open(Settings::new(dir, true), writer::identity(), writer::clock())?)
 }
 
@@ -41,7 +41,7 @@ fn rebuild(records: u64) -> Result<Row> {
     let (ledger, recovery) = open(dir.path())?;
     row.took(begun.elapsed().as_secs_f64());
     let after = ledger.stats();
-    let waiting = |stats: &kerbside::delivery::Stats| stats.lanes[0].queued + stats.lanes[0].waiting;
+    let waiting = |stats: &kerbside_trace::delivery::Stats| stats.lanes[0].queued + stats.lanes[0].waiting;
     row.lost = (waiting(&before) as u64).saturating_sub(waiting(&after) as u64);
     row.duplicated = (waiting(&after) as u64).saturating_sub(waiting(&before) as u64);
     row.must(recovery.rebuilt && recovery.damage.is_none(), || format!("{recovery:?}"));
@@ -60,7 +60,7 @@ fn appends(scale: Scale) -> Result<Row> {
     );
     row.trials = rounds;
     let dir = tempfile::tempdir()?;
-    let settings = kerbside::journal::Settings {
+    let settings = kerbside_trace::journal::Settings {
         segment_bytes: 64 << 20,
         syncs: Default::default(),
         utc_offset_s: 8 * 3600,

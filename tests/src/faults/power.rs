@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kerbside::delivery::Ledger;
-use kerbside::journal::Syncs;
+use kerbside_trace::delivery::Ledger;
+use kerbside_trace::journal::Syncs;
 use parking_lot::Mutex;
 
 use super::disk::LoopDisk;

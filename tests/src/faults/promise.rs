@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::Result;
-use kerbside::delivery::{DownInput, Ledger};
+use kerbside_trace::delivery::{DownInput, Ledger};
 use serde_json::Value;
 
 use super::Row;

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kerbside::delivery::{FromLink, Ledger, Settings, ToLink};
-use kerbside::journal::Syncs;
-use kerbside::link::machine::{self, Action, Event, Machine, Verdict};
-use kerbside::store::{Change, Store, StoreError, Table};
-use kerbside::time::{Clock as _, VirtualClock};
+use kerbside_domain::time::{Clock as _, VirtualClock};
+use kerbside_link::machine::{self, Action, Event, Machine, Verdict};
+use kerbside_trace::delivery::{FromLink, Ledger, Settings, ToLink};
+use kerbside_trace::journal::Syncs;
+use kerbside_trace::store::{Change, Store, StoreError, Table};
 use parking_lot::Mutex;
 use serde_json::Value;
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use kerbside::journal::Hash;
-use kerbside::sign::SigningKey;
-use kerbside::wire::{grant, signed};
+use kerbside_crypto::hash::Hash;
+use kerbside_crypto::sign::SigningKey;
+use kerbside_wire::{grant, signed};
 use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
-use kerbside::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
-use kerbside::detector::Group;
-use kerbside::frame::{BBox, CameraIx};
-use kerbside::incident::{Act, Kind, Phase, Report, ReportObject};
-use kerbside::sign::SigningKey;
-use kerbside::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
-use kerbside::wire::{self, CameraName, CentreKey, Identity};
+use kerbside_crypto::sign::CentreKey;
+use kerbside_crypto::sign::SigningKey;
+use kerbside_domain::detection::Group;
+use kerbside_domain::detection::ReportObject;
+use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::kind::{Act, Kind};
+use kerbside_domain::report::{Phase, Report};
+use kerbside_domain::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
+use kerbside_trace::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
+use kerbside_wire::{self as wire, CameraName, Identity};
 use serde_json::json;
 
 use super::promise::{Ack, Promise};

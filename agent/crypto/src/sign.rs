@@ -1,0 +1,198 @@
+//! Sign: Ed25519 keys of the centre's people and of the box: made, kept in files, used. Knows nothing of what is signed.
+//!
+//! Private keys are PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` writes them too. Public keys and signatures
+//! are text: `ed25519:` and 64 hex digits, 128 hex digits.
+
+use std::fmt;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use x509_cert::der::pem;
+
+/// PKCS#8 of a bare Ed25519 seed (RFC 8410, section 7), which follows.
+const PKCS8_HEAD: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const LABEL: &str = "PRIVATE KEY";
+const SCHEME: &str = "ed25519:";
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("key file {path}: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("key file {path}: {why}; an Ed25519 private key in PEM (PKCS#8) is expected")]
+    NotAKey { path: PathBuf, why: String },
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// Whose signature is believed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// `ed25519:` and 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        bytes_of(text.strip_prefix(SCHEME)?).map(PublicKey)
+    }
+
+    /// Whether `signature` (128 hex digits) is this key's over `message`.
+    pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        let Some(signature) = bytes_of::<64>(signature) else { return false };
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, &signature).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SCHEME)?;
+        f.write_str(&crate::hash::hex(&self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A key of the centre, as the site names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CentreKey {
+    pub id: String,
+    pub public: PublicKey,
+}
+
+/// A private key. Never shown.
+pub struct SigningKey(Ed25519KeyPair);
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public())
+    }
+}
+
+impl SigningKey {
+    /// Reads a key file.
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let file = |source| KeyError::File { path: path.to_owned(), source };
+        let not = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
+        SigningKey::from_pem(&std::fs::read(path).map_err(file)?).map_err(not)
+    }
+
+    /// The key in a PEM text; the error says why there is none.
+    pub fn from_pem(text: &[u8]) -> Result<Self, String> {
+        let (label, der) = pem::decode_vec(text).map_err(|e| e.to_string())?;
+        if label != LABEL {
+            return Err(format!("it holds a {label}"));
+        }
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map(SigningKey).map_err(|e| e.to_string())
+    }
+
+    /// Makes a key and writes it to a new file that only its owner can read, durably.
+    pub fn create(path: &Path) -> Result<Self, KeyError> {
+        let mut der = PKCS8_HEAD.to_vec();
+        let mut seed = [0u8; 32];
+        SystemRandom::new().fill(&mut seed).map_err(|_| KeyError::Random)?;
+        der.extend_from_slice(&seed);
+        let not = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
+        let text = pem::encode_string(LABEL, pem::LineEnding::LF, &der).map_err(|e| not(e.to_string()))?;
+        let written =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(
+                |mut file| {
+                    file.write_all(text.as_bytes())?;
+                    file.sync_all()
+                },
+            );
+        written.map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+        SigningKey::read(path)
+    }
+
+    /// The key of that file, made at the first call. A file that holds no key is never overwritten.
+    pub fn read_or_create(path: &Path) -> Result<Self, KeyError> {
+        match SigningKey::read(path) {
+            Err(KeyError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                let key = SigningKey::create(path)?;
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let synced = std::fs::File::open(folder).and_then(|f| f.sync_all());
+                synced.map_err(|source| KeyError::File { path: folder.to_owned(), source })?;
+                Ok(key)
+            }
+            read => read,
+        }
+    }
+
+    pub fn public(&self) -> PublicKey {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.public_key().as_ref());
+        PublicKey(bytes)
+    }
+
+    /// 128 hex digits.
+    pub fn sign(&self, message: &[u8]) -> String {
+        crate::hash::hex(self.0.sign(message).as_ref())
+    }
+}
+
+fn bytes_of<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    if hex.len() != 2 * N || !hex.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)) {
+        return None;
+    }
+    let mut out = [0u8; N];
+    for (byte, pair) in out.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::key;
+
+    #[test]
+    fn rfc_8032_test_1() {
+        let key = key();
+        assert_eq!(
+            key.public().to_string(),
+            "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+        );
+        let signature = "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b";
+        assert_eq!(key.sign(b""), signature);
+        assert!(key.public().verifies(b"", signature));
+        for (message, signature) in [
+            (&b"x"[..], signature.to_owned()),
+            (b"", signature.replace("e5", "e4")),
+            (b"", signature.to_uppercase()),
+            (b"", String::new()),
+            (b"", format!("{signature}00")),
+        ] {
+            assert!(!key.public().verifies(message, &signature), "{signature}");
+        }
+    }
+
+    #[test]
+    fn a_key_file_is_made_once_for_its_owner_alone_and_never_overwritten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("box.key");
+        let made = SigningKey::read_or_create(&path).unwrap().public();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(SigningKey::read_or_create(&path).unwrap().public(), made);
+        assert!(matches!(SigningKey::create(&path), Err(KeyError::File { .. })));
+        std::fs::write(&path, "rubbish").unwrap();
+        assert!(matches!(SigningKey::read_or_create(&path), Err(KeyError::NotAKey { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), b"rubbish");
+    }
+
+    #[test]
+    fn public_keys_are_text_of_one_form() {
+        let text = key().public().to_string();
+        assert_eq!(PublicKey::parse(&text).unwrap().to_string(), text);
+        for wrong in ["", "ed25519:", &text.to_uppercase(), &text[8..], &format!("{text}0")] {
+            assert!(PublicKey::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

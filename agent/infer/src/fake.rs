@@ -1,0 +1,54 @@
+//! The detector that tests script: boxes by the look's number. Also makes looks to feed detectors with.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{Detection, Detector, DetectorError};
+use kerbside_domain::frame::{CameraIx, LUMA_HEIGHT, LUMA_WIDTH, Level, Look};
+use kerbside_domain::time::Moment;
+
+/// Says what it is told to say of each look, and nothing of others.
+#[derive(Clone, Debug, Default)]
+pub struct FakeDetector {
+    script: BTreeMap<(CameraIx, u64), Vec<Detection>>,
+    /// Looks of these numbers fail.
+    pub failing: Vec<u64>,
+    /// Every look asked for, in order.
+    pub asked: Vec<(CameraIx, u64)>,
+}
+
+impl FakeDetector {
+    pub fn say(mut self, camera: CameraIx, seq: u64, detections: Vec<Detection>) -> Self {
+        self.script.insert((camera, seq), detections);
+        self
+    }
+}
+
+impl Detector for FakeDetector {
+    fn detect(&mut self, look: &Look) -> Result<Vec<Detection>, DetectorError> {
+        self.asked.push((look.camera, look.seq));
+        if self.failing.contains(&look.seq) {
+            return Err(DetectorError::Inference { model: "fake".to_owned(), why: "scripted".to_owned() });
+        }
+        Ok(self.script.get(&(look.camera, look.seq)).cloned().unwrap_or_default())
+    }
+}
+
+/// A look with the given colours, for tests and self-checks of a model.
+pub fn look_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Look {
+    let pixels: Vec<u8> =
+        (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| rgb(x, y)).collect();
+    Look {
+        camera: CameraIx(0),
+        seq: 0,
+        epoch: 0,
+        pts: 0,
+        at: Moment::default(),
+        level: Level::L2,
+        width,
+        height,
+        rgb: Bytes::from(pixels),
+        luma: Bytes::from(vec![0; LUMA_WIDTH * LUMA_HEIGHT]),
+    }
+}

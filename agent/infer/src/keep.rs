@@ -1,0 +1,171 @@
+//! Keep: a copy of the networks that worked last, for the day on which the configured ones do not.
+//!
+//! A network counts as working when it loads and judges a grey picture within its time limit. Then its manifest and model are
+//! copied below the data folder; if the next one is truncated, damaged, endless or does not fit, the copy goes on working.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Cascade, Detector, LoadError, Manifest, Manifests, load, look_of};
+use kerbside_site::config::Models;
+
+/// Where the copies lie below the data folder.
+pub const FOLDER: &str = "models";
+
+/// The networks of a site, ready to look.
+#[derive(Debug)]
+pub struct Networks {
+    /// One a worker.
+    pub cascades: Vec<Cascade>,
+    pub manifests: Manifests,
+    /// As configured, with the manifests that are really used.
+    pub models: Models,
+}
+
+/// Loads what the site names. What cannot be used is logged by name and replaced by its copy in `kept`; without a copy there
+/// are no close-ups, or it is the error. `limit`: of one run.
+pub fn load_or_kept(models: &Models, kept: &Path, limit: Duration) -> Result<Networks, LoadError> {
+    let runtime = models.runtime.as_deref();
+    let street = models.street.as_deref().ok_or(LoadError::NotConfigured)?;
+    let street = proved_or_kept(street, &kept.join("street"), runtime, limit)?;
+    let close_up = models.close_up.as_deref().and_then(|close_up| {
+        let used = proved_or_kept(close_up, &kept.join("close_up"), runtime, limit);
+        used.inspect_err(|error| tracing::error!(%error, "no close-ups until this is mended")).ok()
+    });
+    let used = Models {
+        street: Some(street.manifest.path.clone()),
+        close_up: close_up.as_ref().map(|network| network.manifest.path.clone()),
+        ..models.clone()
+    };
+    let (close_up, close_up_manifest) = close_up.map(|n| (n.detector, n.manifest)).unzip();
+    let manifests = Manifests { street: street.manifest, close_up: close_up_manifest };
+    let mut cascades = vec![Cascade::new(street.detector, close_up)];
+    for _ in 1..models.workers {
+        cascades.push(super::load_cascade(&used, limit)?.0);
+    }
+    Ok(Networks { cascades, manifests, models: used })
+}
+
+struct Network {
+    detector: Box<dyn Detector>,
+    manifest: Manifest,
+}
+
+fn proved_or_kept(
+    manifest: &Path,
+    kept: &Path,
+    runtime: Option<&Path>,
+    limit: Duration,
+) -> Result<Network, LoadError> {
+    let error = match proved(manifest, runtime, limit) {
+        Ok(network) => {
+            if let Err(error) = keep(&network.manifest, kept) {
+                tracing::warn!(%error, folder = %kept.display(), "no copy of the network could be kept");
+            }
+            return Ok(network);
+        }
+        Err(error) => error,
+    };
+    let Some(copy) = manifest_in(kept) else { return Err(error) };
+    tracing::error!(%error, kept = %copy.display(), "a network cannot be used: the one that worked last goes on");
+    proved(&copy, runtime, limit)
+}
+
+/// Loads it and lets it look once.
+fn proved(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
+    let (mut detector, manifest) = load(manifest, runtime, limit)?;
+    let grey = look_of(manifest.input.width, manifest.input.height, |_, _| [114; 3]);
+    match detector.detect(&grey) {
+        Ok(_) => Ok(Network { detector, manifest }),
+        Err(source) => Err(LoadError::Trial { path: manifest.model, source: Box::new(source) }),
+    }
+}
+
+/// The manifest in a folder of ours.
+fn manifest_in(folder: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(folder).ok()?;
+    files.flatten().map(|file| file.path()).find(|path| path.extension().is_some_and(|e| e == "toml"))
+}
+
+/// Copies model and manifest, the manifest last: a copy that is not whole does not match its hash.
+fn keep(manifest: &Manifest, folder: &Path) -> std::io::Result<()> {
+    let files = [&manifest.model, &manifest.path];
+    if files.iter().all(|from| is_copy(from, folder)) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    for from in files {
+        let Some(name) = from.file_name() else { continue };
+        let unfinished = folder.join("unfinished");
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&fs::read(from)?)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, folder.join(name))?;
+    }
+    // Those of another name are of another network.
+    for old in fs::read_dir(folder)?.flatten() {
+        if files.iter().all(|file| file.file_name() != Some(&old.file_name())) {
+            fs::remove_file(old.path())?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn is_copy(from: &Path, folder: &Path) -> bool {
+    let same = |name| Some(fs::read(from).ok()? == fs::read(folder.join(name)).ok()?);
+    from.file_name().and_then(same) == Some(true)
+}
+
+#[cfg(test)]
+#[cfg(feature = "inference")]
+mod tests {
+    use super::*;
+
+    /// A tiny model, changed, with its manifest as the box's one.
+    fn put(name: &str, into: &Path, change: impl Fn(&mut Vec<u8>)) -> PathBuf {
+        let test = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/test");
+        let text = fs::read_to_string(test.join(name).with_extension("toml")).unwrap();
+        let mut model = fs::read(test.join(name).with_extension("onnx")).unwrap();
+        change(&mut model);
+        fs::write(into.join(name).with_extension("onnx"), model).unwrap();
+        let manifest = into.join("network.toml");
+        fs::write(&manifest, text).unwrap();
+        manifest
+    }
+
+    fn models(street: PathBuf) -> Models {
+        let runtime = std::env::var_os("KERBSIDE_ORT").map(PathBuf::from).unwrap_or_else(|| {
+            let file = format!("../.deps/onnxruntime/{}/libonnxruntime.so.1.31.1", std::env::consts::ARCH);
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+        });
+        Models { street: Some(street), close_up: None, runtime: Some(runtime), workers: 1 }
+    }
+
+    fn used(site: &Models, kept: &Path) -> Result<String, LoadError> {
+        Ok(load_or_kept(site, kept, Duration::from_millis(500))?.manifests.street.name)
+    }
+
+    #[test]
+    fn what_worked_last_goes_on_when_its_successor_cannot() {
+        let (site, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (folder, kept) = (site.path(), data.path().join(FOLDER));
+        let truncated = |model: &mut Vec<u8>| model.truncate(100);
+        // The first network of a box has none to fall back on.
+        let first = used(&models(put("tiny-boxes", folder, truncated)), &kept);
+        assert!(matches!(first, Err(LoadError::ModelHash { .. })), "{first:?}");
+        assert_eq!(used(&models(put("tiny-boxes", folder, |_| {})), &kept).unwrap(), "tiny-boxes");
+        for bad in ["tiny-ssd", "loop", "huge"] {
+            let change = |model: &mut Vec<u8>| {
+                if bad == "tiny-ssd" {
+                    truncated(model)
+                }
+            };
+            assert_eq!(used(&models(put(bad, folder, change)), &kept).unwrap(), "tiny-boxes", "{bad}");
+        }
+        // A good one takes its place, also as the one to fall back on.
+        assert_eq!(used(&models(put("tiny-ssd", folder, |_| {})), &kept).unwrap(), "tiny-ssd");
+        assert_eq!(used(&models(put("loop", folder, |_| {})), &kept).unwrap(), "tiny-ssd");
+    }
+}

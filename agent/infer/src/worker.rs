@@ -1,0 +1,144 @@
+//! Worker: the thread that takes looks from the slots, detects, and hands them on. One per cascade of model sessions.
+//!
+//! A look that cannot be judged costs itself, never the worker: it goes on without detections, and is counted.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::cascade::{Cascade, Seen};
+use super::schedule::{Slots, Urgency};
+use kerbside_domain::frame::{CameraIx, Look};
+use kerbside_domain::time::{Clock, Mono};
+use kerbside_seeing::gate::GateReport;
+use kerbside_seeing::incident::SeenLook;
+
+/// A look on its way to the detector, with what the gate said of it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub look: Look,
+    pub gate: GateReport,
+}
+
+impl Job {
+    /// `period_s`: time between two looks of this camera at its present level.
+    pub fn urgency(&self, period_s: f64) -> Urgency {
+        let active = self.gate.motion > 0.0 || !self.gate.regions.is_empty();
+        Urgency { at: self.look.at.mono, period_s, active }
+    }
+
+    /// The look for the core, without detections: gate closed, dropped, or failed.
+    pub fn unseen(self) -> SeenLook {
+        let Job { look, gate } = self;
+        SeenLook {
+            camera: look.camera,
+            seq: look.seq,
+            at: look.at,
+            level: look.level,
+            gate,
+            detections: None,
+            close_up: None,
+        }
+    }
+}
+
+/// What one inference took, for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    pub camera: CameraIx,
+    /// From the camera showing the frame to the end of its inference.
+    pub age_s: f64,
+    /// Of all networks that it was shown to.
+    pub inference_s: f64,
+    pub close_up: bool,
+    pub ok: bool,
+}
+
+/// Works until the slots are closed. `observe` hears of every inference, `done` gets every look.
+pub fn run(
+    slots: &Slots<Job>,
+    cascade: &mut Cascade,
+    clock: &dyn Clock,
+    mut observe: impl FnMut(Observation),
+    mut done: impl FnMut(SeenLook),
+) {
+    while let Some(job) = slots.wait(clock) {
+        let begin: Mono = clock.now().mono;
+        let Seen { look, failed } = cascade.see(job);
+        if let Some(error) = &failed {
+            tracing::warn!(camera = look.camera.0, seq = look.seq, %error, "look lost, or its close-up");
+        }
+        let end = clock.now().mono;
+        observe(Observation {
+            camera: look.camera,
+            age_s: end.since_s(look.at.mono),
+            inference_s: end.since_s(begin),
+            close_up: look.close_up.is_some(),
+            ok: failed.is_none(),
+        });
+        done(look);
+    }
+}
+
+/// [`run`] on a thread of its own. It ends when the slots are closed.
+pub fn spawn(
+    slots: Arc<Slots<Job>>,
+    mut cascade: Cascade,
+    clock: Arc<dyn Clock>,
+    observe: impl FnMut(Observation) + Send + 'static,
+    done: impl FnMut(SeenLook) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let body = move || run(&slots, &mut cascade, &*clock, observe, done);
+    std::thread::Builder::new().name("detector".to_owned()).spawn(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::look_of;
+    use super::super::{Detection, FakeDetector, Group};
+    use super::*;
+    use kerbside_domain::frame::BBox;
+    use kerbside_domain::time::VirtualClock;
+
+    fn job(camera: u16, seq: u64) -> Job {
+        let look = Look { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
+        Job { look, gate: GateReport::default() }
+    }
+
+    #[test]
+    fn a_bad_frame_costs_itself_and_the_next_is_seen() {
+        let person = Detection {
+            label: "person".into(),
+            group: Group::Person,
+            confidence: 0.9,
+            bbox: BBox::default(),
+        };
+        let mut detector = FakeDetector::default().say(CameraIx(1), 8, vec![person.clone()]);
+        detector.failing = vec![7];
+        let slots = Slots::new(2);
+        let clock = VirtualClock::new(0);
+        clock.advance_to(Mono::from_s(0.5));
+        for job in [job(0, 7), job(1, 8)] {
+            let urgency = job.urgency(0.2);
+            assert!(slots.offer(job.look.camera, urgency, job).is_none());
+        }
+        let (mut observed, mut seen) = (Vec::new(), Vec::new());
+        run(
+            &slots,
+            &mut Cascade::new(Box::new(detector), None),
+            &*clock,
+            |o| observed.push(o),
+            |look| {
+                seen.push(look);
+                if seen.len() == 2 {
+                    slots.close();
+                }
+            },
+        );
+        let detections: Vec<_> = seen.into_iter().map(|s| (s.seq, s.detections)).collect();
+        assert_eq!(detections, [(7, None), (8, Some(vec![person]))]);
+        assert_eq!(
+            observed.iter().map(|o| (o.camera.0, o.ok, o.age_s)).collect::<Vec<_>>(),
+            [(0, false, 0.5), (1, true, 0.5)]
+        );
+    }
+}

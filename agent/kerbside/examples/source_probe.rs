@@ -1,0 +1,168 @@
+//! Watches one source through a capture child and says what comes; a workbench for the source stage.
+//!
+//! ```text
+//! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--looks PER_S] [--cut DIR]
+//! source_probe --bare FILE       decodes every frame in this process and nothing else: the yardstick
+//! ```
+//! `EXE` is the kerbside program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::frame::{BBox, CameraIx, Level, Look, StreamInfo};
+use kerbside_domain::time::{Clock, Moment, SystemClock, VirtualClock};
+use kerbside_media::ring::PacketRing;
+use kerbside_media::source::cut_job::{CutJob, Mark, PictureJob};
+use kerbside_media::source::{Done, Exe, FrameSource, Notice, Pace, Session, Setup, Watcher, is_file};
+use parking_lot::Mutex;
+
+struct Probe {
+    clock: Arc<SystemClock>,
+    level: Level,
+    looks: u64,
+    rgb_sum: u64,
+    oldest_s: f64,
+}
+
+impl Watcher for Probe {
+    fn stream(&mut self, info: &StreamInfo) {
+        let (epoch, codec, fps) = (info.epoch, &info.codec, info.fps);
+        println!(
+            "stream {epoch}: {codec} {}x{} {fps:.2}/s, extradata {}",
+            info.width,
+            info.height,
+            info.extradata.len()
+        );
+    }
+
+    fn look(&mut self, look: Look) -> Level {
+        self.looks += 1;
+        let sum = look.rgb.iter().chain(look.luma.iter());
+        self.rgb_sum = sum.fold(self.rgb_sum, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let age_s = self.clock.now().mono.since_s(look.at.mono);
+        self.oldest_s = self.oldest_s.max(age_s);
+        if self.looks <= 3 || self.looks.is_multiple_of(50) {
+            println!("{look:?} pts {} age {age_s:.3} s", look.pts);
+        }
+        self.level
+    }
+
+    fn state(&mut self, at: Moment, state: CameraState, why: &str) {
+        println!("{:7.2} s state {state:?}: {why}", at.mono.0 as f64 / 1e6);
+    }
+
+    fn notice(&mut self, at: Moment, notice: &Notice) {
+        println!("{:7.2} s {notice:?}", at.mono.0 as f64 / 1e6);
+    }
+
+    fn tick(&mut self, _at: Moment) -> Level {
+        self.level
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|a| a == "--bare") {
+        return bare(args.get(1).map_or("", String::as_str));
+    }
+    let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
+    let [exe, url, ..] = args.as_slice() else { anyhow::bail!("usage: source_probe EXE URL ...") };
+    let lockstep = args.iter().any(|a| a == "--lockstep");
+    let level =
+        [Level::L0, Level::L1, Level::L2][value("--level").map_or(Ok(2), |l| l.parse::<usize>())?.min(2)];
+    let pace = match lockstep {
+        true => Pace::Lockstep,
+        false if is_file(url) => Pace::Realtime,
+        false => Pace::Live,
+    };
+    let setup = Setup {
+        camera: CameraIx(0),
+        url: url.clone(),
+        opencv: args.iter().any(|a| a == "--opencv"),
+        pace,
+        looks_per_s: value("--looks").map_or(Ok(5.0), |l| l.parse())?,
+        look_width: 640,
+        stall_after_s: 5.0,
+        restart_after_s: 10.0,
+        level,
+        exe: Exe::of(exe),
+        seed: 1,
+    };
+    let real = Arc::new(SystemClock::new());
+    let clock: Arc<dyn Clock> = if lockstep { VirtualClock::new(0) } else { Arc::clone(&real) as _ };
+    let ring = Arc::new(Mutex::new(PacketRing::new(20.0, 24 << 20)));
+    let mut probe = Probe { clock: real, level, looks: 0, rgb_sum: 0, oldest_s: 0.0 };
+    let (stopper, stop) = crossbeam_channel::bounded(0);
+    if let Some(seconds) = value("--seconds") {
+        let limit = Duration::from_secs_f64(seconds.parse()?);
+        std::thread::spawn(move || {
+            std::thread::sleep(limit);
+            drop(stopper);
+        });
+    } else {
+        std::mem::forget(stopper);
+    }
+    let done: Done = Session::new(setup, clock, Arc::clone(&ring)).run(&mut probe, &stop);
+    println!("{done:?}: {} looks, hash {:016x}, oldest {:.3} s", probe.looks, probe.rgb_sum, probe.oldest_s);
+    let held = ring.lock();
+    println!("ring: {} packets, {} bytes, {} evicted", held.len(), held.bytes(), held.evicted());
+    if let Some(dir) = value("--cut") {
+        cut(&held, dir, &Exe::of(exe))?;
+    }
+    Ok(())
+}
+
+fn cut(ring: &PacketRing, dir: &str, exe: &Exe) -> anyhow::Result<()> {
+    let latest = ring.latest().ok_or_else(|| anyhow::anyhow!("the ring is empty"))?;
+    let from = latest.mono.minus_s(8.0);
+    let (stream, packets) = ring.cut(from, latest.mono).ok_or_else(|| anyhow::anyhow!("nothing to cut"))?;
+    std::fs::create_dir_all(dir)?;
+    let pts = packets[packets.len() / 2].pts;
+    let picture = |name: &str, marks| PictureJob {
+        pts,
+        path: std::path::Path::new(dir).join(name),
+        max_bytes: 200_000,
+        marks,
+    };
+    let bbox = BBox { x: 0.4, y: 0.5, w: 0.1, h: 0.2 };
+    let marks = vec![
+        Mark::Zone { polygon_norm: vec![(0.1, 0.5), (0.9, 0.5), (0.95, 0.95), (0.05, 0.95)] },
+        Mark::Box { bbox, label: "waste 0.81".into(), emphasis: true },
+        Mark::Caption("cam1 2026-11-21T10:00:00+08:00".into()),
+    ];
+    let clip = Some(std::path::Path::new(dir).join("clip.mp4.part"));
+    let pictures = vec![picture("trigger.jpg", Vec::new()), picture("annotated.jpg", marks)];
+    let job = CutJob { stream, packets, clip, pictures };
+    println!("{:?}", kerbside_media::source::cut(exe, Duration::from_secs(30), &job)?);
+    Ok(())
+}
+
+/// Demux and decode, one thread, nothing else.
+fn bare(path: &str) -> anyhow::Result<()> {
+    use ffmpeg_next as ffmpeg;
+    ffmpeg::init()?;
+    let mut input = ffmpeg::format::input(path)?;
+    let stream =
+        input.streams().best(ffmpeg::media::Type::Video).ok_or_else(|| anyhow::anyhow!("no video"))?;
+    let index = stream.index();
+    let mut context = ffmpeg::codec::Context::from_parameters(stream.parameters())?;
+    context.set_threading(ffmpeg::codec::threading::Config { count: 1, ..Default::default() });
+    let mut decoder = context.decoder().video()?;
+    let (mut frame, mut frames) = (ffmpeg::frame::Video::empty(), 0u64);
+    for (stream, packet) in input.packets() {
+        if stream.index() == index && decoder.send_packet(&packet).is_ok() {
+            while decoder.receive_frame(&mut frame).is_ok() {
+                frames += 1;
+            }
+        }
+    }
+    decoder.send_eof()?;
+    while decoder.receive_frame(&mut frame).is_ok() {
+        frames += 1;
+    }
+    let stat = std::fs::read_to_string("/proc/self/schedstat")?;
+    let cpu_ms = stat.split_whitespace().next().map_or(Ok(0), str::parse::<u64>)? / 1_000_000;
+    println!("bare: {frames} frames, {cpu_ms} ms CPU");
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! What the doctor says, on ground that the tests prepare.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use expect_test::expect;
+
+use super::*;
+use kerbside_domain::time::VirtualClock;
+
+#[test]
+fn findings_are_rendered_worst_last_with_a_summary_in_both_languages() {
+    let findings = [
+        Finding::wrong(CENTRE, "centre.example:8883: connection refused", "check cable, SIM and firewall"),
+        Finding::good(CONFIGURATION, "site.toml is accepted"),
+        Finding::advice(MODEL, "no model is configured", "set street in [models]"),
+    ];
+    expect![[r#"
+        ✓ configuration (配置): site.toml is accepted
+        ! model (检测模型): no model is configured
+            → set street in [models]
+        ✗ centre (联动中心): centre.example:8883: connection refused
+            → check cable, SIM and firewall
+
+        1 wrong, 1 to look at.  1 项错误，1 项请留意。
+    "#]]
+    .assert_eq(&render(&findings));
+    assert_eq!((exit_code(&findings), exit_code(&findings[1..])), (70, 0));
+    assert!(render(&findings[1..2]).ends_with("\nAll is well.  一切正常。\n"));
+}
+
+/// Answers one connection with `answer` and gives its address.
+fn host(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0u8; 512];
+        let n = stream.read(&mut asked).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&asked[..n]).into_owned()
+    });
+    (address, thread)
+}
+
+#[test]
+fn a_camera_is_asked_for_its_options_and_its_password_is_never_shown() {
+    let (address, thread) = host("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n");
+    let said = network::camera(&format!("rtsp://viewer:s@cret@{address}/stream2")).unwrap();
+    assert_eq!(said, "answers RTSP (401 Unauthorized)");
+    let asked = thread.join().unwrap();
+    assert!(asked.starts_with(&format!("OPTIONS rtsp://{address}/stream2 RTSP/1.0\r\n")), "{asked}");
+    assert!(!asked.contains("s@cret"));
+}
+
+#[test]
+fn a_web_server_is_no_camera() {
+    let (address, thread) = host("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let (why, mend) = network::camera(&format!("rtsp://{address}/x")).unwrap_err();
+    assert_eq!(why, format!("{address}: it answers, but not as RTSP"));
+    assert!(mend.contains("RTSP"));
+    thread.join().unwrap();
+}
+
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBoTCCAUegAwIBAgIUKwpOP7QPPExZOpG1oGujNXIahSAwCgYIKoZIzj0EAwIw
+JjEQMA4GA1UECgwHRXhhbXBsZTESMBAGA1UEAwwJbWgteHotMDE4MB4XDTI2MTEy
+MTE5MzUyMVoXDTI3MTEyMTE5MzUyMVowJjEQMA4GA1UECgwHRXhhbXBsZTESMBAG
+A1UEAwwJbWgteHotMDE4MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEu86cud8O
+ANjyOHai6QB+ElRlIr50aFrxRkpV1Rm8aAnEhQspIFHV50B30AIqpKZ1mPQzQtQl
+m+2Jf5tafPrWeaNTMFEwHQYDVR0OBBYEFBk43kYt171ldUMJTj1QkOCOBcLPMB8G
+A1UdIwQYMBaAFBk43kYt171ldUMJTj1QkOCOBcLPMA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSAAwRQIgKRNn0Z152Q+CYTARo6SKTeefZd+z7jKo4b2ZCuKI
+vXECIQDHDdiEpHyXoVtXGv5zhRee1kukCFC7bUVXlp3TLO85KA==
+-----END CERTIFICATE-----
+";
+
+/// A site with TLS, its files beside it.
+fn site_with_tls(edge_id: &str) -> (tempfile::TempDir, Site) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ca.pem"), CERTIFICATE).unwrap();
+    std::fs::write(dir.path().join("box.pem"), CERTIFICATE).unwrap();
+    std::fs::write(dir.path().join("box.key"), "nothing").unwrap();
+    let text = format!(
+        r#"
+schema = 1
+[device]
+edge_id = "{edge_id}"
+division = "310112"
+data_dir = "data"
+point = [121.37608, 31.11240]
+[centre]
+url = "mqtts://127.0.0.1:1"
+[centre.tls]
+ca_file = "ca.pem"
+cert_file = "box.pem"
+key_file = "box.key"
+[[camera]]
+id = "clip"
+url = "no-such-clip.mp4"
+"#
+    );
+    let path = dir.path().join("site.toml");
+    std::fs::write(&path, text).unwrap();
+    let site = config::load(&path).unwrap();
+    (dir, site)
+}
+
+fn certificate_levels(edge_id: &str, rfc3339: &str) -> Vec<Level> {
+    let (_dir, site) = site_with_tls(edge_id);
+    let wall_ms = chrono::DateTime::parse_from_rfc3339(rfc3339).unwrap().timestamp_millis();
+    certificates::check(&site, &*VirtualClock::new(wall_ms)).iter().map(|f| f.level).collect()
+}
+
+#[test]
+fn certificates_are_read_for_date_and_name() {
+    use Level::{Advice, Good, Wrong};
+    // The key is none in every case.
+    let cases = [
+        ("mh-xz-018", "2027-03-01T00:00:00Z", [Good, Good, Wrong]),
+        ("mh-xz-018", "2027-11-10T00:00:00Z", [Advice, Advice, Wrong]),
+        ("mh-xz-018", "2028-01-01T00:00:00Z", [Wrong, Wrong, Wrong]),
+        ("mh-xz-018", "2020-01-01T00:00:00Z", [Wrong, Wrong, Wrong]),
+        ("mh-xz-017", "2027-03-01T00:00:00Z", [Good, Wrong, Wrong]),
+    ];
+    for (edge_id, time, levels) in cases {
+        assert_eq!(certificate_levels(edge_id, time), levels, "{edge_id} {time}");
+    }
+}
+
+#[test]
+fn a_whole_examination_names_what_is_wrong() {
+    let (dir, _) = site_with_tls("mh-xz-018");
+    let hooks = Hooks {
+        versions: Some(|| vec![("libavcodec".into(), "59.37".into())]),
+        load_model: Some(|_, _| Ok("street 1.0.0".into())),
+    };
+    let clock = VirtualClock::new(1_803_859_200_000);
+    let mut heard = Vec::new();
+    let findings =
+        run(Some(&dir.path().join("site.toml")), &hooks, &*clock, |what| heard.push(what.to_owned()));
+    assert_eq!(heard, ["machine", "disk", "model", "centre", "cameras"]);
+    let wrong: Vec<&str> = findings.iter().filter(|f| f.level == Level::Wrong).map(|f| f.area.0).collect();
+    // Nobody listens at port 1, the key is none, the clip is not there.
+    for area in ["centre", "certificate", "camera"] {
+        assert!(wrong.contains(&area), "{area} is not in {wrong:?}");
+    }
+    let disk = findings.iter().find(|f| f.area.0 == "disk").unwrap();
+    assert!(disk.what.ends_with("(will be made) is writable and syncs"), "{disk:?}");
+    assert!(std::fs::read_dir(dir.path()).unwrap().count() == 4, "the test file was left behind");
+    assert!(findings.iter().any(|f| f.what == "libavcodec 59.37"));
+}
+
+#[test]
+fn a_rejected_configuration_is_said_and_ends_the_examination() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("site.toml");
+    std::fs::write(&path, "schema = 1\n").unwrap();
+    let findings = run(Some(&path), &Hooks::default(), &*VirtualClock::new(0), |_| {});
+    let last = findings.last().unwrap();
+    assert_eq!(
+        (last.level, last.what.as_str()),
+        (Level::Wrong, format!("{}: 3 problem(s)", path.display()).as_str())
+    );
+    assert!(last.mend.as_ref().unwrap().starts_with("kerbside check "));
+}

@@ -1,0 +1,134 @@
+//! Where evidence lies and how a file becomes durable: temporary name, sync, rename, folder synced.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
+use kerbside_domain::time::{Moment, rfc3339};
+
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {doing}: {source}")]
+pub struct FileError {
+    pub path: PathBuf,
+    pub doing: &'static str,
+    pub source: std::io::Error,
+}
+
+pub(super) fn failed(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> FileError {
+    let path = path.to_owned();
+    move |source| FileError { path, doing, source }
+}
+
+pub(super) fn role_name(role: EvidenceRole) -> &'static str {
+    match role {
+        EvidenceRole::Before => "before",
+        EvidenceRole::Trigger => "trigger",
+        EvidenceRole::Annotated => "annotated",
+        EvidenceRole::After => "after",
+        EvidenceRole::Snapshot => "snapshot",
+        EvidenceRole::Clip => "clip",
+        EvidenceRole::Manifest => "manifest",
+    }
+}
+
+fn media(role: EvidenceRole) -> (&'static str, &'static str) {
+    match role {
+        EvidenceRole::Clip => ("mp4", "video/mp4"),
+        EvidenceRole::Manifest => ("json", "application/json"),
+        _ => ("jpg", "image/jpeg"),
+    }
+}
+
+/// `DIR/2026-11-21/INCIDENT/`, by the day the incident was reported, in the site's own time.
+pub(super) fn folder(request: &EvidenceRequest, utc_offset_s: i32) -> PathBuf {
+    let day = rfc3339(request.trigger_at.wall_ms, utc_offset_s);
+    Path::new(day.get(..10).unwrap_or("undated")).join(&request.incident_id)
+}
+
+/// The name of one file, before and after it is durable.
+#[derive(Debug)]
+pub(super) struct Place {
+    root: PathBuf,
+    folder: PathBuf,
+    id: String,
+    role: EvidenceRole,
+}
+
+impl Place {
+    pub(super) fn new(
+        root: &Path,
+        request: &EvidenceRequest,
+        role: EvidenceRole,
+        utc_offset_s: i32,
+    ) -> Place {
+        let id = format!("r{}-{}", request.revision, role_name(role));
+        Place::named(root, request, id, role, utc_offset_s)
+    }
+
+    /// With an id of its own; a file is never written twice under one name.
+    pub(super) fn named(
+        root: &Path,
+        request: &EvidenceRequest,
+        id: String,
+        role: EvidenceRole,
+        utc_offset_s: i32,
+    ) -> Place {
+        Place { root: root.to_owned(), folder: folder(request, utc_offset_s), id, role }
+    }
+
+    /// Makes the folder, durably.
+    pub(super) fn prepare(&self) -> Result<(), FileError> {
+        let folder = self.root.join(&self.folder);
+        if folder.is_dir() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&folder).map_err(failed(&folder, "creating the folder"))?;
+        let parents = folder.ancestors().skip(1).take(3).filter(|p| p.is_dir());
+        parents.into_iter().try_for_each(sync_folder)
+    }
+
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.root.join(&self.folder).join(format!(".{}.part", self.name()))
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{}", self.id, media(self.role).0)
+    }
+
+    /// Makes the temporary file durable under its own name.
+    pub(super) fn adopt(&self, captured: Moment) -> Result<EvidenceItem, FileError> {
+        let temporary = self.temporary();
+        let mut file = File::open(&temporary).map_err(failed(&temporary, "opening"))?;
+        let (sha256, bytes) =
+            kerbside_crypto::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
+        file.sync_all().map_err(failed(&temporary, "syncing"))?;
+        let relative = self.folder.join(self.name());
+        let path = self.root.join(&relative);
+        std::fs::rename(&temporary, &path).map_err(failed(&path, "renaming"))?;
+        sync_folder(&self.root.join(&self.folder))?;
+        Ok(EvidenceItem {
+            id: self.id.clone(),
+            role: self.role,
+            media: media(self.role).1.to_owned(),
+            path: relative.to_string_lossy().into_owned(),
+            bytes,
+            sha256,
+            captured,
+        })
+    }
+
+    /// Writes `bytes` and makes them durable.
+    pub(super) fn write(&self, bytes: &[u8], captured: Moment) -> Result<EvidenceItem, FileError> {
+        self.prepare()?;
+        let temporary = self.temporary();
+        let mut file = File::create(&temporary).map_err(failed(&temporary, "creating"))?;
+        file.write_all(bytes).map_err(failed(&temporary, "writing"))?;
+        drop(file);
+        self.adopt(captured)
+    }
+}
+
+fn sync_folder(path: &Path) -> Result<(), FileError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(failed(path, "syncing the folder"))
+}

@@ -1,0 +1,128 @@
+//! The manifest of an incident's evidence: every file with its hash, and what the clip is made of.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{FileError, Place, folder};
+use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
+use kerbside_domain::frame::{Packet, StreamInfo};
+use kerbside_domain::kind::Kind;
+use kerbside_domain::time::{Moment, rfc3339};
+
+/// `rN-manifest.json`: all that is durable of the incident after revision N's files. Times RFC 3339.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub version: u32,
+    pub incident_id: String,
+    pub revision: u32,
+    /// Absent for what the centre ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    pub edge_id: String,
+    pub camera_id: String,
+    pub items: Vec<ManifestItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortfall: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManifestItem {
+    pub id: String,
+    pub role: EvidenceRole,
+    pub media: String,
+    /// Relative to the evidence folder.
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+    pub captured_at: String,
+}
+
+/// What a clip was cut from, so that anyone can compare it with what the camera sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    pub from: String,
+    pub to: String,
+    pub codec: String,
+    pub packets: usize,
+    pub packet_bytes: usize,
+    pub first_pts: i64,
+    pub last_pts: i64,
+    /// Seconds per tick of the pts, as numerator and denominator.
+    pub time_base: (i32, i32),
+}
+
+impl Span {
+    pub(super) fn of(
+        stream: &StreamInfo,
+        packets: &[Packet],
+        first: Moment,
+        last: Moment,
+        utc_offset_s: i32,
+    ) -> Span {
+        Span {
+            from: rfc3339(first.wall_ms, utc_offset_s),
+            to: rfc3339(last.wall_ms, utc_offset_s),
+            codec: stream.codec.clone(),
+            packets: packets.len(),
+            packet_bytes: packets.iter().map(|p| p.data.len()).sum(),
+            first_pts: packets.iter().map(|p| p.pts).min().unwrap_or_default(),
+            last_pts: packets.iter().map(|p| p.pts).max().unwrap_or_default(),
+            time_base: stream.time_base,
+        }
+    }
+}
+
+/// Who the box is, for the manifest's head.
+pub(super) struct Head<'a> {
+    pub(super) edge_id: &'a str,
+    pub(super) camera_id: &'a str,
+    pub(super) utc_offset_s: i32,
+}
+
+/// Writes a manifest of `items` and of what the pictures' manifest of the same revision named.
+pub(super) fn extend(
+    root: &Path,
+    request: &EvidenceRequest,
+    head: &Head<'_>,
+    items: &[EvidenceItem],
+    clip: Option<Span>,
+    shortfall: Option<&str>,
+) -> Result<EvidenceItem, FileError> {
+    // The one of the pictures is named by then, with its hash: the clip's is another file.
+    let id = format!("r{}-{}manifest", request.revision, if clip.is_some() { "clip-" } else { "" });
+    let place = Place::named(root, request, id, EvidenceRole::Manifest, head.utc_offset_s);
+    let earlier = earlier(root, request, head.utc_offset_s);
+    let mut named = earlier.map(|m| m.items).unwrap_or_default();
+    named.extend(items.iter().map(|item| ManifestItem {
+        id: item.id.clone(),
+        role: item.role,
+        media: item.media.clone(),
+        path: item.path.clone(),
+        bytes: item.bytes,
+        sha256: item.sha256.clone(),
+        captured_at: rfc3339(item.captured.wall_ms, head.utc_offset_s),
+    }));
+    let manifest = Manifest {
+        version: 1,
+        incident_id: request.incident_id.clone(),
+        revision: request.revision,
+        kind: request.kind,
+        edge_id: head.edge_id.to_owned(),
+        camera_id: head.camera_id.to_owned(),
+        items: named,
+        clip,
+        shortfall: shortfall.map(str::to_owned),
+    };
+    let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+    text.push(b'\n');
+    place.write(&text, request.trigger_at)
+}
+
+fn earlier(root: &Path, request: &EvidenceRequest, utc_offset_s: i32) -> Option<Manifest> {
+    let name = format!("r{}-manifest.json", request.revision);
+    let text = std::fs::read(root.join(folder(request, utc_offset_s)).join(name)).ok()?;
+    serde_json::from_slice(&text).ok()
+}

@@ -1,0 +1,247 @@
+//! The stage with a cutter that writes what it was asked for as text: names, spans, durability order, bounds.
+
+use bytes::Bytes;
+
+use super::*;
+use kerbside_domain::kind::Kind;
+
+const TICKS: i64 = 90_000;
+
+fn packet(s: f64, key: bool) -> Packet {
+    let at = Moment { mono: Mono::from_s(s), wall_ms: (s * 1000.0) as i64, ..Moment::default() };
+    let pts = (s * TICKS as f64) as i64;
+    Packet { epoch: 1, pts, dts: pts, duration: 9000, key, at, data: Bytes::from(vec![7; 100]) }
+}
+
+/// A ring with 10 packets a second and a key packet each second.
+fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
+    let mut ring = PacketRing::new(seconds, 1 << 20);
+    ring.set_stream(StreamInfo {
+        epoch: 1,
+        codec: "h264".into(),
+        width: 640,
+        height: 360,
+        time_base: (1, TICKS as i32),
+        fps: 10.0,
+        extradata: Bytes::new(),
+    });
+    let ring = Arc::new(Mutex::new(ring));
+    feed(&ring, 0, until_s);
+    ring
+}
+
+fn feed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
+    for i in from_s * 10..until_s * 10 {
+        ring.lock().push(packet(f64::from(i) / 10.0, i % 10 == 0));
+    }
+}
+
+fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
+    let cut: Cut = Box::new(|job| {
+        let first = job.packets.first().map(|p| p.pts / TICKS).unwrap_or_default();
+        let last = job.packets.last().map(|p| p.pts as f64 / TICKS as f64).unwrap_or_default();
+        if let Some(clip) = &job.clip {
+            std::fs::write(clip, format!("clip {first}..{last:.1}")).unwrap();
+        }
+        for picture in &job.pictures {
+            std::fs::write(&picture.path, format!("picture {:.1}", picture.pts as f64 / TICKS as f64))
+                .unwrap();
+        }
+        Ok(CutDone {
+            clip_written: job.clip.is_some(),
+            pictures: job.pictures.iter().map(|_| Ok(())).collect(),
+        })
+    });
+    let camera = CameraSource { id: "cam1".into(), ring, zones: BTreeMap::new() };
+    Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], cut)
+}
+
+fn at(s: f64) -> Moment {
+    Moment { mono: Mono::from_s(s), wall_ms: (s * 1000.0) as i64, ..Moment::default() }
+}
+
+fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
+    EvidenceRequest {
+        incident_id: id.into(),
+        revision: 1,
+        kind: Some(Kind::WasteExposed),
+        camera: CameraIx(0),
+        before_at: Some(at(11.0)),
+        trigger_at: at(19.5),
+        clip: Some((at(clip.0), at(clip.1))),
+        zone: "z".into(),
+        bbox: kerbside_domain::frame::BBox { x: 0.1, y: 0.1, w: 0.1, h: 0.1 },
+        objects: Vec::new(),
+        roles: vec![EvidenceRole::Before, EvidenceRole::Trigger],
+    }
+}
+
+fn read(dir: &std::path::Path, outcome: &EvidenceOutcome, role: EvidenceRole) -> String {
+    let item = outcome.items.iter().find(|i| i.role == role).unwrap();
+    let text = std::fs::read_to_string(dir.join(&item.path)).unwrap();
+    assert_eq!(item.bytes as usize, text.len());
+    text
+}
+
+#[test]
+fn pictures_come_at_once_and_the_clip_when_its_post_roll_has_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(30.0, 20);
+    let mut stage = stage(dir.path(), ring.clone());
+    let made = stage.request(request("A", (10.0, 21.0)));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Before), "picture 11.0");
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Trigger), "picture 19.5");
+    assert!(stage.poll(Mono::from_s(20.0)).is_empty());
+    feed(&ring, 20, 22);
+    let made = stage.poll(Mono::from_s(22.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..21.0");
+    let manifest: Manifest =
+        serde_json::from_str(&read(dir.path(), &made[0], EvidenceRole::Manifest)).unwrap();
+    let ids: Vec<_> = manifest.items.iter().map(|i| i.id.as_str()).collect();
+    assert_eq!(ids, ["r1-before", "r1-trigger", "r1-clip"]);
+    assert_eq!(manifest.clip.unwrap().packets, 111);
+    let ids: Vec<_> = made[0].items.iter().map(|i| i.id.as_str()).collect();
+    assert_eq!(ids, ["r1-clip", "r1-clip-manifest"], "a manifest that was named is never rewritten");
+    assert_eq!(made[0].answers, [EvidenceRole::Clip]);
+}
+
+#[test]
+fn what_was_kept_survives_the_ring() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(5.0, 14);
+    let mut stage = stage(dir.path(), ring.clone());
+    stage.keep("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
+    feed(&ring, 14, 60);
+    let made = stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (10.0, 13.0)) });
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Before), "picture 11.0");
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Trigger), "picture 59.0");
+    let made = stage.poll(Mono::from_s(60.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..13.0");
+}
+
+#[test]
+fn a_candidate_under_a_new_name_keeps_its_packets() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(5.0, 14);
+    let mut stage = stage(dir.path(), ring.clone());
+    let span = (Mono::from_s(10.0), Mono::from_s(13.0));
+    stage.keep("OLD".into(), CameraIx(0), span.0, span.1);
+    feed(&ring, 14, 60);
+    stage.keep("A".into(), CameraIx(0), span.0, span.1);
+    stage.release("OLD");
+    stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (10.0, 13.0)) });
+    let made = stage.poll(Mono::from_s(60.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..13.0");
+}
+
+#[test]
+fn a_clip_is_about_its_own_span_and_not_about_what_was_kept_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = ring(5.0, 14);
+    let mut stage = stage(dir.path(), ring.clone());
+    stage.keep("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
+    feed(&ring, 14, 60);
+    stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (56.0, 59.0)) });
+    let made = stage.poll(Mono::from_s(60.0));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 56..59.0");
+}
+
+#[test]
+fn what_the_ring_lost_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = stage(dir.path(), Arc::new(Mutex::new(PacketRing::new(5.0, 1 << 20))));
+    let made = stage.request(request("A", (10.0, 13.0)));
+    assert!(made[0].items.is_empty());
+    assert!(made[0].shortfall.as_ref().unwrap().contains("no longer holds"));
+    assert_eq!(stage.finish()[0].shortfall.as_deref(), Some("clip: the ring no longer holds that span"));
+}
+
+#[test]
+fn too_many_waiting_clips_degrade_the_oldest_and_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = stage(dir.path(), ring(30.0, 20));
+    let degraded: Vec<_> = (0..MAX_WAITING + 1)
+        .flat_map(|i| stage.request(request(&format!("A{i:02}"), (10.0, 40.0))))
+        .filter(|outcome| outcome.shortfall.is_some())
+        .collect();
+    assert_eq!(degraded.len(), 1);
+    assert_eq!(degraded[0].incident_id, "A00");
+    assert_eq!(read(dir.path(), &degraded[0], EvidenceRole::Clip), "clip 10..19.9");
+}
+
+fn folder_of(dir: &std::path::Path, day: &str, id: &str) -> PathBuf {
+    let folder = dir.join(day).join(id);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("r1-clip.mp4"), vec![0; 1000]).unwrap();
+    folder
+}
+
+fn names(ids: &[&str]) -> std::collections::BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+const PRUNED_AT_MS: i64 = 1_795_221_065_120;
+const KEEP_ALL: Retention = Retention { max_bytes: 1 << 30, max_age_days: Some(3650), lacking: 0 };
+
+#[test]
+fn retention_takes_the_oldest_first_and_never_what_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let days = [("2026-01-01", "A"), ("2026-11-19", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
+    let [old, b, c, d] = days.map(|(day, id)| folder_of(dir.path(), day, id));
+    let spared = Spared { held: names(&["B"]), ..Spared::default() };
+    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &spared).unwrap();
+    let keep_two = Retention { max_bytes: 2000, max_age_days: Some(30), lacking: 0 };
+    assert_eq!((pruned(keep_two).incidents, old.is_dir(), c.is_dir()), (2, false, false));
+    assert!(b.is_dir() && d.is_dir() && !dir.path().join("2026-01-01").exists());
+    // A disk that lacks room takes more.
+    let taken = pruned(Retention { lacking: 500, ..keep_two });
+    assert_eq!((taken.incidents, taken.bytes, b.is_dir(), d.is_dir()), (1, 1000, true, false));
+}
+
+#[test]
+fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let days = [("2026-01-01", "A"), ("2026-01-02", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
+    let [unknown, other, told, new] = days.map(|(day, id)| folder_of(dir.path(), day, id));
+    let spared = Spared { unacknowledged: names(&["A", "B"]), ..Spared::default() };
+    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &spared).unwrap();
+    assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), Pruned::default());
+    let taken = pruned(Retention { lacking: 1500, ..KEEP_ALL });
+    assert_eq!((taken.incidents, taken.unacknowledged), (2, Vec::new()));
+    assert!(!told.is_dir() && !new.is_dir());
+    // Only when nothing else is left, and then it is said.
+    let taken = pruned(Retention { lacking: 1, ..KEEP_ALL });
+    assert_eq!((taken.unacknowledged, unknown.is_dir(), other.is_dir()), (vec!["A".to_owned()], false, true));
+}
+
+#[test]
+fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let later = folder_of(dir.path(), "2026-01-02", "A");
+    hold(dir.path(), "A", true).unwrap();
+    let appealed = folder_of(dir.path(), "2026-01-01", "A");
+    let old = folder_of(dir.path(), "2026-01-02", "B");
+    for id in ["../2026-01-02/B", "..", "", "/", "NOBODY"] {
+        hold(dir.path(), id, true).unwrap();
+    }
+    let pruned = |retention: Retention| {
+        retention.prune(dir.path(), PRUNED_AT_MS, &Spared::default()).unwrap().incidents
+    };
+    let unknown_day = Retention { max_age_days: None, ..KEEP_ALL };
+    assert_eq!((pruned(unknown_day), old.is_dir()), (0, true), "without a good clock nothing is too old");
+    assert_eq!(pruned(Retention { lacking: 1 << 40, max_age_days: Some(30), ..KEEP_ALL }), 1);
+    assert!(appealed.is_dir() && later.is_dir() && !old.is_dir());
+    hold(dir.path(), "A", false).unwrap();
+    assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
+}
+
+#[test]
+fn a_full_disk_gets_neither_clip_nor_pictures_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = Watermark::new(dir.path(), Some(u64::MAX));
+    let mut evidence = stage(dir.path(), ring(20.0, 20)).with_watermark(full);
+    let outcomes = evidence.request(request("I1", (8.0, 14.0)));
+    assert_eq!(outcomes[0].shortfall.as_deref(), Some("pictures: the disk is nearly full"));
+    assert_eq!(evidence.finish()[0].shortfall.as_deref(), Some("clip: the disk is nearly full"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

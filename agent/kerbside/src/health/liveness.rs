@@ -1,0 +1,152 @@
+//! Liveness: each stage bumps a counter; the systemd watchdog is fed only while all of them move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sd_notify::NotifyState;
+use serde::Serialize;
+
+use kerbside_domain::time::{Clock, Mono};
+
+/// What a stage holds: `beat` at least as often as it promised.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    beats: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Pulse {
+    pub fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The stage ended as it should (shutdown, a camera taken out): it is no longer waited for.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How long ago a stage was seen moving.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageAge {
+    pub stage: String,
+    pub age_s: f64,
+    pub limit_s: f64,
+    pub alive: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    pulse: Pulse,
+    limit_s: f64,
+    seen: u64,
+    moved: Mono,
+}
+
+/// All stages that are watched.
+#[derive(Debug, Default)]
+pub struct Liveness {
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Liveness {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Begins to watch a stage that promises to beat within `limit_s`.
+    pub fn stage(&self, name: impl Into<String>, limit_s: f64, now: Mono) -> Pulse {
+        let pulse = Pulse { beats: Arc::default(), ended: Arc::default() };
+        let entry = Entry { name: name.into(), pulse: pulse.clone(), limit_s, seen: 0, moved: now };
+        self.entries.lock().push(entry);
+        pulse
+    }
+
+    /// Looks at every stage: a counter that moved since the last look makes its stage young again.
+    pub fn ages(&self, now: Mono) -> Vec<StageAge> {
+        let mut entries = self.entries.lock();
+        entries.retain(|e| !e.pulse.ended.load(Ordering::Relaxed));
+        entries
+            .iter_mut()
+            .map(|entry| {
+                let beats = entry.pulse.beats.load(Ordering::Relaxed);
+                if beats != entry.seen {
+                    (entry.seen, entry.moved) = (beats, now);
+                }
+                let age_s = now.since_s(entry.moved);
+                let alive = age_s <= entry.limit_s;
+                StageAge { stage: entry.name.clone(), age_s, limit_s: entry.limit_s, alive }
+            })
+            .collect()
+    }
+}
+
+/// Tells systemd that the program is up. Without systemd it does nothing.
+pub fn notify_ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+pub fn notify_stopping() {
+    notify(&[NotifyState::Stopping]);
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(e) = sd_notify::notify(state) {
+        tracing::debug!(error = %e, "systemd could not be told");
+    }
+}
+
+/// Looks at the stages for ever, feeds the watchdog while all of them move, and logs each one that stops or moves again.
+pub async fn watch(liveness: Arc<Liveness>, clock: Arc<dyn Clock>) {
+    let watchdog = sd_notify::watchdog_enabled();
+    // Twice within the watchdog's time, and at least once a second for the ages to be true.
+    let period = watchdog.map_or(Duration::from_secs(1), |w| (w / 2).min(Duration::from_secs(1)));
+    let mut ticks = tokio::time::interval(period.max(Duration::from_millis(50)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut silent: Vec<String> = Vec::new();
+    loop {
+        ticks.tick().await;
+        let ages = liveness.ages(clock.now().mono);
+        if watchdog.is_some() && ages.iter().all(|a| a.alive) {
+            notify(&[NotifyState::Watchdog]);
+        }
+        for age in &ages {
+            let known = silent.iter().position(|s| *s == age.stage);
+            match (age.alive, known) {
+                (false, None) => {
+                    tracing::error!(stage = %age.stage, age_s = age.age_s, "a stage does not move");
+                    silent.push(age.stage.clone());
+                }
+                (true, Some(ix)) => {
+                    tracing::info!(stage = %age.stage, "the stage moves again");
+                    silent.remove(ix);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_stops_is_named_and_one_that_ends_is_not() {
+        let liveness = Liveness::new();
+        let core = liveness.stage("core", 5.0, Mono::ZERO);
+        let camera = liveness.stage("camera cam1", 5.0, Mono::ZERO);
+        let alive = |s: f64| -> Vec<(String, bool)> {
+            liveness.ages(Mono::from_s(s)).into_iter().map(|a| (a.stage, a.alive)).collect()
+        };
+        core.beat();
+        assert_eq!(alive(4.0), [("core".into(), true), ("camera cam1".into(), true)]);
+        assert_eq!(alive(8.0), [("core".into(), true), ("camera cam1".into(), false)]);
+        camera.beat();
+        core.end();
+        assert_eq!(alive(9.0), [("camera cam1".into(), true)]);
+    }
+}

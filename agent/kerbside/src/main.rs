@@ -1,0 +1,140 @@
+//! The program `kerbside`: command line and exit codes.
+
+#![deny(clippy::print_stdout)]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kerbside::app::Ended;
+use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
+use kerbside::say;
+use kerbside_infer::LIVE_RUN_LIMIT;
+use kerbside_site::config::{self, Site};
+
+fn main() -> ExitCode {
+    #[cfg(feature = "inference")]
+    #[allow(unsafe_code)]
+    // SAFETY: this is the program's first line; no thread runs yet.
+    unsafe {
+        kerbside_infer::telemetry::off();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::CONFIG } else { exit::OK });
+        }
+    };
+    #[cfg(feature = "camera")]
+    if let Command::Capture { cut } = &cli.command {
+        // A child of ours: no logs, no signals, only its pipes.
+        return if *cut {
+            kerbside_media::source::cut::main()
+        } else {
+            kerbside_media::source::capture::main(None)
+        };
+    }
+    kerbside::log::init();
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(args) => match load(&args.config) {
+            Some(site) => {
+                kerbside::app::run(site, kerbside_media::source::Exe::this()?).map(|ended| match ended {
+                    Ended::Stopped => exit::OK,
+                    Ended::Restart => exit::RESTART,
+                })
+            }
+            None => Ok(exit::CONFIG),
+        },
+        Command::Check { config } => Ok(check(&config)),
+        Command::Replay(args) => replay(args),
+        Command::Score(args) => kerbside::score::command(&args),
+        Command::Watch(args) => watch(args).map(|()| exit::OK),
+        Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
+        Command::Command(args) => order(*args),
+        Command::Key(args) => kerbside::centre::order::key(&args, &mut std::io::stdout()).map(|()| exit::OK),
+        Command::Doctor { config } => Ok(doctor(config.as_deref())),
+        #[cfg(feature = "embedded-broker")]
+        Command::Broker { listen, v4 } => broker(listen, v4),
+        Command::Capture { .. } => anyhow::bail!("this program was built without the feature `camera`"),
+    }
+}
+
+/// The checked site, or `None` with every problem on stderr.
+fn load(path: &Path) -> Option<Site> {
+    config::load(path).map_err(|problems| eprint!("{problems}")).ok()
+}
+
+fn check(path: &Path) -> u8 {
+    match load(path) {
+        Some(site) => {
+            say!(
+                "{}: in order: box {}, {} camera(s), {} sensor(s)",
+                path.display(),
+                site.device.edge_id,
+                site.cameras.len(),
+                site.sensors.sensors.len()
+            );
+            exit::OK
+        }
+        None => exit::CONFIG,
+    }
+}
+
+fn replay(args: ReplayArgs) -> anyhow::Result<u8> {
+    let Some(site) = load(&args.config) else { return Ok(exit::CONFIG) };
+    kerbside::replay::command(args, site)
+}
+
+fn watch(args: WatchArgs) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(kerbside::centre::run(args.into()))?;
+    Ok(())
+}
+
+fn order(args: CommandArgs) -> anyhow::Result<u8> {
+    let mut out = std::io::stdout();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(kerbside::centre::order::run(args, &mut out))?;
+    Ok(if done { exit::OK } else { exit::FAILED })
+}
+
+fn doctor(config: Option<&Path>) -> u8 {
+    #[cfg(feature = "camera")]
+    let versions = Some(kerbside_media::source::versions as _);
+    #[cfg(not(feature = "camera"))]
+    let versions = None;
+    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };
+    let clock = kerbside_domain::time::SystemClock::new();
+    let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("looking at: {what}"));
+    say!("{}", kerbside::doctor::render(&findings).trim_end());
+    kerbside::doctor::exit_code(&findings)
+}
+
+/// What `doctor` says of a model that loads.
+fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
+    let (_, manifest) =
+        kerbside_infer::load(manifest, runtime, LIVE_RUN_LIMIT).map_err(|error| error.to_string())?;
+    Ok(format!("{} {} loads; its hash is right", manifest.name, manifest.version))
+}
+
+#[cfg(feature = "embedded-broker")]
+fn broker(listen: std::net::SocketAddr, v4: Option<std::net::SocketAddr>) -> anyhow::Result<u8> {
+    kerbside_link::embedded::start(listen, v4)?;
+    say!("listening on mqtt://{listen}");
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,128 @@
+//! `kerbside replay`: arguments to options, timeline to the terminal, outcome to an exit code.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use super::truth::{Score, Truth};
+use super::{Options, Outcome, run};
+use crate::cli::{ReplayArgs, exit};
+use crate::say;
+use kerbside_domain::frame::CameraIx;
+use kerbside_infer::REPLAY_RUN_LIMIT;
+use kerbside_media::source::Exe;
+use kerbside_site::config::Site;
+
+/// Runs it and prints; the exit code.
+pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
+    let truth = match args.expect.as_deref().map(Truth::load) {
+        Some(Err(error)) => {
+            eprintln!("{error}");
+            return Ok(exit::CONFIG);
+        }
+        Some(Ok(truth)) => Some(truth),
+        None => None,
+    };
+    let start_wall_ms = start(&args, truth.as_ref(), site.device.utc_offset_s)?;
+    let camera = camera(&site, args.camera.as_deref())?;
+    let (cascade, manifests) = kerbside_infer::load_cascade(&site.models, REPLAY_RUN_LIMIT)?;
+    let options = Options {
+        site,
+        camera,
+        clip: args.clip,
+        out: args.out.clone(),
+        annotated: args.annotated,
+        truth,
+        start_wall_ms,
+        realtime: args.realtime,
+        exe: Exe::this()?,
+        models: manifests.names(),
+        keep_inputs: false,
+    };
+    let outcome = run(options, cascade, &mut |line| say!("{line}"))?;
+    print(&outcome, &args.out);
+    let met = outcome.score.as_ref().is_none_or(Score::perfect);
+    Ok(if met { exit::OK } else { exit::FAILED })
+}
+
+fn start(args: &ReplayArgs, truth: Option<&Truth>, utc_offset_s: i32) -> anyhow::Result<i64> {
+    if let Some(text) = &args.start {
+        let time = chrono::DateTime::parse_from_rfc3339(text).with_context(|| {
+            format!("--start {text:?} is no RFC 3339 time such as 2026-11-21T08:00:00+08:00")
+        })?;
+        return Ok(time.timestamp_millis());
+    }
+    Ok(super::start_wall_ms(truth, utc_offset_s))
+}
+
+fn camera(site: &Site, id: Option<&str>) -> anyhow::Result<CameraIx> {
+    let Some(id) = id else { return Ok(CameraIx(0)) };
+    match site.cameras.iter().find(|c| c.id == id) {
+        Some(camera) => Ok(camera.ix),
+        None => {
+            let known: Vec<&str> = site.cameras.iter().map(|c| c.id.as_str()).collect();
+            bail!("--camera {id}: the site knows {}", known.join(", "))
+        }
+    }
+}
+
+fn print(outcome: &Outcome, out: &Path) {
+    say!(
+        "{:.1} s looked at in {} looks, {} of them by the detector; {} incident(s)",
+        outcome.clip_s,
+        outcome.looks,
+        outcome.inferred,
+        outcome.said.len()
+    );
+    for shortfall in &outcome.shortfalls {
+        say!("evidence incomplete: {shortfall}");
+    }
+    let refused = outcome.counters.refused.iter();
+    for ((rule, reason), count) in refused {
+        say!("not an incident by {rule}: {reason} ({count})");
+    }
+    if let Some(score) = &outcome.score {
+        print_score(score);
+    }
+    say!("written to {}", out.display());
+}
+
+fn print_score(score: &Score) {
+    for m in &score.matches {
+        match (m.reported_at_s, m.late_s) {
+            (Some(at), Some(late)) => {
+                let act = match m.act_agrees {
+                    Some(true) => ", act agrees",
+                    Some(false) => ", ACT DIFFERS",
+                    None => "",
+                };
+                say!(
+                    "hit    {} of {:.1} s: reported at {at:.1} s, {late:+.1} s from its dwell{act}",
+                    m.kind.as_str(),
+                    m.start_s
+                );
+            }
+            _ => say!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
+        }
+    }
+    for said in &score.false_reports {
+        say!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
+    }
+    for s in &score.states {
+        let said = |at: Option<f64>| at.map_or("NEVER SAID".to_owned(), |at| format!("said at {at:.1} s"));
+        let back = s.end_s.map(|end| format!("; sees from {end:.1} s: {}", said(s.seeing_at_s)));
+        let back = back.unwrap_or_default();
+        say!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, said(s.said_at_s));
+    }
+    for (at_s, state) in &score.false_states {
+        say!("FALSE  camera {state:?} at {at_s:.1} s");
+    }
+    say!(
+        "precision {:.2}, recall {:.2} ({} of {} events, {} false)",
+        score.precision(),
+        score.recall(),
+        score.hits(),
+        score.matches.len(),
+        score.false_reports.len()
+    );
+}

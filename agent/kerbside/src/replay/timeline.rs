@@ -1,0 +1,54 @@
+//! The timeline of a replay, a line an event: what an officer or technician reads.
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::kind::Act;
+use kerbside_domain::report::{Phase, Report};
+use kerbside_site::geo::Matter;
+
+/// `   12.4 s  opened    waste.exposed 暴露垃圾  sidewalk/no-dumping  0.87  in progress`
+pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
+    let phase = match report.phase {
+        Phase::Opened => "opened",
+        Phase::Updated => report.cause.as_str(),
+        Phase::Cleared => "cleared",
+        Phase::Withdrawn => "withdrawn",
+        Phase::Recheck => "recheck",
+    };
+    let name = matter.map(|m| format!(" {}", m.name)).unwrap_or_default();
+    let act = match report.act {
+        Some(Act::InProgress) => "  seen being left",
+        Some(Act::FoundAfter) => "  found after",
+        None => "",
+    };
+    let mut line = format!(
+        "{at_s:8.1} s  {phase:<10} {}{name}  {}/{}  {:.2}{act}",
+        report.kind.as_str(),
+        report.zone,
+        report.rule,
+        report.confidence
+    );
+    if report.phase == Phase::Opened {
+        let because: Vec<String> = report.reasons.iter().map(|(k, v)| format!("{k} {v}")).collect();
+        line.push_str(&format!("\n{:12}because {}", "", because.join(", ")));
+    }
+    if report.cause == "evidence" {
+        for item in &report.evidence {
+            line.push_str(&format!("\n{:12}{} ({} bytes)", "", item.path, item.bytes));
+        }
+    }
+    line
+}
+
+pub fn camera(at_s: f64, state: CameraState) -> String {
+    let words = match state {
+        CameraState::Watching => "watching".to_owned(),
+        CameraState::Blind(why) => format!("blind: {}", word(&why)),
+        CameraState::Off(why) => format!("off: {}", word(&why)),
+    };
+    format!("{at_s:8.1} s  camera     {words}")
+}
+
+fn word(reason: &impl serde::Serialize) -> String {
+    let text = serde_json::to_value(reason).ok();
+    text.as_ref().and_then(|v| v.as_str()).unwrap_or("?").replace('_', " ")
+}

@@ -1,0 +1,107 @@
+//! One clip through the line, and what cores of other sensitivities make of the same inputs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::{Case, SENSITIVITIES};
+use crate::replay::truth::{Footage, Said, SaidState, Score, TrueEvent, TrueState, score};
+use crate::replay::{Options, run, start_wall_ms};
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::kind::Kind;
+use kerbside_infer::REPLAY_RUN_LIMIT;
+use kerbside_media::source::Exe;
+use kerbside_seeing::incident::{Core, Effect, Input};
+use kerbside_site::config::Site;
+
+/// What a clip holds and what was said of it.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) name: String,
+    pub(super) footage: Footage,
+    pub(super) split: String,
+    pub(super) condition: String,
+    /// Kinds that the site's rules ask for.
+    pub(super) kinds: Vec<Kind>,
+    pub(super) events: Vec<TrueEvent>,
+    pub(super) blind: Vec<TrueState>,
+    pub(super) clip_s: f64,
+    pub(super) looks: u64,
+    pub(super) inferred: u64,
+    pub(super) model: String,
+    pub(super) score: Score,
+    pub(super) said: Vec<Said>,
+    pub(super) states: Vec<SaidState>,
+    pub(super) by_sensitivity: BTreeMap<u8, Score>,
+}
+
+/// Replays the clip with the sensitivities of its site; what it writes goes to `runs`.
+pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played> {
+    let (cascade, manifests) = kerbside_infer::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
+    let models = manifests.names();
+    let model = [&models.street, &models.close_up].into_iter().flatten();
+    let model = model.map(|m| format!("{} {}", m.name, m.version)).collect::<Vec<_>>().join(", ");
+    let truth = &case.truth;
+    let options = Options {
+        site: case.site.clone(),
+        camera: CameraIx(0),
+        clip: case.clip.clone(),
+        out: runs.to_owned(),
+        annotated: None,
+        truth: Some(truth.clone()),
+        start_wall_ms: start_wall_ms(Some(truth), case.site.device.utc_offset_s),
+        realtime: false,
+        exe: exe.clone(),
+        models,
+        keep_inputs: true,
+    };
+    let outcome = run(options, cascade, &mut |_| {})?;
+    let by_sensitivity = SENSITIVITIES.into_iter().map(|sensitivity| {
+        let said = ask(&with_sensitivity(&case.site, sensitivity), &outcome.heard);
+        (sensitivity, score(truth, &said, &[]))
+    });
+    let camera = case.site.cameras.first().context("the site has no camera")?;
+    let mut kinds: Vec<Kind> =
+        camera.zones.iter().flat_map(|z| &z.rules).flat_map(|r| &r.kinds).copied().collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(Played {
+        name: case.name.clone(),
+        footage: truth.footage,
+        split: truth.split.clone().unwrap_or_else(|| "none".to_owned()),
+        condition: truth.condition.clone().unwrap_or_else(|| "day".to_owned()),
+        kinds,
+        events: truth.events.clone(),
+        blind: truth.cameras.clone(),
+        clip_s: outcome.clip_s,
+        looks: outcome.looks,
+        inferred: outcome.inferred,
+        model,
+        by_sensitivity: by_sensitivity.collect(),
+        score: outcome.score.unwrap_or_default(),
+        said: outcome.said,
+        states: outcome.states,
+    })
+}
+
+fn with_sensitivity(site: &Site, sensitivity: u8) -> Site {
+    let mut site = site.clone();
+    for rule in site.cameras.iter_mut().flat_map(|c| &mut c.zones).flat_map(|z| &mut z.rules) {
+        rule.sensitivity = sensitivity;
+    }
+    site
+}
+
+/// What a core of this site says to the same inputs.
+fn ask(site: &Site, heard: &[Input]) -> Vec<Said> {
+    let (mut core, mut effects) = (Core::new(site), Vec::new());
+    for input in heard {
+        core.step(input.clone(), &mut effects);
+    }
+    let reports = effects.iter().filter_map(|effect| match effect {
+        Effect::Report(report) => Some(report),
+        _ => None,
+    });
+    reports.filter_map(|report| Said::of(report, site)).collect()
+}

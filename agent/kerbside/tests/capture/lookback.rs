@@ -1,0 +1,55 @@
+//! Looking back, whole: the ring of a real clip, the real child, the network that ships.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kerbside::review::{Past, look_back};
+use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::time::{Moment, Mono};
+use kerbside_infer::REPLAY_RUN_LIMIT;
+use kerbside_media::source::Pace;
+use kerbside_seeing::incident::{LookBack, LookedBack};
+use parking_lot::Mutex;
+
+use super::support::{bag_left, kerbside, run, setup};
+
+/// Nine seconds are asked about, at six looks a second; what the clip shows before them is not looked at.
+const SPAN_LOOKS: std::ops::RangeInclusive<u32> = 53..=55;
+
+/// Asks who brought what stands at `bbox` since `appeared_s`, of the ring as `bag-left` leaves it.
+fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> LookedBack {
+    let mut setup = setup(bag_left().to_str().unwrap(), Pace::Lockstep);
+    (setup.look_width, setup.looks_per_s) = (640, 1.0);
+    let (_, _, ring) = run(setup.clone());
+    let past = Past::new(setup, Arc::new(Mutex::new(ring)));
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/street.toml");
+    let (mut street, _) = kerbside_infer::load(&manifest, None, REPLAY_RUN_LIMIT).unwrap();
+    let at = |s: f64| Moment::default().at(Mono::from_s(s));
+    let (appeared, from, to) = (at(appeared_s), at(from_s), at(appeared_s + 3.0));
+    let question = LookBack { camera: CameraIx(0), spot: 7, bbox, appeared, from, to };
+    look_back(&past, &mut *street, &mut kerbside::evidence::in_child(kerbside()), &question)
+}
+
+#[test]
+fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
+    let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
+    let answer = ask(bag, 12.6, 6.6);
+    assert_eq!((answer.spot, answer.why), (7, None));
+    assert!(SPAN_LOOKS.contains(&answer.looks), "{} looks", answer.looks);
+    let witness = answer.witness.expect("the walker is seen");
+    assert_eq!(&*witness.label, "person");
+    assert!(witness.first_seen < Mono::from_s(12.6), "{witness:?}");
+
+    let wall = BBox { x: 0.02, y: 0.02, w: 0.03, h: 0.05 };
+    let answer = ask(wall, 12.6, 6.6);
+    assert_eq!((answer.witness, answer.why), (None, None));
+    assert!(SPAN_LOOKS.contains(&answer.looks), "{} looks", answer.looks);
+}
+
+#[test]
+fn a_past_that_the_ring_has_lost_is_said() {
+    let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
+    let answer = ask(bag, 500.0, 494.0);
+    assert_eq!(answer.why.as_deref(), Some("the ring does not hold the moment when it appeared"));
+    assert_eq!((answer.witness, answer.looks), (None, 0));
+}

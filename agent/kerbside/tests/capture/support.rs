@@ -1,0 +1,126 @@
+//! A session and a watcher that writes down what it is told.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::frame::{CameraIx, Level, Look, Packet, StreamInfo};
+use kerbside_domain::time::{Clock, Moment, Mono, SystemClock, VirtualClock};
+use kerbside_media::ring::PacketRing;
+use kerbside_media::source::{Done, Exe, FrameSource, Notice, Pace, Session, Setup, StopSignal, Watcher};
+use parking_lot::Mutex;
+
+/// The program under test.
+pub fn kerbside() -> Exe {
+    Exe::of(env!("CARGO_BIN_EXE_kerbside"))
+}
+
+/// A script in place of the program.
+pub fn sh(script: &str) -> Exe {
+    Exe { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
+}
+
+/// 640x360, 10 pictures a second, 46 s, a key picture every 2 s.
+pub fn bag_left() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-videos/bag-left.mp4")
+}
+
+pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {
+    Setup {
+        camera: CameraIx(0),
+        url: url.into(),
+        opencv: false,
+        pace,
+        looks_per_s: 5.0,
+        look_width: 320,
+        stall_after_s: 0.3,
+        restart_after_s: 1.2,
+        level: Level::L2,
+        exe: kerbside(),
+        seed: 1,
+    }
+}
+
+/// Says the level for the look of this number.
+type Judge = Box<dyn FnMut(u64) -> Level>;
+
+pub struct Seen {
+    pub streams: Vec<StreamInfo>,
+    pub looks: Vec<Look>,
+    pub states: Vec<CameraState>,
+    pub why: Vec<String>,
+    pub notices: Vec<Notice>,
+    judge: Judge,
+    level: Level,
+    /// Dropped at the first restart.
+    stopper: Option<Sender<std::convert::Infallible>>,
+}
+
+impl Watcher for Seen {
+    fn stream(&mut self, info: &StreamInfo) {
+        self.streams.push(info.clone());
+    }
+
+    fn look(&mut self, look: Look) -> Level {
+        self.level = (self.judge)(look.seq);
+        self.looks.push(look);
+        self.level
+    }
+
+    fn state(&mut self, _at: Moment, state: CameraState, why: &str) {
+        self.states.push(state);
+        self.why.push(why.to_string());
+    }
+
+    fn notice(&mut self, _at: Moment, notice: &Notice) {
+        if matches!(notice, Notice::Restarting { .. }) {
+            self.stopper = None;
+        }
+        self.notices.push(notice.clone());
+    }
+
+    fn tick(&mut self, _at: Moment) -> Level {
+        self.level
+    }
+}
+
+/// Runs a source until it is done, or until its child is to be replaced for the first time.
+pub fn run(setup: Setup) -> (Done, Seen, PacketRing) {
+    run_judged(setup, Box::new(|_| Level::L2))
+}
+
+pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
+    let clock: Arc<dyn Clock> = match setup.pace {
+        Pace::Lockstep => VirtualClock::new(0),
+        _ => Arc::new(SystemClock::new()),
+    };
+    let ring = Arc::new(Mutex::new(PacketRing::new(120.0, 64 << 20)));
+    let (stopper, stop): (_, StopSignal) = crossbeam_channel::bounded(0);
+    let level = setup.level;
+    let mut seen = Seen {
+        streams: Vec::new(),
+        looks: Vec::new(),
+        states: Vec::new(),
+        why: Vec::new(),
+        notices: Vec::new(),
+        judge,
+        level,
+        stopper: Some(stopper),
+    };
+    let mut session = Session::new(setup, clock, Arc::clone(&ring));
+    let done = session.run(&mut seen, &stop);
+    drop(session);
+    let ring = Arc::try_unwrap(ring).expect("the session is gone").into_inner();
+    (done, seen, ring)
+}
+
+/// A whole file as the demuxer gives it.
+pub fn packets_of(path: &Path) -> (StreamInfo, Vec<Packet>) {
+    let mut setup = setup(path.to_str().unwrap(), Pace::Lockstep);
+    setup.level = Level::L1;
+    setup.looks_per_s = 0.1;
+    let (done, _, ring) = run_judged(setup, Box::new(|_| Level::L1));
+    assert_eq!(done, Done::Ended);
+    ring.cut(Mono::ZERO, Mono::from_s(1e6)).expect("packets")
+}

@@ -1,0 +1,141 @@
+//! Upload: files of evidence on their way to the centre, one after the other, behind the reports.
+//!
+//! A grant stays with the delivery until `evidence.ready` or `evidence.failed` is durable, so that a restart goes on with it.
+//! What leaves is checked first: the file must be what the grant, and with it the manifest, says.
+
+mod chunks;
+pub mod http;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use kerbside_crypto::hash;
+use kerbside_domain::time::Clock;
+use kerbside_trace::delivery::{Delivery, Item};
+use kerbside_wire as wire;
+use kerbside_wire::grant::{Grant, MAX_GRANTS};
+
+use http::{Answer, Part, PutError};
+
+/// Between two attempts, s: at first, and at most.
+const RETRY_S: f64 = 2.0;
+const RETRY_MAX_S: f64 = 300.0;
+/// Reports are given so long before a block goes all the same: the broker may be away, the server not.
+const YIELD_S: f64 = 30.0;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What the task needs.
+#[derive(Clone, Debug)]
+pub struct Uploader {
+    pub evidence_dir: PathBuf,
+    pub delivery: Delivery,
+    pub clock: Arc<dyn Clock>,
+    /// Whom https servers must be certified by; read at each attempt, so that a replaced file counts at once.
+    pub trust: Option<kerbside_site::config::Tls>,
+}
+
+/// Starts the task on the current runtime; it ends when the sender is dropped.
+pub fn spawn(uploader: Uploader) -> (mpsc::Sender<Grant>, tokio::task::JoinHandle<()>) {
+    let (grants, mut waiting) = mpsc::channel::<Grant>(MAX_GRANTS);
+    let task = tokio::spawn(async move {
+        while let Some(grant) = waiting.recv().await {
+            let told = uploader.upload(&grant).await;
+            uploader.tell(told).await;
+        }
+    });
+    (grants, task)
+}
+
+impl Uploader {
+    /// Until it is there, refused or expired; the message that says so.
+    async fn upload(&self, grant: &Grant) -> wire::Draft {
+        let result = match self.checked(grant).await {
+            Ok((file, bytes)) if grant.is_by_mqtt() => self.send_chunks(grant, &file, bytes).await,
+            Ok((file, bytes)) => self.put(grant, &file, bytes).await,
+            Err(why) => Err(why),
+        };
+        let at = self.clock.now();
+        match result {
+            Ok(bytes) => {
+                tracing::info!(path = grant.path, bytes, "evidence sent");
+                wire::evidence_ready(grant, bytes, at)
+            }
+            Err(why) => {
+                tracing::warn!(path = grant.path, why, "evidence not sent");
+                wire::evidence_not_sent(grant, &why, at)
+            }
+        }
+    }
+
+    /// The file and its length, if it is what was granted.
+    async fn checked(&self, grant: &Grant) -> Result<(PathBuf, u64), String> {
+        let path = self.evidence_dir.join(&grant.path);
+        let hashing = path.clone();
+        let hashed =
+            tokio::task::spawn_blocking(move || File::open(&hashing).and_then(|mut f| hash::of_file(&mut f)));
+        match hashed.await {
+            Ok(Ok((sha256, bytes))) if sha256 == grant.sha256 => Ok((path, bytes)),
+            Ok(Ok((sha256, _))) => {
+                Err(format!("the file's SHA-256 is {sha256}, not the one that was granted"))
+            }
+            Ok(Err(e)) => Err(format!("{}: {e}", grant.path)),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    async fn put(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
+        let mut from = Some(0);
+        let mut wait_s = RETRY_S;
+        loop {
+            let part = Part { file, bytes, from };
+            let tls = self.trust.as_ref().map(crate::tls::client_config).transpose();
+            let tls = tls.map_err(|e| e.to_string())?.map(Arc::new);
+            match http::put(grant, tls.as_ref(), part, self.behind_reports()).await {
+                Ok(Answer::Stored) => return Ok(bytes),
+                Ok(Answer::Has(n)) if n < bytes && from != Some(n) => from = Some(n),
+                Ok(Answer::Has(n)) => return Err(format!("the server says it has {n} of {bytes} bytes")),
+                Err(PutError::Refused(why)) => return Err(why),
+                Err(PutError::NotNow(why)) => {
+                    tracing::debug!(path = grant.path, why, wait_s, "upload broken off; tried again");
+                    if self.clock.now().wall_ms + (wait_s * 1000.0) as i64 >= grant.expires_at_ms {
+                        return Err(format!("the grant has expired; last: {why}"));
+                    }
+                    tokio::time::sleep(Duration::from_secs_f64(wait_s)).await;
+                    wait_s = (wait_s * 2.0).min(RETRY_MAX_S);
+                    from = if grant.resumable { None } else { Some(0) };
+                }
+            }
+        }
+    }
+
+    /// Called on a blocking thread before each block: returns when no report waits for its way out.
+    fn behind_reports(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let (delivery, clock) = (self.delivery.clone(), self.clock.clone());
+        Arc::new(move || {
+            let since = clock.now().mono;
+            while clock.now().mono.since_s(since) < YIELD_S {
+                let stats = delivery.stats().unwrap_or_default();
+                if !stats.connected || stats.lanes.iter().take(2).all(|lane| lane.queued == 0) {
+                    return;
+                }
+                std::thread::sleep(LOOK_AGAIN);
+            }
+        })
+    }
+
+    /// The delivery may be refused by its disk; the grant stays with it until this is durable.
+    async fn tell(&self, draft: wire::Draft) {
+        let delivery = self.delivery.clone();
+        let committed =
+            tokio::task::spawn_blocking(move || delivery.commit(vec![Item::Message(Box::new(draft))]));
+        if let Ok(Err(error)) = committed.await {
+            tracing::error!(%error, "the end of an upload is not journalled; it is tried again at the next start");
+        }
+    }
+}

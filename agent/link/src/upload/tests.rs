@@ -1,0 +1,342 @@
+//! A scripted server on loopback: it stores, breaks off, knows how far it got, or refuses.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+
+use serde_json::Value;
+
+use super::*;
+use kerbside_domain::time::SystemClock;
+use kerbside_trace::delivery::Settings;
+use kerbside_wire::testing::who;
+
+/// What the server does with one request.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Reads all and answers with this line and these headers.
+    Answer(&'static str),
+    /// Reads so many bytes of the body and breaks off.
+    BreakAfter(usize),
+}
+
+#[derive(Debug, PartialEq)]
+struct Heard {
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+/// Serves the acts, one connection each; what it heard.
+fn serve(acts: Vec<Act>) -> (u16, mpsc::Receiver<Heard>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for act in acts {
+            let (stream, _) = listener.accept().unwrap();
+            told.send(request(stream, act)).unwrap();
+        }
+    });
+    (port, heard)
+}
+
+fn request(stream: TcpStream, act: Act) -> Heard {
+    let mut reader = BufReader::new(stream);
+    let mut headers = BTreeMap::new();
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    headers.insert("request".to_owned(), line.trim().to_owned());
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim().split_once(": ") else { break };
+        headers.insert(name.to_lowercase(), value.to_owned());
+    }
+    let length = headers["content-length"].parse().unwrap();
+    let (take, answer) = match act {
+        Act::Answer(answer) => (length, Some(answer)),
+        Act::BreakAfter(bytes) => (bytes, None),
+    };
+    let mut body = vec![0; take];
+    reader.read_exact(&mut body).unwrap();
+    if let Some(answer) = answer {
+        write!(reader.get_mut(), "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
+    }
+    Heard { headers, body }
+}
+
+const FILE: &str = "2026-11-21/01JINCIDENT/r1-clip.mp4";
+
+struct Bench {
+    _dir: tempfile::TempDir,
+    uploader: Uploader,
+    content: Vec<u8>,
+    sha256: String,
+}
+
+fn bench() -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence_dir = dir.path().join("evidence");
+    let content: Vec<u8> = (0..300_000u32).map(|i| (i * 31 % 251) as u8).collect();
+    std::fs::create_dir_all(evidence_dir.join(FILE).parent().unwrap()).unwrap();
+    std::fs::write(evidence_dir.join(FILE), &content).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+    let sha256 =
+        kerbside_crypto::hash::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
+    let uploader = Uploader { evidence_dir, delivery, clock, trust: None };
+    Bench { _dir: dir, uploader, content, sha256 }
+}
+
+fn grant(bench: &Bench, url: String, resumable: bool) -> Grant {
+    Grant {
+        id: "g1".into(),
+        path: FILE.into(),
+        sha256: bench.sha256.clone(),
+        expires_at_ms: bench.uploader.clock.now().wall_ms + 3_600_000,
+        url,
+        offset: 0,
+        headers: [("x-amz-meta-case".to_owned(), "W-1".to_owned())].into(),
+        resumable,
+    }
+}
+
+fn upload(bench: &Bench, grant: &Grant) -> (String, Value) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let draft = runtime.block_on(bench.uploader.upload(grant));
+    (draft.kind.clone(), serde_json::from_str(&draft.data).unwrap())
+}
+
+#[test]
+fn a_file_is_put_with_its_checksum_and_what_was_granted() {
+    let bench = bench();
+    let (port, heard) = serve(vec![Act::Answer("200 OK")]);
+    let url = format!("http://127.0.0.1:{port}/bucket/clip?X-Signature=secret");
+    let (kind, data) = upload(&bench, &grant(&bench, url, false));
+    assert_eq!(kind, "evidence.ready.v1", "{data}");
+    assert_eq!(data["uri"], format!("http://127.0.0.1:{port}/bucket/clip"), "the key in it is for nobody");
+    assert_eq!((&data["sha256"], &data["path"]), (&bench.sha256.clone().into(), &FILE.into()));
+    let heard = heard.recv().unwrap();
+    assert_eq!(heard.body, bench.content);
+    assert_eq!(heard.headers["request"], "PUT /bucket/clip?X-Signature=secret HTTP/1.1");
+    assert_eq!(heard.headers["x-amz-meta-case"], "W-1");
+    assert_eq!(heard.headers["host"], format!("127.0.0.1:{port}"));
+    assert!(heard.headers["content-digest"].starts_with("sha-256=:"));
+}
+
+#[test]
+fn a_broken_upload_goes_on_where_the_server_is_or_from_the_start() {
+    let bench = bench();
+    let (port, heard) = serve(vec![
+        Act::BreakAfter(100_000),
+        Act::Answer("308 Permanent Redirect\r\nrange: bytes=0-65535"),
+        Act::Answer("201 Created"),
+    ]);
+    let (kind, data) = upload(&bench, &grant(&bench, format!("http://127.0.0.1:{port}/a"), true));
+    assert_eq!(kind, "evidence.ready.v1", "{data}");
+    heard.recv().unwrap();
+    let asked = heard.recv().unwrap();
+    assert_eq!((asked.headers["content-range"].as_str(), asked.body.len()), ("bytes */300000", 0));
+    let rest = heard.recv().unwrap();
+    assert_eq!(rest.headers["content-range"], "bytes 65536-299999/300000");
+    assert_eq!(rest.body, bench.content[65536..]);
+
+    // A server that cannot be asked would take an empty question for the file.
+    let (port, heard) = serve(vec![Act::BreakAfter(100_000), Act::Answer("200 OK")]);
+    upload(&bench, &grant(&bench, format!("http://127.0.0.1:{port}/a"), false));
+    heard.recv().unwrap();
+    assert_eq!(heard.recv().unwrap().body, bench.content);
+}
+
+#[test]
+fn what_must_not_leave_stays_and_the_centre_hears_why() {
+    let bench = bench();
+    let good = grant(&bench, "https://127.0.0.1:1/a".into(), false);
+    let (port, _heard) = serve(vec![Act::Answer("403 Forbidden")]);
+    let table: [(&str, Grant); 5] = [
+        ("403 Forbidden", Grant { url: format!("http://127.0.0.1:{port}/a"), ..good.clone() }),
+        ("in the clear", Grant { url: "http://centre.example/a".into(), ..good.clone() }),
+        ("not the one that was granted", Grant { sha256: "ab".repeat(32), ..good.clone() }),
+        ("No such file", Grant { path: "2026-11-21/01JINCIDENT/r9-clip.mp4".into(), ..good.clone() }),
+        ("expired", Grant { url: "http://127.0.0.1:1/a".into(), expires_at_ms: 0, ..good }),
+    ];
+    for (why, grant) in table {
+        let (kind, data) = upload(&bench, &grant);
+        assert_eq!(kind, "evidence.failed.v1", "{why}");
+        assert!(data["reason"].as_str().unwrap().contains(why), "{why}: {data}");
+    }
+}
+
+#[test]
+fn https_trusts_the_configured_ca_and_no_other() {
+    let certified = tempfile::tempdir().unwrap();
+    crate::testing::certificates(certified.path());
+    let mut bench = bench();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/a", listener.local_addr().unwrap());
+    // openssl serves the handshake and answers whatever comes.
+    let pem = |name: &str| certified.path().join(name);
+    let config = server_config(&pem("server.pem"), &pem("server.key"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::Stream::new(&mut tls, &mut stream);
+            let mut taken = Vec::new();
+            let mut block = [0; 65536];
+            while taken.len() < 300_000 {
+                match tls.read(&mut block) {
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => taken.extend_from_slice(&block[..n]),
+                }
+            }
+            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let ca = |file: std::path::PathBuf| kerbside_site::config::Tls {
+        ca_file: file,
+        cert_file: None,
+        key_file: None,
+    };
+    bench.uploader.trust = Some(ca(pem("ca.pem")));
+    let (kind, data) = upload(&bench, &grant(&bench, url.clone(), false));
+    assert_eq!(kind, "evidence.ready.v1", "{data}");
+    let other = tempfile::tempdir().unwrap();
+    crate::testing::certificates(other.path());
+    bench.uploader.trust = Some(ca(other.path().join("ca.pem")));
+    let soon = bench.uploader.clock.now().wall_ms + 1000;
+    let (kind, data) = upload(&bench, &Grant { expires_at_ms: soon, ..grant(&bench, url, false) });
+    assert!(kind == "evidence.failed.v1" && data["reason"].as_str().unwrap().contains("TLS"), "{data}");
+}
+
+fn server_config(cert: &Path, key: &Path) -> Arc<rustls::ServerConfig> {
+    let read = |path: &Path| std::io::BufReader::new(File::open(path).unwrap());
+    let certs = rustls_pemfile::certs(&mut read(cert)).map(Result::unwrap).collect();
+    let key = rustls_pemfile::private_key(&mut read(key)).unwrap().unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(certs, key).unwrap())
+}
+
+/// What a broker does with one piece.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Take,
+    /// Takes it, and the connection breaks before it says so.
+    LoseAcknowledgement,
+    Break,
+}
+
+/// Plays link, broker and centre on the delivery's own line until the file is whole: pieces by offset, their lengths as they came.
+fn centre(
+    mut link: kerbside_trace::delivery::LinkPort,
+    max_packet: usize,
+    mut fates: Vec<Fate>,
+) -> (Vec<u8>, Vec<usize>) {
+    use kerbside_trace::delivery::{FromLink, ToLink};
+    let (mut epoch, mut whole, mut lengths) = (0, Vec::new(), Vec::new());
+    let mut connect = |link: &kerbside_trace::delivery::LinkPort| {
+        epoch += 1;
+        assert!(link.tell(FromLink::Up {
+            epoch,
+            session: epoch,
+            session_present: true,
+            window: 8,
+            max_packet
+        }));
+        epoch
+    };
+    let mut now = connect(&link);
+    fates.reverse();
+    while let Some(order) = link.orders.blocking_recv() {
+        let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+        let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) else {
+            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+            continue;
+        };
+        if epoch != now {
+            continue;
+        }
+        let (offset, total) =
+            (head["offset"].as_u64().unwrap() as usize, head["total"].as_u64().unwrap() as usize);
+        let fate = fates.pop().unwrap_or(Fate::Take);
+        if fate != Fate::Break {
+            lengths.push(bytes.len());
+            assert!(offset <= whole.len(), "a gap before {offset}");
+            whole.truncate(offset);
+            whole.extend_from_slice(bytes);
+        }
+        if fate == Fate::Take {
+            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+        } else {
+            link.tell(FromLink::Lost { epoch, why: "script".into() });
+            now = connect(&link);
+        }
+        if whole.len() == total && fate == Fate::Take {
+            break;
+        }
+    }
+    (whole, lengths)
+}
+
+/// The message at the end of an upload over MQTT, and what the centre has.
+fn by_mqtt(offset: u64, max_packet: usize, fates: Vec<Fate>) -> (String, Vec<u8>, Vec<usize>, Vec<u8>) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = bench();
+    let clock = bench.uploader.clock.clone();
+    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    bench.uploader.delivery = delivery;
+    let centre = std::thread::spawn(move || centre(opened.link, max_packet, fates));
+    let (kind, data) = upload(&bench, &Grant { offset, ..grant(&bench, String::new(), false) });
+    bench.uploader.delivery.close().unwrap();
+    let (whole, lengths) = centre.join().unwrap();
+    assert!(kind != "evidence.ready.v1" || data["uri"] == "mqtt:evidence/01jincident/chunk", "{data}");
+    (kind, whole, lengths, bench.content)
+}
+
+#[test]
+fn pieces_go_on_from_what_was_acknowledged() {
+    let fates = vec![Fate::Take, Fate::LoseAcknowledgement, Fate::Take, Fate::Break];
+    let (kind, whole, lengths, content) = by_mqtt(0, 1 << 20, fates);
+    assert_eq!((kind.as_str(), whole == content), ("evidence.ready.v1", true));
+    assert!(lengths.iter().all(|n| *n <= 32 * 1024) && lengths.len() <= 13, "{lengths:?}");
+}
+
+#[test]
+fn a_broker_that_takes_little_gets_little_and_one_that_breaks_on_everything_is_given_up() {
+    let (kind, whole, lengths, content) = by_mqtt(0, 10_000, Vec::new());
+    assert_eq!((kind.as_str(), whole == content, lengths.first()), ("evidence.ready.v1", true, Some(&8192)));
+    let (kind, ..) = by_mqtt(0, 500, Vec::new());
+    assert_eq!(kind, "evidence.failed.v1");
+    let (kind, ..) = by_mqtt(0, 1 << 20, vec![Fate::Break; 40]);
+    assert_eq!(kind, "evidence.failed.v1");
+}
+
+#[test]
+fn the_centre_says_where_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = bench();
+    let clock = bench.uploader.clock.clone();
+    let (delivery, mut opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    bench.uploader.delivery = delivery;
+    let grant = Grant { offset: 299_000, ..grant(&bench, String::new(), false) };
+    let centre = std::thread::spawn(move || {
+        use kerbside_trace::delivery::{FromLink, ToLink};
+        let up = FromLink::Up { epoch: 1, session: 1, session_present: true, window: 8, max_packet: 1 << 20 };
+        assert!(opened.link.tell(up));
+        let mut pieces = Vec::new();
+        while let Some(order) = opened.link.orders.blocking_recv() {
+            let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+            opened.link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+            if let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) {
+                pieces.push((head["offset"].as_u64().unwrap(), bytes.to_vec()));
+            }
+        }
+        pieces
+    });
+    let (kind, _) = upload(&bench, &grant);
+    bench.uploader.delivery.close().unwrap();
+    assert_eq!(kind, "evidence.ready.v1");
+    assert_eq!(centre.join().unwrap(), [(299_000, bench.content[299_000..].to_vec())]);
+}

@@ -1,0 +1,558 @@
+//! What becomes of an incident: occlusion, blindness, repeats, restarts, growth, answers of the centre.
+
+use expect_test::{Expect, expect};
+
+use super::street::*;
+use crate::gate::Scene;
+use crate::incident::*;
+use kerbside_domain::detection::Group;
+use kerbside_domain::frame::BBox;
+
+fn check(play: impl FnOnce(&mut Street), told: Expect) -> Street {
+    let mut street = street(rule(&[Kind::WasteExposed]));
+    play(&mut street);
+    told.assert_eq(&street.told());
+    street
+}
+
+fn with_bag(street: &mut Street) {
+    street.put_bag(0.4);
+    street.run(25.0);
+    street.answer();
+    street.told();
+}
+
+#[test]
+fn occlusion_does_not_reset_the_dwell() {
+    check(
+        |street| {
+            street.put_bag(0.4);
+            street.run(12.0);
+            street.occlude("bag", true);
+            street.run(6.0);
+            street.occlude("bag", false);
+            street.run(5.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn hidden_behind_a_parked_van_is_not_cleared() {
+    check(
+        |street| {
+            with_bag(street);
+            street.car("van", 0.3);
+            street.take("bag");
+            street.run(60.0);
+            street.walk("van", 0.3);
+            street.run(2.0);
+            street.put_bag(0.4);
+            street.run(20.0);
+        },
+        expect![[r#"
+            37.0 keep 270..410 (tenths)
+            100.0 release
+        "#]],
+    );
+}
+
+#[test]
+fn blind_time_counts_for_nothing() {
+    check(
+        |street| {
+            street.put_bag(0.4);
+            street.run(10.0);
+            street.scene = Scene::Covered;
+            street.run(60.0);
+            street.scene = Scene::Clear;
+            street.run(15.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            23.5 cam1 Blind(Covered)
+            81.5 cam1 Watching
+            91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            91.5 save r1 before@80 clip 20..160 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn not_cleared_while_blind_or_off() {
+    check(
+        |street| {
+            with_bag(street);
+            street.scene = Scene::Black;
+            street.take("bag");
+            street.run(60.0);
+            street.scene = Scene::Clear;
+            street.run(8.0);
+            let at = street.moment();
+            street.step(Input::Camera { camera: street.camera, at, state: CameraState::Off(Off::Silent) });
+            street.idle(60.0);
+            street.run(12.0);
+        },
+        expect![[r#"
+            38.5 cam1 Blind(Black)
+            96.5 cam1 Watching
+            103.0 cam1 Off(Silent)
+            163.5 cam1 Watching
+            167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            167.0 save r3 (tenths)
+            167.0 cam1 let go
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
+    let street = check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            street.run(30.0);
+            street.put_bag(0.41);
+            street.run(30.0);
+            street.take("bag");
+            street.run(200.0);
+            street.put_bag(0.41);
+            street.run(30.0);
+        },
+        expect![[r#"
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.0 cam1 let go
+            67.0 keep 570..710 (tenths)
+            67.0 cam1 held
+            68.0 looks back 590..680 (tenths)
+            85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
+            85.0 save r4 clip 570..710 (tenths)
+            105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
+            105.0 save r5 (tenths)
+            105.0 cam1 let go
+            297.0 keep 2870..3010 (tenths)
+            297.0 cam1 held
+            298.0 looks back 2890..2980 (tenths)
+            315.0 keep 2870..3010 (tenths)
+            315.0 release
+            315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
+            315.0 save r1 before@2930 clip 2870..3010 (tenths)
+        "#]],
+    );
+    assert_eq!(street.core.counters().opened, 2);
+}
+
+#[test]
+fn after_a_restart_the_same_thing_is_not_opened_again() {
+    let mut street = check(
+        |street| {
+            with_bag(street);
+            street.restart(20.0);
+            street.scene = Scene::Learning;
+            street.run(5.0);
+            street.scene = Scene::Clear;
+            street.run(60.0);
+            street.take("bag");
+            street.run(20.0);
+        },
+        expect![[r#"
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
+            75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 4+1
+            75.0 save r3 (tenths)
+            75.0 cam1 let go
+        "#]],
+    );
+    assert_eq!(street.core.counters().opened, 0);
+    street.answer();
+    assert_eq!(street.report().revision, 4);
+}
+
+/// The new background may have swallowed the thing: nothing may be said of it.
+#[test]
+fn after_a_restart_what_is_not_seen_is_not_called_gone() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            street.restart(5.0);
+            street.scene = Scene::Learning;
+            street.run(5.0);
+            street.scene = Scene::Clear;
+            street.run(300.0);
+        },
+        expect![[r#"
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
+        "#]],
+    );
+}
+
+/// It was in the new background, and then the gate sees bare ground where it lay.
+#[test]
+fn after_a_restart_what_leaves_the_background_is_gone() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            street.restart(5.0);
+            street.scene = Scene::Learning;
+            street.run(5.0);
+            street.scene = Scene::Clear;
+            street.run(60.0);
+            street.bare_ground(0.4, 0.66, 0.04, 0.04);
+            street.run(40.0);
+        },
+        expect![[r#"
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            5.5 cam1 Watching
+            86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            86.5 save r3 (tenths)
+            86.5 cam1 let go
+        "#]],
+    );
+}
+
+#[test]
+fn the_repeat_interval_survives_a_restart() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            street.run(15.0);
+            street.restart(20.0);
+            street.run(10.0);
+            street.put_bag(0.4);
+            street.run(30.0);
+        },
+        expect![[r#"
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.0 cam1 let go
+            0.5 cam1 Watching
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
+            30.0 save r4 clip 20..160 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn it_grows() {
+    check(
+        |street| {
+            with_bag(street);
+            street.put("second", 0.45, 0.66, 0.04, 0.04);
+            street.run(70.0);
+            street.take("second");
+            street.run(20.0);
+        },
+        expect![[r#"
+            37.0 keep 270..410 (tenths)
+            38.0 release
+            90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
+        "#]],
+    );
+}
+
+#[test]
+fn a_vehicle_that_was_recognised_late_is_withdrawn() {
+    check(
+        |street| {
+            street.put("thing", 0.3, 0.5, 0.25, 0.2);
+            street.run(25.0);
+            street.put_known("car", Group::Vehicle, BBox { x: 0.3, y: 0.5, w: 0.25, h: 0.2 }, false);
+            street.run(60.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
+            30.0 save r1 before@80 clip 20..160 (tenths)
+            45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
+            45.0 cam1 let go
+        "#]],
+    );
+}
+
+#[test]
+fn gone_before_its_dwell_leaves_nothing() {
+    let street = check(
+        |street| {
+            street.put_bag(0.4);
+            street.run(15.0);
+            street.take("bag");
+            street.run(30.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            30.0 release
+            30.0 cam1 let go
+        "#]],
+    );
+    assert_eq!((street.core.counters().candidates, street.core.counters().candidates_gone), (1, 1));
+}
+
+#[test]
+fn regions_may_change_their_numbers() {
+    check(
+        |street| {
+            street.put_bag(0.4);
+            street.run(12.0);
+            street.swap_regions_anew();
+            street.run(40.0);
+        },
+        expect![[r#"
+            12.0 keep 20..160 (tenths)
+            12.0 cam1 held
+            13.0 looks back 40..130 (tenths)
+            31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
+            31.5 save r1 before@80 clip 20..160 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn evidence_that_fails_is_said_and_told_twice_is_said_once() {
+    let mut street = street(rule(&[Kind::WasteExposed]));
+    street.put_bag(0.4);
+    street.run(25.0);
+    street.told();
+    let request = street.requests.remove(0);
+    let outcome = EvidenceOutcome {
+        incident_id: request.incident_id,
+        revision: 1,
+        answers: request.roles,
+        items: Vec::new(),
+        shortfall: Some("ring is empty".into()),
+    };
+    street.step(Input::Evidence(outcome.clone()));
+    street.step(Input::Evidence(outcome));
+    expect![[r#"
+          35.0 evidence r2: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+0
+    "#]]
+    .assert_eq(&street.told());
+    assert!(street.report().reasons.iter().any(|r| r.0 == "evidence_shortfall"));
+}
+
+#[test]
+fn receipts_and_case_states_are_kept_as_they_come() {
+    let mut street = street(rule(&[Kind::WasteExposed]));
+    with_bag(&mut street);
+    let id = street.report().incident_id.clone();
+    street.step(Input::Receipt(Receipt {
+        id: format!("{id}.0001"),
+        result: ReceiptResult::Accepted,
+        case_no: Some("C-7".into()),
+        due_at: None,
+        reason: None,
+    }));
+    for state in ["filed", "handed_to_the_moon"] {
+        let said = CaseState { incident_id: id.clone(), case_no: None, state: state.into(), reason: None };
+        street.step(Input::Case(said));
+    }
+    let case = &street.core.snapshot()[0].case;
+    assert_eq!(case.case_no.as_deref(), Some("C-7"));
+    assert_eq!((case.state.as_deref(), case.receipted_revision), (Some("handed_to_the_moon"), 1));
+    let text = serde_json::to_string(&street.core.snapshot()).expect("records are plain data");
+    let back: Vec<IncidentRecord> = serde_json::from_str(&text).expect("and come back");
+    assert_eq!(back, street.core.snapshot());
+}
+
+/// The journal holds reports only; folded in order they are the same records.
+#[test]
+fn records_can_be_folded_from_reports() {
+    let mut street = street(rule(&[Kind::WasteExposed]));
+    with_bag(&mut street);
+    street.take("bag");
+    street.run(15.0);
+    street.answer();
+    let mut record: Option<IncidentRecord> = None;
+    for effect in &street.effects {
+        if let Effect::Report(report) = effect {
+            match &mut record {
+                Some(record) => record.fold((**report).clone()),
+                None => record = Some(IncidentRecord::new((**report).clone())),
+            }
+        }
+    }
+    let kept = &street.core.snapshot()[0];
+    let folded = record.expect("reports were made");
+    assert_eq!((folded.standing, folded.closed, &folded.report), (kept.standing, kept.closed, &kept.report));
+}
+
+fn disposed(street: &mut Street) {
+    let incident_id = street.report().incident_id.clone();
+    let (case_no, reason) = (Some("W-1".to_owned()), None);
+    street.step(Input::Case(CaseState { incident_id, case_no, state: "disposed".into(), reason }));
+}
+
+fn ordered(street: &mut Street, command: &str) {
+    let incident_id = street.report().incident_id.clone();
+    street.step(Input::Recheck { incident_id, command_id: command.into() });
+}
+
+#[test]
+fn disposed_is_looked_at_again_and_what_stands_there_persists() {
+    check(
+        |street| {
+            with_bag(street);
+            disposed(street);
+            ordered(street, "c1");
+            street.run(5.0);
+        },
+        expect![[r#"
+            37.5 recheck r3: Recheck { result: Persisting, why: "seen_there", looks: 5, commands: ["c1"] }
+            37.5 save r3 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn a_place_seen_free_for_a_while_is_cleared() {
+    check(
+        |street| {
+            with_bag(street);
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(15.0);
+            // Long closed, and asked again.
+            street.run(60.0);
+            ordered(street, "c2");
+            street.run(15.0);
+        },
+        expect![[r#"
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 save r3 (tenths)
+            45.5 recheck r4: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c1"] }
+            45.5 save r4 (tenths)
+            45.5 cam1 let go
+            110.5 cam1 held
+            120.5 recheck r5: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c2"] }
+            120.5 save r5 (tenths)
+            120.5 cam1 let go
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_be_seen_is_unobservable_never_cleared() {
+    let check = |play: fn(&mut Street), told: Expect| {
+        check(
+            |street| {
+                with_bag(street);
+                play(street);
+            },
+            told,
+        );
+    };
+    // Behind a van that stays.
+    check(
+        |street| {
+            street.car("van", 0.3);
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(50.0);
+        },
+        expect![[r#"
+            37.0 keep 270..410 (tenths)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "hidden", looks: 0, commands: ["c1"] }
+            80.0 save r3 (tenths)
+        "#]],
+    );
+    // The camera is covered, or away.
+    check(
+        |street| {
+            street.scene = Scene::Covered;
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(50.0);
+        },
+        expect![[r#"
+            38.5 cam1 Blind(Covered)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_blind:covered", looks: 0, commands: ["c1"] }
+        "#]],
+    );
+    check(
+        |street| {
+            let at = street.moment();
+            street.step(Input::Camera { camera: street.camera, at, state: CameraState::Off(Off::Silent) });
+            ordered(street, "c1");
+            street.idle(50.0);
+        },
+        expect![[r#"
+            35.0 cam1 Off(Silent)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_off:silent", looks: 0, commands: ["c1"] }
+        "#]],
+    );
+    // Looks before and after a gap make no run.
+    check(
+        |street| {
+            street.take("bag");
+            ordered(street, "c1");
+            street.run(8.0);
+            street.scene = Scene::Black;
+            street.run(30.0);
+            street.scene = Scene::Clear;
+            street.run(8.0);
+        },
+        expect![[r#"
+            46.5 cam1 Blind(Black)
+            74.5 cam1 Watching
+            76.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            76.5 save r3 (tenths)
+            80.0 recheck r4: Recheck { result: Unobservable, why: "too_few_looks", looks: 12, commands: ["c1"] }
+            80.0 save r4 (tenths)
+            80.5 cam1 let go
+        "#]],
+    );
+    // Started anew: the background was learnt with whatever stands there.
+    check(
+        |street| {
+            disposed(street);
+            street.take("bag");
+            street.restart(5.0);
+            street.scene = Scene::Learning;
+            street.run(2.0);
+            street.scene = Scene::Clear;
+            street.run(50.0);
+        },
+        expect![[r#"
+            0.5 cam1 Blind(Learning)
+            0.5 cam1 held
+            2.5 cam1 Watching
+            45.0 recheck r3: Recheck { result: Unobservable, why: "place_not_seen_since_learning", looks: 0, commands: [] }
+            45.0 save r3 (tenths)
+        "#]],
+    );
+}
+
+#[test]
+fn a_recheck_of_nothing_known_is_answered() {
+    check(
+        |street| {
+            let (incident_id, command_id) = ("01JUNKNOWN".into(), "c1".into());
+            street.step(Input::Recheck { incident_id, command_id });
+        },
+        expect![[r#"
+            10.0 c1: not known
+        "#]],
+    );
+}

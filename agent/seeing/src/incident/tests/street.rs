@@ -1,0 +1,477 @@
+//! A street in words. Things, people and cars are put there and taken away; `run` makes looks of what stands there at two
+//! a second, as a gate and a detector would report it, and writes every effect as a line.
+
+use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
+use crate::incident::*;
+use kerbside_domain::detection::{Detection, Group};
+use kerbside_domain::frame::{BBox, CameraIx, Level};
+use kerbside_domain::time::{ClockQuality, Moment, Mono};
+use kerbside_site::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
+
+/// Saturday 2026-11-21, 10:00 +08:00, at monotonic zero.
+pub(super) const TEN_MS: i64 = 1_795_226_400_000;
+const LOOK_S: f64 = 0.5;
+/// The gate tells of a region this long after it came to rest.
+const GATE_LAG_S: f64 = 2.0;
+
+/// Something drawn into the looks.
+#[derive(Clone, Debug)]
+struct Actor {
+    name: &'static str,
+    bbox: BBox,
+    /// What the detector says; `None`: nothing, as for a bag that it does not know.
+    seen_as: Option<(&'static str, Group, f32)>,
+    /// And what its close-ups say, while they are taken.
+    close_as: Option<(&'static str, Group, f32)>,
+    /// The gate has it as a region: since when it is there.
+    region: Option<(u32, f64)>,
+    occluded: bool,
+    similarity: f32,
+    /// Share of its box that it fills.
+    filled: f32,
+    /// Its region is the ground that something left.
+    removed: bool,
+    velocity: f32,
+}
+
+pub(super) struct Street {
+    pub(super) core: Core,
+    pub(super) settings: Settings,
+    pub(super) camera: CameraIx,
+    pub(super) scene: Scene,
+    /// The detector is asked.
+    pub(super) asked: bool,
+    /// Requests not answered yet.
+    pub(super) requests: Vec<EvidenceRequest>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) now_s: f64,
+    wall_at_zero_ms: i64,
+    actors: Vec<Actor>,
+    next_region: u32,
+    seq: u64,
+    log: String,
+}
+
+fn boxed(((label, group, confidence), bbox): ((&str, Group, f32), BBox)) -> Detection {
+    Detection { label: label.into(), group, confidence, bbox }
+}
+
+pub(super) fn rule(kinds: &[Kind]) -> Rule {
+    Rule {
+        id: "r".into(),
+        kinds: kinds.to_vec(),
+        dwell_s: 20.0,
+        min_area_norm: 0.0005,
+        min_size_m2: None,
+        schedule: Vec::new(),
+        permits: Vec::new(),
+        sensitivity: 5,
+        repeat_s: 120.0,
+        clear_after_s: 10.0,
+    }
+}
+
+pub(super) fn hours(from: u16, to: u16) -> Hours {
+    Hours { days: [true; 7], from_min: from * 60, to_min: to * 60 }
+}
+
+pub(super) fn permit(from: u16, to: u16) -> Permit {
+    Permit { holder: "market".into(), hours: hours(from, to) }
+}
+
+pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
+    Camera {
+        ix: CameraIx(ix),
+        id: format!("cam{}", ix + 1),
+        url: String::new(),
+        backend: kerbside_site::config::Backend::Libav,
+        gb28181_id: None,
+        point: None,
+        accuracy_m: 10.0,
+        looks_per_s: 2.0,
+        look_width: 640,
+        ring_s: 20.0,
+        ring_bytes: 1 << 24,
+        stall_after_s: 5.0,
+        restart_after_s: 10.0,
+        control_points: Vec::new(),
+        zones: vec![Zone {
+            id: "walk".into(),
+            polygon_norm: vec![(0.0, 0.3), (1.0, 0.3), (1.0, 1.0), (0.0, 1.0)],
+            frontage: false,
+            rules,
+        }],
+    }
+}
+
+pub(super) fn settings(cameras: Vec<Camera>) -> Settings {
+    Settings {
+        edge_id: "box-1".into(),
+        utc_offset_s: 8 * 3600,
+        patrol: Patrol { period_s: 100_000.0, min_watched_share: 0.9 },
+        pre_s: 8.0,
+        post_s: 6.0,
+        clip: true,
+        sensors: Vec::new(),
+        cameras,
+        ground: None,
+    }
+}
+
+pub(super) fn street(rule: Rule) -> Street {
+    Street::new(settings(vec![camera(0, vec![rule])]))
+}
+
+impl Street {
+    /// A street whose camera has learned its background already.
+    pub(super) fn new(settings: Settings) -> Street {
+        let mut street = Street {
+            core: Core::with_settings(settings.clone()),
+            settings,
+            camera: CameraIx(0),
+            scene: Scene::Learning,
+            asked: true,
+            requests: Vec::new(),
+            effects: Vec::new(),
+            now_s: 0.0,
+            wall_at_zero_ms: TEN_MS,
+            actors: Vec::new(),
+            next_region: 0,
+            seq: 0,
+            log: String::new(),
+        };
+        street.run(2.0);
+        street.scene = Scene::Clear;
+        street.run(8.0);
+        street.log.clear();
+        street
+    }
+
+    fn add(
+        &mut self,
+        name: &'static str,
+        bbox: BBox,
+        seen_as: Option<(&'static str, Group, f32)>,
+        region: bool,
+    ) {
+        let region = region.then(|| {
+            self.next_region += 1;
+            (self.next_region, self.now_s)
+        });
+        self.actors.push(Actor {
+            name,
+            bbox,
+            seen_as,
+            close_as: None,
+            region,
+            occluded: false,
+            similarity: 0.95,
+            filled: 0.8,
+            removed: false,
+            velocity: 0.0,
+        });
+    }
+
+    /// A thing that the detector does not know.
+    pub(super) fn put(&mut self, name: &'static str, x: f32, y: f32, w: f32, h: f32) {
+        self.add(name, BBox { x, y, w, h }, None, true);
+    }
+
+    /// Where something stood that the background still holds.
+    pub(super) fn bare_ground(&mut self, x: f32, y: f32, w: f32, h: f32) {
+        self.put("ground", x, y, w, h);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.removed = true;
+        }
+    }
+
+    /// Where a lamp stands low: legs, and a long thin shade beside them.
+    pub(super) fn put_long_shade(&mut self, x: f32) {
+        self.put("shade", x, 0.6, 0.2, 0.12);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.filled = 0.28;
+        }
+    }
+
+    pub(super) fn put_bag(&mut self, x: f32) {
+        self.put("bag", x, 0.66, 0.04, 0.04);
+    }
+
+    /// From now on the close-up network is shown it in every look.
+    pub(super) fn close_up(&mut self, name: &str, seen: (&'static str, Group, f32)) {
+        for actor in self.actors.iter_mut().filter(|a| a.name == name) {
+            actor.close_as = Some(seen);
+        }
+    }
+
+    /// A thing with a name; `region`: the gate sees it too.
+    pub(super) fn put_known(&mut self, name: &'static str, group: Group, bbox: BBox, region: bool) {
+        self.add(name, bbox, Some((name, group, 0.8)), region);
+    }
+
+    /// Feet at y 0.7, moving by `velocity` of the picture's width a second.
+    pub(super) fn walker(&mut self, name: &'static str, x: f32, velocity: f32) {
+        self.add(name, BBox { x, y: 0.4, w: 0.06, h: 0.3 }, Some(("person", Group::Person, 0.8)), false);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.velocity = velocity;
+        }
+    }
+
+    /// A person who stands still for so long that the gate has a region of him.
+    pub(super) fn stander(&mut self, name: &'static str, x: f32) {
+        self.add(name, BBox { x, y: 0.4, w: 0.06, h: 0.3 }, Some(("person", Group::Person, 0.8)), true);
+    }
+
+    pub(super) fn car(&mut self, name: &'static str, x: f32) {
+        self.add(name, BBox { x, y: 0.5, w: 0.25, h: 0.2 }, Some(("car", Group::Vehicle, 0.9)), true);
+    }
+
+    pub(super) fn take(&mut self, name: &str) {
+        self.actors.retain(|a| a.name != name);
+    }
+
+    pub(super) fn walk(&mut self, name: &str, velocity: f32) {
+        for actor in self.actors.iter_mut().filter(|a| a.name == name) {
+            actor.velocity = velocity;
+            actor.region = None;
+        }
+    }
+
+    pub(super) fn occlude(&mut self, name: &str, occluded: bool) {
+        for actor in self.actors.iter_mut().filter(|a| a.name == name) {
+            actor.occluded = occluded;
+        }
+    }
+
+    pub(super) fn swap_regions_anew(&mut self) {
+        for actor in &mut self.actors {
+            if let Some(region) = &mut actor.region {
+                self.next_region += 100;
+                *region = (self.next_region, self.now_s);
+            }
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            mono: Mono::from_s(self.now_s),
+            wall_ms: self.wall_at_zero_ms + (self.now_s * 1000.0).round() as i64,
+            quality: ClockQuality::Ntp,
+        }
+    }
+
+    pub(super) fn run(&mut self, seconds: f64) {
+        let end_s = self.now_s + seconds;
+        while self.now_s + LOOK_S <= end_s + 1e-9 {
+            self.now_s += LOOK_S;
+            for actor in &mut self.actors {
+                actor.bbox.x += actor.velocity * LOOK_S as f32;
+            }
+            let look = self.look();
+            self.step(Input::Look(look));
+            if self.now_s.fract() == 0.0 {
+                let at = self.moment();
+                self.step(Input::Tick(at));
+            }
+        }
+    }
+
+    /// Time passes and nothing comes from the camera.
+    pub(super) fn idle(&mut self, seconds: f64) {
+        for _ in 0..seconds as u32 {
+            self.now_s += 1.0;
+            let at = self.moment();
+            self.step(Input::Tick(at));
+        }
+    }
+
+    pub(super) fn look(&mut self) -> SeenLook {
+        let at = self.moment();
+        self.seq += 1;
+        let in_sight = |a: &&Actor| a.bbox.x > -0.05 && a.bbox.x < 1.0;
+        let regions = self.actors.iter().filter_map(|a| {
+            let (id, since_s) = a.region?;
+            (self.now_s >= since_s + GATE_LAG_S).then(|| StaticRegion {
+                id,
+                bbox: a.bbox,
+                area_norm: a.bbox.area() * a.filled,
+                appeared: Mono::from_s(since_s),
+                still_since: Mono::from_s(since_s),
+                occluded: a.occluded,
+                similarity: a.similarity,
+                kind: if a.removed { RegionKind::Removed } else { RegionKind::Appeared },
+            })
+        });
+        let detections = self
+            .actors
+            .iter()
+            .filter(in_sight)
+            .filter(|a| !a.occluded)
+            .filter_map(|a| Some(boxed((a.seen_as?, a.bbox))));
+        let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+        let close: Vec<Detection> =
+            self.actors.iter().filter_map(|a| Some((a.close_as?, a.bbox))).map(boxed).collect();
+        SeenLook {
+            camera: self.camera,
+            seq: self.seq,
+            at,
+            level: Level::L2,
+            gate: GateReport {
+                scene: self.scene,
+                motion: 0.0,
+                worth_looking: true,
+                astir: true,
+                regions: regions.collect(),
+            },
+            detections: self.asked.then(|| detections.collect()),
+            close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
+        }
+    }
+
+    pub(super) fn step(&mut self, input: Input) {
+        let from = self.effects.len();
+        self.core.step(input, &mut self.effects);
+        for effect in &self.effects[from..] {
+            if let Effect::Save(request) = effect {
+                self.requests.push(request.clone());
+            }
+            self.log.push_str(&line(self.now_s, effect));
+        }
+    }
+
+    /// The past answers the latest question: who brought it, or why nobody could look.
+    pub(super) fn tell_the_past(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
+        let asked = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::LookBack(asked) => Some(asked.clone()),
+            _ => None,
+        });
+        let asked = asked.expect("a question");
+        let witness = witness.map(|(label, group)| crate::tracker::Witness {
+            track: 3,
+            label: label.into(),
+            group,
+            first_bbox: BBox { x: 0.0, y: 0.4, w: 0.06, h: 0.3 },
+            first_seen: asked.from.mono,
+        });
+        let LookBack { camera, spot, .. } = asked;
+        self.step(Input::LookedBack(LookedBack {
+            camera,
+            spot,
+            witness,
+            looks: 60,
+            why: why.map(str::to_owned),
+        }));
+    }
+
+    /// The evidence stage answers all that was asked.
+    pub(super) fn answer(&mut self) {
+        for request in std::mem::take(&mut self.requests) {
+            let items = request.roles.iter().map(|role| EvidenceItem {
+                id: format!("{}-{role:?}", request.revision),
+                role: *role,
+                media: "image/jpeg".into(),
+                path: "x".into(),
+                bytes: 1,
+                sha256: "0".into(),
+                captured: request.trigger_at,
+            });
+            let outcome = EvidenceOutcome {
+                incident_id: request.incident_id,
+                revision: request.revision,
+                items: items.collect(),
+                answers: request.roles,
+                shortfall: None,
+            };
+            self.step(Input::Evidence(outcome));
+        }
+    }
+
+    /// Killed and started again `gone_s` later: monotonic time begins anew, the gate too, the street goes on.
+    pub(super) fn restart(&mut self, gone_s: f64) {
+        let records = self.core.snapshot();
+        self.core = Core::with_settings(self.settings.clone());
+        self.wall_at_zero_ms += ((self.now_s + gone_s) * 1000.0) as i64;
+        let shift_s = self.now_s + gone_s;
+        self.now_s = 0.0;
+        for actor in &mut self.actors {
+            actor.region = actor.region.map(|(id, since_s)| (id + 1000, since_s - shift_s));
+        }
+        let now = self.moment();
+        assert_eq!(self.core.restore(records, now), 0);
+    }
+
+    /// The lines since the last call.
+    pub(super) fn told(&mut self) -> String {
+        std::mem::take(&mut self.log)
+    }
+
+    /// The latest report.
+    pub(super) fn report(&self) -> &Report {
+        let mut reports = self.effects.iter().filter_map(|e| match e {
+            Effect::Report(report) => Some(report),
+            _ => None,
+        });
+        reports.next_back().expect("no report yet")
+    }
+}
+
+fn line(now_s: f64, effect: &Effect) -> String {
+    let said = match effect {
+        Effect::Report(r) if r.recheck.is_some() => {
+            format!("recheck r{}: {:?}", r.revision, r.recheck.as_ref().expect("just asked"))
+        }
+        Effect::Report(r) => format!(
+            "{} r{}: {}{} {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
+            r.cause,
+            r.revision,
+            r.kind.as_str(),
+            match r.act {
+                Some(Act::InProgress) => " in_progress",
+                Some(Act::FoundAfter) => " found_after",
+                None => "",
+            },
+            r.confidence,
+            r.dwell_s,
+            r.count,
+            r.bbox.x,
+            r.evidence.len(),
+            r.evidence_pending.len(),
+        ),
+        Effect::Save(s) => {
+            let span = s.clip.map(|(a, b)| format!(" clip {}..{}", a.mono.0 / 100_000, b.mono.0 / 100_000));
+            let before = s.before_at.map(|b| format!(" before@{}", b.mono.0 / 100_000));
+            format!(
+                "  save r{}{}{} (tenths)",
+                s.revision,
+                before.unwrap_or_default(),
+                span.unwrap_or_default()
+            )
+        }
+        Effect::Keep { from, to, .. } => {
+            format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+        }
+        Effect::LookBack(asked) => {
+            format!("  looks back {}..{} (tenths)", asked.from.mono.0 / 100_000, asked.to.mono.0 / 100_000)
+        }
+        Effect::Release { .. } => "  release".to_owned(),
+        Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
+        Effect::Watch { camera, hold } => {
+            format!("  cam{} {}", camera.0 + 1, if *hold { "held" } else { "let go" })
+        }
+        Effect::CameraChanged { camera, state, .. } => format!("cam{} {state:?}", camera.0 + 1),
+        Effect::Patrol(p) => format!(
+            "patrol {} open {} cleared {}: {:?}",
+            p.verdict,
+            p.open_incidents.len(),
+            p.cleared_by_themselves,
+            p.cameras
+                .iter()
+                .map(|c| [c.watched_s, c.blind_s, c.moved_s, c.off_s, c.looks as f64, c.looks_due as f64])
+                .collect::<Vec<_>>()
+        ),
+        Effect::SensorAlarm { reading, active } => {
+            format!("alarm {} {active} at {}", reading.sensor, reading.value)
+        }
+    };
+    format!("{now_s:.1} {}\n", said.trim_start())
+}

@@ -1,0 +1,170 @@
+//! The decode ladder: how much of a stream is worth decoding now. Pure.
+//!
+//! Motion at L1 climbs to L2 for at least [`MIN_L2_S`]; [`QUIET_S`] without motion steps back to L1. A candidate in the core
+//! holds the camera at L1 or above. Where key frames are sparse, L1 would be blind between them: such a source stays at L2.
+//! Overload steps down one level at a time, and up again only after it has been gone for a while.
+
+use kerbside_domain::frame::Level;
+use kerbside_domain::time::Mono;
+
+/// Once climbed, stay for at least this long, s.
+pub const MIN_L2_S: f64 = 5.0;
+/// Without motion for this long, step down to key frames, s.
+pub const QUIET_S: f64 = 10.0;
+/// After overload ends, wait this long before using the level again, s.
+pub const RECOVER_S: f64 = 15.0;
+
+/// The policy of one camera.
+#[derive(Debug)]
+pub struct Ladder {
+    level: Level,
+    climbed: Mono,
+    moved: Mono,
+    hold: bool,
+    sparse_keys: bool,
+    paused: bool,
+    overloaded: bool,
+    cap: Level,
+    cap_changed: Mono,
+}
+
+impl Ladder {
+    /// Starts at L2: backgrounds must be learned before anything can be called quiet.
+    pub fn new(now: Mono) -> Self {
+        Ladder {
+            level: Level::L2,
+            climbed: now,
+            moved: now,
+            hold: false,
+            sparse_keys: false,
+            paused: false,
+            overloaded: false,
+            cap: Level::L2,
+            cap_changed: now,
+        }
+    }
+
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The gate's word on one look: is the place astir (motion, a young static region, a scene still being learned)?
+    pub fn look(&mut self, now: Mono, astir: bool) -> Level {
+        if astir {
+            self.moved = now;
+        }
+        self.decide(now)
+    }
+
+    /// The core has (or no longer has) a candidate here.
+    pub fn hold(&mut self, now: Mono, hold: bool) -> Level {
+        self.hold = hold;
+        self.decide(now)
+    }
+
+    /// The source reported key frames more than [`SPARSE_KEY_S`](kerbside_domain::frame::SPARSE_KEY_S) apart.
+    pub fn sparse_keys(&mut self, now: Mono, sparse: bool) -> Level {
+        self.sparse_keys = sparse;
+        self.decide(now)
+    }
+
+    /// A person or command paused the watching of this camera; its ring goes on.
+    pub fn pause(&mut self, now: Mono, paused: bool) -> Level {
+        self.paused = paused;
+        self.decide(now)
+    }
+
+    /// The box cannot keep up (frame age at inference beyond its limit). Call it at each judgement, every few seconds:
+    /// each call with `true` steps down once more, to L1 if held or not; never to L0, which sees nothing.
+    pub fn overload(&mut self, now: Mono, overloaded: bool) -> Level {
+        if overloaded {
+            self.cap = Level::L1;
+            self.cap_changed = now;
+        }
+        self.overloaded = overloaded;
+        self.decide(now)
+    }
+
+    /// Time passes without looks (L0, or a source that is off).
+    pub fn tick(&mut self, now: Mono) -> Level {
+        self.decide(now)
+    }
+
+    fn decide(&mut self, now: Mono) -> Level {
+        if !self.overloaded && self.cap < Level::L2 && now.since_s(self.cap_changed) >= RECOVER_S {
+            self.cap = Level::L2;
+        }
+        let quiet_s = now.since_s(self.moved);
+        let rests = now.since_s(self.climbed) >= MIN_L2_S && quiet_s >= QUIET_S;
+        let wanted = match self.level {
+            _ if self.paused && !self.hold => Level::L0,
+            // Between sparse key frames nothing would be seen at all: overload may not step down here.
+            _ if self.sparse_keys => Level::L2,
+            Level::L2 if !rests => Level::L2.min(self.cap),
+            Level::L2 => Level::L1,
+            _ if quiet_s == 0.0 => Level::L2.min(self.cap),
+            _ => Level::L1,
+        };
+        if wanted == Level::L2 && self.level != Level::L2 {
+            self.climbed = now;
+        }
+        self.level = wanted;
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Level::{L0, L1, L2};
+
+    fn s(s: f64) -> Mono {
+        Mono::from_s(s)
+    }
+
+    #[test]
+    fn quiet_steps_down_and_motion_climbs_at_once() {
+        let mut ladder = Ladder::new(s(0.0));
+        let seen = [
+            (1.0, false),
+            (9.9, false),
+            (10.0, false),
+            (12.0, true),
+            (13.0, false),
+            (21.9, false),
+            (22.0, false),
+        ]
+        .map(|(at, moves)| ladder.look(s(at), moves));
+        assert_eq!(seen, [L2, L2, L1, L2, L2, L2, L1]);
+    }
+
+    #[test]
+    fn a_hold_keeps_key_frames_even_when_paused() {
+        let mut ladder = Ladder::new(s(0.0));
+        assert_eq!(ladder.look(s(11.0), false), L1);
+        assert_eq!(ladder.pause(s(12.0), true), L0);
+        assert_eq!(ladder.hold(s(13.0), true), L1);
+        assert_eq!(ladder.hold(s(14.0), false), L0);
+        assert_eq!(ladder.pause(s(15.0), false), L1);
+    }
+
+    #[test]
+    fn sparse_key_frames_are_watched_whole() {
+        let mut ladder = Ladder::new(s(0.0));
+        assert_eq!(ladder.look(s(11.0), false), L1);
+        assert_eq!(ladder.sparse_keys(s(12.0), true), L2);
+        assert_eq!(ladder.look(s(100.0), false), L2);
+        assert_eq!(ladder.overload(s(101.0), true), L2);
+        assert_eq!(ladder.sparse_keys(s(110.0), false), L1);
+    }
+
+    #[test]
+    fn overload_steps_down_and_recovers_after_a_while() {
+        let mut ladder = Ladder::new(s(0.0));
+        assert_eq!(ladder.overload(s(1.0), true), L1);
+        assert_eq!(ladder.look(s(2.0), true), L1);
+        assert_eq!(ladder.overload(s(3.0), false), L1);
+        assert_eq!(ladder.look(s(15.0), true), L1);
+        assert_eq!(ladder.look(s(16.0), true), L2);
+    }
+}

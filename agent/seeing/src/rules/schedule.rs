@@ -1,0 +1,96 @@
+//! When a rule is in force: weekly hours in the site's own time, minus the hours somebody has a permit for.
+
+use kerbside_site::config::{Hours, Permit, Rule};
+
+const DAY_MIN: i64 = 24 * 60;
+
+/// Whether a rule applies at a moment, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Force {
+    InForce,
+    OutsideSchedule,
+    /// Somebody may be there now.
+    Permitted {
+        holder: String,
+    },
+}
+
+/// Asks schedule first, then permits. An empty schedule is always.
+pub fn force(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> Force {
+    if !rule.schedule.is_empty() && !rule.schedule.iter().any(|h| hours_hold(h, wall_ms, utc_offset_s)) {
+        return Force::OutsideSchedule;
+    }
+    let holds = |permit: &&Permit| hours_hold(&permit.hours, wall_ms, utc_offset_s);
+    match rule.permits.iter().find(holds) {
+        Some(permit) => Force::Permitted { holder: permit.holder.clone() },
+        None => Force::InForce,
+    }
+}
+
+/// `from_min` belongs to the hours, `to_min` does not. `to_min <= from_min` runs over midnight and belongs to the day it began.
+pub fn hours_hold(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
+    let local_min = (wall_ms + i64::from(utc_offset_s) * 1000).div_euclid(60_000);
+    let minute = local_min.rem_euclid(DAY_MIN);
+    // 1970-01-01 was a Thursday: day 3 of a week that starts on Monday.
+    let weekday = (local_min.div_euclid(DAY_MIN) + 3).rem_euclid(7) as usize;
+    let (from, to) = (i64::from(hours.from_min), i64::from(hours.to_min));
+    let today = hours.days[weekday];
+    if to > from {
+        return today && minute >= from && minute < to;
+    }
+    let yesterday = hours.days[(weekday + 6) % 7];
+    (today && minute >= from) || (yesterday && minute < to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHINA_S: i32 = 8 * 3600;
+    /// 2026-11-21 is a Saturday; 00:00 +08:00.
+    const SATURDAY_MS: i64 = 1_795_190_400_000;
+
+    fn at(day: i64, hour: i64, minute: i64) -> i64 {
+        SATURDAY_MS + ((day * 24 + hour) * 60 + minute) * 60_000
+    }
+
+    fn days(text: &str) -> [bool; 7] {
+        let mut days = [false; 7];
+        for (i, letter) in text.chars().enumerate() {
+            days[i] = letter != '-';
+        }
+        days
+    }
+
+    #[test]
+    fn the_anchor_of_these_tests_is_a_saturday_midnight() {
+        assert_eq!(kerbside_domain::time::rfc3339(SATURDAY_MS, CHINA_S), "2026-11-21T00:00:00.000+08:00");
+    }
+
+    #[test]
+    fn hours_in_the_sites_own_time() {
+        let weekend_mornings = Hours { days: days("-----SS"), from_min: 6 * 60, to_min: 12 * 60 };
+        let night_of_friday = Hours { days: days("----F--"), from_min: 22 * 60, to_min: 5 * 60 };
+        let all_day_monday = Hours { days: days("M------"), from_min: 0, to_min: 0 };
+        let table = [
+            (&weekend_mornings, at(0, 5, 59), false),
+            (&weekend_mornings, at(0, 6, 0), true),
+            (&weekend_mornings, at(1, 11, 59), true),
+            (&weekend_mornings, at(1, 12, 0), false),
+            (&weekend_mornings, at(2, 8, 0), false),
+            (&night_of_friday, at(-1, 21, 59), false),
+            (&night_of_friday, at(-1, 22, 0), true),
+            (&night_of_friday, at(0, 4, 59), true),
+            (&night_of_friday, at(0, 5, 0), false),
+            (&night_of_friday, at(0, 22, 30), false),
+            (&night_of_friday, at(-1, 3, 0), false),
+            (&all_day_monday, at(2, 0, 0), true),
+            (&all_day_monday, at(2, 23, 59), true),
+            (&all_day_monday, at(3, 0, 0), false),
+        ];
+        for (hours, wall_ms, holds) in table {
+            let when = kerbside_domain::time::rfc3339(wall_ms, CHINA_S);
+            assert_eq!(hours_hold(hours, wall_ms, CHINA_S), holds, "{hours:?} at {when}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Cameras: from raw tables to checked ones. Their zones are in `zones`.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::check::{Check, SiteFacts};
+use super::problem::nearest;
+use super::raw;
+use super::read::Table;
+use super::tables::missing_table;
+use super::{Backend, Camera, shape, values, zones};
+use crate::geo;
+use kerbside_domain::frame::CameraIx;
+
+/// More than this many cameras is a box nobody has measured.
+const MAX_CAMERAS: usize = 64;
+/// Control points that disagree by more than this would place reports across the street.
+const MAX_RESIDUAL_M: f64 = 3.0;
+
+pub(super) fn all(
+    cx: &mut Check<'_>,
+    root: &mut Table<'_>,
+    facts: &SiteFacts<'_>,
+    budget_mb: f64,
+) -> Vec<Camera> {
+    let tables = root.take_tables("camera", "[[camera]]", cx.sink);
+    if tables.is_empty() {
+        missing_table(cx, "camera", "no [[camera]]: there is nothing to watch");
+    }
+    if let Some(table) = tables.get(MAX_CAMERAS) {
+        cx.sink.at(table.span.clone(), format!("more than {MAX_CAMERAS} cameras"));
+    }
+    let mut cameras: Vec<Camera> = Vec::new();
+    let mut last_span = 0..0;
+    for table in tables {
+        last_span = table.span.clone();
+        let camera = camera(cx, table, facts, &cameras);
+        cameras.push(camera);
+    }
+    let total_mb = cameras.iter().map(|c| c.ring_bytes as f64).sum::<f64>() / f64::from(1 << 20);
+    if total_mb > budget_mb {
+        let what = format!(
+            "the rings of all cameras together may take {total_mb:.0} MB, more than {budget_mb:.0} MB"
+        );
+        cx.sink
+            .at(last_span, what)
+            .help("lower ring_mb, or raise ring_budget_mb in [device] if the box has the memory");
+    }
+    cameras
+}
+
+fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, before: &[Camera]) -> Camera {
+    let name = named("[[camera]]", &table);
+    let span = table.span.clone();
+    let zone_tables = table.take_tables("zone", "[[camera.zone]]", cx.sink);
+    let points = table.take_tables("control_point", "[[camera.control_point]]", cx.sink);
+    let raw: raw::Camera = table.read(&["zone", "control_point"], cx.sink);
+    let here = (name.as_str(), &span);
+    let id_at = cx.required("id", &raw.id, here, "\"cam1\"");
+    let id = id_at.as_ref().map(|v| cx.id("id", v)).unwrap_or_default();
+    if let Some(v) = id_at.filter(|_| before.iter().any(|c| c.id == id)) {
+        cx.repeated(v.span(), format!("camera id \"{id}\" is used twice"))
+            .help("give each camera its own id");
+    }
+    let (url, backend) = url_and_backend(cx, &raw, here);
+    if let Some(v) = raw.gb28181_id.as_ref().filter(|v| !is_gb28181(v.get_ref())) {
+        let what = format!("`gb28181_id` \"{}\" is no device id", v.get_ref());
+        cx.sink.at(v.span(), what).help("allowed: 20 digits (GB/T 28181)");
+    }
+    let point = cx.lon_lat("point", &raw.point);
+    let points_span = points.first().map(|p| p.span.clone());
+    let control_points = control_points(cx, points, &name);
+    place(cx, &raw, facts, here, points_span, point);
+    if let Some(origin) = point {
+        residual(cx, here, origin, &control_points);
+    }
+    let ring_mb = cx.number("ring_mb", &raw.ring_mb, 1.0..=4096.0, 24.0);
+    let mut camera = Camera {
+        ix: CameraIx(before.len() as u16),
+        id,
+        url,
+        backend,
+        gb28181_id: raw.gb28181_id.clone().map(Spanned::into_inner),
+        point,
+        accuracy_m: cx.number("accuracy_m", &raw.accuracy_m, 0.1..=1000.0, 15.0),
+        looks_per_s: cx.number("looks_per_s", &raw.looks_per_s, 0.1..=30.0, 5.0),
+        look_width: cx.whole("look_width", &raw.look_width, 160..=1920, 640),
+        ring_s: cx.number("ring_s", &raw.ring_s, 1.0..=600.0, 20.0),
+        ring_bytes: (ring_mb * f64::from(1 << 20)) as usize,
+        stall_after_s: cx.number("stall_after_s", &raw.stall_after_s, 1.0..=300.0, 5.0),
+        restart_after_s: cx.number("restart_after_s", &raw.restart_after_s, 2.0..=600.0, 10.0),
+        control_points,
+        zones: Vec::new(),
+    };
+    consistent(cx, &raw, here, &camera, facts);
+    for table in zone_tables {
+        let zone = zones::zone(cx, table, facts, &camera);
+        camera.zones.push(zone);
+    }
+    camera
+}
+
+/// Settings of one camera that contradict each other.
+fn consistent(
+    cx: &mut Check<'_>,
+    raw: &raw::Camera,
+    here: (&str, &Range<usize>),
+    camera: &Camera,
+    facts: &SiteFacts<'_>,
+) {
+    let span = |at: &raw::At<f64>| at.as_ref().map_or(here.1.clone(), |v| v.span());
+    let (pre, post) = (facts.evidence.pre_s, facts.evidence.post_s);
+    if facts.evidence.clip && camera.ring_s < pre + post {
+        let what =
+            format!("`ring_s` {} is shorter than the clip: pre_s {pre} + post_s {post}", camera.ring_s);
+        cx.sink.at(span(&raw.ring_s), what).help("raise ring_s, or lower [evidence] pre_s and post_s");
+    }
+    if camera.restart_after_s <= camera.stall_after_s {
+        let (restart, stall) = (camera.restart_after_s, camera.stall_after_s);
+        let what = format!("`restart_after_s` {restart} is not longer than `stall_after_s` {stall}");
+        let at = if raw.restart_after_s.is_some() { &raw.restart_after_s } else { &raw.stall_after_s };
+        cx.sink.at(span(at), what).help("a stall is reported first, the source replaced later");
+    }
+    if camera.look_width % 2 == 1 {
+        let what = format!("`look_width` {} is odd", camera.look_width);
+        cx.sink.at(span(&raw.look_width), what).help(format!("write {}", camera.look_width + 1));
+    }
+}
+
+/// Every report needs a place: the camera's point, or that of the box.
+fn place(
+    cx: &mut Check<'_>,
+    raw: &raw::Camera,
+    facts: &SiteFacts<'_>,
+    here: (&str, &Range<usize>),
+    points: Option<Range<usize>>,
+    point: Option<(f64, f64)>,
+) {
+    if raw.point.is_some() || point.is_some() {
+        return;
+    }
+    if let Some(span) = points {
+        let what = format!("control points in {}, but no `point`", here.0);
+        cx.sink.at(span, what).help("give the place of the camera itself: point = [longitude, latitude]");
+    } else if !facts.box_has_place {
+        let what = format!("{} has no place: reports could not say where", here.0);
+        cx.sink.at(here.1.clone(), what).help("give point here or in [device], or a [gnss]");
+    }
+}
+
+/// Disagreement of the control points, before anybody relies on them.
+fn residual(
+    cx: &mut Check<'_>,
+    here: (&str, &Range<usize>),
+    origin: (f64, f64),
+    points: &[geo::ControlPoint],
+) {
+    if points.len() < 6 {
+        return;
+    }
+    match geo::Homography::fit(origin, points) {
+        Err(e) => {
+            cx.sink.at(here.1.clone(), format!("the control points of {}: {e}", here.0));
+        }
+        Ok(fit) if fit.residual_m() > MAX_RESIDUAL_M => {
+            let what = format!("the control points of {} disagree by {:.1} m", here.0, fit.residual_m());
+            let (worst, off_m) = fit.worst();
+            cx.sink
+                .at(here.1.clone(), what)
+                .help(format!("point {} is the worst, {off_m:.1} m off: measure it again", worst + 1))
+                .help(format!("allowed: {MAX_RESIDUAL_M} m (root mean square)"));
+        }
+        Ok(_) => {}
+    }
+}
+
+const BACKENDS: [(&str, Backend); 2] = [("libav", Backend::Libav), ("opencv", Backend::OpenCv)];
+const SCHEMES: [&str; 5] = ["rtsp", "rtsps", "http", "https", "file"];
+
+fn url_and_backend(cx: &mut Check<'_>, raw: &raw::Camera, here: (&str, &Range<usize>)) -> (String, Backend) {
+    let asked = raw.backend.as_ref().and_then(|v| cx.word("backend", v, &BACKENDS));
+    let example = "\"rtsp://192.168.1.64:554/stream2\"";
+    let Some(v) = cx.required("url", &raw.url, here, example) else { return (String::new(), Backend::Libav) };
+    let text = v.get_ref().trim();
+    let natural = if text.starts_with("gst:") { Backend::OpenCv } else { Backend::Libav };
+    if natural == Backend::OpenCv && asked == Some(Backend::Libav) {
+        let span = raw.backend.as_ref().map_or(v.span(), |b| b.span());
+        let what = "`backend` libav cannot open a GStreamer pipeline";
+        cx.sink.at(span, what).help("remove backend, or write \"opencv\"");
+    }
+    (camera_url(cx, &v, text), asked.unwrap_or(natural))
+}
+
+fn camera_url(cx: &mut Check<'_>, v: &Spanned<String>, text: &str) -> String {
+    let allowed =
+        "allowed: rtsp://, rtsps://, http://, https://, a file path, v4l2:/dev/videoN, gst:PIPELINE";
+    let mut refuse = |what: String, near: Option<String>| {
+        let problem = cx.sink.at(v.span(), what);
+        if let Some(near) = near {
+            problem.help(format!("did you mean `{near}`?"));
+        }
+        problem.help(allowed);
+        text.to_owned()
+    };
+    if text.is_empty() {
+        return refuse("`url` is empty".into(), None);
+    }
+    if let Some(pipeline) = text.strip_prefix("gst:") {
+        if pipeline.trim().is_empty() {
+            return refuse("`url` names no pipeline after gst:".into(), None);
+        }
+        return text.to_owned();
+    }
+    if let Some(device) = text.strip_prefix("v4l2:") {
+        if !device.starts_with("/dev/") {
+            return refuse(format!("`{device}` is no video device"), Some("v4l2:/dev/video0".into()));
+        }
+        return text.to_owned();
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return cx.path(text).to_string_lossy().into_owned();
+    };
+    if scheme == "file" {
+        return cx.path(rest).to_string_lossy().into_owned();
+    }
+    if !SCHEMES.contains(&scheme) {
+        let near = nearest(scheme, SCHEMES).map(|s| format!("{s}://{rest}"));
+        return refuse(format!("`{scheme}://` is no kind of camera stream"), near);
+    }
+    let authority = rest.split(['/', '?']).next().unwrap_or("");
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Err(why) = values::host_port(host, 554) {
+        return refuse(format!("`url`: {why}"), None);
+    }
+    text.to_owned()
+}
+
+fn is_gb28181(text: &str) -> bool {
+    text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn control_points(cx: &mut Check<'_>, tables: Vec<Table<'_>>, camera: &str) -> Vec<((f64, f64), (f64, f64))> {
+    let Some(first) = tables.first().map(|t| t.span.clone()) else { return Vec::new() };
+    let given = tables.len();
+    let mut points = Vec::new();
+    for table in tables {
+        let span = table.span.clone();
+        let raw: raw::ControlPoint = table.read(&[], cx.sink);
+        let here = ("[[camera.control_point]]", &span);
+        let pixel = cx.required("pixel_norm", &raw.pixel_norm, here, "[0.5, 0.7]");
+        let ground_at = cx.required("lon_lat", &raw.lon_lat, here, "[121.37611, 31.11246]");
+        let ground = cx.lon_lat("lon_lat", &ground_at);
+        let inside = |v: &[f64; 2]| v.iter().all(|c| (0.0..=1.0).contains(c));
+        if let Some(v) = pixel.as_ref().filter(|v| !inside(v.get_ref())) {
+            let [x, y] = v.get_ref();
+            let what = format!("`pixel_norm` [{x}, {y}] lies outside the picture");
+            cx.sink.at(v.span(), what).help("allowed: shares of width and height, 0 to 1");
+        } else if let (Some(pixel), Some(ground)) = (pixel, ground) {
+            let [x, y] = pixel.into_inner();
+            points.push(((x, y), ground));
+        }
+    }
+    if given < 6 {
+        let what = format!("{given} control points in {camera}: a homography needs at least 6");
+        cx.sink.at(first, what).help("measure more points on the ground, or remove them all");
+        return Vec::new();
+    }
+    let pixels: Vec<_> = points.iter().map(|p| p.0).collect();
+    let grounds: Vec<_> = points.iter().map(|p| p.1).collect();
+    if points.len() == given {
+        for (where_, list) in [("in the picture", pixels), ("on the ground", grounds)] {
+            if shape::collinear(&list) {
+                let what = format!("the control points of {camera} lie on one line {where_}");
+                cx.sink.at(first, what).help("spread them over the width and the depth of the scene");
+                return Vec::new();
+            }
+        }
+    }
+    points
+}
+
+/// How a person finds the table: its header and id.
+pub(super) fn named(header: &str, table: &Table<'_>) -> String {
+    match table.text("id") {
+        Some(id) => format!("{header} \"{id}\""),
+        None => header.to_owned(),
+    }
+}

@@ -1,0 +1,297 @@
+//! The tables of the site as a whole: device, centre, patrol, models, codes, grid, health, evidence.
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::check::{Check, optional};
+use super::raw;
+use super::read::Table;
+use super::{Centre, Device, Evidence, Health, Models, Patrol, Protocol, Tls, values};
+use crate::geo::{CodeTable, GridTable};
+use kerbside_crypto::sign::CentreKey;
+use kerbside_crypto::sign::PublicKey;
+
+/// The box, the limit of all rings in MB, and whether a place was given for it.
+pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, bool) {
+    let table = root.take_table("device", "[device]", cx.sink);
+    let (span, raw) = match table {
+        Some(table) => (table.span.clone(), table.read::<raw::Device>(&[], cx.sink)),
+        None => {
+            missing_table(cx, "device", "missing table [device]: who this box is");
+            return (Device::nowhere(), f64::MAX, true);
+        }
+    };
+    let here = ("[device]", &span);
+    let edge_id = cx.required("edge_id", &raw.edge_id, here, "\"mh-xz-017\"");
+    let edge_id = edge_id.map(|v| cx.id("edge_id", &v)).unwrap_or_default();
+    let division = cx.required("division", &raw.division, here, "\"310112\"");
+    if let Some(v) = division.as_ref().filter(|v| !values::is_division(v.get_ref())) {
+        let what = format!("`division` \"{}\" is no division code", v.get_ref());
+        cx.sink.at(v.span(), what).help("allowed: 6 digits (GB/T 2260), for example \"310112\"");
+    }
+    let utc_offset_s = match &raw.utc_offset {
+        None => 8 * 3600,
+        Some(v) => values::utc_offset(v.get_ref()).unwrap_or_else(|| {
+            let what = format!("`utc_offset` \"{}\" is no offset from UTC", v.get_ref());
+            cx.sink
+                .at(v.span(), what)
+                .help("allowed: +HH:MM or -HH:MM up to 14 hours, for example \"+08:00\"");
+            0
+        }),
+    };
+    let data_dir = cx.required("data_dir", &raw.data_dir, here, "\"/var/lib/kerbside\"");
+    if let Some(v) = data_dir.as_ref().filter(|v| v.get_ref().trim().is_empty()) {
+        cx.sink.at(v.span(), "`data_dir` is empty").help("name a folder that is kept over restarts");
+    }
+    let placed = raw.point.is_some() || cx.sink.is_spoilt(&span, "point");
+    let ring_budget_mb = cx.number("ring_budget_mb", &raw.ring_budget_mb, 1.0..=65_536.0, 512.0);
+    let device = Device {
+        edge_id,
+        division: division.map(Spanned::into_inner).unwrap_or_default(),
+        utc_offset_s,
+        data_dir: cx.path(data_dir.as_ref().map_or("", |v| v.get_ref())),
+        point: cx.lon_lat("point", &raw.point),
+        address: raw.address.map(Spanned::into_inner),
+    };
+    (device, ring_budget_mb, placed)
+}
+
+pub(super) fn missing_table(cx: &mut Check<'_>, key: &str, what: &str) {
+    if !cx.sink.is_spoilt(&(0..0), key) {
+        cx.sink.at(0..0, what).help("see edge-config/one-camera.toml");
+    }
+}
+
+impl Device {
+    /// Stands in while a file is judged that has no [device]; never leaves `parse`.
+    fn nowhere() -> Self {
+        Device {
+            edge_id: String::new(),
+            division: String::new(),
+            utc_offset_s: 0,
+            data_dir: PathBuf::new(),
+            point: Some((0.0, 0.0)),
+            address: None,
+        }
+    }
+}
+
+pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
+    let mut centre = Centre {
+        host: String::new(),
+        port: 1883,
+        protocol: Protocol::V5,
+        receipts: true,
+        keep_alive_s: 30,
+        username: None,
+        password_file: None,
+        tls: None,
+        keys: Vec::new(),
+    };
+    let Some(mut table) = root.take_table("centre", "[centre]", cx.sink) else {
+        missing_table(cx, "centre", "missing table [centre]: where reports go");
+        return centre;
+    };
+    let span = table.span.clone();
+    let tls_table = table.take_table("tls", "[centre.tls]", cx.sink);
+    let key_tables = table.take_tables("key", "[[centre.key]]", cx.sink);
+    let raw: raw::Centre = table.read(&["tls", "key"], cx.sink);
+    let url = cx.required("url", &raw.url, ("[centre]", &span), "\"mqtt://127.0.0.1:1883\"");
+    let address = url.as_ref().and_then(|v| mqtt_address(cx, v));
+    let tls_span = tls_table.as_ref().map(|t| t.span.clone());
+    centre.tls = tls_table.and_then(|t| tls(cx, t));
+    centre.keys = keys(cx, key_tables);
+    if let Some(address) = address {
+        match (address.secure, tls_span) {
+            (false, Some(span)) => {
+                let what = "[centre.tls] contradicts `url`, which begins with mqtt://";
+                cx.sink.at(span, what).help("write mqtts:// in `url`, or remove [centre.tls]");
+            }
+            (true, None) => {
+                let what = "`url` begins with mqtts://, but there is no [centre.tls]";
+                let span = url.map_or(span, |u| u.span());
+                cx.sink.at(span, what).help("add [centre.tls] with ca_file, or write mqtt://");
+            }
+            _ => {}
+        }
+        (centre.host, centre.port) = (address.host, address.port);
+    }
+    if let Some(v) = &raw.protocol {
+        let known = [("5", Protocol::V5), ("3.1.1", Protocol::V311)];
+        centre.protocol = cx.word("protocol", v, &known).unwrap_or(centre.protocol);
+    }
+    centre.receipts = raw.receipts.is_none_or(Spanned::into_inner);
+    centre.keep_alive_s = cx.whole("keep_alive_s", &raw.keep_alive_s, 5..=3600, 30) as u16;
+    if let (None, Some(v)) = (&raw.username, &raw.password_file) {
+        cx.sink
+            .at(v.span(), "`password_file` without `username`")
+            .help("add username, or remove password_file");
+    }
+    centre.username = raw.username.map(Spanned::into_inner);
+    centre.password_file = raw.password_file.as_ref().and_then(|v| cx.existing("password_file", v));
+    centre
+}
+
+pub(super) fn mqtt_address(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<values::Address> {
+    match values::mqtt_url(url.get_ref()) {
+        Ok(address) => Some(address),
+        Err(why) => {
+            cx.sink.at(url.span(), why).help("allowed: mqtt://host:port or mqtts://host:port");
+            None
+        }
+    }
+}
+
+fn tls(cx: &mut Check<'_>, table: Table<'_>) -> Option<Tls> {
+    let span = table.span.clone();
+    let raw: raw::Tls = table.read(&[], cx.sink);
+    let ca = cx.required("ca_file", &raw.ca_file, ("[centre.tls]", &span), "\"ca.pem\"");
+    match (&raw.cert_file, &raw.key_file) {
+        (Some(v), None) => {
+            cx.sink
+                .at(v.span(), "`cert_file` without `key_file`")
+                .help("a certificate needs its private key");
+        }
+        (None, Some(v)) => {
+            cx.sink
+                .at(v.span(), "`key_file` without `cert_file`")
+                .help("a private key needs its certificate");
+        }
+        _ => {}
+    }
+    let ca_file = ca.and_then(|v| cx.existing("ca_file", &v));
+    let cert_file = raw.cert_file.as_ref().and_then(|v| cx.existing("cert_file", v));
+    let key_file = raw.key_file.as_ref().and_then(|v| cx.existing("key_file", v));
+    Some(Tls { ca_file: ca_file?, cert_file, key_file })
+}
+
+/// Whose commands count: public keys of the centre, each with an id of its own.
+fn keys(cx: &mut Check<'_>, tables: Vec<Table<'_>>) -> Vec<CentreKey> {
+    let mut keys: Vec<CentreKey> = Vec::new();
+    for table in tables {
+        let span = table.span.clone();
+        let raw: raw::CentreKey = table.read(&[], cx.sink);
+        let here = ("[[centre.key]]", &span);
+        let id = cx.required("id", &raw.id, here, "\"ops-2026\"");
+        let public =
+            cx.required("public", &raw.public, here, "\"ed25519:...\", as `kerbside key show` prints it");
+        let (Some(id), Some(public)) = (id, public) else { continue };
+        let name = cx.id("id", &id);
+        if keys.iter().any(|k| k.id == name) {
+            cx.repeated(id.span(), format!("the key id \"{name}\" is used twice"))
+                .help("a command names its key by id: give each its own");
+        }
+        match PublicKey::parse(public.get_ref()) {
+            Some(public) => keys.push(CentreKey { id: name, public }),
+            None => {
+                let problem = cx.sink.at(public.span(), "`public` is no public key");
+                if public.get_ref().contains("PRIVATE KEY") {
+                    problem.help("this is the private half: it belongs to the centre and on no box");
+                }
+                problem.help(
+                    "allowed: ed25519: and 64 hex digits in lower case; `kerbside key show FILE` prints it",
+                );
+            }
+        }
+    }
+    keys
+}
+
+pub(super) fn patrol(cx: &mut Check<'_>, root: &mut Table<'_>) -> Patrol {
+    let raw: raw::Patrol = optional(cx, root, "patrol", "[patrol]");
+    Patrol {
+        period_s: cx.number("period_s", &raw.period_s, 5.0..=86_400.0, 900.0),
+        min_watched_share: cx.number("min_watched_share", &raw.min_watched_share, 0.0..=1.0, 0.9),
+    }
+}
+
+pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
+    let raw: raw::Models = optional(cx, root, "models", "[models]");
+    if let Some(v) = raw.runtime.as_ref().filter(|v| !Path::new(v.get_ref()).is_absolute()) {
+        let what = format!("`runtime` \"{}\" is not an absolute path", v.get_ref());
+        cx.sink.at(v.span(), what).help("a library that is loaded as code must be named by its whole path");
+    }
+    let absolute = raw.runtime.as_ref().filter(|v| Path::new(v.get_ref()).is_absolute());
+    Models {
+        runtime: absolute.and_then(|v| cx.existing("runtime", v)),
+        street: raw.street.as_ref().and_then(|v| cx.existing("street", v)),
+        close_up: raw.close_up.as_ref().and_then(|v| cx.existing("close_up", v)),
+        workers: cx.whole("workers", &raw.workers, 1..=16, 1) as usize,
+    }
+}
+
+pub(super) fn codes(cx: &mut Check<'_>, root: &mut Table<'_>) -> CodeTable {
+    let raw: raw::Codes = optional(cx, root, "codes", "[codes]");
+    let mut table = CodeTable::shipped();
+    if let Some(v) = &raw.table
+        && let Some(text) = cx.text_of("table", v)
+    {
+        match CodeTable::parse(&text) {
+            Ok(read) => table = read,
+            Err(e) => {
+                cx.sink.at(v.span(), format!("`table`: {}: {e}", v.get_ref()));
+            }
+        }
+    }
+    let Some(v) = &raw.scheme else { return table };
+    let schemes = table.schemes();
+    let known: Vec<(&str, &str)> = schemes.iter().map(|s| (s.as_str(), s.as_str())).collect();
+    match cx.word("scheme", v, &known) {
+        Some(scheme) => table.with_scheme(scheme),
+        None => table,
+    }
+}
+
+pub(super) fn grid(cx: &mut Check<'_>, root: &mut Table<'_>) -> GridTable {
+    let raw: raw::Grid = optional(cx, root, "grid", "[grid]");
+    let Some(v) = &raw.file else { return GridTable::default() };
+    let Some(text) = cx.text_of("file", v) else { return GridTable::default() };
+    match GridTable::parse(&text) {
+        Ok(grid) => grid,
+        Err(e) => {
+            cx.sink.at(v.span(), format!("`file`: {}: {e}", v.get_ref()));
+            GridTable::default()
+        }
+    }
+}
+
+pub(super) fn health(cx: &mut Check<'_>, root: &mut Table<'_>) -> Health {
+    let default = Health { listen: std::net::SocketAddr::from(([127, 0, 0, 1], 9464)) };
+    let raw: raw::Health = optional(cx, root, "health", "[health]");
+    let Some(v) = &raw.listen else { return default };
+    match v.get_ref().parse::<std::net::SocketAddr>() {
+        Ok(listen) if listen.ip().is_loopback() => Health { listen },
+        Ok(listen) => {
+            let what = format!("`listen` {listen} can be reached from outside the box");
+            let help = "only loopback is allowed: \"127.0.0.1:9464\"; a scraper comes through a tunnel";
+            cx.sink.at(v.span(), what).help(help);
+            default
+        }
+        Err(_) => {
+            let what = format!("`listen` \"{}\" is no address with a port", v.get_ref());
+            cx.sink.at(v.span(), what).help("for example: listen = \"127.0.0.1:9464\"");
+            default
+        }
+    }
+}
+
+pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
+    const MIN_BYTES: u64 = 1 << 20;
+    let raw: raw::Evidence = optional(cx, root, "evidence", "[evidence]");
+    let max_bytes = raw.max_bytes.as_ref().map_or(2 << 30, |v| v.get_ref().0);
+    if let Some(v) = raw.max_bytes.as_ref().filter(|v| !(MIN_BYTES..=1 << 44).contains(&v.get_ref().0)) {
+        let what = format!("`max_bytes` is {} bytes, out of range", v.get_ref().0);
+        cx.sink.at(v.span(), what).help("allowed: \"1 MiB\" to \"16 TiB\" (default \"2 GiB\")");
+    }
+    let upload_ca_file = raw.upload_ca_file.as_ref().and_then(|v| cx.existing("upload_ca_file", v));
+    Evidence {
+        max_bytes,
+        min_free: raw.min_free.as_ref().map(|v| v.get_ref().0),
+        upload_ca_file,
+        max_age_days: cx.whole("max_age_days", &raw.max_age_days, 1..=3650, 30),
+        pre_s: cx.number("pre_s", &raw.pre_s, 0.0..=120.0, 8.0),
+        post_s: cx.number("post_s", &raw.post_s, 0.0..=120.0, 6.0),
+        clip: raw.clip.is_none_or(Spanned::into_inner),
+    }
+}

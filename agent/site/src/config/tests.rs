@@ -1,0 +1,301 @@
+//! The examples are accepted, every file of `edge-config/rejected` gives its exact text, nothing panics.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn edge_config() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../edge-config")
+}
+
+/// A copy of the examples' folder in which the files they name exist, as on an installed box.
+fn installed() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("edge-config");
+    for sub in ["codes", "grids", "secrets"] {
+        std::fs::create_dir_all(config.join(sub)).unwrap();
+    }
+    std::fs::create_dir(dir.path().join("models")).unwrap();
+    for file in ["one-camera.toml", "four-cameras.toml", "codes/matters.csv", "grids/example.geojson"] {
+        std::fs::copy(edge_config().join(file), config.join(file)).unwrap();
+    }
+    for file in ["ca.pem", "box.pem", "box.key", "centre.password"] {
+        std::fs::write(config.join("secrets").join(file), "").unwrap();
+    }
+    for model in ["street.toml", "waste.toml"] {
+        std::fs::write(dir.path().join("models").join(model), "").unwrap();
+    }
+    dir
+}
+
+#[test]
+fn the_example_for_one_camera_is_accepted_as_documented() {
+    let dir = installed();
+    let site = load(&dir.path().join("edge-config/one-camera.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(
+        (site.centre.host.as_str(), site.centre.port, site.centre.protocol),
+        ("127.0.0.1", 1883, Protocol::V5)
+    );
+    let camera = &site.cameras[0];
+    assert_eq!((camera.ring_bytes, camera.backend, camera.look_width), (24 << 20, Backend::Libav, 640));
+    let rule = &camera.zones[0].rules[1];
+    assert_eq!(rule.kinds, [Kind::StallOccupying, Kind::StallMobileVendor]);
+    assert_eq!(rule.schedule, [Hours { days: [true; 7], from_min: 420, to_min: 1260 }]);
+    assert_eq!(rule.permits[0].hours.days, [false, false, false, false, false, true, true]);
+    assert_eq!((rule.repeat_s, rule.clear_after_s, rule.sensitivity), (1800.0, 30.0, 5));
+    assert!(site.evidence.clip && site.gnss.is_none() && site.codes.knows(Kind::BinOverflow));
+}
+
+#[test]
+fn the_example_for_four_cameras_is_accepted() {
+    let dir = installed();
+    let site = load(&dir.path().join("edge-config/four-cameras.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(site.cameras.iter().map(|c| c.ix.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert_eq!(site.cameras[3].backend, Backend::OpenCv);
+    assert_eq!(site.cameras[0].control_points.len(), 7);
+    assert_eq!(site.gnss, Some(GnssSource::Gpsd("127.0.0.1:2947".into())));
+    assert_eq!(site.sensors.broker, Some(("127.0.0.1".into(), 1884)));
+    assert_eq!(site.centre.keys[0].id, "ops-2026");
+    assert!(site.centre.tls.unwrap().key_file.unwrap().ends_with("edge-config/secrets/box.key"));
+}
+
+#[test]
+fn a_minimal_file_gets_the_documented_defaults() {
+    let text = std::fs::read_to_string(edge_config().join("one-camera.toml")).unwrap();
+    let documented = load(&installed().path().join("edge-config/one-camera.toml")).unwrap();
+    // Keys whose value in the example is said to be the default.
+    for key in ["protocol", "receipts", "keep_alive_s", "period_s", "min_watched_share", "workers", "listen"]
+    {
+        assert!(text.contains(&format!("\n{key} = ")), "{key}");
+    }
+    let minimal = parse(MINIMAL, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}"));
+    let (a, b) = (&documented.cameras[0], &minimal.cameras[0]);
+    assert_eq!(
+        (
+            a.accuracy_m,
+            a.looks_per_s,
+            a.look_width,
+            a.ring_s,
+            a.ring_bytes,
+            a.stall_after_s,
+            a.restart_after_s
+        ),
+        (
+            b.accuracy_m,
+            b.looks_per_s,
+            b.look_width,
+            b.ring_s,
+            b.ring_bytes,
+            b.stall_after_s,
+            b.restart_after_s
+        )
+    );
+    let (a, b) = (&a.zones[0].rules[0], &b.zones[0].rules[0]);
+    assert_eq!(
+        (a.dwell_s, a.min_area_norm, a.sensitivity, a.repeat_s, a.clear_after_s),
+        (b.dwell_s, b.min_area_norm, b.sensitivity, b.repeat_s, b.clear_after_s)
+    );
+    let (a, b) = (&documented.evidence, &minimal.evidence);
+    assert_eq!(
+        (a.max_bytes, a.max_age_days, a.min_free, a.pre_s, a.post_s, a.clip),
+        (b.max_bytes, b.max_age_days, b.min_free, b.pre_s, b.post_s, b.clip)
+    );
+    assert_eq!(
+        (documented.health.listen, documented.patrol.period_s),
+        (minimal.health.listen, minimal.patrol.period_s)
+    );
+    assert_eq!(documented.device.utc_offset_s, minimal.device.utc_offset_s);
+}
+
+const MINIMAL: &str = r#"
+schema = 1
+[device]
+edge_id = "a"
+division = "310112"
+data_dir = "data"
+point = [121.37608, 31.11240]
+[centre]
+url = "mqtt://127.0.0.1"
+[[camera]]
+id = "c"
+url = "clip.mp4"
+[[camera.zone]]
+id = "z"
+polygon_norm = [[0, 0], [1, 0], [1, 1]]
+[[camera.zone.rule]]
+id = "r"
+kinds = ["waste.exposed"]
+"#;
+
+#[test]
+fn a_polygon_may_be_closed_as_in_geojson() {
+    let closed = MINIMAL.replace("[1, 1]]", "[1, 1], [0, 0]]");
+    let site = parse(&closed, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(site.cameras[0].zones[0].polygon_norm.len(), 3);
+}
+
+#[test]
+fn relative_paths_begin_at_the_file() {
+    let site = parse(MINIMAL, Path::new("/etc/kerbside/site.toml")).unwrap();
+    assert_eq!(site.cameras[0].url, "/etc/kerbside/clip.mp4");
+    assert_eq!(site.device.data_dir, Path::new("/etc/kerbside/data"));
+}
+
+/// `UPDATE_EXPECT=1` writes the texts anew; read the difference before committing it.
+#[test]
+fn every_rejected_file_gives_its_exact_text() {
+    let folder = edge_config().join("rejected");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 25, "only {} rejected files", files.len());
+    let prefix = format!("{}/", folder.display());
+    for file in files {
+        let problems = load(&file).err().unwrap_or_else(|| panic!("{} was accepted", file.display()));
+        let text = problems.to_string().replace(&prefix, "");
+        expect_test::expect_file![file.with_extension("txt")].assert_eq(&text);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_one_problem() {
+    let problems = load(Path::new("/nowhere/site.toml")).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "/nowhere/site.toml: error: cannot be read: No such file or directory (os error 2)\n\n\
+         /nowhere/site.toml: 1 problem; nothing was started\n"
+    );
+}
+
+/// The lines of the example that set a key, with the key.
+fn keys(text: &str) -> Vec<(usize, String)> {
+    let key_of = |line: &str| {
+        let (key, _) = line.split_once(" = ")?;
+        key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_').then(|| key.to_owned())
+    };
+    text.lines().enumerate().filter_map(|(ix, line)| key_of(line).map(|k| (ix, k))).collect()
+}
+
+#[test]
+fn every_key_removed_or_mistyped_or_huge_is_a_placed_problem_or_a_default() {
+    let dir = installed();
+    let path = dir.path().join("edge-config/one-camera.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let wrong = [
+        "true",
+        "\"\"",
+        "\"\u{1F6B2}\"",
+        "-1",
+        "1e308",
+        "9223372036854775807",
+        "[]",
+        "{}",
+        "nan",
+        "1979-05-27",
+    ];
+    let keys = keys(&text);
+    assert!(keys.len() > 40, "{}", keys.len());
+    for (ix, key) in keys {
+        let mut texts = vec![("removed".to_owned(), replaced(&text, ix, None))];
+        texts.extend(
+            wrong.iter().map(|v| ((*v).to_owned(), replaced(&text, ix, Some(&format!("{key} = {v}"))))),
+        );
+        for (how, changed) in texts {
+            let Err(problems) = parse(&changed, &path) else { continue };
+            assert!(!problems.is_empty());
+            for problem in problems.iter() {
+                assert!(problems.position(problem).is_some(), "{key} {how}: {}", problem.what);
+                assert!(!problem.what.is_empty());
+            }
+        }
+        let mistyped = replaced(&text, ix, Some(&format!("{key} = [[[true]]]")));
+        assert!(parse(&mistyped, &path).is_err(), "{key} took anything");
+    }
+}
+
+fn replaced(text: &str, at: usize, with: Option<&str>) -> String {
+    let lines = text.lines().enumerate().filter_map(|(ix, line)| if ix == at { with } else { Some(line) });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_it_panic(at in 0usize..1200, cut in 0usize..40, put in "[\\[\\]{}=\"a-z0-9.\n#é街 -]{0,12}") {
+        let mut chars: Vec<char> = MINIMAL.chars().collect();
+        let at = at.min(chars.len());
+        let end = (at + cut).min(chars.len());
+        chars.splice(at..end, put.chars());
+        let text: String = chars.into_iter().collect();
+        if let Err(problems) = parse(&text, Path::new("site.toml")) {
+            prop_assert!(!problems.to_string().is_empty());
+        }
+    }
+}
+
+/// The scenes of the test videos are configurations like any other.
+#[test]
+fn the_scenes_of_the_test_videos_are_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-videos");
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let scenes = entries.map(|e| e.unwrap().path()).filter(|p| p.to_string_lossy().ends_with(".site.toml"));
+    let refused: Vec<String> = scenes.filter_map(|path| load(&path).err()).map(|p| p.to_string()).collect();
+    assert!(refused.is_empty(), "{}", refused.concat());
+}
+
+/// Every key of the examples, each gone, of each wrong type, huge, or misspelt: never a panic, never half a site, and each problem
+/// at its place.
+#[test]
+fn every_key_missing_wrong_huge_or_unknown_is_an_error_at_its_place_or_harmless() {
+    let dir = installed();
+    for name in ["one-camera.toml", "four-cameras.toml"] {
+        let path = dir.path().join("edge-config").join(name);
+        let good = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = good.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            let Some((key, value)) = line.split_once(" = ").filter(|(key, _)| !key.starts_with(['#', ' ']))
+            else {
+                continue;
+            };
+            // What goes on over several lines is not taken apart here.
+            if value.trim_end().ends_with(['[', '{', ',']) {
+                continue;
+            }
+            let with = |changed: &str| {
+                let mut lines = lines.clone();
+                lines[i] = changed;
+                parse(&lines.join("\n"), &path).err().map(|problems| problems.to_string())
+            };
+            let here = format!("{name}:{}:", i + 1);
+            let must_fail = [format!("{key}x = {value}"), format!("{key} = {{ nonsense = 1 }}")];
+            for changed in must_fail {
+                let said = with(&changed).unwrap_or_else(|| panic!("accepted: {changed}"));
+                assert!(said.contains(&here), "{changed}: {said}");
+            }
+            for odd in [
+                "true",
+                "-1",
+                "0",
+                "1e300",
+                "9223372036854775807",
+                "nan",
+                "\"\"",
+                "\"\\u0000\"",
+                "[]",
+                "[[]]",
+            ] {
+                let changed = format!("{key} = {odd}");
+                let said = with(&changed).unwrap_or_default();
+                assert!(said.is_empty() || said.contains(&format!("{name}:")), "{changed}: {said}");
+            }
+            let said = with("").unwrap_or_default();
+            assert!(said.is_empty() || said.contains(&format!("{name}:")), "without {line}: {said}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Zones of a camera and their rules: polygon, kinds, dwell, schedule, permits.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::camera::named;
+use super::check::{Check, SiteFacts};
+use super::problem::{nearest, one_of};
+use super::raw;
+use super::read::Table;
+use super::{Camera, Hours, Permit, Rule, Zone, shape, values};
+use kerbside_domain::kind::Kind;
+
+pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {
+    let name = named("[[camera.zone]]", &table);
+    let span = table.span.clone();
+    let rule_tables = table.take_tables("rule", "[[camera.zone.rule]]", cx.sink);
+    let raw: raw::Zone = table.read(&["rule"], cx.sink);
+    let here = (name.as_str(), &span);
+    let id_at = cx.required("id", &raw.id, here, "\"sidewalk-1\"");
+    let id = id_at.as_ref().map(|v| cx.id("id", v)).unwrap_or_default();
+    if let Some(v) = id_at.filter(|_| camera.zones.iter().any(|z| z.id == id)) {
+        let what = format!("zone id \"{id}\" is used twice in camera \"{}\"", camera.id);
+        cx.repeated(v.span(), what).help("give each zone of a camera its own id");
+    }
+    let example = "[[0.05, 0.55], [0.95, 0.55], [0.98, 0.98], [0.02, 0.98]]";
+    let polygon = cx.required("polygon_norm", &raw.polygon_norm, here, example);
+    let mut zone = Zone {
+        id,
+        polygon_norm: Vec::new(),
+        frontage: raw.frontage.is_some_and(|v| v.into_inner()),
+        rules: vec![],
+    };
+    if let Some(polygon) = polygon {
+        zone.polygon_norm = corners(cx, &polygon);
+    }
+    if rule_tables.is_empty() && !zone.frontage {
+        let what = format!("{name} has no rule: nothing in it would be reported");
+        cx.sink.at(span.clone(), what).help("add a [[camera.zone.rule]], or remove the zone");
+    }
+    for table in rule_tables {
+        let rule = rule(cx, table, facts, camera, &zone);
+        zone.rules.push(rule);
+    }
+    zone
+}
+
+fn corners(cx: &mut Check<'_>, polygon: &Spanned<Vec<Spanned<[f64; 2]>>>) -> Vec<(f32, f32)> {
+    let mut points: Vec<(f64, f64)> =
+        polygon.get_ref().iter().map(|p| (p.get_ref()[0], p.get_ref()[1])).collect();
+    // A ring closed as in GeoJSON means the same.
+    if points.len() > 3 && points.first() == points.last() {
+        points.pop();
+    }
+    if let Some(fault) = shape::polygon_fault(&points) {
+        let corner = fault.corner.and_then(|i| polygon.get_ref().get(i));
+        let span = corner.map_or(polygon.span(), |c| c.span());
+        cx.sink.at(span, fault.what).help(
+            "allowed: 3 to 64 corners [x, y] in shares of the picture, 0 to 1, in order along the border",
+        );
+    }
+    points.iter().map(|&(x, y)| (x as f32, y as f32)).collect()
+}
+
+fn rule(
+    cx: &mut Check<'_>,
+    mut table: Table<'_>,
+    facts: &SiteFacts<'_>,
+    camera: &Camera,
+    zone: &Zone,
+) -> Rule {
+    let name = named("[[camera.zone.rule]]", &table);
+    let span = table.span.clone();
+    let schedule_tables =
+        table.take_tables("schedule", "schedule = [{ days = \"...\", hours = \"...\" }]", cx.sink);
+    let permit_tables = table.take_tables(
+        "permits",
+        "permits = [{ holder = \"...\", days = \"...\", hours = \"...\" }]",
+        cx.sink,
+    );
+    let raw: raw::Rule = table.read(&["schedule", "permits"], cx.sink);
+    let here = (name.as_str(), &span);
+    let id_at = cx.required("id", &raw.id, here, "\"no-dumping\"");
+    let id = id_at.as_ref().map(|v| cx.id("id", v)).unwrap_or_default();
+    if let Some(v) = id_at.filter(|_| zone.rules.iter().any(|r| r.id == id)) {
+        let what = format!("rule id \"{id}\" is used twice in zone \"{}\"", zone.id);
+        cx.repeated(v.span(), what).help("give each rule of a zone its own id");
+    }
+    let kinds_at = cx.required("kinds", &raw.kinds, here, "[\"waste.exposed\"]");
+    let kinds = kinds_at.map(|v| kinds(cx, &v, facts)).unwrap_or_default();
+    if let Some(v) = raw.min_size_m2.as_ref().filter(|_| camera.control_points.is_empty()) {
+        let what = "`min_size_m2` needs a homography, and this camera has no control points";
+        cx.sink.at(v.span(), what).help("use min_area_norm, or add 6 or more [[camera.control_point]]");
+    }
+    let min_size_m2 =
+        raw.min_size_m2.is_some().then(|| cx.number("min_size_m2", &raw.min_size_m2, 0.0..=1000.0, 0.0));
+    Rule {
+        id,
+        kinds,
+        dwell_s: cx.number("dwell_s", &raw.dwell_s, 0.5..=86_400.0, 60.0),
+        min_area_norm: cx.number("min_area_norm", &raw.min_area_norm, 0.0..=1.0, 0.0005) as f32,
+        min_size_m2,
+        schedule: schedule_tables.into_iter().filter_map(|t| schedule(cx, t)).collect(),
+        permits: permit_tables.into_iter().filter_map(|t| permit(cx, t)).collect(),
+        sensitivity: cx.whole("sensitivity", &raw.sensitivity, 1..=10, 5) as u8,
+        repeat_s: cx.number("repeat_s", &raw.repeat_s, 0.0..=604_800.0, 1800.0),
+        clear_after_s: cx.number("clear_after_s", &raw.clear_after_s, 1.0..=86_400.0, 30.0),
+    }
+}
+
+fn kinds(cx: &mut Check<'_>, list: &Spanned<Vec<Spanned<String>>>, facts: &SiteFacts<'_>) -> Vec<Kind> {
+    let names = || Kind::ALL.into_iter().map(Kind::as_str);
+    if list.get_ref().is_empty() {
+        cx.sink
+            .at(list.span(), "`kinds` is empty: the rule would report nothing")
+            .help(format!("allowed: {}", one_of(names())));
+    }
+    let mut kinds = Vec::new();
+    for v in list.get_ref() {
+        let text = v.get_ref();
+        match Kind::parse(text) {
+            None => {
+                let problem = cx.sink.at(v.span(), format!("unknown kind `{text}`"));
+                if let Some(near) = nearest(text, names()) {
+                    problem.help(format!("did you mean `{near}`?"));
+                }
+                problem.help(format!("allowed: {}", one_of(names())));
+            }
+            Some(kind) if kinds.contains(&kind) => {
+                cx.sink.at(v.span(), format!("kind `{text}` is named twice"));
+            }
+            Some(kind) => {
+                if !facts.codes.knows(kind) {
+                    let what = format!("kind `{text}` has no code in the scheme {}", facts.codes.scheme());
+                    cx.sink.at(v.span(), what).help("add it to the table of [codes], or leave the kind out");
+                }
+                kinds.push(kind);
+            }
+        }
+    }
+    kinds
+}
+
+fn schedule(cx: &mut Check<'_>, table: Table<'_>) -> Option<Hours> {
+    let span = table.span.clone();
+    let raw: raw::Hours = table.read(&[], cx.sink);
+    hours(cx, ("schedule", &span), &raw.days, &raw.hours)
+}
+
+fn permit(cx: &mut Check<'_>, table: Table<'_>) -> Option<Permit> {
+    let span = table.span.clone();
+    let raw: raw::Permit = table.read(&[], cx.sink);
+    let holder = cx.required("holder", &raw.holder, ("permits", &span), "\"night market, licence 17\"");
+    let hours = hours(cx, ("permits", &span), &raw.days, &raw.hours)?;
+    Some(Permit { holder: holder?.into_inner(), hours })
+}
+
+/// `days` may be left out (every day), `hours` too (all day), but not both.
+fn hours(
+    cx: &mut Check<'_>,
+    here: (&str, &Range<usize>),
+    days: &raw::At<String>,
+    hours: &raw::At<String>,
+) -> Option<Hours> {
+    if days.is_none() && hours.is_none() {
+        let what = format!("an entry of `{}` says neither days nor hours", here.0);
+        cx.sink.at(here.1.clone(), what).help("for example: { days = \"mon-sun\", hours = \"07:00-21:00\" }");
+        return None;
+    }
+    let mut set = values::always();
+    if let Some(v) = days {
+        match values::days(v.get_ref()) {
+            Ok(days) => set.days = days,
+            Err(why) => {
+                let allowed =
+                    "allowed: mon tue wed thu fri sat sun, spans and lists: \"mon-fri\", \"sat,sun\"";
+                cx.sink.at(v.span(), format!("`days`: {why}")).help(allowed);
+            }
+        }
+    }
+    if let Some(v) = hours {
+        match values::hours(v.get_ref()) {
+            Ok((from, to)) => (set.from_min, set.to_min) = (from, to),
+            Err(why) => {
+                let allowed =
+                    "allowed: HH:MM-HH:MM, for example \"07:00-21:00\"; \"21:00-06:00\" runs over midnight";
+                cx.sink.at(v.span(), format!("`hours`: {why}")).help(allowed);
+            }
+        }
+    }
+    Some(set)
+}

@@ -1,0 +1,206 @@
+//! Matter codes: which coded category a kind is filed under, in the scheme the centre runs.
+//!
+//! The table is data (edge-config/codes), because its source is secondary and centres differ.
+
+use serde::{Deserialize, Serialize};
+
+use kerbside_domain::kind::Kind;
+
+/// The scheme in force since 2026-07-01.
+pub const CURRENT_SCHEME: &str = "GB/T 47678.5-2026";
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CodesError {
+    #[error("line {line}: {why}")]
+    Line { line: u64, why: String },
+    #[error("it holds no codes")]
+    Empty,
+}
+
+/// A code is never a bare number: scheme, code and name. On the wire `matter`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matter {
+    pub scheme: String,
+    pub code: String,
+    /// Division (6 digits) and category (5 digits); absent for schemes whose codes are not 5 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code11: Option<String>,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoCode>,
+}
+
+/// The same matter in another scheme.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlsoCode {
+    pub scheme: String,
+    pub code: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    kind: String,
+    scheme: String,
+    code: String,
+    name: String,
+    also_scheme: String,
+    also_code: String,
+}
+
+/// Matter codes by kind, for the site's scheme.
+#[derive(Clone, Debug)]
+pub struct CodeTable {
+    scheme: String,
+    rows: Vec<Row>,
+}
+
+impl Default for CodeTable {
+    fn default() -> Self {
+        CodeTable::shipped()
+    }
+}
+
+impl CodeTable {
+    /// The table that comes with the program: edge-config/codes/matters.csv.
+    pub fn shipped() -> Self {
+        let text = include_str!("../../../../edge-config/codes/matters.csv");
+        // A test reads the same text, so a broken table cannot be built into a program that passed it.
+        Self::parse(text).unwrap_or(CodeTable { scheme: CURRENT_SCHEME.into(), rows: Vec::new() })
+    }
+
+    /// Reads `kind,scheme,code,name,also_scheme,also_code` with a header line.
+    pub fn parse(text: &str) -> Result<Self, CodesError> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let mut rows: Vec<Row> = Vec::new();
+        for (ix, row) in reader.deserialize::<Row>().enumerate() {
+            let line_of = |e: &csv::Error| e.position().map_or(ix as u64 + 2, csv::Position::line);
+            let row = row.map_err(|e| CodesError::Line { line: line_of(&e), why: reason(&e) })?;
+            let fault = |why: String| Err(CodesError::Line { line: ix as u64 + 2, why });
+            if row.kind.is_empty() || row.scheme.is_empty() || row.code.is_empty() || row.name.is_empty() {
+                return fault("kind, scheme, code and name must not be empty".into());
+            }
+            if row.also_scheme.is_empty() != row.also_code.is_empty() {
+                return fault("also_scheme and also_code come together or not at all".into());
+            }
+            if rows.iter().any(|r| r.kind == row.kind && r.scheme == row.scheme) {
+                return fault(format!("{} has a code in {} already", row.kind, row.scheme));
+            }
+            rows.push(row);
+        }
+        let scheme = rows.first().ok_or(CodesError::Empty)?.scheme.clone();
+        let table = CodeTable { scheme, rows };
+        Ok(if table.schemes().iter().any(|s| s == CURRENT_SCHEME) {
+            table.with_scheme(CURRENT_SCHEME)
+        } else {
+            table
+        })
+    }
+
+    /// The table as a centre sees it that runs `scheme`.
+    pub fn with_scheme(mut self, scheme: &str) -> Self {
+        self.scheme = scheme.to_owned();
+        self
+    }
+
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// All schemes the table has codes for.
+    pub fn schemes(&self) -> Vec<String> {
+        let mut all: Vec<String> = self
+            .rows
+            .iter()
+            .flat_map(|r| [&r.scheme, &r.also_scheme])
+            .filter(|s| !s.is_empty())
+            .cloned()
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// The kind has a code in the site's scheme.
+    pub fn knows(&self, kind: Kind) -> bool {
+        self.matter(kind, "000000").is_some()
+    }
+
+    /// The coded matter of a kind in a division (GB/T 2260, 6 digits). `None`: the scheme has no code for it.
+    pub fn matter(&self, kind: Kind, division: &str) -> Option<Matter> {
+        let of_kind = || self.rows.iter().filter(|r| r.kind == kind.as_str());
+        let codes: Vec<AlsoCode> = of_kind()
+            .flat_map(|r| [(&r.scheme, &r.code), (&r.also_scheme, &r.also_code)])
+            .filter(|(scheme, _)| !scheme.is_empty())
+            .map(|(scheme, code)| AlsoCode { scheme: scheme.clone(), code: code.clone() })
+            .collect();
+        let main = codes.iter().find(|c| c.scheme == self.scheme)?.clone();
+        let own_row = of_kind().find(|r| r.scheme == self.scheme);
+        let name = own_row.or(of_kind().next())?.name.clone();
+        let five = main.code.len() == 5 && main.code.bytes().all(|b| b.is_ascii_digit());
+        let code11 = five.then(|| format!("{division}{}", main.code));
+        let mut also: Vec<AlsoCode> = codes.into_iter().filter(|c| c.scheme != main.scheme).collect();
+        also.dedup();
+        Some(Matter { scheme: main.scheme, code: main.code, code11, name, also })
+    }
+}
+
+fn reason(e: &csv::Error) -> String {
+    match e.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{len} columns instead of {expected_len}")
+        }
+        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8".into(),
+        _ => "not readable as comma-separated values".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_s_example() {
+        let matter = CodeTable::shipped().matter(Kind::StallOccupying, "310112").unwrap();
+        let text = serde_json::to_string(&matter).unwrap();
+        assert_eq!(
+            text,
+            r#"{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}]}"#
+        );
+    }
+
+    #[test]
+    fn every_kind_has_a_code_in_the_current_scheme() {
+        let table = CodeTable::shipped();
+        assert_eq!(table.scheme(), CURRENT_SCHEME);
+        for kind in Kind::ALL {
+            assert!(table.knows(kind), "{}", kind.as_str());
+        }
+    }
+
+    #[test]
+    fn an_older_centre_gets_its_own_scheme_first() {
+        let old = CodeTable::shipped().with_scheme("GB/T 30428.2-2013");
+        let matter = old.matter(Kind::WasteExposed, "310112").unwrap();
+        assert_eq!((matter.code.as_str(), matter.code11), ("01-10", None));
+        assert_eq!(matter.also, [AlsoCode { scheme: CURRENT_SCHEME.into(), code: "06010".into() }]);
+        // A bin that overflows has no code there.
+        assert!(!old.knows(Kind::BinOverflow));
+    }
+
+    #[test]
+    fn broken_tables_say_where() {
+        let head = "kind,scheme,code,name,also_scheme,also_code\n";
+        let cases = [
+            (head.to_owned(), "it holds no codes"),
+            (format!("{head}a,S,1,n,,\nb,S,2\n"), "line 3: 3 columns instead of 6"),
+            (format!("{head}a,S,,n,,\n"), "line 2: kind, scheme, code and name must not be empty"),
+            (format!("{head}a,S,1,n,T,\n"), "line 2: also_scheme and also_code come together or not at all"),
+            (format!("{head}a,S,1,n,,\na,S,2,n,,\n"), "line 3: a has a code in S already"),
+        ];
+        for (text, error) in cases {
+            assert_eq!(CodeTable::parse(&text).unwrap_err().to_string(), error);
+        }
+    }
+}

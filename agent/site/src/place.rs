@@ -1,0 +1,168 @@
+//! Where something in a camera's picture is on the ground: the cameras and grids of a checked site. Pure.
+
+use kerbside_domain::frame::{BBox, CameraIx};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Site;
+use crate::geo::{GridTable, Ground, Homography, gcj02};
+
+/// Beyond this distance from the camera a pixel is worth too many metres: the camera's own point is sent.
+pub const MAX_DISTANCE_M: f64 = 60.0;
+/// How well the foot of a box is known, in shares of the picture: about 5 px of 640.
+const FOOT_ERROR_NORM: f64 = 0.008;
+/// Nothing on a street is placed better than this, whatever the survey says.
+const MIN_ACCURACY_M: f64 = 0.5;
+
+/// How a place was found. On the wire `homography` or `camera`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Homography,
+    /// The camera's point (or that of the box), with an accuracy that covers what it sees.
+    Camera,
+}
+
+/// Where something is. Degrees are WGS-84, rounded to 1e-7; accuracy is a radius in metres, rounded up to 0.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    pub lon_deg: f64,
+    pub lat_deg: f64,
+    pub accuracy_m: f64,
+    pub method: Method,
+    /// lon_deg, lat_deg of the camera, or of its box.
+    pub camera_point: (f64, f64),
+    /// lon_deg, lat_deg in GCJ-02; only where maps use it.
+    pub gcj02: Option<(f64, f64)>,
+    pub unit_grid: Option<String>,
+    /// Grids in question when the accuracy circle crosses a border.
+    pub candidates: Vec<String>,
+    pub address: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Eye {
+    point: Option<(f64, f64)>,
+    accuracy_m: f64,
+    homography: Option<Homography>,
+}
+
+/// Places what cameras see.
+#[derive(Clone, Debug)]
+pub struct Placer {
+    eyes: Vec<Eye>,
+    grid: GridTable,
+    /// The box: surveyed, or what GNSS said last, with its accuracy in metres.
+    box_point: Option<((f64, f64), f64)>,
+    surveyed: bool,
+    address: Option<String>,
+}
+
+impl Placer {
+    pub fn new(site: &Site) -> Self {
+        let eyes = site
+            .cameras
+            .iter()
+            .map(|camera| Eye {
+                point: camera.point,
+                accuracy_m: camera.accuracy_m,
+                // Checked with the configuration; one that does not fit was refused there.
+                homography: camera.point.and_then(|p| Homography::fit(p, &camera.control_points).ok()),
+            })
+            .collect();
+        Placer {
+            eyes,
+            grid: site.grid.clone(),
+            box_point: site.device.point.map(|p| (p, 0.0)),
+            surveyed: site.device.point.is_some(),
+            address: site.device.address.clone(),
+        }
+    }
+
+    /// What GNSS says of the box; ignored where a survey is configured.
+    pub fn set_box_point(&mut self, point: (f64, f64), accuracy_m: f64) {
+        if !self.surveyed {
+            self.box_point = Some((point, accuracy_m));
+        }
+    }
+
+    /// Place of a box in a camera's picture, by its foot. `None`: neither camera nor box has a point yet.
+    pub fn place(&self, camera: CameraIx, bbox: BBox) -> Option<Place> {
+        let eye = self.eyes.get(usize::from(camera.0))?;
+        let (point, own_m) = match (eye.point, self.box_point) {
+            (Some(point), _) => (point, 0.0),
+            (None, Some(of_box)) => of_box,
+            (None, None) => return None,
+        };
+        let at_camera = |accuracy_m: f64| (point, accuracy_m.max(eye.accuracy_m) + own_m, Method::Camera);
+        let (lon_lat, accuracy_m, method) = match &eye.homography {
+            None => at_camera(0.0),
+            Some(homography) => match on_ground(homography, bbox) {
+                Ok((lon_lat, accuracy_m)) => (lon_lat, accuracy_m, Method::Homography),
+                Err(away_m) => at_camera(away_m),
+            },
+        };
+        Some(self.describe(point, lon_lat, accuracy_m, method))
+    }
+
+    fn describe(&self, camera: (f64, f64), at: (f64, f64), accuracy_m: f64, method: Method) -> Place {
+        let accuracy_m = (accuracy_m * 10.0).ceil() / 10.0;
+        let at = rounded(at);
+        let located = self.grid.locate(at, accuracy_m);
+        Place {
+            lon_deg: at.0,
+            lat_deg: at.1,
+            accuracy_m,
+            method,
+            camera_point: rounded(camera),
+            gcj02: gcj02(at).map(rounded),
+            unit_grid: located.unit_grid,
+            candidates: located.candidates,
+            address: self.address.clone(),
+        }
+    }
+
+    /// Ground covered by a box, m2: its width at the foot, times its depth, which is never taken for more than the width
+    /// (a picture shows height as depth). `None` without a homography, or beyond its reach.
+    pub fn ground_area_m2(&self, camera: CameraIx, bbox: BBox) -> Option<f64> {
+        let homography = self.eyes.get(usize::from(camera.0))?.homography.as_ref()?;
+        let (left, right) = (f64::from(bbox.x), f64::from(bbox.x + bbox.w));
+        let foot = f64::from(bbox.y + bbox.h);
+        let (a, b) = (homography.ground((left, foot))?, homography.ground((right, foot))?);
+        if distance(&a) > MAX_DISTANCE_M || distance(&b) > MAX_DISTANCE_M {
+            return None;
+        }
+        let width_m = (a.east_m - b.east_m).hypot(a.north_m - b.north_m);
+        let middle = f64::midpoint(left, right);
+        let depth_m =
+            match (homography.ground((middle, foot)), homography.ground((middle, f64::from(bbox.y)))) {
+                (Some(near), Some(far)) => (near.east_m - far.east_m).hypot(near.north_m - far.north_m),
+                _ => width_m,
+            };
+        Some(width_m * depth_m.min(width_m))
+    }
+}
+
+/// lon_deg, lat_deg and accuracy of the foot; or, beyond reach, how far away it is at least, m.
+fn on_ground(homography: &Homography, bbox: BBox) -> Result<((f64, f64), f64), f64> {
+    let (x, y) = bbox.foot();
+    let Some(ground) = homography.ground((f64::from(x), f64::from(y))) else { return Err(MAX_DISTANCE_M) };
+    let away_m = distance(&ground);
+    if away_m > MAX_DISTANCE_M {
+        return Err(away_m.min(10.0 * MAX_DISTANCE_M));
+    }
+    let accuracy_m = homography.residual_m().hypot(ground.m_per_norm * FOOT_ERROR_NORM).max(MIN_ACCURACY_M);
+    Ok((homography.lon_lat(&ground), accuracy_m))
+}
+
+fn distance(ground: &Ground) -> f64 {
+    ground.east_m.hypot(ground.north_m)
+}
+
+/// To 1e-7 degrees (a centimetre): the last bits of sine and cosine differ between machines.
+fn rounded((lon, lat): (f64, f64)) -> (f64, f64) {
+    let round = |v: f64| (v * 1e7).round() / 1e7;
+    (round(lon), round(lat))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Placing boxes: by homography, by the camera, by the box.
+
+use crate::geo::homography::tests::{ORIGIN, control_points, mast};
+use super::*;
+use crate::geo::{LocalPlane, distance_m};
+
+fn eye(homography: bool) -> Eye {
+    Eye {
+        point: Some(ORIGIN),
+        accuracy_m: 15.0,
+        homography: homography.then(|| Homography::fit(ORIGIN, &control_points(0.0)).unwrap()),
+    }
+}
+
+fn placer(eyes: Vec<Eye>) -> Placer {
+    let grid = GridTable::parse(include_str!("../../../../edge-config/grids/example.geojson")).unwrap();
+    Placer { eyes, grid, box_point: None, surveyed: false, address: Some("Kerb street 1".into()) }
+}
+
+fn foot_at(x: f32, y: f32) -> BBox {
+    BBox { x: x - 0.05, y: y - 0.1, w: 0.1, h: 0.1 }
+}
+
+#[test]
+fn a_box_on_the_ground_is_placed_by_its_foot() {
+    let place = placer(vec![eye(true)]).place(CameraIx(0), foot_at(0.4, 0.6)).unwrap();
+    let truth = LocalPlane::new(ORIGIN).degrees(mast((0.4, 0.6)).unwrap());
+    assert_eq!(place.method, Method::Homography);
+    assert!(distance_m(truth, (place.lon_deg, place.lat_deg)) < 0.05, "{place:?}");
+    assert!((0.5..3.0).contains(&place.accuracy_m), "{place:?}");
+    assert_eq!(place.camera_point, ORIGIN);
+    assert!(place.gcj02.is_some() && place.unit_grid.is_some());
+}
+
+#[test]
+fn far_away_and_above_the_horizon_the_camera_stands_for_it() {
+    let placer = placer(vec![eye(true)]);
+    // 0.15 is about 130 m away, 0.02 in the sky.
+    for (y, at_least) in [(0.15, 60.0), (0.02, 60.0)] {
+        let place = placer.place(CameraIx(0), foot_at(0.5, y)).unwrap();
+        assert_eq!((place.method, place.lon_deg, place.lat_deg), (Method::Camera, ORIGIN.0, ORIGIN.1), "{y}");
+        assert!(place.accuracy_m >= at_least, "{place:?}");
+    }
+}
+
+#[test]
+fn without_a_homography_the_camera_s_accuracy_is_said() {
+    let place = placer(vec![eye(false)]).place(CameraIx(0), foot_at(0.5, 0.9)).unwrap();
+    assert_eq!((place.method, place.accuracy_m), (Method::Camera, 15.0));
+    // The origin lies on the corner of four grids.
+    assert_eq!(place.candidates.len(), 4);
+}
+
+#[test]
+fn a_camera_without_a_point_takes_that_of_the_box() {
+    let mut placer = placer(vec![Eye { point: None, accuracy_m: 15.0, homography: None }]);
+    let bbox = foot_at(0.5, 0.9);
+    assert_eq!(placer.place(CameraIx(0), bbox), None);
+    assert_eq!(placer.place(CameraIx(7), bbox), None);
+    placer.set_box_point((121.3755, 31.1115), 4.0);
+    let place = placer.place(CameraIx(0), bbox).unwrap();
+    assert_eq!((place.lon_deg, place.accuracy_m), (121.3755, 19.0));
+}
+
+#[test]
+fn ground_area_does_not_take_height_for_depth() {
+    let placer = placer(vec![eye(true), eye(false)]);
+    // A metre wide and as tall as a man, 20 m away.
+    let width_norm = 0.9 / 20.0;
+    let y = (0..1000)
+        .map(|i| 0.1 + i as f32 * 8e-4)
+        .find(|&y| mast((0.5, f64::from(y))).unwrap().1 < 20.0)
+        .unwrap();
+    let man = BBox { x: 0.5, y: y - 0.14, w: width_norm, h: 0.14 };
+    let area = placer.ground_area_m2(CameraIx(0), man).unwrap();
+    assert!((0.7..1.5).contains(&area), "{area}");
+    assert_eq!(placer.ground_area_m2(CameraIx(1), man), None);
+}

@@ -1,0 +1,498 @@
+//! The ledger over a real journal: what survives a restart, a lost index, a refused entry.
+
+use std::path::Path;
+
+use super::*;
+use crate::delivery::DownInput;
+use crate::store::MemoryStore;
+use kerbside_domain::time::{Mono, VirtualClock};
+use kerbside_wire as wire;
+use kerbside_wire::testing::{report, who};
+
+fn clock() -> Arc<VirtualClock> {
+    VirtualClock::new(1_795_221_065_120)
+}
+
+fn open(dir: &Path, receipts: bool) -> (Ledger, Recovery) {
+    let settings = Settings { segment_bytes: 8192, ..Settings::new(dir, receipts) };
+    Ledger::open(settings, who(), clock()).unwrap()
+}
+
+fn message(i: u64) -> Item {
+    Item::Message(Box::new(wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None)))
+}
+
+fn receipt(id: &str) -> Vec<u8> {
+    let data = serde_json::json!({"id": id, "result": "accepted", "case_no": "2026-1"});
+    serde_json::json!({"specversion": "1.0", "type": "kerbside.receipt.v1", "data": data})
+        .to_string()
+        .into_bytes()
+}
+
+const RECEIPT: &str = "cg/v1/310112/mh-xz-017/receipt";
+
+/// All that would be sent on a fresh connection, PUBACKed at once; births left out.
+fn sent(ledger: &mut Ledger) -> Vec<Parcel> {
+    ledger.connected(1, false, 8).unwrap();
+    let mut all = Vec::new();
+    while let Some(parcel) = ledger.next(1 << 20) {
+        ledger.puback(parcel.seq);
+        all.push(parcel);
+    }
+    all.retain(|p| !p.topic.ends_with("/state"));
+    all.sort_by_key(|p| p.seq);
+    all
+}
+
+#[test]
+fn rows_incidents_and_inbound_survive_a_restart_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery, Recovery { rebuilt: false, ..Recovery::default() });
+    let saved = SavedIncident {
+        id: "INCIDENT001".into(),
+        place: Some("cam1/sidewalk-1/3".into()),
+        record: Some(serde_json::json!({"phase": "open"})),
+    };
+    let items = vec![message(1), Item::Incident(saved.clone()), message(2), message(3)];
+    let committed = ledger.commit(items).unwrap();
+    assert_eq!(committed.iter().map(|c| c.seq).collect::<Vec<_>>(), [Some(1), None, Some(2), Some(3)]);
+    let before = sent(&mut ledger);
+    assert_eq!(before.len(), 3);
+    let inbound = ledger.incoming(RECEIPT, &receipt("INCIDENT002.0001"), false).unwrap().unwrap();
+    drop(ledger); // No close: as after kill -9.
+
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert!(recovery.damage.is_none() && recovery.index_doubt.is_none());
+    assert!(recovery.replayed > 0, "the index lags behind the journal");
+    assert_eq!(ledger.incidents(), [saved]);
+    assert_eq!(ledger.inbound(), std::slice::from_ref(&inbound));
+    let again = sent(&mut ledger);
+    // 2 is receipted; the others go again as the same bytes.
+    assert_eq!(again.iter().map(|p| p.seq).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(again[0].body, before[0].body);
+    ledger.commit(vec![Item::Consumed(inbound.n)]).unwrap();
+    let next = ledger.commit(vec![message(4)]).unwrap()[0].seq.unwrap();
+    assert!(next > before[2].seq + 1, "births took numbers in between; none is given twice");
+    ledger.close().unwrap();
+    drop(ledger);
+
+    let (ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery.replayed, 0);
+    assert!(ledger.inbound().is_empty());
+}
+
+#[test]
+fn a_lost_or_doubtful_index_is_made_again_from_the_journal() {
+    type Hurt = fn(&Path);
+    let table: [(&str, Hurt); 3] = [
+        ("removed", |index| std::fs::remove_dir_all(index).unwrap()),
+        ("garbage", |index| {
+            std::fs::remove_dir_all(index).unwrap();
+            std::fs::create_dir(index).unwrap();
+            std::fs::write(index.join("conf"), b"rubbish").unwrap();
+        }),
+        ("of another journal", |index| {
+            let other = tempfile::tempdir().unwrap();
+            let (mut ledger, _) = open(other.path(), true);
+            ledger.commit((50..60).map(message).collect()).unwrap();
+            ledger.close().unwrap();
+            drop(ledger);
+            std::fs::remove_dir_all(index).unwrap();
+            std::fs::rename(other.path().join("index"), index).unwrap();
+        }),
+    ];
+    for (name, hurt) in table {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut ledger, _) = open(dir.path(), true);
+        ledger.commit((1..40).map(message).collect()).unwrap();
+        ledger.incoming(RECEIPT, &receipt("INCIDENT007.0001"), false).unwrap();
+        ledger.close().unwrap();
+        drop(ledger);
+        hurt(&dir.path().join("index"));
+        let (mut ledger, recovery) = open(dir.path(), true);
+        assert!(recovery.rebuilt, "{name}: {recovery:?}");
+        assert!(recovery.damage.is_none(), "{name}: {recovery:?}");
+        let seqs: Vec<_> = sent(&mut ledger).iter().map(|p| p.seq).collect();
+        assert_eq!(seqs, (1..40).filter(|s| *s != 7).collect::<Vec<_>>(), "{name}");
+        // And what was rebuilt is kept.
+        ledger.close().unwrap();
+        drop(ledger);
+        let (_, recovery) = open(dir.path(), true);
+        assert!(!recovery.rebuilt, "{name}: {recovery:?}");
+    }
+}
+
+#[test]
+fn numbers_of_lost_records_are_never_given_out_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    ledger.commit((1..4).map(message).collect()).unwrap();
+    ledger.close().unwrap();
+    let base = ledger.session_base();
+    ledger.commit(vec![message(4), message(5)]).unwrap();
+    let last = ledger.last_seq();
+    drop(ledger);
+    // The newest record loses a bit.
+    let newest =
+        std::fs::read_dir(dir.path().join("journal")).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let at = bytes.len() - 200;
+    bytes[at] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!(recovery.damage.missing_count(), 1);
+    assert!(ledger.commit(vec![message(6)]).unwrap()[0].seq.unwrap() > last);
+    assert!(ledger.session_base() > base);
+}
+
+#[test]
+fn a_refused_entry_fails_the_whole_commit_and_nothing_has_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    ledger.commit(vec![message(1)]).unwrap();
+    let no_kind = Item::Note { kind: "No Kind", body: Value::Null };
+    assert!(matches!(ledger.commit(vec![message(2), no_kind]), Err(DeliveryError::Journal(_))));
+    assert_eq!(ledger.stats().append_errors, 1);
+    assert_eq!(ledger.last_seq(), 1);
+    assert_eq!(ledger.commit(vec![message(2)]).unwrap()[0].seq, Some(2));
+    assert_eq!(sent(&mut ledger).len(), 2);
+}
+
+#[test]
+fn what_is_too_long_for_the_journal_holds_up_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let too_long = Item::Note { kind: "note", body: Value::from("x".repeat(300_000)) };
+    let endless = wire::evidence_failed("ev1", "I", &"x".repeat(300_000), kerbside_wire::testing::at(0.0));
+    let items = vec![message(1), too_long, Item::Message(Box::new(endless)), message(2)];
+    let seqs: Vec<_> = ledger.commit(items).unwrap().into_iter().map(|c| c.seq).collect();
+    assert_eq!(seqs, [Some(1), None, None, Some(2)]);
+    assert_eq!(sent(&mut ledger).len(), 2);
+    let mut left_out = Vec::new();
+    ledger.each_record(|r| left_out.extend((r.kind == "oversized").then_some(r.body.len())));
+    assert!(left_out.len() == 2 && left_out.iter().all(|bytes| *bytes < 1000), "{left_out:?}");
+}
+
+#[test]
+fn of_a_snapshot_only_what_changed_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let saved = |id: &str, phase: &str| SavedIncident {
+        id: id.into(),
+        place: None,
+        record: Some(Value::from(phase)),
+    };
+    let mut written = |all: Vec<SavedIncident>| {
+        let before = ledger.stats().appended;
+        ledger.commit(vec![Item::Snapshot(all)]).unwrap();
+        (ledger.stats().appended - before, ledger.incidents().len())
+    };
+    assert_eq!(written(vec![saved("A", "open"), saved("B", "open")]), (2, 2));
+    assert_eq!(written(vec![saved("A", "open"), saved("B", "open")]), (0, 2));
+    assert_eq!(written(vec![saved("B", "cleared"), saved("C", "open")]), (3, 2));
+}
+
+#[test]
+fn one_process_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_ledger, _) = open(dir.path(), true);
+    let settings = Settings::new(dir.path(), true);
+    assert!(matches!(Ledger::open(settings, who(), clock()), Err(DeliveryError::InUse { .. })));
+}
+
+fn commanded(dir: &Path, clock: &Arc<VirtualClock>) -> Ledger {
+    let keys = kerbside_wire::testing::keys();
+    let settings = Settings { segment_bytes: 8192, keys, ..Settings::new(dir, false) };
+    Ledger::open(settings, who(), clock.clone()).unwrap().0
+}
+
+fn order(ledger: &mut Ledger, data: &Value) -> Option<Inbound> {
+    let topic = format!("cg/v1/310112/mh-xz-017/cmd/{}", data["verb"].as_str().unwrap());
+    let payload = kerbside_wire::testing::command::sealed(data);
+    ledger.incoming(&topic, payload.as_bytes(), false).unwrap()
+}
+
+/// Sequence number, result and reason of each reply that goes out now, and how many messages go with them.
+fn replies(ledger: &mut Ledger) -> (Vec<(u64, String, String)>, usize) {
+    let all = sent(ledger);
+    let reply = |p: &Parcel| {
+        let body: Value = serde_json::from_slice(&p.body).unwrap();
+        let text = |key: &str| body["data"][key].as_str().unwrap_or_default().to_owned();
+        (p.seq, text("result"), text("reason"))
+    };
+    let replies: Vec<_> = all.iter().filter(|p| p.topic.ends_with("/reply")).map(reply).collect();
+    (replies, all.len())
+}
+
+#[test]
+fn a_command_is_obeyed_once_and_answered_the_same_again() {
+    use kerbside_wire::testing::command::data;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    assert_eq!(sent(&mut ledger).len(), 2);
+    let resend = data("c1", "resend", serde_json::json!({"from": 1, "to": 2}));
+    assert_eq!(order(&mut ledger, &resend), None);
+    let (first, all) = replies(&mut ledger);
+    assert_eq!((first[0].1.as_str(), first.len(), all), ("done", 1, 3), "both messages and the reply");
+    order(&mut ledger, &resend);
+    assert_eq!(replies(&mut ledger), (first.clone(), 1), "the stored reply again, and nothing is done again");
+    let unknown = data("c2", "shell", Value::Null);
+    order(&mut ledger, &unknown);
+    let (refused, _) = replies(&mut ledger);
+    assert_eq!(refused[0].1, "refused");
+
+    // For the stages: heard once, and again only after a restart that lost it.
+    let recheck = data("c3", "recheck", serde_json::json!({"incident_id": "I1"}));
+    let heard = order(&mut ledger, &recheck).unwrap();
+    assert_eq!(order(&mut ledger, &recheck), None);
+    assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
+    drop(ledger); // As after kill -9.
+    let mut ledger = commanded(dir.path(), &clock);
+    assert_eq!(ledger.inbound(), std::slice::from_ref(&heard));
+    for again in [&resend, &unknown, &recheck] {
+        assert_eq!(order(&mut ledger, again), None);
+    }
+    assert_eq!(replies(&mut ledger).0, [first, refused].concat(), "over kill -9 too");
+
+    // Begun, then lost with the program's memory: the centre hears that.
+    ledger.commit(vec![Item::Consumed(heard.n)]).unwrap();
+    ledger.close().unwrap();
+    drop(ledger);
+    let mut ledger = commanded(dir.path(), &clock);
+    let (failed, _) = replies(&mut ledger);
+    assert_eq!((failed.len(), failed[0].1.as_str()), (1, "failed"));
+    // The same from the journal alone.
+    ledger.close().unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let mut ledger = commanded(dir.path(), &clock);
+    order(&mut ledger, &recheck);
+    assert_eq!(replies(&mut ledger).0, failed);
+}
+
+#[test]
+fn a_grant_stays_until_its_upload_is_over() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
+    let topic = "cg/v1/310112/mh-xz-017/grant";
+    let hear = |ledger: &mut Ledger, id: &str| {
+        ledger.incoming(topic, sealed(&data(id)).as_bytes(), false).unwrap().map(|i| (i.n, i.input))
+    };
+    let (n, DownInput::Grant(first)) = hear(&mut ledger, "g1").unwrap() else { panic!("no grant") };
+    assert!(hear(&mut ledger, "g1").is_none(), "the same again");
+    hear(&mut ledger, "g2").unwrap();
+    let far = serde_json::json!({"grant_id": "g2", "acked": 70_000});
+    ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: "upload", body: far }]).unwrap();
+    drop(ledger); // As after kill -9.
+    let mut ledger = commanded(dir.path(), &clock);
+    assert_eq!(ledger.inbound().len(), 2, "the core has heard of them, the upload goes on");
+    let ready = wire::evidence_ready(&first, 3, kerbside_wire::testing::at(0.0));
+    ledger.commit(vec![Item::Message(Box::new(ready))]).unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let mut ledger = commanded(dir.path(), &clock);
+    let left: Vec<_> = ledger.inbound().into_iter().map(|i| i.input).collect();
+    assert!(matches!(&left[..], [DownInput::Grant(g)] if g.id == "g2" && g.offset == 70_000), "{left:?}");
+    let forged = sealed(&data("g3")).replace("centre.example", "thief.example");
+    assert!(ledger.incoming(topic, forged.as_bytes(), false).unwrap().is_none());
+    assert!(ledger.incoming(topic, sealed(&data("g4")).as_bytes(), true).unwrap().is_none(), "retained");
+    assert_eq!((ledger.inbound().len(), ledger.stats().refused), (1, 2));
+}
+
+#[test]
+fn what_the_centre_is_not_done_with_is_known_by_incident() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { keys: kerbside_wire::testing::keys(), ..Settings::new(dir.path(), true) };
+    let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false).unwrap();
+    let unfinished = |ledger: &Ledger| {
+        let Unfinished { unacknowledged, granted } = ledger.unfinished();
+        [unacknowledged, granted].map(|ids| ids.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    // PUBACK is the broker's word, not the centre's; births are nobody's evidence.
+    sent(&mut ledger);
+    assert_eq!(unfinished(&ledger), ["INCIDENT001 INCIDENT002", "01JINCIDENT"]);
+    ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap();
+    assert_eq!(unfinished(&ledger), ["INCIDENT002", "01JINCIDENT"]);
+}
+
+#[test]
+fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
+    use kerbside_wire::testing::command::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = commanded(dir.path(), &clock());
+    let topic = "cg/v1/310112/mh-xz-017/cmd/restart";
+    let good = sealed(&data("c1", "restart", Value::Null));
+    let forged = good.replace("desk-3", "desk-4");
+    assert_eq!(ledger.incoming(topic, forged.as_bytes(), false).unwrap(), None);
+    let (told, _) = replies(&mut ledger);
+    assert!(told[0].1 == "refused" && told[0].2.contains("signature"), "{told:?}");
+    ledger.incoming(topic, good.as_bytes(), true).unwrap();
+    ledger.incoming(topic, b"\xff\xfe", false).unwrap();
+    ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();
+    assert_eq!(ledger.stats().refused, 4);
+    assert!(replies(&mut ledger).0.is_empty(), "to whom?");
+    // The forger did not use up the true command's id, nor answered for it.
+    let inbound = ledger.incoming(topic, good.as_bytes(), false).unwrap();
+    assert!(inbound.is_some());
+    for _ in 0..100 {
+        ledger.incoming(topic, forged.as_bytes(), false).unwrap();
+    }
+    assert!(replies(&mut ledger).0.len() < 40, "a flood is not answered");
+    assert_eq!(ledger.stats().refused, 104);
+    let noted = std::cell::Cell::new(0);
+    ledger.each_record(|record| noted.set(noted.get() + u32::from(record.kind == "refused")));
+    assert!((5..40).contains(&noted.get()), "{}", noted.get());
+}
+
+#[test]
+fn a_command_that_was_forgotten_cannot_be_played_again() {
+    let mut state = state::State::new(crate::outbox::Settings::default());
+    let at = kerbside_wire::testing::at(0.0);
+    let mut hear = |n: u64, expires_at_ms: i64| {
+        let body = serde_json::json!({"id": format!("c{n}"), "verb": "restart", "issued_at_ms": n, "expires_at_ms": expires_at_ms});
+        let (prev, hash) = Default::default();
+        let (kind, body) = ("command".to_owned(), body.to_string());
+        let record = crate::journal::Record { n, prev, hash, boot: String::new(), at, kind, body };
+        state.apply(&record, crate::journal::Position { segment: 1, offset: 0, len: 1 }, at.mono);
+        (state.command_seen("c1").is_some(), state.carry.floor_ms)
+    };
+    // The first is valid for long, the second has expired.
+    hear(1, i64::MAX);
+    hear(2, 0);
+    for n in 3..1000 {
+        hear(n, 0);
+    }
+    assert_eq!(hear(1000, 0), (true, 0));
+    assert_eq!(hear(1001, 0), (false, 1), "nothing issued up to then is obeyed any more");
+    assert_eq!(hear(1002, 0), (false, 1), "what has expired needs no floor");
+}
+
+#[test]
+fn a_message_the_broker_cannot_take_is_buried_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let mut big = wire::evidence_failed("ev1", "I", &"x".repeat(5000), kerbside_wire::testing::at(0.0));
+    big.lane = 0;
+    ledger.commit(vec![Item::Message(Box::new(big)), message(1)]).unwrap();
+    ledger.connected(1, true, 8).unwrap();
+    let mut topics = Vec::new();
+    while let Some(parcel) = ledger.next(4000) {
+        topics.push(parcel.topic);
+    }
+    assert_eq!(topics, ["cg/v1/310112/mh-xz-017/state", "cg/v1/310112/mh-xz-017/matter/uncoded/opened"]);
+    assert_eq!(ledger.stats().buried, 1);
+    drop(ledger);
+    // Buried for good.
+    let (mut ledger, _) = open(dir.path(), true);
+    assert_eq!(sent(&mut ledger).len(), 1);
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_tried_again_before_it_is_buried() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let (mut ledger, _) = Ledger::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+    ledger.commit(vec![message(1)]).unwrap();
+    ledger.connected(1, true, 8).unwrap();
+    let (journal, aside) = (dir.path().join("journal"), dir.path().join("aside"));
+    std::fs::rename(&journal, &aside).unwrap();
+    assert!(ledger.next(1 << 20).is_none());
+    let read_errors = ledger.stats().read_errors;
+    assert!(read_errors > 0);
+    assert!(ledger.next(1 << 20).is_none());
+    assert_eq!((ledger.stats().read_errors, ledger.stats().buried), (read_errors, 0), "not at once");
+    std::fs::rename(&aside, &journal).unwrap();
+    clock.advance_to(Mono::from_s(3.0));
+    let topics: Vec<_> = std::iter::from_fn(|| ledger.next(1 << 20)).map(|p| p.topic).collect();
+    assert_eq!(topics.len(), 2, "the error passed: {topics:?}");
+
+    ledger.connected(2, true, 8).unwrap();
+    std::fs::rename(&journal, &aside).unwrap();
+    for i in 0..20 {
+        clock.advance_to(Mono::from_s(3.0 + 70.0 * f64::from(i)));
+        assert!(ledger.next(1 << 20).is_none());
+    }
+    assert_eq!(ledger.stats().lanes[0].queued + ledger.stats().lanes[0].waiting, 0);
+    assert!(ledger.stats().buried >= 1);
+}
+
+#[test]
+fn what_its_lanes_budget_drives_out_counts_as_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(dir.path(), true);
+    settings.outbox.budget = [1, 1, 1, 1];
+    let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
+    for (i, lane) in [0, 1, 2].into_iter().enumerate() {
+        let mut draft =
+            wire::evidence_failed(&format!("ev{i}"), "I", "no room", kerbside_wire::testing::at(0.0));
+        draft.lane = lane;
+        ledger.commit(vec![Item::Message(Box::new(draft))]).unwrap();
+    }
+    let stats = ledger.stats();
+    assert_eq!((stats.evicted, stats.buried, stats.lanes[0].queued), (2, 0, 1));
+}
+
+#[test]
+fn old_segments_go_when_nothing_in_them_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let settings = Settings { segment_bytes: 4096, keep_days: 1, ..Settings::new(dir.path(), false) };
+    let store = Some(Box::new(MemoryStore::default()) as Box<dyn crate::store::Store>);
+    let (mut ledger, _) = Ledger::open_with(settings.clone(), who(), clock.clone(), store).unwrap();
+    let saved = SavedIncident { id: "I1".into(), place: None, record: Some(Value::from("open")) };
+    ledger.commit(vec![Item::Incident(saved.clone())]).unwrap();
+    for i in 0..20 {
+        ledger.commit(vec![message(i)]).unwrap();
+    }
+    clock.advance_to(Mono::from_s(3.0 * 86_400.0));
+    ledger.housekeeping().unwrap();
+    assert_eq!(ledger.stats().segments_dropped, 0, "their messages wait");
+    sent(&mut ledger);
+    for i in 0..20 {
+        clock.advance_to(Mono::from_s(3.0 * 86_400.0 + 10.0 * f64::from(i)));
+        ledger.housekeeping().unwrap();
+    }
+    assert!(ledger.stats().segments_dropped > 3, "{:?}", ledger.stats());
+    let seq = ledger.last_seq();
+    drop(ledger);
+    // Counters and the open incident outlive the segments they were born in.
+    let (ledger, recovery) = Ledger::open_with(settings, who(), clock, None).unwrap();
+    assert!(recovery.damage.is_none(), "{recovery:?}");
+    assert_eq!((ledger.last_seq(), ledger.incidents()), (seq, vec![saved]));
+}
+
+#[test]
+fn the_handle_serves_many_threads_and_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock()).unwrap();
+    assert!(opened.incidents.is_empty());
+    let mut seqs: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|t| {
+                let delivery = delivery.clone();
+                scope.spawn(move || -> Vec<u64> {
+                    let send = |i: u64| {
+                        delivery
+                            .send(wire::matter(&who(), &report(&format!("T{t}I{i}"), 1), None, None))
+                            .unwrap()
+                    };
+                    (0..25).map(send).collect()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
+    assert_eq!(delivery.stats().unwrap().lanes[0].queued, 100);
+    delivery.close().unwrap();
+    assert!(matches!(delivery.note("note", Value::Null), Err(DeliveryError::Closed)));
+}

@@ -1,0 +1,84 @@
+//! What the centre signs: commands and grants. The signature covers the exact bytes of `data` as they were sent.
+//!
+//! Signed text: the CloudEvents type, a line feed, then the bytes of `data` from its `{` to its `}`. Target and verb stand
+//! inside `data`, so that what was signed for one box or verb is worth nothing on another topic. `keyid` and `signature`
+//! (128 hex digits, Ed25519) are extension attributes of the envelope.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Identity;
+use super::down::{Refusal, clipped};
+use super::envelope::to_json;
+use kerbside_crypto::sign::{CentreKey, SigningKey};
+
+/// A signed statement, not yet believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    pub kind: &'static str,
+    pub key_id: Option<String>,
+    pub signature: Option<String>,
+    /// `data`, byte for byte.
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    specversion: String,
+    #[serde(rename = "type")]
+    kind: String,
+    keyid: Option<String>,
+    signature: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+impl Signed {
+    /// Reads the envelope of a message of type `kind`.
+    pub fn read(payload: &[u8], kind: &'static str) -> Result<Signed, Refusal> {
+        let event: Event<'_> =
+            serde_json::from_slice(payload).map_err(|e| Refusal::Malformed(clipped(&e.to_string())))?;
+        if event.specversion != "1.0" || event.kind != kind {
+            let told = format!("type {:?} on the topic of {kind}", event.kind);
+            return Err(Refusal::Malformed(clipped(&told)));
+        }
+        let Event { keyid, signature, data, .. } = event;
+        Ok(Signed { kind, key_id: keyid, signature, text: data.get().to_owned() })
+    }
+
+    /// The key that signed it; the error says why nobody did.
+    pub fn signer<'k>(&self, keys: &'k [CentreKey]) -> Result<&'k CentreKey, String> {
+        if keys.is_empty() {
+            return Err("no key of the centre is configured: [[centre.key]]".to_owned());
+        }
+        let signature = self.signature.as_deref().ok_or("not signed")?;
+        let id = self.key_id.as_deref().ok_or("signed, but `keyid` is missing")?;
+        let key = keys.iter().find(|k| k.id == id);
+        let key = key.ok_or_else(|| format!("key {:?} is not configured", clipped(id)))?;
+        if key.public.verifies(&signed_bytes(self.kind, &self.text), signature) {
+            Ok(key)
+        } else {
+            Err(format!("the signature is not that of key {:?} over these bytes", key.id))
+        }
+    }
+}
+
+/// What is signed.
+pub fn signed_bytes(kind: &str, text: &str) -> Vec<u8> {
+    [kind.as_bytes(), b"\n", text.as_bytes()].concat()
+}
+
+/// The envelope of a signed statement, as the centre sends it. `text`: a JSON object on one line.
+pub fn envelope(kind: &str, id: &str, time: &str, key_id: &str, key: &SigningKey, text: &str) -> String {
+    let signature = key.sign(&signed_bytes(kind, text));
+    let (id, time, key_id) = (to_json(&id), to_json(&time), to_json(&key_id));
+    format!(
+        "{{\"specversion\":\"1.0\",\"id\":{id},\"source\":\"urn:kerbside:centre\",\"type\":\"{kind}\",\"time\":{time},\
+         \"datacontenttype\":\"application/json\",\"keyid\":{key_id},\"signature\":\"{signature}\",\"data\":{text}}}"
+    )
+}
+
+/// Whom a statement is for: one box, or all of a division.
+pub fn target(who: &Identity, all: bool) -> String {
+    if all { format!("urn:kerbside:{}:all", who.division) } else { who.source() }
+}

@@ -1,0 +1,378 @@
+//! Golden text of what leaves the box.
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+#[path = "../../../tests/src/contract.rs"]
+mod contract;
+
+use super::envelope::{MATTER_LIMIT, parse_message};
+use super::*;
+use crate::testing::{at, report, who};
+use kerbside_domain::evidence::*;
+
+use kerbside_domain::patrol::*;
+use kerbside_domain::reading::*;
+use kerbside_domain::detection::ReportObject;
+use kerbside_domain::report::*;
+
+use kerbside_site::geo::{AlsoCode, Matter};
+use kerbside_site::place::{Method, Place};
+
+fn place() -> Place {
+    Place {
+        lon_deg: 121.376_123_4,
+        lat_deg: 31.112_456_7,
+        accuracy_m: 2.83,
+        method: Method::Homography,
+        camera_point: (121.37608, 31.1124),
+        gcj02: Some((121.3806, 31.1104)),
+        address: None,
+        unit_grid: Some("310112001002003".into()),
+        candidates: vec![],
+    }
+}
+
+fn stall() -> Matter {
+    Matter {
+        scheme: "GB/T 47678.5-2026".into(),
+        code: "09006".into(),
+        code11: Some("31011209006".into()),
+        name: "占道经营".into(),
+        also: vec![AlsoCode { scheme: "GB/T 30428.2-2013".into(), code: "04-06".into() }],
+    }
+}
+
+/// The journal record that holds `body`, with a fixed head.
+fn recorded(body: &str) -> Recorded<'_> {
+    let [prev, hash] = [b"before".as_slice(), b"this"].map(kerbside_crypto::hash::Hash::of);
+    Recorded { n: 5000, prev, hash, body }
+}
+
+fn contract_dir() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../edge-config/contract")
+}
+
+pub(crate) fn schemas() -> &'static contract::Contract {
+    static READ: std::sync::OnceLock<contract::Contract> = std::sync::OnceLock::new();
+    READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
+}
+
+fn check(draft: &Draft, expected: Expect) {
+    let parcel = published(recorded(&message_body(draft, &who(), 4217, at(186.3))), &who()).unwrap();
+    let body: Value = serde_json::from_slice(&parcel.body).expect("what is published is JSON");
+    assert_eq!(body["data"]["journal"]["n"], 5000);
+    schemas().check(&body).unwrap();
+    let text = String::from_utf8(parcel.body).unwrap();
+    let (text, _) = text.split_once(",\"journal\":").unwrap();
+    let expiry = parcel.expiry_s.map(|s| format!(" expires {s}")).unwrap_or_default();
+    let retain = if parcel.retain { " retained" } else { "" };
+    expected.assert_eq(&format!("{} qos {}{retain}{expiry}\n{text}\n", parcel.topic, parcel.qos));
+}
+
+#[test]
+fn matter_opened() {
+    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), Some(&place()), Some(&stall()));
+    check(
+        &draft,
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/09006/opened qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.opened.v1","subject":"310112/310112001002003/09006","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":1,"phase":"opened","cause":"opened","kind":"stall.occupying","matter":{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"act":"in_progress"},"legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"location":{"type":"Feature","geometry":{"type":"Point","coordinates":[121.3761234,31.1124567]},"properties":{"datum":"WGS84","accuracy_m":2.8,"method":"homography","camera_point":[121.37608,31.1124],"gcj02":[121.3806,31.1104]}},"grid":{"division":"310112","unit_grid":"310112001002003","scheme":"GB/T 47678.3","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[{"track":17,"label":"stall","confidence":0.93,"bbox_norm":[0.31,0.52,0.12,0.2]}],"reasons":{"attended_share":0.8},"evidence":[{"id":"ev1","role":"trigger","media":"image/jpeg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00","state":"available","path":"2026-11-21/a.jpg"},{"role":"clip","state":"pending"}],"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_unknown_is_absent() {
+    let bare = Report {
+        act: None,
+        objects: vec![],
+        reasons: vec![],
+        evidence: vec![],
+        evidence_pending: vec![],
+        phase: Phase::Cleared,
+        ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 3)
+    };
+    check(
+        &matter(&who(), &bare, None, None),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/uncoded/cleared qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0003","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.cleared.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":3,"phase":"cleared","cause":"opened","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"evidence":[],"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+}
+
+#[test]
+fn the_others() {
+    let camera =
+        CameraPatrol { watched_s: 880.0, off_s: 20.0, looks: 4300, looks_due: 4500, ..Default::default() };
+    let round = PatrolReport {
+        from: at(0.0),
+        to: at(900.0),
+        verdict: "all_well".into(),
+        cameras: vec![camera],
+        open_incidents: vec![],
+        cleared_by_themselves: 0,
+    };
+    check(
+        &patrol(&who(), &round, 4216),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/patrol qos 1 retained expires 1800
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.patrol.report.v1","time":"2026-11-21T08:46:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"verdict":"all_well","from":"2026-11-21T08:31:05.120+08:00","to":"2026-11-21T08:46:05.120+08:00","cameras":[{"camera_id":"cam1","watched_s":880.0,"blind_s":0.0,"moved_s":0.0,"off_s":20.0,"looks":4300,"looks_due":4500}],"open_incidents":[],"cleared_by_themselves":0,"last_sequence":4216,"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+    check(
+        &state(&who(), Presence::Online, 3_000_001, Some(4216), None, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/state qos 1 retained
+        {"specversion":"1.0","id":"state.3000001.online","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.state.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"state":"online","session":3000001,"edge_id":"mh-xz-017","version":"0.1.0","last_sequence":4216,"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+    let reading = Reading {
+        sensor: "bin-1".into(),
+        phenomenon: at(0.0),
+        arrived: at(0.5),
+        value: 86.5,
+        unit: "%".into(),
+        suspicious: None,
+    };
+    check(
+        &observation(&who(), &reading),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-1 qos 0 expires 3600
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.observation.v1","time":"2026-11-21T08:31:05.620+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%"
+    "#]],
+    );
+    check(
+        &alarm(&who(), &reading, true),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-1 qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.alarm.v1","time":"2026-11-21T08:31:05.620+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%","active":true
+    "#]],
+    );
+    check(
+        &evidence_failed("ev1", "01JD", "clip degraded to snapshot: queue full", at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/ev1/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD","data":{"id":"ev1","incident_id":"01JD","reason":"clip degraded to snapshot: queue full"
+    "#]],
+    );
+    check(
+        &reply("c1", "restart", "refused", Some("expired"), Value::Null, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/reply qos 1 expires 86400
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.command.reply.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","reason":"expired","result":"refused","verb":"restart"
+    "#]],
+    );
+}
+
+#[test]
+fn a_recheck_says_what_was_found_and_closes_nothing() {
+    let found = Recheck {
+        result: RecheckResult::Unobservable,
+        why: "hidden".into(),
+        looks: 0,
+        commands: vec!["01JD8".into()],
+    };
+    let again = Report {
+        phase: Phase::Recheck,
+        cause: "recheck".into(),
+        recheck: Some(found),
+        objects: vec![],
+        evidence: vec![],
+        evidence_pending: vec![EvidenceRole::After],
+        ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 4)
+    };
+    check(
+        &matter(&who(), &again, None, None),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/matter/uncoded/recheck qos 1
+        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0004","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.recheck.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":4,"phase":"recheck","cause":"recheck","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"reasons":{"attended_share":0.8},"evidence":[{"role":"after","state":"pending"}],"clock":{"source":"ntp","synced":true},"recheck":{"result":"unobservable","why":"hidden","looks":0,"commands":["01JD8"],"bbox_norm":[0.31,0.52,0.12,0.2]}
+    "#]],
+    );
+}
+
+#[test]
+fn evidence_and_checkpoints() {
+    let items = report("I", 1).evidence;
+    check(
+        &evidence_manifest(&who(), "i-r1", About::Incident("I"), 1, &items, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/i-r1/manifest qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"I","data":{"incident_id":"I","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
+    "#]],
+    );
+    check(
+        &evidence_manifest(&who(), "cmd-c1-cam1", About::Command("c1"), 1, &items, at(0.0)),
+        expect![[r#"
+            cg/v1/310112/mh-xz-017/evidence/cmd-c1-cam1/manifest qos 1
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
+        "#]],
+    );
+    let grant = grant::Grant {
+        id: "g1".into(),
+        path: "2026-11-21/01JINCIDENT/r1-clip.mp4".into(),
+        sha256: "ab".repeat(32),
+        expires_at_ms: 0,
+        url: "https://centre.example/ev1?X-Signature=secret".into(),
+        offset: 0,
+        headers: std::collections::BTreeMap::new(),
+        resumable: false,
+    };
+    check(
+        &evidence_ready(&grant, 186_233, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/01jincident/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.ready.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","grant_id":"g1","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","uri":"https://centre.example/ev1","sha256":"abababababababababababababababababababababababababababababababab","bytes":186233
+    "#]],
+    );
+    check(
+        &evidence_not_sent(&grant, "the server answers 403 Forbidden", at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/evidence/01jincident/ready qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","grant_id":"g1","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","sha256":"abababababababababababababababababababababababababababababababab","reason":"the server answers 403 Forbidden"
+    "#]],
+    );
+    let hash = kerbside_crypto::hash::Hash::of(b"4217");
+    check(
+        &checkpoint::checkpoint(&who(), &kerbside_crypto::testing::key(), 4217, hash, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/audit qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.audit.checkpoint.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"hash":"sha256:7ec7bbd3677bee60f1e0c58b2967299b9985afad73acfde38966d76f30cc4f88","key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","n":4217,"signature":"1224e961cf69544bc72d03ebfe816242833d31c6f0903ac446c1446a935442838dd5fdb180bad7d87836d6e2d27d4172fa123b199ac6be31ce9c46d4d8883b0b"
+    "#]],
+    );
+    let place = kerbside_domain::position::Position {
+        lon_deg: 121.37608,
+        lat_deg: 31.1124,
+        accuracy_m: 2.5,
+        source: kerbside_domain::position::PositionSource::GnssMean,
+        frozen: true,
+        at: at(0.0),
+        suspicious: None,
+    };
+    check(
+        &position(&place, at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/position qos 1 retained
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.position.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"lon_deg":121.37608,"lat_deg":31.1124,"accuracy_m":2.5,"source":"gnss_mean","frozen":true
+    "#]],
+    );
+    let values = serde_json::json!({"cameras": {"cam1": {"state": "blind", "reason": "moved"}, "cam2": null}, "open_incidents": 1, "outbox": [0, 1, 2, 3]});
+    check(
+        &health(values.as_object().unwrap(), at(0.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/health qos 0 expires 300
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.health.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"cameras":{"cam1":{"reason":"moved","state":"blind"},"cam2":null},"clock":{"source":"ntp","synced":true},"open_incidents":1,"outbox":[0,1,2,3]
+    "#]],
+    );
+}
+
+#[test]
+fn the_last_will_keeps_the_contract_too() {
+    let will = state(&who(), Presence::Lost, 3, None, None, at(0.0)).envelope(&who(), None);
+    schemas().check(&serde_json::from_str(&will).unwrap()).unwrap();
+}
+
+#[test]
+fn what_comes_down_has_schemas_that_know_right_from_wrong() {
+    let contract = schemas();
+    let right = |text: &str| contract.check(&serde_json::from_str(text).unwrap());
+    right(r#"{"specversion":"1.0","type":"kerbside.receipt.v1","id":"x","data":{"id":"01J.0001","result":"accepted","case_no":"2026-7","more":1}}"#).unwrap();
+    right(r#"{"specversion":"1.0","type":"kerbside.case.state.v1","data":{"incident_id":"01J","state":"shelved_by_moonlight"}}"#).unwrap();
+    right(r#"{"specversion":"1.0","type":"kerbside.receipt.v1","data":{"id":"","result":"accepted"}}"#)
+        .unwrap_err();
+    right(r#"{"specversion":"1.0","type":"kerbside.nonsense.v1","data":{}}"#).unwrap_err();
+    use crate::testing::command::{data, sealed};
+    use crate::testing::grant;
+    let span = serde_json::json!({"camera_id": "cam1", "from": "2026-11-21T08:30:50+08:00", "to": "2026-11-21T08:31:00+08:00"});
+    for (verb, args) in [
+        ("resend", serde_json::json!({"from": 3, "to": 9})),
+        ("log.pull", serde_json::json!({"last": 20, "kinds": ["refused"]})),
+        ("recheck", serde_json::json!({"incident_id": "I"})),
+        ("snapshot", Value::Null),
+        ("clip", span),
+        ("detector.pause", serde_json::json!({"for_s": 600})),
+        ("restart", serde_json::json!({})),
+    ] {
+        right(&sealed(&data("c1", verb, args))).unwrap();
+        right(&sealed(&data("c1", verb, serde_json::json!({"nonsense": 1})))).unwrap_err();
+    }
+    right(&sealed(&data("c1", "shell", Value::Null))).unwrap_err();
+    right(&grant::sealed(&grant::data("g1"))).unwrap();
+    right(&grant::sealed(&serde_json::json!({"id": "g1"}))).unwrap_err();
+    let mut by_mqtt = grant::data("g1");
+    by_mqtt["method"] = "MQTT".into();
+    right(&grant::sealed(&by_mqtt)).unwrap_err();
+    by_mqtt.as_object_mut().unwrap().remove("url");
+    right(&grant::sealed(&by_mqtt)).unwrap();
+    by_mqtt.as_object_mut().unwrap().remove("method");
+    right(&grant::sealed(&by_mqtt)).unwrap_err();
+    let unsigned = sealed(&data("c1", "restart", Value::Null)).replace("\"signature\"", "\"s\"");
+    right(&unsigned).unwrap_err();
+}
+
+/// The AsyncAPI document names every schema, and every topic that the box hears.
+#[test]
+fn asyncapi_and_schemas_agree() {
+    let text = std::fs::read_to_string(contract_dir().join("asyncapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let mut types: Vec<String> = Vec::new();
+    for (name, message) in document["components"]["messages"].as_object().unwrap() {
+        let file = message.pointer("/payload/schema/$ref").and_then(Value::as_str);
+        let file = file.unwrap_or_else(|| panic!("{name} has no schema"));
+        let schema = std::fs::read(contract_dir().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let schema: Value = serde_json::from_slice(&schema).unwrap();
+        let of_file = schema["properties"]["type"]["enum"].as_array().unwrap();
+        types.extend(of_file.iter().map(|t| t.as_str().unwrap().to_owned()));
+    }
+    types.sort();
+    assert_eq!(types, schemas().types().collect::<Vec<_>>());
+    for operation in document["operations"].as_object().unwrap().values() {
+        let channel = operation.pointer("/channel/$ref").and_then(Value::as_str).unwrap();
+        assert!(document.pointer(channel.trim_start_matches('#')).is_some(), "{channel}");
+    }
+    let addresses: Vec<String> = document["channels"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|c| {
+            c["address"].as_str().unwrap().replace("{division}", "310112").replace("{edge_id}", "mh-xz-017")
+        })
+        .collect();
+    for heard in topic::subscriptions("310112", "mh-xz-017") {
+        let heard = heard.replace('+', "{verb}");
+        assert!(addresses.contains(&heard), "{heard} in {addresses:?}");
+    }
+}
+
+#[test]
+fn a_matter_stays_below_4_kib_and_says_what_it_left_out() {
+    let mut many = report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1);
+    let object = many.objects[0].clone();
+    many.objects =
+        (0..200).map(|i| ReportObject { confidence: i as f32 / 200.0, ..object.clone() }).collect();
+    let draft = matter(&who(), &many, Some(&place()), Some(&stall()));
+    let parcel = published(recorded(&message_body(&draft, &who(), 4217, at(186.3))), &who()).unwrap();
+    assert!(parcel.body.len() <= MATTER_LIMIT, "{}", parcel.body.len());
+    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    assert_eq!(body["data"]["omitted"]["objects"], 192);
+    assert_eq!(body["data"]["objects"][0]["confidence"], 0.995);
+
+    many.reasons = vec![("notes".into(), Value::from("x".repeat(3000)))];
+    let draft = matter(&who(), &many, Some(&place()), Some(&stall()));
+    let parcel = published(recorded(&message_body(&draft, &who(), 4217, at(186.3))), &who()).unwrap();
+    assert!(parcel.body.len() <= MATTER_LIMIT);
+    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    assert_eq!(body["data"]["omitted"]["parts"], serde_json::json!(["reasons"]));
+}
+
+#[test]
+fn what_is_published_is_a_function_of_the_record() {
+    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), None, Some(&stall()));
+    let body = message_body(&draft, &who(), 4217, at(186.3));
+    assert_eq!(published(recorded(&body), &who()), published(recorded(&body), &who()));
+    let (head, envelope) = parse_message(&body).unwrap();
+    assert_eq!((head.seq, head.lane, head.id.as_str()), (4217, 0, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001"));
+    assert!(serde_json::from_str::<Value>(envelope).is_ok());
+}
