@@ -159,7 +159,7 @@ fn facing(h: Matrix3<f64>, pixels: &[(f64, f64)]) -> Result<Matrix3<f64>, Homogr
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) const ORIGIN: (f64, f64) = (121.376, 31.112);
