@@ -304,7 +304,7 @@ fn hello() -> Vec<u8> {
     use kerbside_media::source::proto;
     let mut out = Vec::new();
     let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
-    let look = proto::RawLook {
+    let look = proto::RawFrame {
         epoch: 1,
         pts: 0,
         level: kerbside_domain::frame::Level::L2,
@@ -313,7 +313,7 @@ fn hello() -> Vec<u8> {
         rgb: vec![1; 12].into(),
         luma: vec![1; 160 * 90].into(),
     };
-    let _ = proto::write_from_child(&mut out, &proto::FromChild::Look(look));
+    let _ = proto::write_from_child(&mut out, &proto::FromChild::Frame(look));
     out
 }
 

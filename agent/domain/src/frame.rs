@@ -61,7 +61,7 @@ pub struct Packet {
 
 /// A decoded picture, small, for gate and detector.
 #[derive(Clone)]
-pub struct Look {
+pub struct Frame {
     pub camera: CameraIx,
     /// Counts the looks of a camera since its session began.
     pub seq: u64,
@@ -78,9 +78,9 @@ pub struct Look {
     pub luma: Bytes,
 }
 
-impl Look {
+impl Frame {
     /// A part of the picture at its own scale, px; what lies outside is left out. The luma stays that of the whole.
-    pub fn part(&self, x: u32, y: u32, width: u32, height: u32) -> Look {
+    pub fn part(&self, x: u32, y: u32, width: u32, height: u32) -> Frame {
         let (x, y) = (x.min(self.width), y.min(self.height));
         let (width, height) = (width.min(self.width - x), height.min(self.height - y));
         let rows = self.rgb.chunks_exact(self.width.max(1) as usize * 3);
@@ -88,15 +88,15 @@ impl Look {
         let rows = rows.skip(y as usize).take(height as usize);
         let rgb: Vec<u8> =
             rows.flat_map(|row| row.get(columns.clone()).unwrap_or_default()).copied().collect();
-        Look { width, height, rgb: Bytes::from(rgb), ..self.clone() }
+        Frame { width, height, rgb: Bytes::from(rgb), ..self.clone() }
     }
 }
 
-impl std::fmt::Debug for Look {
+impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Look({:?} #{} {}x{} at {:?})",
+            "Frame({:?} #{} {}x{} at {:?})",
             self.camera, self.seq, self.width, self.height, self.at.mono
         )
     }

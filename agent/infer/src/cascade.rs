@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::worker::Job;
+use super::worker::DetectionJob;
 use super::{Detection, Detector, DetectorError, Group};
 use kerbside_domain::detection::CloseUp;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::Mono;
 use kerbside_seeing::gate::{RegionKind, StaticRegion};
-use kerbside_seeing::incident::SeenLook;
+use kerbside_seeing::incident::Observation;
 
 /// Between two close-ups of one region: it stands still, so its next look says little more.
 const REGION_EVERY_S: f64 = 2.0;
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Cascade {
 /// What became of one look.
 #[derive(Debug)]
 pub struct Seen {
-    pub look: SeenLook,
+    pub look: Observation,
     /// Why it, or its close-up, could not be judged.
     pub failed: Option<DetectorError>,
 }
@@ -59,7 +59,7 @@ impl Cascade {
     }
 
     /// Detects in one look, and in the part of it whose turn it is. A failure costs this look, never the next.
-    pub fn see(&mut self, job: Job) -> Seen {
+    pub fn see(&mut self, job: DetectionJob) -> Seen {
         let detections = match self.street.detect(&job.look) {
             Ok(detections) => detections,
             Err(error) => return Seen { look: job.unseen(), failed: Some(error) },
@@ -68,13 +68,13 @@ impl Cascade {
             Ok(close_up) => (close_up, None),
             Err(error) => (None, Some(error)),
         };
-        let look = SeenLook { detections: Some(detections), close_up, ..job.unseen() };
+        let look = Observation { detections: Some(detections), close_up, ..job.unseen() };
         Seen { look, failed }
     }
 
-    fn close_up(&mut self, job: &Job, seen: &[Detection]) -> Result<Option<CloseUp>, DetectorError> {
+    fn close_up(&mut self, job: &DetectionJob, seen: &[Detection]) -> Result<Option<CloseUp>, DetectorError> {
         let Some(close) = &mut self.close else { return Ok(None) };
-        let Job { look, gate } = job;
+        let DetectionJob { look, gate } = job;
         let Some(region) = self.turns.next(look.camera, look.at.mono, &gate.regions, seen) else {
             return Ok(None);
         };
@@ -152,7 +152,7 @@ mod tests {
     use super::super::FakeDetector;
     use super::super::fake::look_of;
     use super::*;
-    use kerbside_domain::frame::Look;
+    use kerbside_domain::frame::Frame;
     use kerbside_domain::time::Moment;
     use kerbside_seeing::gate::GateReport;
 
@@ -220,8 +220,8 @@ mod tests {
         let bbox = BBox { x: 0.5, y: 0.5, w: 0.02, h: 0.03 };
         let gate =
             GateReport { regions: vec![StaticRegion { bbox, ..region(1, 0.5) }], ..GateReport::default() };
-        let look = Look { at: Moment::default(), ..look_of(640, 360, |_, _| [9; 3]) };
-        let seen = cascade.see(Job { look, gate });
+        let look = Frame { at: Moment::default(), ..look_of(640, 360, |_, _| [9; 3]) };
+        let seen = cascade.see(DetectionJob { look, gate });
         let close_up = seen.look.close_up.expect("the region is due");
         let px = |b: &BBox| [b.x * 640.0, b.y * 360.0, b.w * 640.0, b.h * 360.0].map(f32::round);
         assert_eq!(px(&close_up.part), [246.0, 137.0, 160.0, 96.0]);
@@ -236,7 +236,7 @@ mod tests {
         close.failing = vec![0];
         let mut cascade = Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(close)));
         let gate = GateReport { regions: vec![region(1, 0.5)], ..GateReport::default() };
-        let seen = cascade.see(Job { look: look_of(64, 36, |_, _| [9; 3]), gate });
+        let seen = cascade.see(DetectionJob { look: look_of(64, 36, |_, _| [9; 3]), gate });
         assert_eq!((seen.look.detections, seen.look.close_up), (Some(vec![]), None));
         assert!(seen.failed.is_some());
     }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use super::manifest::{Family, Manifest};
 use super::preprocess::{Placement, Preprocessor};
 use super::{Detection, DetectorError};
-use kerbside_domain::frame::{BBox, Look};
+use kerbside_domain::frame::{BBox, Frame};
 
 /// One output as the runtime gave it.
 pub(super) struct Tensor<'a> {
@@ -180,7 +180,7 @@ pub(super) fn decode(
 /// decoding without a runtime.
 pub fn decode_outputs(
     manifest: &Manifest,
-    look: &Look,
+    look: &Frame,
     outputs: &[(String, Vec<i64>, Vec<f32>)],
 ) -> Result<Vec<Detection>, String> {
     let shapes: Vec<Port> = outputs.iter().map(|(name, shape, _)| (name.clone(), shape.clone())).collect();

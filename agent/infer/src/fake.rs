@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Detection, Detector, DetectorError};
-use kerbside_domain::frame::{CameraIx, LUMA_HEIGHT, LUMA_WIDTH, Level, Look};
+use kerbside_domain::frame::{CameraIx, Frame, LUMA_HEIGHT, LUMA_WIDTH, Level};
 use kerbside_domain::time::Moment;
 
 /// Says what it is told to say of each look, and nothing of others.
@@ -26,7 +26,7 @@ impl FakeDetector {
 }
 
 impl Detector for FakeDetector {
-    fn detect(&mut self, look: &Look) -> Result<Vec<Detection>, DetectorError> {
+    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError> {
         self.asked.push((look.camera, look.seq));
         if self.failing.contains(&look.seq) {
             return Err(DetectorError::Inference { model: "fake".to_owned(), why: "scripted".to_owned() });
@@ -36,10 +36,10 @@ impl Detector for FakeDetector {
 }
 
 /// A look with the given colours, for tests and self-checks of a model.
-pub fn look_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Look {
+pub fn look_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Frame {
     let pixels: Vec<u8> =
         (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| rgb(x, y)).collect();
-    Look {
+    Frame {
         camera: CameraIx(0),
         seq: 0,
         epoch: 0,

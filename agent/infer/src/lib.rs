@@ -32,13 +32,13 @@ pub use self::manifest::{Manifest, ManifestError};
 #[cfg(feature = "inference")]
 pub use self::onnx::{OrtDetector, find_runtime};
 use kerbside_domain::detection::{Detection, Group};
-use kerbside_domain::frame::Look;
+use kerbside_domain::frame::Frame;
 use kerbside_domain::model::ModelNames;
 
 /// The seam: one real (ONNX Runtime), one fake (scripted boxes) implementation.
 pub trait Detector: Send {
     /// Boxes after thresholds and non-maximum suppression, best first.
-    fn detect(&mut self, look: &Look) -> Result<Vec<Detection>, DetectorError>;
+    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError>;
 }
 
 /// One look could not be judged. The detector stays usable.
@@ -51,7 +51,7 @@ pub enum DetectorError {
     #[error("model {model}: output {output}: {why}")]
     Output { model: String, output: String, why: String },
     #[error("look {seq} of camera {camera}: {width}x{height} px need {want} bytes of RGB, {got} came")]
-    Look { camera: u16, seq: u64, width: u32, height: u32, want: usize, got: usize },
+    Frame { camera: u16, seq: u64, width: u32, height: u32, want: usize, got: usize },
     #[error("look of {width}x{height} px: resizing failed: {why}")]
     Resize { width: u32, height: u32, why: String },
 }

@@ -19,7 +19,7 @@ use super::manifest::{DType, Layout};
 use super::preprocess::Preprocessor;
 use super::{Detection, Detector, DetectorError, LoadError, Manifest};
 use kerbside_crypto::hash;
-use kerbside_domain::frame::Look;
+use kerbside_domain::frame::Frame;
 
 /// Libraries of the pinned release (PyPI wheel onnxruntime 1.31.1): x86_64, aarch64.
 const KNOWN_RUNTIMES: [&str; 2] = [
@@ -113,7 +113,7 @@ impl OrtDetector {
 }
 
 impl Detector for OrtDetector {
-    fn detect(&mut self, look: &Look) -> Result<Vec<Detection>, DetectorError> {
+    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError> {
         let placed = self.preprocessor.take(look)?;
         let model = self.manifest.name.clone();
         let failed = |why: String| DetectorError::Inference { model: model.clone(), why };
@@ -313,11 +313,11 @@ mod tests {
         OrtDetector::load(&repository().join(format!("models/{name}.toml")), Some(&runtime), limit)
     }
 
-    fn halves() -> Look {
+    fn halves() -> Frame {
         look_of(32, 32, |x, _| if x < 16 { [204, 0, 102] } else { [51, 0, 153] })
     }
 
-    fn said(detector: &mut OrtDetector, look: &Look) -> String {
+    fn said(detector: &mut OrtDetector, look: &Frame) -> String {
         let line = |d: Detection| {
             let b = d.bbox;
             format!("{} {:.3} {} {} {} {}", d.label, d.confidence, b.x, b.y, b.x + b.w, b.y + b.h)

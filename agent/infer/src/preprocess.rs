@@ -6,7 +6,7 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::DetectorError;
 use super::manifest::{Colour, Family, Fit, Input, Layout};
-use kerbside_domain::frame::{BBox, Look};
+use kerbside_domain::frame::{BBox, Frame};
 
 /// Where the picture lies within the model's input, model px.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,12 +55,12 @@ impl Preprocessor {
     }
 
     /// Scales the look into the canvas.
-    pub(super) fn take(&mut self, look: &Look) -> Result<Placement, DetectorError> {
+    pub(super) fn take(&mut self, look: &Frame) -> Result<Placement, DetectorError> {
         let (width, height) = (look.width, look.height);
         let want = width as usize * height as usize * 3;
         if width == 0 || height == 0 || look.rgb.len() != want {
             let (camera, seq, got) = (look.camera.0, look.seq, look.rgb.len());
-            return Err(DetectorError::Look { camera, seq, width, height, want, got });
+            return Err(DetectorError::Frame { camera, seq, width, height, want, got });
         }
         let failed = |why: String| DetectorError::Resize { width, height, why };
         let placement = self.placement(width, height);
@@ -186,6 +186,6 @@ mod tests {
         let mut look = look_of(32, 32, |_, _| [0; 3]);
         look.height = 33;
         let mut p = Preprocessor::new(&input(Layout::Nhwc, Colour::Rgb, Fit::Stretch), Family::Yolov8);
-        assert!(matches!(p.take(&look), Err(DetectorError::Look { want: 3168, got: 3072, .. })));
+        assert!(matches!(p.take(&look), Err(DetectorError::Frame { want: 3168, got: 3072, .. })));
     }
 }

@@ -7,19 +7,19 @@ use std::thread::JoinHandle;
 
 use super::cascade::{Cascade, Seen};
 use super::schedule::{Slots, Urgency};
-use kerbside_domain::frame::{CameraIx, Look};
+use kerbside_domain::frame::{CameraIx, Frame};
 use kerbside_domain::time::{Clock, Mono};
 use kerbside_seeing::gate::GateReport;
-use kerbside_seeing::incident::SeenLook;
+use kerbside_seeing::incident::Observation;
 
 /// A look on its way to the detector, with what the gate said of it.
 #[derive(Clone, Debug)]
-pub struct Job {
-    pub look: Look,
+pub struct DetectionJob {
+    pub look: Frame,
     pub gate: GateReport,
 }
 
-impl Job {
+impl DetectionJob {
     /// `period_s`: time between two looks of this camera at its present level.
     pub fn urgency(&self, period_s: f64) -> Urgency {
         let active = self.gate.motion > 0.0 || !self.gate.regions.is_empty();
@@ -27,9 +27,9 @@ impl Job {
     }
 
     /// The look for the core, without detections: gate closed, dropped, or failed.
-    pub fn unseen(self) -> SeenLook {
-        let Job { look, gate } = self;
-        SeenLook {
+    pub fn unseen(self) -> Observation {
+        let DetectionJob { look, gate } = self;
+        Observation {
             camera: look.camera,
             seq: look.seq,
             at: look.at,
@@ -43,7 +43,7 @@ impl Job {
 
 /// What one inference took, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
+pub struct InferenceTiming {
     pub camera: CameraIx,
     /// From the camera showing the frame to the end of its inference.
     pub age_s: f64,
@@ -55,11 +55,11 @@ pub struct Observation {
 
 /// Works until the slots are closed. `observe` hears of every inference, `done` gets every look.
 pub fn run(
-    slots: &Slots<Job>,
+    slots: &Slots<DetectionJob>,
     cascade: &mut Cascade,
     clock: &dyn Clock,
-    mut observe: impl FnMut(Observation),
-    mut done: impl FnMut(SeenLook),
+    mut observe: impl FnMut(InferenceTiming),
+    mut done: impl FnMut(Observation),
 ) {
     while let Some(job) = slots.wait(clock) {
         let begin: Mono = clock.now().mono;
@@ -68,7 +68,7 @@ pub fn run(
             tracing::warn!(camera = look.camera.0, seq = look.seq, %error, "look lost, or its close-up");
         }
         let end = clock.now().mono;
-        observe(Observation {
+        observe(InferenceTiming {
             camera: look.camera,
             age_s: end.since_s(look.at.mono),
             inference_s: end.since_s(begin),
@@ -81,11 +81,11 @@ pub fn run(
 
 /// [`run`] on a thread of its own. It ends when the slots are closed.
 pub fn spawn(
-    slots: Arc<Slots<Job>>,
+    slots: Arc<Slots<DetectionJob>>,
     mut cascade: Cascade,
     clock: Arc<dyn Clock>,
-    observe: impl FnMut(Observation) + Send + 'static,
-    done: impl FnMut(SeenLook) + Send + 'static,
+    observe: impl FnMut(InferenceTiming) + Send + 'static,
+    done: impl FnMut(Observation) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let body = move || run(&slots, &mut cascade, &*clock, observe, done);
     std::thread::Builder::new().name("detector".to_owned()).spawn(body)
@@ -99,9 +99,9 @@ mod tests {
     use kerbside_domain::frame::BBox;
     use kerbside_domain::time::VirtualClock;
 
-    fn job(camera: u16, seq: u64) -> Job {
-        let look = Look { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
-        Job { look, gate: GateReport::default() }
+    fn job(camera: u16, seq: u64) -> DetectionJob {
+        let look = Frame { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
+        DetectionJob { look, gate: GateReport::default() }
     }
 
     #[test]

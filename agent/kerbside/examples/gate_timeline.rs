@@ -30,7 +30,7 @@ fn main() -> std::io::Result<()> {
         let report = gate.step_luma(luma, Mono::from_s(at_s), 0);
         cost_us += clock.now().mono.0 - before;
         looks += 1;
-        worth += u64::from(report.worth_looking);
+        worth += u64::from(report.due_for_detection);
         if report.scene != scene {
             println!("{at_s:7.1} s  {scene:?} -> {:?}", report.scene);
             scene = report.scene;

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{BBox, CameraIx, Level, Look, StreamInfo};
+use kerbside_domain::frame::{BBox, CameraIx, Frame, Level, StreamInfo};
 use kerbside_domain::time::{Clock, Moment, SystemClock, VirtualClock};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::cut_job::{CutJob, Mark, PictureJob};
-use kerbside_media::source::{Done, Exe, FrameSource, Notice, Pace, Session, Setup, Watcher, is_file};
+use kerbside_media::source::{Done, Exe, FrameSink, FrameSource, Notice, Pace, Session, Setup, is_file};
 use parking_lot::Mutex;
 
 struct Probe {
@@ -25,7 +25,7 @@ struct Probe {
     oldest_s: f64,
 }
 
-impl Watcher for Probe {
+impl FrameSink for Probe {
     fn stream(&mut self, info: &StreamInfo) {
         let (epoch, codec, fps) = (info.epoch, &info.codec, info.fps);
         println!(
@@ -36,7 +36,7 @@ impl Watcher for Probe {
         );
     }
 
-    fn look(&mut self, look: Look) -> Level {
+    fn look(&mut self, look: Frame) -> Level {
         self.looks += 1;
         let sum = look.rgb.iter().chain(look.luma.iter());
         self.rgb_sum = sum.fold(self.rgb_sum, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));

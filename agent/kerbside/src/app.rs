@@ -28,13 +28,13 @@ use kerbside_domain::model::ModelNames;
 use kerbside_domain::time::{Clock, SystemClock};
 use kerbside_infer::keep::{self, Networks};
 use kerbside_infer::schedule::Slots;
-use kerbside_infer::worker::Job;
+use kerbside_infer::worker::DetectionJob;
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_link::{self as link, upload};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::{Exe, FrameSource as _, Session, Setup};
 use kerbside_seeing::gate::{Gate, GateConfig};
-use kerbside_seeing::incident::{Core, IncidentRecord, Input, LookedBack};
+use kerbside_seeing::incident::{Core, IncidentRecord, Input, ReviewAnswer};
 use kerbside_seeing::ladder::Ladder;
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::{self, Delivery};
@@ -160,8 +160,8 @@ struct Line {
     inputs: Sender<Input>,
     inputs_out: crossbeam_channel::Receiver<Input>,
     outcomes_out: crossbeam_channel::Receiver<EvidenceOutcome>,
-    looked_back: crossbeam_channel::Receiver<LookedBack>,
-    slots: Arc<Slots<Job>>,
+    looked_back: crossbeam_channel::Receiver<ReviewAnswer>,
+    slots: Arc<Slots<DetectionJob>>,
     sources: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     /// Dropping it stops the sources.
@@ -204,7 +204,7 @@ impl Line {
         let worker =
             |detector| start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone());
         let workers = detectors.into_iter().map(worker).collect::<anyhow::Result<_>>()?;
-        let wishes: Vec<Arc<watcher::Wish>> = site.cameras.iter().map(|_| Arc::default()).collect();
+        let wishes: Vec<Arc<watcher::CameraControl>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let (stop, stopped) = bounded(0);
         let mut sources = Vec::new();
         for (((camera, ring), wish), with_detector) in
@@ -266,7 +266,7 @@ fn load_detectors(mut site: Site) -> (Site, Vec<Cascade>, ModelNames) {
 
 fn start_worker(
     cascade: Cascade,
-    slots: &Arc<Slots<Job>>,
+    slots: &Arc<Slots<DetectionJob>>,
     clock: &Arc<dyn Clock>,
     inputs: &Sender<Input>,
     meters: &meter::Meters,
@@ -274,9 +274,9 @@ fn start_worker(
 ) -> anyhow::Result<JoinHandle<()>> {
     let (inputs, meter) = (inputs.clone(), meters.detector());
     let observe = move |seen| meter.observe(seen);
-    let done = move |look: kerbside_seeing::incident::SeenLook| {
+    let done = move |look: kerbside_seeing::incident::Observation| {
         let camera = usize::from(look.camera.0);
-        let _ = inputs.send(Input::Look(look));
+        let _ = inputs.send(Input::Observation(look));
         if let Some(count) = with_detector.get(camera) {
             count.fetch_sub(1, Ordering::AcqRel);
         }
@@ -289,7 +289,7 @@ fn start_lookback(
     site: &Arc<Site>,
     exe: &Exe,
     rings: &[Arc<Mutex<PacketRing>>],
-    answers: Sender<LookedBack>,
+    answers: Sender<ReviewAnswer>,
 ) -> anyhow::Result<review::Stage> {
     let pasts = site.cameras.iter().zip(rings);
     let pasts = pasts.map(|(camera, ring)| review::Past::of(camera, exe.clone(), ring.clone())).collect();

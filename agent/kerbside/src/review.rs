@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 
 use crate::evidence::Cut;
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{Level, Look};
+use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Detector;
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::cut_job::CutJob;
-use kerbside_media::source::{Done, Exe, FrameSource as _, Pace, Session, Setup, Watcher};
-use kerbside_seeing::incident::{LookBack, LookedBack};
+use kerbside_media::source::{Done, Exe, FrameSink, FrameSource as _, Pace, Session, Setup};
+use kerbside_seeing::incident::{ReviewAnswer, ReviewRequest};
 use kerbside_seeing::tracker::{Tracker, Witness};
 
 /// Questions that wait; a further one is answered at once: nobody looked.
@@ -49,10 +49,15 @@ impl Past {
 }
 
 /// Answers one question. Never fails: what hinders is the answer's `why`.
-pub fn look_back(past: &Past, detector: &mut dyn Detector, cut: &mut Cut, asked: &LookBack) -> LookedBack {
+pub fn look_back(
+    past: &Past,
+    detector: &mut dyn Detector,
+    cut: &mut Cut,
+    asked: &ReviewRequest,
+) -> ReviewAnswer {
     match follow(past, detector, cut, asked) {
         Ok((looks, witness)) => {
-            LookedBack { camera: asked.camera, spot: asked.spot, witness, looks, why: None }
+            ReviewAnswer { camera: asked.camera, spot: asked.spot, witness, looks, why: None }
         }
         Err(why) => asked.unanswered(why),
     }
@@ -62,7 +67,7 @@ fn follow(
     past: &Past,
     detector: &mut dyn Detector,
     cut: &mut Cut,
-    asked: &LookBack,
+    asked: &ReviewRequest,
 ) -> Result<(u32, Option<Witness>), String> {
     let found = past.ring.lock().cut(asked.from.mono, asked.to.mono);
     let (stream, packets) = found.ok_or("the ring holds nothing of it")?;
@@ -83,7 +88,7 @@ fn follow(
 fn watch(
     past: &Past,
     detector: &mut dyn Detector,
-    asked: &LookBack,
+    asked: &ReviewRequest,
     clip: &Path,
     begin: Moment,
 ) -> Result<(u32, Option<Witness>), String> {
@@ -112,8 +117,8 @@ struct Follower<'a> {
     trouble: Option<String>,
 }
 
-impl Watcher for Follower<'_> {
-    fn look(&mut self, look: Look) -> Level {
+impl FrameSink for Follower<'_> {
+    fn look(&mut self, look: Frame) -> Level {
         if look.at.mono < self.from {
             return Level::L2;
         }
@@ -139,12 +144,12 @@ impl Watcher for Follower<'_> {
 /// The stage as its askers see it.
 #[derive(Debug)]
 pub struct Stage {
-    asked: Sender<LookBack>,
+    asked: Sender<ReviewRequest>,
 }
 
 impl Stage {
     /// Asks; the answer comes by the channel. Back comes the answer of a stage that is too busy.
-    pub fn ask(&self, question: LookBack) -> Option<LookedBack> {
+    pub fn ask(&self, question: ReviewRequest) -> Option<ReviewAnswer> {
         let refused = self.asked.try_send(question).err()?;
         Some(refused.into_inner().unanswered("too many questions at once".to_owned()))
     }
@@ -156,7 +161,7 @@ pub fn spawn(
     pasts: Vec<Past>,
     mut cut: Cut,
     load: impl Fn() -> Result<Box<dyn Detector>, String> + Send + 'static,
-    answers: Sender<LookedBack>,
+    answers: Sender<ReviewAnswer>,
 ) -> std::io::Result<Stage> {
     let (asked, questions) = bounded(WAITING);
     let body = move || answer_all(&pasts, &mut cut, &load, &questions, &answers);
@@ -168,8 +173,8 @@ fn answer_all(
     pasts: &[Past],
     cut: &mut Cut,
     load: &dyn Fn() -> Result<Box<dyn Detector>, String>,
-    questions: &Receiver<LookBack>,
-    answers: &Sender<LookedBack>,
+    questions: &Receiver<ReviewRequest>,
+    answers: &Sender<ReviewAnswer>,
 ) {
     while let Ok(first) = questions.recv() {
         let mut detector = load();

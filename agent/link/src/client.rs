@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use rumqttc::v5::mqttbytes as m5;
 use rumqttc::v5::mqttbytes::v5 as p5;
-use rumqttc::{self as v4, Outgoing, Transport, v5};
+use rumqttc::{self as v4, Outgoing as Written, Transport, v5};
 
 use super::machine::{Event, Verdict};
 use super::{LinkError, Settings, tls};
 use kerbside_site::config::Protocol;
-use kerbside_wire::Parcel;
+use kerbside_wire::Outgoing;
 use kerbside_wire::envelope::{CONTENT_TYPE, Content};
 
 /// The broker keeps the subscriptions and what comes down that long while the box is away, s.
@@ -124,8 +124,8 @@ pub fn new(settings: &Settings, will: Will) -> Result<(Sender, Poller), LinkErro
 
 impl Sender {
     /// Queues a publish. An error means that this client is of no use any more.
-    pub fn publish(&self, parcel: Parcel) -> Result<(), LinkError> {
-        let Parcel { topic, qos, retain, expiry_s, properties, body, content, .. } = parcel;
+    pub fn publish(&self, parcel: Outgoing) -> Result<(), LinkError> {
+        let Outgoing { topic, qos, retain, expiry_s, properties, body, content, .. } = parcel;
         let sent = match self {
             Sender::V5 { client, .. } => {
                 let qos = if qos == 0 { m5::QoS::AtMostOnce } else { m5::QoS::AtLeastOnce };
@@ -235,9 +235,9 @@ impl Poller {
     }
 }
 
-fn outgoing(out: &Outgoing) -> Event {
+fn outgoing(out: &Written) -> Event {
     match out {
-        Outgoing::Publish(pkid) => Event::Written { pkid: *pkid },
+        Written::Publish(pkid) => Event::Written { pkid: *pkid },
         _ => Event::Sent,
     }
 }

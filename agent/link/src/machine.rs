@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use kerbside_domain::time::Mono;
 use kerbside_trace::delivery::{FromLink, ToLink};
-use kerbside_wire::Parcel;
+use kerbside_wire::Outgoing;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -90,7 +90,7 @@ pub enum Action {
         session: u64,
     },
     Subscribe(Vec<String>),
-    Publish(Parcel),
+    Publish(Outgoing),
     Ack {
         token: u64,
     },
@@ -237,7 +237,7 @@ impl Machine {
     fn order(&mut self, order: ToLink) {
         let up = matches!(self.state, State::Up { .. });
         match order {
-            ToLink::Parcel { epoch, parcel, last } if up && epoch == self.epoch => {
+            ToLink::Outgoing { epoch, parcel, last } if up && epoch == self.epoch => {
                 if last {
                     self.last_seq = Some(parcel.seq);
                 }
@@ -248,7 +248,7 @@ impl Machine {
                 self.actions.push_back(Action::Ack { token });
             }
             // Meant for a connection that is gone: it is handed over again on the next.
-            ToLink::Parcel { .. } | ToLink::Stored { .. } => {}
+            ToLink::Outgoing { .. } | ToLink::Stored { .. } => {}
         }
     }
 

@@ -3,16 +3,16 @@
 use super::machine::*;
 use kerbside_domain::time::Mono;
 use kerbside_trace::delivery::{FromLink, ToLink};
-use kerbside_wire::Parcel;
+use kerbside_wire::Outgoing;
 
 struct Script {
     machine: Machine,
     now: Mono,
 }
 
-fn parcel(seq: u64) -> Parcel {
+fn parcel(seq: u64) -> Outgoing {
     let (topic, properties, content) = ("t".to_owned(), Vec::new(), kerbside_wire::envelope::Content::Event);
-    Parcel { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
+    Outgoing { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
 }
 
 impl Script {
@@ -55,7 +55,7 @@ impl Script {
     }
 
     fn hand(&mut self, epoch: u64, seq: u64) -> Vec<Action> {
-        self.push(Event::Order(ToLink::Parcel { epoch, parcel: parcel(seq), last: false }))
+        self.push(Event::Order(ToLink::Outgoing { epoch, parcel: parcel(seq), last: false }))
     }
 
     fn lose(&mut self) -> Vec<Action> {
@@ -219,7 +219,7 @@ fn a_stop_drains_says_offline_and_disconnects() {
         matches!(told.as_slice(), [Action::Tell(FromLink::Stopping { drain_s, .. })] if *drain_s == 7.0),
         "{told:?}"
     );
-    s.push(Event::Order(ToLink::Parcel { epoch, parcel: parcel(9), last: true }));
+    s.push(Event::Order(ToLink::Outgoing { epoch, parcel: parcel(9), last: true }));
     s.push(Event::Written { pkid: 1 });
     let done = s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken });
     assert_eq!(done, [acked(epoch, 9), Action::Disconnect]);

@@ -54,7 +54,7 @@ pub fn spawn(uploader: Uploader) -> (mpsc::Sender<Grant>, tokio::task::JoinHandl
 
 impl Uploader {
     /// Until it is there, refused or expired; the message that says so.
-    async fn upload(&self, grant: &Grant) -> wire::Draft {
+    async fn upload(&self, grant: &Grant) -> wire::Message {
         let result = match self.checked(grant).await {
             Ok((file, bytes)) if grant.is_by_mqtt() => self.send_chunks(grant, &file, bytes).await,
             Ok((file, bytes)) => self.put(grant, &file, bytes).await,
@@ -130,7 +130,7 @@ impl Uploader {
     }
 
     /// The delivery may be refused by its disk; the grant stays with it until this is durable.
-    async fn tell(&self, draft: wire::Draft) {
+    async fn tell(&self, draft: wire::Message) {
         let delivery = self.delivery.clone();
         let committed =
             tokio::task::spawn_blocking(move || delivery.commit(vec![Item::Message(Box::new(draft))]));

@@ -51,17 +51,17 @@ pub use proto::{Fault, Pace, Stats};
 pub use session::{Session, Setup};
 
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{Level, Look, StreamInfo};
+use kerbside_domain::frame::{Frame, Level, StreamInfo};
 use kerbside_domain::time::Moment;
 
 /// What the line does with what a camera gives. Called on the camera's thread; a slow look makes the child drop the next ones
 /// (live) or wait (lockstep).
-pub trait Watcher {
+pub trait FrameSink {
     /// A stream began, or its parameters changed (new epoch).
     fn stream(&mut self, _info: &StreamInfo) {}
 
     /// One look, in order. Returns the decode level wanted from here on (the decode ladder decides it).
-    fn look(&mut self, look: Look) -> Level;
+    fn look(&mut self, look: Frame) -> Level;
 
     /// The camera's state changed. Scene states (black, covered, ...) are the gate's to tell; this is the stream's.
     fn state(&mut self, at: Moment, state: CameraState, why: &str);
@@ -109,7 +109,7 @@ pub type StopSignal = Receiver<Infallible>;
 /// The seam: a camera through a capture child ([`Session`]), or scripted looks ([`Scripted`]).
 pub trait FrameSource: Send {
     /// Runs on the calling thread until it is done.
-    fn run(&mut self, watcher: &mut dyn Watcher, stop: &StopSignal) -> Done;
+    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done;
 }
 
 /// The fake: looks and states from a script, as fast as they are taken.
@@ -122,20 +122,20 @@ pub struct Scripted {
 #[derive(Debug)]
 pub enum Step {
     Stream(StreamInfo),
-    Look(Look),
+    Frame(Frame),
     State(Moment, CameraState, String),
     Tick(Moment),
 }
 
 impl FrameSource for Scripted {
-    fn run(&mut self, watcher: &mut dyn Watcher, stop: &StopSignal) -> Done {
+    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done {
         for step in self.steps.drain(..) {
             if stop.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
                 return Done::Stopped;
             }
             match step {
                 Step::Stream(info) => watcher.stream(&info),
-                Step::Look(look) => drop(watcher.look(look)),
+                Step::Frame(look) => drop(watcher.look(look)),
                 Step::State(at, state, why) => watcher.state(at, state, &why),
                 Step::Tick(at) => drop(watcher.tick(at)),
             }

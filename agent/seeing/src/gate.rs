@@ -23,7 +23,7 @@ pub use self::config::{GateConfig, GateCounters};
 use self::mask::ZoneMask;
 use self::planes::{PIXELS, Planes};
 use self::regions::Regions;
-use kerbside_domain::frame::{BBox, Look};
+use kerbside_domain::frame::{BBox, Frame};
 use kerbside_domain::time::Mono;
 
 /// Which way the picture changed where a region is.
@@ -84,10 +84,10 @@ pub struct GateReport {
     /// Share of the picture that moves, 0..1, above the noise floor.
     pub motion: f32,
     /// Detector time is worth spending.
-    pub worth_looking: bool,
+    pub due_for_detection: bool,
     /// Every look counts: something moves or has just come to rest, or the scene is not known yet. A look that is only
     /// due, so that a quiet place is not forgotten, is no reason to decode more.
-    pub astir: bool,
+    pub active: bool,
     /// All regions alive now.
     pub regions: Vec<StaticRegion>,
 }
@@ -201,7 +201,7 @@ impl Gate {
         }
     }
 
-    pub fn step(&mut self, look: &Look) -> GateReport {
+    pub fn step(&mut self, look: &Frame) -> GateReport {
         self.step_luma(&look.luma, look.at.mono, look.epoch)
     }
 
@@ -438,18 +438,18 @@ impl Gate {
         let young = within(self.regions.youngest(), self.config.young_s);
         let period_s = if regions.is_empty() { self.config.idle_look_s } else { self.config.recheck_s };
         let due = !within(self.looked_at, period_s);
-        let (astir, worth_looking) = match scene {
+        let (active, due_for_detection) = match scene {
             Scene::Black | Scene::Covered | Scene::Frozen | Scene::Moved => (false, false),
             Scene::Learning | Scene::LightChanged => (true, due),
             Scene::Clear => {
-                let astir = within(self.moved_at, self.config.linger_s) || young;
-                (astir, astir || due)
+                let active = within(self.moved_at, self.config.linger_s) || young;
+                (active, active || due)
             }
         };
-        let worth_looking = worth_looking && self.zones.count > 0;
-        if worth_looking {
+        let due_for_detection = due_for_detection && self.zones.count > 0;
+        if due_for_detection {
             self.looked_at = Some(at);
         }
-        GateReport { scene, motion, worth_looking, astir, regions }
+        GateReport { scene, motion, due_for_detection, active, regions }
     }
 }

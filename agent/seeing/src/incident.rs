@@ -63,7 +63,7 @@ use kerbside_domain::report::{Phase, Recheck, RecheckResult, Report};
 
 use alarm::SensorWatch;
 use camera::CameraCore;
-use life::Voice;
+use life::StepContext;
 use patrol::PatrolClock;
 
 use crate::tracker::Track;
@@ -103,14 +103,14 @@ impl Core {
     /// Takes one input and appends what shall be done, in order: a `Report` comes before the `Save` it speaks of.
     pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
         match input {
-            Input::Look(look) => self.look(&look, effects),
+            Input::Observation(look) => self.look(&look, effects),
             Input::Camera { camera, at, state } => {
                 self.advance(at);
                 self.with_camera(camera, effects, |camera, voice| camera.source(at, state, voice));
             }
             Input::Reading(reading) => self.reading(reading, effects),
             Input::Evidence(outcome) => self.evidence(outcome, effects),
-            Input::LookedBack(answer) => {
+            Input::Reviewed(answer) => {
                 let now = self.now;
                 self.with_camera(answer.camera, effects, |camera, voice| {
                     camera.looked_back(answer, now, voice)
@@ -121,7 +121,7 @@ impl Core {
             Input::Recheck { incident_id, command_id } => self.recheck(&incident_id, command_id, effects),
             Input::Tick(at) => self.tick(at, effects),
         }
-        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut voice = StepContext { settings: &self.settings, counters: &mut self.counters, effects };
         if self.now != Moment::default() {
             self.patrol.advance(self.now, &mut self.cameras, &mut voice);
         }
@@ -151,7 +151,7 @@ impl Core {
         self.cameras.iter().flat_map(|c| c.open.iter().map(|i| &i.report))
     }
 
-    fn look(&mut self, look: &SeenLook, effects: &mut Vec<Effect>) {
+    fn look(&mut self, look: &Observation, effects: &mut Vec<Effect>) {
         self.advance(look.at);
         self.with_camera(look.camera, effects, |camera, voice| {
             let refused = camera.tracker.refused();
@@ -164,9 +164,9 @@ impl Core {
         &mut self,
         camera: CameraIx,
         effects: &mut Vec<Effect>,
-        act: impl FnOnce(&mut CameraCore, &mut Voice<'_>),
+        act: impl FnOnce(&mut CameraCore, &mut StepContext<'_>),
     ) {
-        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut voice = StepContext { settings: &self.settings, counters: &mut self.counters, effects };
         match self.cameras.get_mut(usize::from(camera.0)) {
             Some(camera) => act(camera, &mut voice),
             None => voice.counters.looks_ignored += 1,
@@ -175,7 +175,7 @@ impl Core {
 
     fn reading(&mut self, reading: Reading, effects: &mut Vec<Effect>) {
         self.advance(reading.arrived);
-        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut voice = StepContext { settings: &self.settings, counters: &mut self.counters, effects };
         voice.counters.readings += 1;
         match self.sensors.iter_mut().find(|s| s.is(&reading.sensor)) {
             Some(sensor) => sensor.reading(reading, &mut voice),
@@ -184,7 +184,7 @@ impl Core {
     }
 
     fn evidence(&mut self, outcome: EvidenceOutcome, effects: &mut Vec<Effect>) {
-        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut voice = StepContext { settings: &self.settings, counters: &mut self.counters, effects };
         let mut left = Some(outcome);
         for camera in &mut self.cameras {
             left = left.and_then(|outcome| camera.evidence(self.now, outcome, &mut voice));
@@ -194,7 +194,7 @@ impl Core {
 
     fn tick(&mut self, at: Moment, effects: &mut Vec<Effect>) {
         self.advance(at);
-        let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+        let mut voice = StepContext { settings: &self.settings, counters: &mut self.counters, effects };
         for camera in &mut self.cameras {
             camera.account(at.mono);
             camera.end_rechecks(at, &mut voice);

@@ -48,9 +48,9 @@ impl Ladder {
         self.level
     }
 
-    /// The gate's word on one look: is the place astir (motion, a young static region, a scene still being learned)?
-    pub fn look(&mut self, now: Mono, astir: bool) -> Level {
-        if astir {
+    /// The gate's word on one look: is the place active (motion, a young static region, a scene still being learned)?
+    pub fn look(&mut self, now: Mono, active: bool) -> Level {
+        if active {
             self.moved = now;
         }
         self.decide(now)

@@ -25,7 +25,7 @@ use crate::outbox::{LANES, LaneStats};
 use kerbside_crypto::sign::CentreKey;
 use kerbside_domain::time::Clock;
 use kerbside_wire::grant::Grant;
-use kerbside_wire::{self as wire, Draft, Identity, Parcel};
+use kerbside_wire::{self as wire, Identity, Message, Outgoing};
 
 pub use chunks::Sent;
 pub use ledger::{Committed, Item, Ledger};
@@ -168,7 +168,7 @@ pub enum FromLink {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToLink {
     /// `last`: disconnect after its acknowledgement.
-    Parcel { epoch: u64, parcel: Parcel, last: bool },
+    Outgoing { epoch: u64, parcel: Outgoing, last: bool },
     /// The message with that token is journalled: acknowledge it.
     Stored { epoch: u64, token: u64 },
 }
@@ -273,7 +273,7 @@ impl Delivery {
     }
 
     /// One message; its sequence number.
-    pub fn send(&self, draft: Draft) -> Result<u64, DeliveryError> {
+    pub fn send(&self, draft: Message) -> Result<u64, DeliveryError> {
         let committed = self.commit(vec![Item::Message(Box::new(draft))])?;
         committed.first().and_then(|c| c.seq).ok_or(DeliveryError::Closed)
     }

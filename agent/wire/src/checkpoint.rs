@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::Identity;
-use super::envelope::{Draft, to_json};
+use super::envelope::{Message, to_json};
 use kerbside_crypto::hash::Hash;
 use kerbside_crypto::sign::{PublicKey, SigningKey};
 use kerbside_domain::time::Moment;
@@ -68,10 +68,10 @@ fn signed_text(source: &str, n: u64, hash: Hash, time: &str) -> String {
 }
 
 /// The message that covers the journal up to record `n`.
-pub fn checkpoint(who: &Identity, key: &SigningKey, n: u64, hash: Hash, at: Moment) -> Draft {
+pub fn checkpoint(who: &Identity, key: &SigningKey, n: u64, hash: Hash, at: Moment) -> Message {
     let signature = key.sign(signed_text(&who.source(), n, hash, &who.time(at)).as_bytes());
     let public = key.public().to_string();
-    Draft {
+    Message {
         id: None,
         kind: "audit.checkpoint.v1".to_owned(),
         subject: None,

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::envelope::{Content, Parcel, to_json};
+use super::envelope::{Content, Outgoing, to_json};
 use super::grant::Grant;
 use super::{Identity, topic};
 
@@ -33,7 +33,7 @@ struct Head<'a> {
 }
 
 /// The bytes from `offset` on, as they are published on `evidence/SET/chunk/OFFSET`. The delivery gives the parcel its number.
-pub fn chunk(who: &Identity, grant: &Grant, total: u64, offset: u64, bytes: &[u8]) -> Parcel {
+pub fn chunk(who: &Identity, grant: &Grant, total: u64, offset: u64, bytes: &[u8]) -> Outgoing {
     let (set, _) = grant.set_and_file();
     let head = Head {
         kind: CHUNK,
@@ -49,7 +49,7 @@ pub fn chunk(who: &Identity, grant: &Grant, total: u64, offset: u64, bytes: &[u8
     let root = topic::root(&who.division, &who.edge_id);
     let properties =
         [("id", format!("{}.{offset}", grant.id)), ("type", CHUNK.to_owned()), ("source", who.source())];
-    Parcel {
+    Outgoing {
         seq: 0,
         topic: format!("{root}/evidence/{}/chunk/{offset}", topic::word(&set.to_lowercase())),
         qos: 1,

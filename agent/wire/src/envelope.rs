@@ -18,7 +18,7 @@ pub const ROOM_FOR_DELIVERY: usize = 360;
 
 /// Everything of a message but what the delivery knows: sequence, recording time, journal record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub struct Message {
     /// CloudEvents id; `None`: made from the sequence number.
     pub id: Option<String>,
     /// Without the leading `kerbside.`, e.g. `matter.opened.v1`.
@@ -59,7 +59,7 @@ struct Head<'a> {
     correlationid: Option<&'a str>,
 }
 
-impl Draft {
+impl Message {
     /// CloudEvents id, with the sequence number where the draft has no own.
     pub fn event_id(&self, seq: u64) -> String {
         self.id.clone().unwrap_or_else(|| format!("s{seq:020}"))
@@ -119,7 +119,7 @@ pub struct MessageHead {
 const SPLIT: &str = ",\"envelope\":";
 
 /// Body of the journal record that makes a message durable.
-pub fn message_body(draft: &Draft, who: &Identity, seq: u64, recorded: Moment) -> String {
+pub fn message_body(draft: &Message, who: &Identity, seq: u64, recorded: Moment) -> String {
     let head = MessageHead {
         seq,
         id: draft.event_id(seq),
@@ -177,7 +177,7 @@ impl Content {
 
 /// A message ready for a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
+pub struct Outgoing {
     pub seq: u64,
     pub topic: String,
     pub qos: u8,
@@ -190,7 +190,7 @@ pub struct Parcel {
     pub content: Content,
 }
 
-impl Parcel {
+impl Outgoing {
     /// Upper bound of the MQTT packet's length, bytes.
     pub fn packet_len(&self) -> usize {
         let properties: usize = self.properties.iter().map(|(k, v)| k.len() + v.len() + 5).sum();
@@ -200,7 +200,7 @@ impl Parcel {
 
 /// The message of a `message` record as it is published: a pure function of the record, but for `expiry_s`, which the
 /// caller sets to what is left.
-pub fn published(record: Recorded<'_>, who: &Identity) -> Option<Parcel> {
+pub fn published(record: Recorded<'_>, who: &Identity) -> Option<Outgoing> {
     let (head, envelope) = parse_message(record.body)?;
     let open = envelope.strip_suffix("}}")?;
     let journal = format!(
@@ -213,7 +213,7 @@ pub fn published(record: Recorded<'_>, who: &Identity) -> Option<Parcel> {
         ("source", who.source()),
         ("sequence", format!("{:020}", head.seq)),
     ];
-    Some(Parcel {
+    Some(Outgoing {
         seq: head.seq,
         topic: head.topic,
         qos: head.qos,

@@ -1,6 +1,6 @@
 //! Wire: all that leaves the box and all that is understood of what comes in (invariant 11).
 //!
-//! Pure. It turns the words of the line into [`Draft`]s: CloudEvents 1.0 with a topic, a lane and a quality of
+//! Pure. It turns the words of the line into [`Message`]s: CloudEvents 1.0 with a topic, a lane and a quality of
 //! service. The delivery gives a draft its sequence number and makes it a journal record; the bytes that are
 //! published are a pure function of that record ([`published`]), so a re-send is the same bytes.
 //!
@@ -19,7 +19,7 @@ pub mod topic;
 
 pub use command::{Command, Order};
 pub use down::{Down, Refusal};
-pub use envelope::{Draft, MessageHead, Parcel, Recorded, message_body, published};
+pub use envelope::{Message, MessageHead, Outgoing, Recorded, message_body, published};
 pub use matter::matter;
 pub use other::*;
 

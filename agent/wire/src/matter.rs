@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::envelope::{Draft, MATTER_LIMIT, ROOM_FOR_DELIVERY, to_json};
+use super::envelope::{MATTER_LIMIT, Message, ROOM_FOR_DELIVERY, to_json};
 use super::{Identity, rounded, topic};
 use kerbside_domain::detection::ReportObject;
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRole};
@@ -194,11 +194,11 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
 }
 
 /// The message for one report. `place`, `matter`: what is known of them; `None` leaves the parts out.
-pub fn matter(who: &Identity, report: &Report, place: Option<&Place>, matter: Option<&Matter>) -> Draft {
+pub fn matter(who: &Identity, report: &Report, place: Option<&Place>, matter: Option<&Matter>) -> Message {
     let phase = phase_name(report.phase);
     let code = matter.map_or("uncoded", |m| m.code.as_str());
     let grid = place.and_then(|p| p.unit_grid.as_deref()).unwrap_or("-");
-    let mut draft = Draft {
+    let mut draft = Message {
         id: Some(format!("{}.{:04}", report.incident_id, report.revision)),
         kind: format!("matter.{phase}.v1"),
         subject: Some(format!("{}/{}/{}", who.division, grid, code)),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::envelope::{Draft, to_json};
+use super::envelope::{Message, to_json};
 use super::grant::Grant;
 use super::matter::Clock;
 use super::{Identity, rounded, topic};
@@ -17,8 +17,8 @@ const HOUR_S: u32 = 3600;
 const DAY_S: u32 = 24 * HOUR_S;
 
 /// A draft with the commonest choices: QoS 1, not retained, never expires.
-fn draft(kind: &str, topic: impl Into<String>, lane: u8, at: Moment, data: String) -> Draft {
-    Draft {
+fn draft(kind: &str, topic: impl Into<String>, lane: u8, at: Moment, data: String) -> Message {
+    Message {
         id: None,
         kind: kind.to_owned(),
         subject: None,
@@ -58,7 +58,7 @@ struct CameraData {
 }
 
 /// `patrol.report`. `last_sequence`: the newest sequence given out, so that the centre sees what it lacks.
-pub fn patrol(who: &Identity, report: &PatrolReport, last_sequence: u64) -> Draft {
+pub fn patrol(who: &Identity, report: &PatrolReport, last_sequence: u64) -> Message {
     let cameras = report.cameras.iter().map(|c| CameraData {
         camera_id: who.camera(c.camera).id,
         watched_s: rounded(c.watched_s, 1),
@@ -120,7 +120,7 @@ pub fn state(
     last_sequence: Option<u64>,
     reason: Option<&str>,
     at: Moment,
-) -> Draft {
+) -> Message {
     let (edge_id, version) = (who.edge_id.as_str(), who.version.as_str());
     let data = StateData {
         state: presence,
@@ -145,7 +145,7 @@ pub fn state(
 }
 
 /// `device.health`: what the health stage knows, as it gives it.
-pub fn health(values: &serde_json::Map<String, Value>, at: Moment) -> Draft {
+pub fn health(values: &serde_json::Map<String, Value>, at: Moment) -> Message {
     let mut data = values.clone();
     data.insert("clock".to_owned(), serde_json::json!(Clock::from(at.quality)));
     let mut draft = draft("device.health.v1", "health", 3, at, to_json(&data));
@@ -168,7 +168,7 @@ struct PositionData {
 }
 
 /// `device.position`. An accuracy of 0 is an unknown one.
-pub fn position(place: &Position, at: Moment) -> Draft {
+pub fn position(place: &Position, at: Moment) -> Message {
     let data = PositionData {
         lon_deg: rounded(place.lon_deg, 7),
         lat_deg: rounded(place.lat_deg, 7),
@@ -185,7 +185,7 @@ pub fn position(place: &Position, at: Moment) -> Draft {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Observation<'a> {
+struct SensorObservation<'a> {
     sensor: &'a str,
     phenomenon_time: String,
     result_time: String,
@@ -197,8 +197,8 @@ struct Observation<'a> {
     active: Option<bool>,
 }
 
-fn reading_data<'a>(who: &Identity, reading: &'a Reading, active: Option<bool>) -> Observation<'a> {
-    Observation {
+fn reading_data<'a>(who: &Identity, reading: &'a Reading, active: Option<bool>) -> SensorObservation<'a> {
+    SensorObservation {
         sensor: &reading.sensor,
         phenomenon_time: who.time(reading.phenomenon),
         result_time: who.time(reading.arrived),
@@ -210,7 +210,7 @@ fn reading_data<'a>(who: &Identity, reading: &'a Reading, active: Option<bool>) 
 }
 
 /// `sensor.observation`.
-pub fn observation(who: &Identity, reading: &Reading) -> Draft {
+pub fn observation(who: &Identity, reading: &Reading) -> Message {
     let data = to_json(&reading_data(who, reading, None));
     let topic = format!("obs/{}", topic::word(&reading.sensor));
     let mut draft = draft("sensor.observation.v1", topic, 3, reading.arrived, data);
@@ -220,7 +220,7 @@ pub fn observation(who: &Identity, reading: &Reading) -> Draft {
 }
 
 /// `sensor.alarm`: a limit was crossed for long enough (`active`), or it is over.
-pub fn alarm(who: &Identity, reading: &Reading, active: bool) -> Draft {
+pub fn alarm(who: &Identity, reading: &Reading, active: bool) -> Message {
     let data = to_json(&reading_data(who, reading, Some(active)));
     let topic = format!("obs/{}", topic::word(&reading.sensor));
     draft("sensor.alarm.v1", topic, 1, reading.arrived, data)
@@ -270,7 +270,7 @@ pub fn evidence_manifest(
     revision: u32,
     items: &[EvidenceItem],
     at: Moment,
-) -> Draft {
+) -> Message {
     let files = items.iter().map(|i| ManifestFile {
         id: &i.id,
         role: i.role,
@@ -308,7 +308,7 @@ struct Ready<'a> {
 }
 
 /// The end of one upload, on the topic of its set.
-fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&str>, at: Moment) -> Draft {
+fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&str>, at: Moment) -> Message {
     let (set, file) = grant.set_and_file();
     let incident_id = Some(set).filter(|s| !s.starts_with("cmd-"));
     let pieces = format!("mqtt:evidence/{}/chunk", topic::word(&set.to_lowercase()));
@@ -325,17 +325,17 @@ fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&st
 }
 
 /// `evidence.ready`: the file of a grant is where the centre wanted it.
-pub fn evidence_ready(grant: &Grant, bytes: u64, at: Moment) -> Draft {
+pub fn evidence_ready(grant: &Grant, bytes: u64, at: Moment) -> Message {
     upload_over(grant, "evidence.ready.v1", Some(bytes), None, at)
 }
 
 /// `evidence.failed`: the file of a grant will not come by this grant.
-pub fn evidence_not_sent(grant: &Grant, reason: &str, at: Moment) -> Draft {
+pub fn evidence_not_sent(grant: &Grant, reason: &str, at: Moment) -> Message {
     upload_over(grant, "evidence.failed.v1", None, Some(reason), at)
 }
 
 /// `evidence.failed`: what was promised does not come, and why. On the topic of `ready`, which it ends.
-pub fn evidence_failed(id: &str, incident_id: &str, reason: &str, at: Moment) -> Draft {
+pub fn evidence_failed(id: &str, incident_id: &str, reason: &str, at: Moment) -> Message {
     let data = serde_json::json!({"id": id, "incident_id": incident_id, "reason": reason});
     let topic = format!("evidence/{}/ready", topic::word(id));
     let mut draft = draft("evidence.failed.v1", topic, 2, at, to_json(&data));
@@ -351,7 +351,7 @@ pub fn reply(
     reason: Option<&str>,
     detail: Value,
     at: Moment,
-) -> Draft {
+) -> Message {
     let mut data = serde_json::json!({"command_id": command_id, "verb": verb, "result": result});
     if let Some(map) = data.as_object_mut() {
         if let Some(reason) = reason {

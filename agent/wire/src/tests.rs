@@ -11,9 +11,9 @@ use super::*;
 use crate::testing::{at, report, who};
 use kerbside_domain::evidence::*;
 
+use kerbside_domain::detection::ReportObject;
 use kerbside_domain::patrol::*;
 use kerbside_domain::reading::*;
-use kerbside_domain::detection::ReportObject;
 use kerbside_domain::report::*;
 
 use kerbside_site::geo::{AlsoCode, Matter};
@@ -58,7 +58,7 @@ pub(crate) fn schemas() -> &'static contract::Contract {
     READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
 }
 
-fn check(draft: &Draft, expected: Expect) {
+fn check(draft: &Message, expected: Expect) {
     let parcel = published(recorded(&message_body(draft, &who(), 4217, at(186.3))), &who()).unwrap();
     let body: Value = serde_json::from_slice(&parcel.body).expect("what is published is JSON");
     assert_eq!(body["data"]["journal"]["n"], 5000);

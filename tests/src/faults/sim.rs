@@ -376,7 +376,7 @@ impl World<'_> {
             let max_packet = self.max_packet;
             let Some(parcel) = self.ledger()?.next(max_packet) else { break };
             let epoch = self.epoch;
-            self.event(Event::Order(ToLink::Parcel { epoch, parcel, last: false }))?;
+            self.event(Event::Order(ToLink::Outgoing { epoch, parcel, last: false }))?;
         }
         Ok(())
     }

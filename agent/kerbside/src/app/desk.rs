@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvError, select};
 
 use super::orders::{Begun, Orders};
-use super::watcher::Wish;
+use super::watcher::CameraControl;
 use crate::evidence::{Order, Worker};
 use crate::review;
 use crate::sensor::gnss::GnssEvent;
@@ -23,7 +23,7 @@ use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::position::{Position, PositionSource};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_seeing::incident::{Core, Effect, IncidentRecord, Input, LookedBack};
+use kerbside_seeing::incident::{Core, Effect, IncidentRecord, Input, ReviewAnswer};
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_trace::delivery::{Commanded, Delivery, DownInput, Inbound, Item};
@@ -43,7 +43,7 @@ const MAX_UNWRITTEN_OBSERVATIONS: usize = MAX_UNWRITTEN / 2;
 pub(super) struct Inbox {
     pub(super) inputs: Receiver<Input>,
     pub(super) outcomes: Receiver<EvidenceOutcome>,
-    pub(super) looked_back: Receiver<LookedBack>,
+    pub(super) looked_back: Receiver<ReviewAnswer>,
     pub(super) inbound: Receiver<Inbound>,
     pub(super) fixes: Receiver<GnssEvent>,
 }
@@ -59,7 +59,7 @@ pub(super) struct Desk {
     /// `None`: nobody can look back on this box.
     lookback: Option<review::Stage>,
     /// What is wanted of each camera's thread.
-    wishes: Vec<Arc<Wish>>,
+    wishes: Vec<Arc<CameraControl>>,
     orders: Orders,
     restart: bool,
     uploads: Option<tokio::sync::mpsc::Sender<Grant>>,
@@ -68,7 +68,7 @@ pub(super) struct Desk {
     unwritten: Vec<Item>,
     after: Vec<Order>,
     /// Questions to the past that were answered at once: nobody looks.
-    answers: Vec<LookedBack>,
+    answers: Vec<ReviewAnswer>,
     disk_refuses: bool,
     ticked: Mono,
     reported_health: Mono,
@@ -86,7 +86,7 @@ impl Desk {
         clock: Arc<dyn Clock>,
         delivery: Delivery,
         evidence: Option<Worker>,
-        wishes: Vec<Arc<Wish>>,
+        wishes: Vec<Arc<CameraControl>>,
         meter: super::meter::DeskMeter,
     ) -> Self {
         Desk {
@@ -146,7 +146,7 @@ impl Desk {
                 },
                 recv(inbox.outcomes) -> outcome => hear_of(&mut inbox.outcomes, outcome).map(Heard::Outcome),
                 recv(inbox.looked_back) -> answer => {
-                    hear_of(&mut inbox.looked_back, answer).map(|a| Heard::Input(Input::LookedBack(a)))
+                    hear_of(&mut inbox.looked_back, answer).map(|a| Heard::Input(Input::Reviewed(a)))
                 }
                 recv(inbox.inbound) -> inbound => hear_of(&mut inbox.inbound, inbound)
                     .map(|first| Heard::Inbound(iter::once(first).chain(inbox.inbound.try_iter()).collect())),
@@ -185,7 +185,7 @@ impl Desk {
 
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Input(Input::Look(_)) if self.waits() >= MAX_UNWRITTEN => self.meter.left_out(),
+            Heard::Input(Input::Observation(_)) if self.waits() >= MAX_UNWRITTEN => self.meter.left_out(),
             Heard::Input(Input::Reading(reading)) => self.reading(reading),
             Heard::Input(input) if !self.orders.lets_through(&input) => {}
             Heard::Input(input) => self.step(input),
@@ -296,7 +296,7 @@ impl Desk {
             self.apply(effect);
         }
         for answer in std::mem::take(&mut self.answers) {
-            self.step(Input::LookedBack(answer));
+            self.step(Input::Reviewed(answer));
         }
         self.write();
     }
@@ -321,10 +321,10 @@ impl Desk {
                 self.unwritten.push(Item::Message(Box::new(reply)));
             }
             Effect::Save(request) => self.after.push(Order::Make(request)),
-            Effect::Keep { incident_id, camera, from, to } => {
+            Effect::Pin { incident_id, camera, from, to } => {
                 self.order(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
             }
-            Effect::Release { incident_id } => {
+            Effect::Unpin { incident_id } => {
                 let awaited = |o: &Order| matches!(o, Order::Make(r) if r.incident_id == incident_id);
                 if self.after.iter().any(awaited) {
                     self.after.push(Order::Release { incident_id });
@@ -332,7 +332,7 @@ impl Desk {
                     self.order(Order::Release { incident_id });
                 }
             }
-            Effect::LookBack(question) => match &self.lookback {
+            Effect::Review(question) => match &self.lookback {
                 Some(stage) => self.answers.extend(stage.ask(question)),
                 None => self.answers.push(question.unanswered("no detector".to_owned())),
             },

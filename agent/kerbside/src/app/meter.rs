@@ -13,7 +13,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{CameraIx, Level};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Clock;
-use kerbside_infer::worker::Observation;
+use kerbside_infer::worker::InferenceTiming;
 use kerbside_media::ring::PacketRing;
 use kerbside_seeing::incident::Core;
 use kerbside_site::config::Site;
@@ -191,7 +191,7 @@ pub(super) struct DetectorMeter {
 }
 
 impl DetectorMeter {
-    pub(super) fn observe(&self, seen: Observation) {
+    pub(super) fn observe(&self, seen: InferenceTiming) {
         self.looks.inc();
         self.inference.observe(seen.inference_s);
         if let Some(age) = self.ages.get(usize::from(seen.camera.0)) {

@@ -235,7 +235,7 @@ impl Orders {
     /// False: the input is of a camera that is paused, and the core must not hear it.
     pub(super) fn lets_through(&mut self, input: &Input) -> bool {
         let camera = match input {
-            Input::Look(look) => look.camera,
+            Input::Observation(look) => look.camera,
             Input::Camera { camera, .. } => *camera,
             _ => return true,
         };

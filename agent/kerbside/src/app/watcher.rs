@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crossbeam_channel::Sender;
 
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{CameraIx, Level, Look, StreamInfo};
+use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 use kerbside_domain::time::{Moment, Mono};
-use kerbside_infer::worker::Job;
-use kerbside_media::source::{Notice, Watcher};
+use kerbside_infer::worker::DetectionJob;
+use kerbside_media::source::{FrameSink, Notice};
 use kerbside_seeing::gate::Gate;
-use kerbside_seeing::incident::{Input, SeenLook};
+use kerbside_seeing::incident::{Input, Observation};
 use kerbside_seeing::ladder::Ladder;
 
 /// Share of looks that the slot lost, over [`JUDGE_S`], beyond which the box is overloaded.
@@ -20,7 +20,7 @@ const JUDGE_S: f64 = 10.0;
 
 /// What the core's thread wants of a camera's thread.
 #[derive(Debug, Default)]
-pub(super) struct Wish {
+pub(super) struct CameraControl {
     /// Never gate it off, never below L1.
     pub(super) hold: AtomicBool,
     /// Nobody shall judge what it sees.
@@ -32,9 +32,9 @@ pub(super) struct CameraWatcher {
     pub(super) id: String,
     pub(super) gate: Gate,
     pub(super) ladder: Ladder,
-    pub(super) wish: Arc<Wish>,
+    pub(super) wish: Arc<CameraControl>,
     /// `None`: no detector on this box; the gate alone cannot judge.
-    pub(super) slots: Option<Arc<kerbside_infer::schedule::Slots<Job>>>,
+    pub(super) slots: Option<Arc<kerbside_infer::schedule::Slots<DetectionJob>>>,
     pub(super) inputs: Sender<Input>,
     pub(super) meter: super::meter::CameraMeter,
     /// Looks in the camera's slot or in the detector.
@@ -78,7 +78,7 @@ impl Load {
     }
 }
 
-impl Watcher for CameraWatcher {
+impl FrameSink for CameraWatcher {
     fn stream(&mut self, info: &StreamInfo) {
         tracing::info!(
             camera = self.id,
@@ -90,7 +90,7 @@ impl Watcher for CameraWatcher {
         );
     }
 
-    fn look(&mut self, look: Look) -> Level {
+    fn look(&mut self, look: Frame) -> Level {
         self.meter.look(look.level);
         let now = look.at.mono;
         if self.wish.paused.load(Ordering::Relaxed) {
@@ -98,11 +98,11 @@ impl Watcher for CameraWatcher {
         }
         let gate = self.gate.step(&look);
         self.ladder.hold(now, self.wish.hold.load(Ordering::Relaxed));
-        let level = self.ladder.look(now, gate.astir);
+        let level = self.ladder.look(now, gate.active);
         match &self.slots {
-            Some(slots) if gate.worth_looking => {
+            Some(slots) if gate.due_for_detection => {
                 self.load.offered += 1;
-                let job = Job { look, gate };
+                let job = DetectionJob { look, gate };
                 let urgency = job.urgency(self.period_s);
                 if slots.offer(self.camera, urgency, job).is_some() {
                     self.meter.overwritten();
@@ -114,9 +114,17 @@ impl Watcher for CameraWatcher {
             // The detector still has an earlier look: this one must not overtake it, and says nothing that the next will not.
             _ if self.with_detector.load(Ordering::Acquire) > 0 => self.meter.overtaking(),
             _ => {
-                let Look { camera, seq, at, level, .. } = look;
+                let Frame { camera, seq, at, level, .. } = look;
                 let (detections, close_up) = (None, None);
-                self.send(Input::Look(SeenLook { camera, seq, at, level, gate, detections, close_up }));
+                self.send(Input::Observation(Observation {
+                    camera,
+                    seq,
+                    at,
+                    level,
+                    gate,
+                    detections,
+                    close_up,
+                }));
             }
         }
         self.judge_load(now);

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use kerbside_domain::frame::Look;
+use kerbside_domain::frame::Frame;
 use kerbside_domain::report::Report;
 use kerbside_media::source::annotate::{AnnotateError, Writer};
 use kerbside_media::source::cut_job::Mark;
-use kerbside_seeing::incident::SeenLook;
+use kerbside_seeing::incident::Observation;
 use kerbside_site::config::Camera;
 
 #[derive(Debug)]
@@ -25,8 +25,8 @@ impl Film {
 
     pub(super) fn picture(
         &mut self,
-        look: &Look,
-        seen: &SeenLook,
+        look: &Frame,
+        seen: &Observation,
         open: &[&Report],
     ) -> Result<(), AnnotateError> {
         let mut marks = self.zones.clone();
@@ -54,7 +54,7 @@ impl Film {
         self.writer(look)?.write(&look.rgb, &marks)
     }
 
-    fn writer(&mut self, look: &Look) -> Result<&mut Writer, AnnotateError> {
+    fn writer(&mut self, look: &Frame) -> Result<&mut Writer, AnnotateError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => Writer::open(&self.path, look.width, look.height, self.fps)?,

@@ -13,15 +13,15 @@ use super::{Options, Outcome, timeline};
 use crate::evidence::{CameraSource, Cut, Evidence};
 use crate::review::{Past, look_back};
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{CameraIx, Level, Look};
+use kerbside_domain::frame::{CameraIx, Frame, Level};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Cascade;
-use kerbside_infer::worker::Job;
+use kerbside_infer::worker::DetectionJob;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Notice, Watcher};
+use kerbside_media::source::{FrameSink, Notice};
 use kerbside_seeing::gate::Gate;
-use kerbside_seeing::incident::{Core, Effect, Input, SeenLook};
+use kerbside_seeing::incident::{Core, Effect, Input, Observation};
 use kerbside_seeing::ladder::Ladder;
 use kerbside_site::config::{Camera, Site};
 use kerbside_site::place::Placer;
@@ -171,10 +171,10 @@ impl<'a> Line<'a> {
                 self.note_shortfalls(&made);
                 return Ok(made.into_iter().map(Input::Evidence).collect());
             }
-            Effect::Keep { incident_id, camera, from, to } => {
+            Effect::Pin { incident_id, camera, from, to } => {
                 self.evidence.keep(incident_id, camera, from.mono, to.mono);
             }
-            Effect::Release { incident_id } => self.evidence.release(&incident_id),
+            Effect::Unpin { incident_id } => self.evidence.release(&incident_id),
             Effect::Watch { hold, .. } => {
                 self.ladder.hold(self.core_now(), hold);
             }
@@ -183,9 +183,9 @@ impl<'a> Line<'a> {
                 self.voice.states.push((at_s, state));
                 self.voice.say(&timeline::camera(at_s, state))?;
             }
-            Effect::LookBack(question) => {
+            Effect::Review(question) => {
                 let answer = look_back(&self.past, self.cascade.street(), &mut self.cut, &question);
-                return Ok(vec![Input::LookedBack(answer)]);
+                return Ok(vec![Input::Reviewed(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::NotKnown { .. } => {}
         }
@@ -207,10 +207,10 @@ impl<'a> Line<'a> {
         self.shortfalls.extend(texts);
     }
 
-    fn see(&mut self, look: Look) -> SeenLook {
+    fn see(&mut self, look: Frame) -> Observation {
         let gate = self.gate.step(&look);
-        let job = Job { look, gate };
-        if !job.gate.worth_looking {
+        let job = DetectionJob { look, gate };
+        if !job.gate.due_for_detection {
             return job.unseen();
         }
         self.inferred += 1;
@@ -222,8 +222,8 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Watcher for Line<'_> {
-    fn look(&mut self, look: Look) -> Level {
+impl FrameSink for Line<'_> {
+    fn look(&mut self, look: Frame) -> Level {
         self.clock.advance_to(look.at.mono);
         self.looks += 1;
         let first = self.span.map_or(look.at, |(first, _)| first);
@@ -239,8 +239,8 @@ impl Watcher for Line<'_> {
                 self.trouble.get_or_insert(error.to_string());
             }
         }
-        let level = self.ladder.look(at.mono, seen.gate.worth_looking);
-        self.hear([Input::Look(seen)]);
+        let level = self.ladder.look(at.mono, seen.gate.due_for_detection);
+        self.hear([Input::Observation(seen)]);
         let made = self.evidence.poll(at.mono);
         self.outcomes(made);
         level

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
-use kerbside_media::source::proto::{self, FromChild, RawLook};
+use kerbside_media::source::proto::{self, FromChild, RawFrame};
 use kerbside_media::source::{Done, Notice, Pace};
 
 use super::support::{Seen, bag_left, run, setup, sh};
@@ -90,10 +90,10 @@ fn packets_that_cannot_be_decoded_are_not_nothing_there() {
 fn one_look() -> Vec<u8> {
     let (rgb, luma) = (vec![1; 2 * 2 * 3].into(), vec![1; 160 * 90].into());
     let level = kerbside_domain::frame::Level::L2;
-    let look = RawLook { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
+    let look = RawFrame { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
     let mut wire = Vec::new();
     proto::write_from_child(&mut wire, &FromChild::Hello { version: proto::VERSION }).unwrap();
-    proto::write_from_child(&mut wire, &FromChild::Look(look)).unwrap();
+    proto::write_from_child(&mut wire, &FromChild::Frame(look)).unwrap();
     wire
 }
 

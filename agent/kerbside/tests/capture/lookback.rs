@@ -8,7 +8,7 @@ use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::source::Pace;
-use kerbside_seeing::incident::{LookBack, LookedBack};
+use kerbside_seeing::incident::{ReviewAnswer, ReviewRequest};
 use parking_lot::Mutex;
 
 use super::support::{bag_left, kerbside, run, setup};
@@ -17,7 +17,7 @@ use super::support::{bag_left, kerbside, run, setup};
 const SPAN_LOOKS: std::ops::RangeInclusive<u32> = 53..=55;
 
 /// Asks who brought what stands at `bbox` since `appeared_s`, of the ring as `bag-left` leaves it.
-fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> LookedBack {
+fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
     let mut setup = setup(bag_left().to_str().unwrap(), Pace::Lockstep);
     (setup.look_width, setup.looks_per_s) = (640, 1.0);
     let (_, _, ring) = run(setup.clone());
@@ -26,7 +26,7 @@ fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> LookedBack {
     let (mut street, _) = kerbside_infer::load(&manifest, None, REPLAY_RUN_LIMIT).unwrap();
     let at = |s: f64| Moment::default().at(Mono::from_s(s));
     let (appeared, from, to) = (at(appeared_s), at(from_s), at(appeared_s + 3.0));
-    let question = LookBack { camera: CameraIx(0), spot: 7, bbox, appeared, from, to };
+    let question = ReviewRequest { camera: CameraIx(0), spot: 7, bbox, appeared, from, to };
     look_back(&past, &mut *street, &mut kerbside::evidence::in_child(kerbside()), &question)
 }
 

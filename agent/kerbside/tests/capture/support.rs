@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::frame::{CameraIx, Level, Look, Packet, StreamInfo};
+use kerbside_domain::frame::{CameraIx, Frame, Level, Packet, StreamInfo};
 use kerbside_domain::time::{Clock, Moment, Mono, SystemClock, VirtualClock};
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Done, Exe, FrameSource, Notice, Pace, Session, Setup, StopSignal, Watcher};
+use kerbside_media::source::{Done, Exe, FrameSink, FrameSource, Notice, Pace, Session, Setup, StopSignal};
 use parking_lot::Mutex;
 
 /// The program under test.
@@ -47,7 +47,7 @@ type Judge = Box<dyn FnMut(u64) -> Level>;
 
 pub struct Seen {
     pub streams: Vec<StreamInfo>,
-    pub looks: Vec<Look>,
+    pub looks: Vec<Frame>,
     pub states: Vec<CameraState>,
     pub why: Vec<String>,
     pub notices: Vec<Notice>,
@@ -57,12 +57,12 @@ pub struct Seen {
     stopper: Option<Sender<std::convert::Infallible>>,
 }
 
-impl Watcher for Seen {
+impl FrameSink for Seen {
     fn stream(&mut self, info: &StreamInfo) {
         self.streams.push(info.clone());
     }
 
-    fn look(&mut self, look: Look) -> Level {
+    fn look(&mut self, look: Frame) -> Level {
         self.level = (self.judge)(look.seq);
         self.looks.push(look);
         self.level

@@ -250,7 +250,7 @@ fn centre(
     let mut now = connect(&link);
     fates.reverse();
     while let Some(order) = link.orders.blocking_recv() {
-        let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+        let ToLink::Outgoing { epoch, parcel, .. } = order else { continue };
         let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) else {
             link.tell(FromLink::Acked { epoch, seq: parcel.seq });
             continue;
@@ -327,7 +327,7 @@ fn the_centre_says_where_to_go_on() {
         assert!(opened.link.tell(up));
         let mut pieces = Vec::new();
         while let Some(order) = opened.link.orders.blocking_recv() {
-            let ToLink::Parcel { epoch, parcel, .. } = order else { continue };
+            let ToLink::Outgoing { epoch, parcel, .. } = order else { continue };
             opened.link.tell(FromLink::Acked { epoch, seq: parcel.seq });
             if let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) {
                 pieces.push((head["offset"].as_u64().unwrap(), bytes.to_vec()));

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::source::confine;
-use crate::source::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError, RawLook, Stats, ToChild};
+use crate::source::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError, RawFrame, Stats, ToChild};
 use kerbside_domain::frame::{Level, StreamInfo};
 use kerbside_domain::time::{Clock, Mono, SystemClock};
 
@@ -174,10 +174,10 @@ impl Parent {
         Ok(self.unacknowledged < WINDOW)
     }
 
-    pub fn look(&mut self, look: RawLook) -> Result<(), CaptureError> {
+    pub fn look(&mut self, look: RawFrame) -> Result<(), CaptureError> {
         self.unacknowledged += 1;
         self.stats.looks += 1;
-        self.send(&FromChild::Look(look))
+        self.send(&FromChild::Frame(look))
     }
 
     /// Takes what the parent has said. In lockstep commands are taken only at looks: the same clip, the same levels.

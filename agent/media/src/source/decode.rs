@@ -10,7 +10,7 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Discard, Packet, Rational, decoder};
 
 use super::capture::{CaptureError, Parent};
-use super::proto::{Event, Fault, Open, RawLook};
+use super::proto::{Event, Fault, Open, RawFrame};
 use super::scale::{Scaler, Small};
 use kerbside_domain::frame::Level;
 
@@ -227,7 +227,7 @@ impl Eye {
             parent.stats.decode_errors += 1;
             return Ok(());
         };
-        parent.look(RawLook { epoch, pts, level: self.level, width, height, rgb, luma })
+        parent.look(RawFrame { epoch, pts, level: self.level, width, height, rgb, luma })
     }
 
     fn shrink(&mut self, frame: &Video) -> Option<Small> {

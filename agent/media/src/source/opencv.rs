@@ -15,7 +15,7 @@ use opencv::{core, imgproc};
 
 use super::capture::{CaptureError, Parent};
 use super::picture::{self, Plane};
-use super::proto::{Event, Fault, Open, Pace, RawLook};
+use super::proto::{Event, Fault, Open, Pace, RawFrame};
 use kerbside_domain::frame::{Level, StreamInfo};
 use kerbside_domain::time::Mono;
 
@@ -132,7 +132,7 @@ impl Eye {
         self.announce(frame, parent)?;
         self.last_luma.clone_from(&luma);
         let (rgb, luma) = (Bytes::from(rgb), Bytes::from(luma));
-        parent.look(RawLook { epoch: self.epoch, pts, level, width, height, rgb, luma })
+        parent.look(RawFrame { epoch: self.epoch, pts, level, width, height, rgb, luma })
     }
 
     fn announce(&mut self, frame: &Mat, parent: &mut Parent) -> Result<(), CaptureError> {

@@ -156,7 +156,7 @@ pub struct RawPacket {
 
 /// A look before the parent has put it on the line's clock.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RawLook {
+pub struct RawFrame {
     pub epoch: u32,
     pub pts: i64,
     pub level: Level,
@@ -172,7 +172,7 @@ pub enum FromChild {
     Hello { version: u32 },
     Stream(StreamInfo),
     Packet(RawPacket),
-    Look(RawLook),
+    Frame(RawFrame),
     Event(Event),
     Stats(Stats),
 }
@@ -183,7 +183,7 @@ enum Head {
     Hello { version: u32 },
     Stream(StreamHead),
     Packet { epoch: u32, pts: i64, dts: i64, duration: i64, key: bool },
-    Look { epoch: u32, pts: i64, level: Level, width: u32, height: u32 },
+    Frame { epoch: u32, pts: i64, level: Level, width: u32, height: u32 },
     Event(Event),
     Stats(Stats),
 }
@@ -291,7 +291,7 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
         Head::Packet { epoch, pts, dts, duration, key } => {
             FromChild::Packet(RawPacket { epoch, pts, dts, duration, key, data: blob })
         }
-        Head::Look { epoch, pts, level, width, height } => {
+        Head::Frame { epoch, pts, level, width, height } => {
             let rgb_len = (u64::from(width) * u64::from(height)).saturating_mul(3);
             let expected = rgb_len.saturating_add((LUMA_WIDTH * LUMA_HEIGHT) as u64);
             if width == 0 || height == 0 || expected != blob.len() as u64 {
@@ -299,7 +299,7 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
             }
             let rgb = blob.slice(..rgb_len as usize);
             let luma = blob.slice(rgb_len as usize..);
-            FromChild::Look(RawLook { epoch, pts, level, width, height, rgb, luma })
+            FromChild::Frame(RawFrame { epoch, pts, level, width, height, rgb, luma })
         }
         Head::Event(event) => FromChild::Event(event),
         Head::Stats(stats) => FromChild::Stats(stats),
@@ -312,9 +312,9 @@ pub fn write_from_child(out: &mut impl Write, message: &FromChild) -> Result<(),
         FromChild::Hello { version } => write_frame(out, &Head::Hello { version: *version }, &[])?,
         FromChild::Stream(s) => write_frame(out, &Head::Stream(StreamHead::of(s)), &[&s.extradata])?,
         FromChild::Packet(p) => write_packet(out, p.epoch, (p.pts, p.dts, p.duration), p.key, &p.data)?,
-        FromChild::Look(l) => {
+        FromChild::Frame(l) => {
             let (epoch, pts, level) = (l.epoch, l.pts, l.level);
-            let head = Head::Look { epoch, pts, level, width: l.width, height: l.height };
+            let head = Head::Frame { epoch, pts, level, width: l.width, height: l.height };
             write_frame(out, &head, &[&l.rgb, &l.luma])?;
         }
         FromChild::Event(event) => write_frame(out, &Head::Event(event.clone()), &[])?,
@@ -412,7 +412,7 @@ mod tests {
                 key: true,
                 data,
             }),
-            FromChild::Look(RawLook { epoch: 3, pts: 9, level: Level::L2, width: 4, height: 2, rgb, luma }),
+            FromChild::Frame(RawFrame { epoch: 3, pts: 9, level: Level::L2, width: 4, height: 2, rgb, luma }),
             FromChild::Event(Event::Failed { fault: Fault::Refused, text: "no".into() }),
             FromChild::Stats(Stats { packets: 1, ..Stats::default() }),
         ]
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn a_look_must_be_as_large_as_it_says() {
         let mut wire = Vec::new();
-        let head = Head::Look { epoch: 0, pts: 0, level: Level::L1, width: u32::MAX, height: u32::MAX };
+        let head = Head::Frame { epoch: 0, pts: 0, level: Level::L1, width: u32::MAX, height: u32::MAX };
         write_frame(&mut wire, &head, &[&[0; 14_400]]).unwrap();
         let error = read_from_child(&mut wire.as_slice()).unwrap_err();
         assert!(error.to_string().starts_with("look should have"), "{error}");
@@ -470,7 +470,7 @@ mod tests {
             wire.truncate(cut.index(wire.len()) + 1);
             let mut from = wire.as_slice();
             while let Ok(Some(message)) = read_from_child(&mut from) {
-                if let FromChild::Look(look) = message {
+                if let FromChild::Frame(look) = message {
                     prop_assert_eq!(look.rgb.len() as u64, u64::from(look.width) * u64::from(look.height) * 3);
                 }
             }

@@ -11,12 +11,12 @@ use parking_lot::Mutex;
 
 use super::backoff::Backoff;
 use super::child::{Exe, Running};
-use super::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError, RawLook, RawPacket, ToChild};
+use super::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError, RawFrame, RawPacket, ToChild};
 use super::timeline::Timeline;
-use super::{Done, FrameSource, Notice, StopSignal, Watcher, is_file};
+use super::{Done, FrameSink, FrameSource, Notice, StopSignal, is_file};
 use crate::ring::PacketRing;
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
-use kerbside_domain::frame::{CameraIx, Level, Look, Packet};
+use kerbside_domain::frame::{CameraIx, Frame, Level, Packet};
 use kerbside_domain::time::{Clock, Mono, SystemClock};
 
 /// How often a quiet session looks at its clocks.
@@ -115,7 +115,7 @@ impl From<ProtoError> for End {
 }
 
 impl FrameSource for Session {
-    fn run(&mut self, watcher: &mut dyn Watcher, stop: &StopSignal) -> Done {
+    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done {
         self.say(watcher, CameraState::Off(Off::Connecting), "opening");
         loop {
             let begun = self.alive.now().mono;
@@ -162,7 +162,7 @@ impl Session {
     }
 
     /// One child, from its start to its end.
-    fn run_once(&mut self, watcher: &mut dyn Watcher, stop: &StopSignal) -> End {
+    fn run_once(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> End {
         let exe = self.setup.exe_for_source();
         let mut child = match Running::spawn(exe.command()) {
             Ok(child) => child,
@@ -182,7 +182,7 @@ impl Session {
         &mut self,
         child: &mut Running,
         watch: &mut Watch,
-        watcher: &mut dyn Watcher,
+        watcher: &mut dyn FrameSink,
         stop: &StopSignal,
     ) -> Result<End, End> {
         tell(child, &ToChild::Open(self.setup.open()))?;
@@ -212,7 +212,7 @@ impl Session {
         message: FromChild,
         child: &mut Running,
         watch: &mut Watch,
-        watcher: &mut dyn Watcher,
+        watcher: &mut dyn FrameSink,
     ) -> Result<Option<End>, End> {
         match message {
             FromChild::Hello { version: proto::VERSION } => {}
@@ -228,7 +228,7 @@ impl Session {
                 watch.heard(self.alive.now().mono);
                 self.packet(packet);
             }
-            FromChild::Look(look) => {
+            FromChild::Frame(look) => {
                 watch.heard(self.alive.now().mono);
                 let level = self.look(look, watcher);
                 watch.level = level;
@@ -253,7 +253,7 @@ impl Session {
         self.ring.lock().push(Packet { epoch, pts, dts, duration, key, at, data });
     }
 
-    fn look(&mut self, raw: RawLook, watcher: &mut dyn Watcher) -> Level {
+    fn look(&mut self, raw: RawFrame, watcher: &mut dyn FrameSink) -> Level {
         let epoch = raw.epoch.saturating_add(self.epoch_base);
         let now = self.clock.now();
         // A backend without packets has only its pictures to anchor by.
@@ -263,13 +263,13 @@ impl Session {
             self.timeline.picture(epoch, raw.pts, now)
         };
         self.say(watcher, CameraState::Watching, "pictures arrive");
-        let RawLook { pts, level, width, height, rgb, luma, .. } = raw;
+        let RawFrame { pts, level, width, height, rgb, luma, .. } = raw;
         let (camera, seq) = (self.setup.camera, self.seq);
         self.seq += 1;
-        watcher.look(Look { camera, seq, epoch, pts, at, level, width, height, rgb, luma })
+        watcher.look(Frame { camera, seq, epoch, pts, at, level, width, height, rgb, luma })
     }
 
-    fn event(&mut self, event: Event, watcher: &mut dyn Watcher) -> Option<End> {
+    fn event(&mut self, event: Event, watcher: &mut dyn FrameSink) -> Option<End> {
         let now = self.clock.now();
         match event {
             Event::Failed { fault, text } => return Some(End::Failed { state: state_of(fault), why: text }),
@@ -287,7 +287,12 @@ impl Session {
     }
 
     /// Silence, and the level wanted between looks. Replay has no silence: there the parent may think as long as it likes.
-    fn tick(&mut self, child: &mut Running, watch: &mut Watch, watcher: &mut dyn Watcher) -> Result<(), End> {
+    fn tick(
+        &mut self,
+        child: &mut Running,
+        watch: &mut Watch,
+        watcher: &mut dyn FrameSink,
+    ) -> Result<(), End> {
         if self.setup.pace == Pace::Lockstep {
             return Ok(());
         }
@@ -312,7 +317,7 @@ impl Session {
     }
 
     /// Sleeps through the backoff; false if the stop signal came.
-    fn wait(&mut self, wait_s: f64, watcher: &mut dyn Watcher, stop: &StopSignal) -> bool {
+    fn wait(&mut self, wait_s: f64, watcher: &mut dyn FrameSink, stop: &StopSignal) -> bool {
         let until = self.alive.now().mono.plus_s(wait_s);
         loop {
             let left_s = until.since_s(self.alive.now().mono);
@@ -327,7 +332,7 @@ impl Session {
     }
 
     /// Tells a state once.
-    fn say(&mut self, watcher: &mut dyn Watcher, state: CameraState, why: &str) {
+    fn say(&mut self, watcher: &mut dyn FrameSink, state: CameraState, why: &str) {
         if self.state.replace(state) != Some(state) {
             tracing::info!(camera = self.setup.camera.0, ?state, why, "camera");
             watcher.state(self.clock.now(), state, why);

@@ -156,7 +156,7 @@ fn a_walker_in_front_hides_the_bag_and_resets_nothing() {
         let region = report.regions.iter().find(|r| r.id == before.id).expect("the bag lives on");
         hidden += u32::from(region.occluded);
         assert_eq!(region.still_since, before.still_since);
-        assert!(report.motion > 0.0 && report.worth_looking);
+        assert!(report.motion > 0.0 && report.due_for_detection);
     }
     assert!(hidden >= 3);
     let after = street.run(2.0, &[bag()]).regions;
@@ -391,7 +391,7 @@ fn motion_outside_the_zones_costs_nothing() {
     for x in 0..100 {
         let report = street.look(&[walker(x)]);
         assert_eq!(report.motion, 0.0);
-        worth += u32::from(report.worth_looking);
+        worth += u32::from(report.due_for_detection);
     }
     assert!(worth <= 2, "{worth}");
 }

@@ -3,7 +3,7 @@
 use kerbside_domain::time::Mono;
 use kerbside_site::config::Sensor;
 
-use super::life::Voice;
+use super::life::StepContext;
 use super::{Effect, Reading};
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl SensorWatch {
         self.config.id == sensor
     }
 
-    pub(super) fn reading(&mut self, reading: Reading, voice: &mut Voice<'_>) {
+    pub(super) fn reading(&mut self, reading: Reading, voice: &mut StepContext<'_>) {
         if reading.suspicious.is_some() || !reading.value.is_finite() {
             voice.counters.readings_suspicious += 1;
             return;
@@ -43,7 +43,7 @@ impl SensorWatch {
     }
 
     /// Sensors that report on change only alarm without a second reading, as long as the first is not too old.
-    pub(super) fn advance(&mut self, now: Mono, voice: &mut Voice<'_>) {
+    pub(super) fn advance(&mut self, now: Mono, voice: &mut StepContext<'_>) {
         let (Some(since), Some(last)) = (self.asking_since, &self.last) else { return };
         let fresh = now.since_s(last.arrived.mono) <= self.config.max_age_s;
         if fresh && now.since_s(since) >= self.config.alarm_for_s {

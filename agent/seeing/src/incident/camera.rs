@@ -10,12 +10,12 @@ use kerbside_site::config::{Camera, Zone};
 use super::company::is_shade_of;
 use super::judge::{Circumstances, judge};
 use super::keeping::release;
-use super::life::{Incident, Standing, Voice};
+use super::life::{Incident, Standing, StepContext};
 use super::opening::Opening;
 use super::recheck::Asked;
 use super::sight::Sight;
 use super::spot::{EXPLAINED_SHARE, IS_MOVER_S, MIN_ASKED, Spot, cover, same_place};
-use super::{CameraState, Effect, EvidenceOutcome, EvidenceRole, Kind, Phase, ReportObject, SeenLook};
+use super::{CameraState, Effect, EvidenceOutcome, EvidenceRole, Kind, Observation, Phase, ReportObject};
 
 /// Open incidents of one camera at most; further ones wait until there is room, and are counted.
 pub const MAX_OPEN: usize = 64;
@@ -72,7 +72,7 @@ impl CameraCore {
     }
 
     /// The source said something about itself.
-    pub(super) fn source(&mut self, at: Moment, state: CameraState, voice: &mut Voice<'_>) {
+    pub(super) fn source(&mut self, at: Moment, state: CameraState, voice: &mut StepContext<'_>) {
         self.account(at.mono);
         let changed = self.sight.source(at.mono, state);
         self.announce(at, changed, voice);
@@ -86,7 +86,7 @@ impl CameraCore {
         self.sight.account(to, self.config.looks_per_s);
     }
 
-    pub(super) fn look(&mut self, look: &SeenLook, voice: &mut Voice<'_>) {
+    pub(super) fn look(&mut self, look: &Observation, voice: &mut StepContext<'_>) {
         let at = look.at;
         if self.last_look.is_some_and(|last| at.mono <= last) {
             voice.counters.looks_ignored += 1;
@@ -127,7 +127,7 @@ impl CameraCore {
     }
 
     /// People and vehicles that may stand in front of something: seen now, or known to stand there.
-    fn movers(&self, look: &SeenLook) -> Vec<(Group, BBox)> {
+    fn movers(&self, look: &Observation) -> Vec<(Group, BBox)> {
         let is_mover = |group: Group| matches!(group, Group::Person | Group::Vehicle);
         let seen = look.detections.iter().flatten().map(|d| (d.group, d.bbox));
         let asked = look.detections.is_some();
@@ -144,7 +144,7 @@ impl CameraCore {
     }
 
     /// What only the detector's looks tell: who covers it, who is with it, what it is called.
-    fn sample(&mut self, look: &SeenLook, movers: &[(Group, BBox)]) {
+    fn sample(&mut self, look: &Observation, movers: &[(Group, BBox)]) {
         let Some(detections) = &look.detections else { return };
         let at = look.at.mono;
         let dt_s = self.last_asked.map_or(0.0, |last| at.since_s(last).min(MAX_ASKED_GAP_S));
@@ -172,7 +172,13 @@ impl CameraCore {
     }
 
     /// Open incidents: seen, grown, gone, or no incident after all.
-    fn follow_incidents(&mut self, at: Moment, dt_s: f64, movers: &[(Group, BBox)], voice: &mut Voice<'_>) {
+    fn follow_incidents(
+        &mut self,
+        at: Moment,
+        dt_s: f64,
+        movers: &[(Group, BBox)],
+        voice: &mut StepContext<'_>,
+    ) {
         self.attach_orphans();
         let mut index = 0;
         while index < self.open.len() {
@@ -189,7 +195,7 @@ impl CameraCore {
         }
     }
 
-    fn close(&mut self, index: usize, standing: Standing, at: Moment, voice: &mut Voice<'_>) {
+    fn close(&mut self, index: usize, standing: Standing, at: Moment, voice: &mut StepContext<'_>) {
         let mut incident = self.open.remove(index);
         incident.standing = standing;
         incident.closed = Some(at);
@@ -209,7 +215,7 @@ impl CameraCore {
     }
 
     /// What stands there may still become an incident, but another one.
-    fn disown(&mut self, incident: &Incident, at: Moment, voice: &mut Voice<'_>) {
+    fn disown(&mut self, incident: &Incident, at: Moment, voice: &mut StepContext<'_>) {
         let Some(index) = self.spots.iter().position(|s| Some(s.id) == incident.spot) else { return };
         let spot = &self.spots[index];
         let id = self.new_id(spot.id, &spot.bbox(), spot.appeared(), at, voice);
@@ -223,7 +229,7 @@ impl CameraCore {
         self.past.push(incident);
     }
 
-    fn judge_spots(&mut self, at: Moment, voice: &mut Voice<'_>) {
+    fn judge_spots(&mut self, at: Moment, voice: &mut StepContext<'_>) {
         for index in 0..self.spots.len() {
             let spot = &self.spots[index];
             let taken = self.open.iter().any(|i| i.spot == Some(spot.id));
@@ -237,7 +243,7 @@ impl CameraCore {
     }
 
     /// The first rule, in the order of the configuration, that the spot fulfils.
-    fn find_opening(&mut self, index: usize, at: Moment, voice: &mut Voice<'_>) -> Option<Opening> {
+    fn find_opening(&mut self, index: usize, at: Moment, voice: &mut StepContext<'_>) -> Option<Opening> {
         let now = Circumstances {
             wall_ms: at.wall_ms,
             utc_offset_s: voice.settings.utc_offset_s,
@@ -286,7 +292,7 @@ impl CameraCore {
     }
 
     /// The background is unknown: nothing that was seen stands anywhere, and no open incident can be called gone.
-    fn lose_places(&mut self, voice: &mut Voice<'_>) {
+    fn lose_places(&mut self, voice: &mut StepContext<'_>) {
         if self.spots.is_empty() && self.seeing_since.is_none() {
             return;
         }
@@ -303,7 +309,7 @@ impl CameraCore {
     }
 
     /// A candidate or an open incident keeps the camera from being gated off.
-    fn update_hold(&mut self, voice: &mut Voice<'_>) {
+    fn update_hold(&mut self, voice: &mut StepContext<'_>) {
         let unexplained = |s: &Spot| s.asked() < MIN_ASKED || s.explained(EXPLAINED_SHARE).is_none();
         let candidate = |s: &Spot| unexplained(s) && self.is_large_enough(s);
         let asked = !self.asked_again.is_empty();
@@ -322,7 +328,7 @@ impl CameraCore {
         rules.into_iter().any(|r| spot.area_norm() >= r.min_area_norm)
     }
 
-    fn announce(&mut self, at: Moment, changed: Option<CameraState>, voice: &mut Voice<'_>) {
+    fn announce(&mut self, at: Moment, changed: Option<CameraState>, voice: &mut StepContext<'_>) {
         if let Some(state) = changed {
             voice.counters.camera_changes += 1;
             voice.effects.push(Effect::CameraChanged { camera: self.config.ix, at, state });
@@ -338,7 +344,7 @@ impl CameraCore {
         &mut self,
         at: Moment,
         outcome: EvidenceOutcome,
-        voice: &mut Voice<'_>,
+        voice: &mut StepContext<'_>,
     ) -> Option<EvidenceOutcome> {
         match self.incident_mut(&outcome.incident_id) {
             Some(incident) => {
@@ -366,7 +372,7 @@ fn follow(
     at: Moment,
     dt_s: f64,
     movers: &[(Group, BBox)],
-    voice: &mut Voice<'_>,
+    voice: &mut StepContext<'_>,
 ) -> Standing {
     if let Some(spot) = spot.filter(|s| s.present()) {
         incident.gone_s = 0.0;

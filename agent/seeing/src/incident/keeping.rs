@@ -6,7 +6,7 @@ use kerbside_domain::time::Moment;
 use super::Effect;
 use super::camera::{CameraCore, is_about};
 use super::id::Birth;
-use super::life::{Standing, Voice};
+use super::life::{Standing, StepContext};
 use super::spot::{EXPLAINED_SHARE, Part, Spot};
 
 /// A thing that is explained (a parked car) for so long will hardly become an incident: its packets may go.
@@ -15,18 +15,18 @@ const KEEP_EXPLAINED_S: f64 = 120.0;
 const BEFORE_S: f64 = 2.0;
 
 /// The span that shows how a thing appeared: kept for candidates, cut for incidents.
-pub(super) fn span(appeared: Moment, voice: &Voice<'_>) -> (Moment, Moment) {
+pub(super) fn span(appeared: Moment, voice: &StepContext<'_>) -> (Moment, Moment) {
     (appeared.minus_s(voice.settings.pre_s), appeared.at(appeared.mono.plus_s(voice.settings.post_s)))
 }
 
 /// The moment of the picture before: within the span, before the first change.
-pub(super) fn before(appeared: Moment, voice: &Voice<'_>) -> Moment {
+pub(super) fn before(appeared: Moment, voice: &StepContext<'_>) -> Moment {
     appeared.minus_s(BEFORE_S.min(voice.settings.pre_s))
 }
 
 impl CameraCore {
     /// A new spot, with an id and its packets kept, unless it stands where an incident is open already.
-    pub(super) fn begin(&mut self, part: Part, alone_s: f64, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn begin(&mut self, part: Part, alone_s: f64, at: Moment, voice: &mut StepContext<'_>) {
         let (bbox, appeared) = (part.seen.bbox, part.seen.appeared);
         let past = self.id_of_past(&bbox);
         let borrowed = past.is_some();
@@ -56,7 +56,7 @@ impl CameraCore {
         bbox: &BBox,
         appeared: Moment,
         at: Moment,
-        voice: &Voice<'_>,
+        voice: &StepContext<'_>,
     ) -> String {
         let birth = Birth {
             edge_id: &voice.settings.edge_id,
@@ -69,16 +69,22 @@ impl CameraCore {
         birth.ulid()
     }
 
-    fn keep(&self, spot: &mut Spot, appeared: Moment, voice: &mut Voice<'_>) {
+    fn keep(&self, spot: &mut Spot, appeared: Moment, voice: &mut StepContext<'_>) {
         let (from, to) = span(appeared, voice);
         spot.kept = true;
         let (incident_id, camera) = (spot.incident_id.clone(), self.config.ix);
-        voice.effects.push(Effect::Keep { incident_id, camera, from, to });
+        voice.effects.push(Effect::Pin { incident_id, camera, from, to });
     }
 
     /// Gives the spot the id under which it will be reported, and its packets with it. Another spot that has borrowed that id gets
     /// one of its own.
-    pub(super) fn rename(&mut self, index: usize, incident_id: String, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn rename(
+        &mut self,
+        index: usize,
+        incident_id: String,
+        at: Moment,
+        voice: &mut StepContext<'_>,
+    ) {
         let mut spot = self.spots[index].clone();
         if spot.incident_id == incident_id {
             return;
@@ -102,7 +108,7 @@ impl CameraCore {
     }
 
     /// Gives back what was kept for things that are explained and stay so.
-    pub(super) fn release_explained(&mut self, voice: &mut Voice<'_>) {
+    pub(super) fn release_explained(&mut self, voice: &mut StepContext<'_>) {
         for spot in &mut self.spots {
             if spot.dwell_s() >= KEEP_EXPLAINED_S && spot.explained(EXPLAINED_SHARE).is_some() {
                 release(spot, voice);
@@ -111,8 +117,8 @@ impl CameraCore {
     }
 }
 
-pub(super) fn release(spot: &mut Spot, voice: &mut Voice<'_>) {
+pub(super) fn release(spot: &mut Spot, voice: &mut StepContext<'_>) {
     if std::mem::take(&mut spot.kept) {
-        voice.effects.push(Effect::Release { incident_id: spot.incident_id.clone() });
+        voice.effects.push(Effect::Unpin { incident_id: spot.incident_id.clone() });
     }
 }

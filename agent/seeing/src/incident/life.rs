@@ -49,7 +49,7 @@ pub struct CaseFile {
 }
 
 /// Everything the centre can say, said with these.
-pub(super) struct Voice<'a> {
+pub(super) struct StepContext<'a> {
     pub(super) settings: &'a Settings,
     pub(super) counters: &'a mut Counters,
     pub(super) effects: &'a mut Vec<Effect>,
@@ -134,7 +134,7 @@ impl Incident {
     }
 
     /// The next revision, out loud.
-    pub(super) fn say(&mut self, at: Moment, phase: Phase, cause: &str, voice: &mut Voice<'_>) {
+    pub(super) fn say(&mut self, at: Moment, phase: Phase, cause: &str, voice: &mut StepContext<'_>) {
         let report = &mut self.report;
         report.revision += 1;
         report.phase = phase;
@@ -160,7 +160,7 @@ impl Incident {
         phase: Phase,
         cause: &str,
         roles: &[EvidenceRole],
-        voice: &mut Voice<'_>,
+        voice: &mut StepContext<'_>,
     ) {
         let revision = self.report.revision + 1;
         self.asked_for.extend(roles.iter().map(|role| (revision, *role)));
@@ -184,7 +184,7 @@ impl Incident {
     }
 
     /// Says so if the thing has grown for a while.
-    pub(super) fn watch_growth(&mut self, at: Moment, spot: &Spot, voice: &mut Voice<'_>) {
+    pub(super) fn watch_growth(&mut self, at: Moment, spot: &Spot, voice: &mut StepContext<'_>) {
         let area = spot.area_norm();
         if self.said_area <= 0.0 {
             self.said_area = area; // A restored incident: the first sight is the measure.
@@ -207,7 +207,7 @@ impl Incident {
     }
 
     /// Evidence is durable, or will not come: the revision that names it.
-    pub(super) fn evidence(&mut self, at: Moment, outcome: EvidenceOutcome, voice: &mut Voice<'_>) {
+    pub(super) fn evidence(&mut self, at: Moment, outcome: EvidenceOutcome, voice: &mut StepContext<'_>) {
         // Revision 0: asked before a restart, which forgot by which revision.
         let answered = |asked: &(u32, EvidenceRole)| {
             (asked.0 == outcome.revision || asked.0 == 0) && outcome.answers.contains(&asked.1)

@@ -3,9 +3,9 @@
 use kerbside_domain::time::Moment;
 
 use super::camera::CameraCore;
-use super::life::Voice;
+use super::life::StepContext;
 use super::spot::{EXPLAINED_SHARE, MIN_ASKED, Spot};
-use super::{Act, Effect, LookBack, LookedBack, Phase, arrival};
+use super::{Act, Effect, Phase, ReviewAnswer, ReviewRequest, arrival};
 
 /// How far back before the first change one looks: a walker needs some seconds from the picture's edge.
 const BEFORE_S: f64 = 6.0;
@@ -35,14 +35,14 @@ impl Past {
 
 impl CameraCore {
     /// One question a look, about things that may become incidents.
-    pub(super) fn ask_the_past(&mut self, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn ask_the_past(&mut self, at: Moment, voice: &mut StepContext<'_>) {
         let Some(index) = self.spots.iter().position(|s| self.is_a_question(s, at)) else { return };
         let spot = &mut self.spots[index];
         spot.past = Past::Asked;
         let appeared = spot.appeared();
         let to = appeared.at(appeared.mono.plus_s(AFTER_S));
         voice.counters.looked_back += 1;
-        voice.effects.push(Effect::LookBack(LookBack {
+        voice.effects.push(Effect::Review(ReviewRequest {
             camera: self.config.ix,
             spot: spot.id,
             bbox: spot.bbox(),
@@ -66,7 +66,7 @@ impl CameraCore {
     }
 
     /// The answer: what was found may turn out to have been seen being left.
-    pub(super) fn looked_back(&mut self, answer: LookedBack, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn looked_back(&mut self, answer: ReviewAnswer, at: Moment, voice: &mut StepContext<'_>) {
         let Some(spot) = self.spots.iter_mut().find(|s| s.id == answer.spot) else { return };
         let told = match (&answer.witness, answer.why) {
             (Some(witness), _) => witness.label.to_string(),

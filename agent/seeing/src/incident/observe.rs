@@ -9,9 +9,9 @@ use kerbside_domain::time::Moment;
 
 use super::camera::{CameraCore, is_about};
 use super::keeping::release;
-use super::life::Voice;
+use super::life::StepContext;
 use super::spot::{EXPLAINED_SHARE, MIN_ASKED, Part, Source, Spot, Standing, holds, neighbours, same_place};
-use super::{SeenLook, arrival};
+use super::{Observation, arrival};
 
 /// Candidates and incidents' spots of one camera at most; further regions are counted and not watched.
 pub const MAX_SPOTS: usize = 64;
@@ -31,7 +31,7 @@ const MAX_ARRIVAL_S: f64 = 3.0;
 
 impl CameraCore {
     /// Marks the parts that this look shows, and starts new spots.
-    pub(super) fn observe(&mut self, look: &SeenLook, voice: &mut Voice<'_>) {
+    pub(super) fn observe(&mut self, look: &Observation, voice: &mut StepContext<'_>) {
         let asked = look.detections.is_some();
         for part in self.spots.iter_mut().flat_map(|s| &mut s.parts) {
             // A thing known by its label alone stays as it was while nobody asks for labels.
@@ -51,7 +51,7 @@ impl CameraCore {
     }
 
     /// All that stands: the gate's regions, then still tracks of waste and stalls where no region is.
-    fn standing(&self, look: &SeenLook) -> Vec<Standing> {
+    fn standing(&self, look: &Observation) -> Vec<Standing> {
         let mut all: Vec<Standing> = look.gate.regions.iter().map(|r| from_region(r, look.at)).collect();
         all.sort_by_key(|s| match s.source {
             Source::Region(id) | Source::Track(id) => id,
@@ -98,7 +98,7 @@ impl CameraCore {
         Some(parts.swap_remove(index))
     }
 
-    fn start_spot(&mut self, standing: Standing, at: Moment, voice: &mut Voice<'_>) {
+    fn start_spot(&mut self, standing: Standing, at: Moment, voice: &mut StepContext<'_>) {
         let in_a_zone = |bbox: &BBox| {
             self.config.zones.iter().any(|z| share_inside(&z.polygon_norm, bbox) >= REGION_SHARE)
         };
@@ -122,7 +122,7 @@ impl CameraCore {
     }
 
     /// Regions that the gate has joined: the smaller one is not gone, it is inside the larger, which nothing explains.
-    fn absorb(&mut self, voice: &mut Voice<'_>) {
+    fn absorb(&mut self, voice: &mut StepContext<'_>) {
         let present: Vec<(u32, BBox)> = self
             .spots
             .iter()
@@ -153,7 +153,7 @@ impl CameraCore {
     }
 
     /// Neighbours that nothing explains are one thing; a part that is explained after all leaves it.
-    pub(super) fn regroup(&mut self, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn regroup(&mut self, at: Moment, voice: &mut StepContext<'_>) {
         let mut leaving = Vec::new();
         for spot in &mut self.spots {
             while spot.parts.len() > 1 {
@@ -208,7 +208,7 @@ impl CameraCore {
     }
 
     /// Candidates that went away, and parts of an incident that did while others stand.
-    pub(super) fn forget_spots(&mut self, voice: &mut Voice<'_>) {
+    pub(super) fn forget_spots(&mut self, voice: &mut StepContext<'_>) {
         for spot in &mut self.spots {
             let incident = self.open.iter().find(|i| i.spot == Some(spot.id));
             let keep_s = incident.map_or(FORGET_GONE_S, |i| i.clear_after_s.max(FORGET_GONE_S));
@@ -224,7 +224,7 @@ impl CameraCore {
         self.drop_empty(voice);
     }
 
-    fn drop_empty(&mut self, voice: &mut Voice<'_>) {
+    fn drop_empty(&mut self, voice: &mut StepContext<'_>) {
         for spot in self.spots.iter_mut().filter(|s| s.parts.is_empty()) {
             voice.counters.candidates_gone += 1;
             release(spot, voice);

@@ -7,7 +7,7 @@ use kerbside_site::config::{Rule, Zone};
 
 use super::camera::{CameraCore, MAX_OPEN, is_about};
 use super::judge::Finding;
-use super::life::{Incident, Standing, Voice};
+use super::life::{Incident, Standing, StepContext};
 use super::spot::{Part, Spot};
 use super::{EvidenceRole, Phase, Report};
 
@@ -61,7 +61,7 @@ impl CameraCore {
         index: usize,
         opening: Opening,
         at: Moment,
-        voice: &mut Voice<'_>,
+        voice: &mut StepContext<'_>,
     ) {
         if self.open.len() >= MAX_OPEN {
             let reason = (opening.rule, "too_many_open");

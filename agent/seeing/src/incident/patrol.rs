@@ -3,7 +3,7 @@
 use kerbside_domain::time::Moment;
 
 use super::camera::CameraCore;
-use super::life::Voice;
+use super::life::StepContext;
 use super::{CameraPatrol, Effect, PatrolReport};
 
 /// When the running period began.
@@ -14,7 +14,7 @@ pub(super) struct PatrolClock {
 
 impl PatrolClock {
     /// Says the report when the period is over. The period begins with the first input that carries a time.
-    pub(super) fn advance(&mut self, now: Moment, cameras: &mut [CameraCore], voice: &mut Voice<'_>) {
+    pub(super) fn advance(&mut self, now: Moment, cameras: &mut [CameraCore], voice: &mut StepContext<'_>) {
         let from = *self.from.get_or_insert(now);
         let span_s = now.mono.since_s(from.mono);
         let period_s = voice.settings.patrol.period_s;

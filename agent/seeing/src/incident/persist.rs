@@ -6,7 +6,7 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Moment, Mono};
 
 use super::camera::{LATE_S, MAX_OPEN};
-use super::life::{CaseFile, Incident, Standing, Voice};
+use super::life::{CaseFile, Incident, Standing, StepContext};
 use super::{CaseState, Core, Effect, Phase, Receipt, Report};
 
 /// Where a rule is no longer configured, its incidents still live by these.
@@ -158,7 +158,8 @@ impl Core {
             let Some(incident) = camera.incident_mut(&id) else { continue };
             incident.case_state(said);
             if incident.case.recheck_due {
-                let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+                let mut voice =
+                    StepContext { settings: &self.settings, counters: &mut self.counters, effects };
                 camera.ask_again(&id, None, self.now, &mut voice);
             }
             return;

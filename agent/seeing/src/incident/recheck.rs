@@ -8,7 +8,7 @@ use kerbside_domain::frame::BBox;
 use kerbside_domain::time::{Moment, Mono};
 
 use super::camera::{CameraCore, is_about};
-use super::life::{Incident, Voice};
+use super::life::{Incident, StepContext};
 use super::spot::{Spot, cover};
 use super::{CameraState, Core, Effect, EvidenceRole, Phase, Recheck, RecheckResult};
 
@@ -74,7 +74,8 @@ impl Core {
         let known = |c: &&mut CameraCore| c.knows(incident_id);
         match self.cameras.iter_mut().find(known) {
             Some(camera) => {
-                let mut voice = Voice { settings: &self.settings, counters: &mut self.counters, effects };
+                let mut voice =
+                    StepContext { settings: &self.settings, counters: &mut self.counters, effects };
                 camera.ask_again(incident_id, Some(command_id), now, &mut voice);
             }
             None => {
@@ -91,7 +92,13 @@ impl CameraCore {
     }
 
     /// Begins to look again, or joins a question that is under way.
-    pub(super) fn ask_again(&mut self, id: &str, command: Option<String>, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn ask_again(
+        &mut self,
+        id: &str,
+        command: Option<String>,
+        at: Moment,
+        voice: &mut StepContext<'_>,
+    ) {
         match self.asked_again.iter_mut().find(|a| a.incident_id == id) {
             Some(asked) => asked.commands.extend(command),
             None => {
@@ -113,7 +120,7 @@ impl CameraCore {
     }
 
     /// One look of a camera that sees.
-    pub(super) fn look_again(&mut self, at: Moment, movers: &[(Group, BBox)], voice: &mut Voice<'_>) {
+    pub(super) fn look_again(&mut self, at: Moment, movers: &[(Group, BBox)], voice: &mut StepContext<'_>) {
         let mut waiting = Vec::new();
         for mut asked in std::mem::take(&mut self.asked_again) {
             let place = match self.incident(&asked.incident_id) {
@@ -151,7 +158,7 @@ impl CameraCore {
     }
 
     /// Whoever waited too long hears that the place could not be seen, and why.
-    pub(super) fn end_rechecks(&mut self, at: Moment, voice: &mut Voice<'_>) {
+    pub(super) fn end_rechecks(&mut self, at: Moment, voice: &mut StepContext<'_>) {
         let over = |a: &Asked| at.mono.since_s(a.since) >= LIMIT_S;
         let (over, waiting) = std::mem::take(&mut self.asked_again).into_iter().partition(over);
         self.asked_again = waiting;
@@ -196,7 +203,7 @@ impl CameraCore {
         result: RecheckResult,
         why: String,
         at: Moment,
-        voice: &mut Voice<'_>,
+        voice: &mut StepContext<'_>,
     ) {
         let looks = asked.stands.looks.max(asked.gone.looks);
         let seeing = self.sight.seeing();

@@ -15,7 +15,7 @@ use kerbside_domain::time::{Moment, Mono};
 
 /// One look, seen by the gate and, if it was worth it, by the detector.
 #[derive(Clone, Debug)]
-pub struct SeenLook {
+pub struct Observation {
     pub camera: CameraIx,
     pub seq: u64,
     pub at: Moment,
@@ -30,7 +30,7 @@ pub struct SeenLook {
 /// All that the core hears.
 #[derive(Clone, Debug)]
 pub enum Input {
-    Look(SeenLook),
+    Observation(Observation),
     /// From the source (off, undecodable, watching again). Blindness by scene comes with the looks themselves.
     Camera {
         camera: CameraIx,
@@ -39,7 +39,7 @@ pub enum Input {
     },
     Reading(Reading),
     Evidence(EvidenceOutcome),
-    LookedBack(LookedBack),
+    Reviewed(ReviewAnswer),
     Receipt(Receipt),
     Case(CaseState),
     /// The centre orders to look again at an incident.
@@ -58,18 +58,18 @@ pub enum Effect {
     Save(EvidenceRequest),
     /// Something new stands there and may become this incident: the packets of the span are wanted later, when a dwell
     /// of minutes has long left the ring. `to` may lie ahead. The same id may be asked for again.
-    Keep {
+    Pin {
         incident_id: String,
         camera: CameraIx,
         from: Moment,
         to: Moment,
     },
     /// The candidate came to nothing; what was kept for it may go. A `Save` for the id has used it otherwise.
-    Release {
+    Unpin {
         incident_id: String,
     },
     /// Something stands there and nobody was seen to bring it.
-    LookBack(LookBack),
+    Review(ReviewRequest),
     /// A recheck was ordered of an incident that is not known (any more).
     NotKnown {
         command_id: String,
@@ -96,7 +96,7 @@ pub enum Effect {
 
 /// A question about the past: who brought what stands there?
 #[derive(Clone, Debug, PartialEq)]
-pub struct LookBack {
+pub struct ReviewRequest {
     pub camera: CameraIx,
     /// Names the thing within its camera.
     pub spot: u32,
@@ -117,20 +117,20 @@ pub fn arrival(appeared: Mono) -> (Mono, Mono) {
     (appeared.minus_s(ARRIVAL_BEFORE_S), appeared.plus_s(ARRIVAL_AFTER_S))
 }
 
-impl LookBack {
+impl ReviewRequest {
     /// See [`arrival`].
     pub fn arrival(&self) -> (Mono, Mono) {
         arrival(self.appeared.mono)
     }
 
-    pub fn unanswered(&self, why: String) -> LookedBack {
-        LookedBack { camera: self.camera, spot: self.spot, witness: None, looks: 0, why: Some(why) }
+    pub fn unanswered(&self, why: String) -> ReviewAnswer {
+        ReviewAnswer { camera: self.camera, spot: self.spot, witness: None, looks: 0, why: Some(why) }
     }
 }
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LookedBack {
+pub struct ReviewAnswer {
     pub camera: CameraIx,
     pub spot: u32,
     /// Its track number counts within this answer only.

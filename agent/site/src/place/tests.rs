@@ -1,7 +1,7 @@
 //! Placing boxes: by homography, by the camera, by the box.
 
-use crate::geo::homography::tests::{ORIGIN, control_points, mast};
 use super::*;
+use crate::geo::homography::tests::{ORIGIN, control_points, mast};
 use crate::geo::{LocalPlane, distance_m};
 
 fn eye(homography: bool) -> Eye {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tokio::sync::oneshot;
 
-use kerbside_wire::Parcel;
+use kerbside_wire::Outgoing;
 
 /// Sequence numbers of pieces; those of messages never come so far.
 const FIRST_SEQ: u64 = 1 << 62;
@@ -28,7 +28,7 @@ pub enum Sent {
 /// A piece that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Piece {
-    pub(super) parcel: Parcel,
+    pub(super) parcel: Outgoing,
     pub(super) told: oneshot::Sender<Sent>,
 }
 
@@ -49,7 +49,7 @@ impl Chunks {
     }
 
     /// The next piece, if its turn has come. Who no longer waits for one gets none sent.
-    pub(super) fn next(&mut self, max_packet: usize) -> Option<Parcel> {
+    pub(super) fn next(&mut self, max_packet: usize) -> Option<Outgoing> {
         while self.on_the_way.len() < WINDOW {
             let Piece { mut parcel, told } = self.waiting.pop_front()?;
             if told.is_closed() {

@@ -294,7 +294,7 @@ impl Desk {
                 && let Some(parcel) = self.ledger.next(max_packet)
             {
                 free -= 1;
-                self.order(ToLink::Parcel { epoch, parcel, last: false });
+                self.order(ToLink::Outgoing { epoch, parcel, last: false });
             }
             // Nothing else waits: now evidence, but not while the program ends.
             while free > 0
@@ -302,7 +302,7 @@ impl Desk {
                 && let Some(parcel) = self.chunks.next(max_packet)
             {
                 free -= 1;
-                self.order(ToLink::Parcel { epoch, parcel, last: false });
+                self.order(ToLink::Outgoing { epoch, parcel, last: false });
             }
         }
         let idle = self.ledger.in_flight() == 0;
@@ -319,7 +319,7 @@ impl Desk {
             );
             // It goes past the window: it is the last one.
             match self.ledger.last_words(offline) {
-                Ok(Some(parcel)) => self.order(ToLink::Parcel { epoch, parcel, last: true }),
+                Ok(Some(parcel)) => self.order(ToLink::Outgoing { epoch, parcel, last: true }),
                 Ok(None) => {}
                 Err(e) => self.watch(Err(e)),
             }

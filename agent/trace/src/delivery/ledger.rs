@@ -26,7 +26,7 @@ use crate::store::Store;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, Moment, Mono};
 use kerbside_wire::envelope::published;
-use kerbside_wire::{self as wire, Draft, Identity, Parcel};
+use kerbside_wire::{self as wire, Identity, Message, Outgoing};
 
 type Result<T> = std::result::Result<T, DeliveryError>;
 
@@ -36,7 +36,7 @@ const READ_RETRIES: u32 = 6;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// Goes out.
-    Message(Box<Draft>),
+    Message(Box<Message>),
     /// The core's record of an incident.
     Incident(SavedIncident),
     /// All of the core's records: what changed is written, who is missing is forgotten.
@@ -241,7 +241,7 @@ impl Ledger {
 
     /// The next message for the broker. Rows that are too long, or whose record cannot be read time and again, are buried
     /// on the way.
-    pub fn next(&mut self, max_packet: usize) -> Option<Parcel> {
+    pub fn next(&mut self, max_packet: usize) -> Option<Outgoing> {
         loop {
             let now = self.clock.now();
             let row = self.state.outbox.next(now.mono)?;
@@ -281,7 +281,7 @@ impl Ledger {
     }
 
     /// Makes a message durable and hands it out at once, whatever the window says.
-    pub fn last_words(&mut self, draft: Draft) -> Result<Option<Parcel>> {
+    pub fn last_words(&mut self, draft: Message) -> Result<Option<Outgoing>> {
         let committed = self.commit(vec![Item::Message(Box::new(draft))])?;
         let Some(row) = committed.first().and_then(|c| c.seq).and_then(|seq| self.state.outbox.get(seq))
         else {

@@ -32,7 +32,7 @@ fn receipt(id: &str) -> Vec<u8> {
 const RECEIPT: &str = "cg/v1/310112/mh-xz-017/receipt";
 
 /// All that would be sent on a fresh connection, PUBACKed at once; births left out.
-fn sent(ledger: &mut Ledger) -> Vec<Parcel> {
+fn sent(ledger: &mut Ledger) -> Vec<Outgoing> {
     ledger.connected(1, false, 8).unwrap();
     let mut all = Vec::new();
     while let Some(parcel) = ledger.next(1 << 20) {
@@ -216,7 +216,7 @@ fn order(ledger: &mut Ledger, data: &Value) -> Option<Inbound> {
 /// Sequence number, result and reason of each reply that goes out now, and how many messages go with them.
 fn replies(ledger: &mut Ledger) -> (Vec<(u64, String, String)>, usize) {
     let all = sent(ledger);
-    let reply = |p: &Parcel| {
+    let reply = |p: &Outgoing| {
         let body: Value = serde_json::from_slice(&p.body).unwrap();
         let text = |key: &str| body["data"][key].as_str().unwrap_or_default().to_owned();
         (p.seq, text("result"), text("reason"))

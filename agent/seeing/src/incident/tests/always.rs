@@ -112,10 +112,10 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     outside.kept.remove(&request.incident_id);
                     outside.requests.push(request.clone());
                 }
-                Effect::Keep { incident_id, .. } => {
+                Effect::Pin { incident_id, .. } => {
                     assert!(outside.kept.insert(incident_id.clone()), "kept twice: {incident_id}");
                 }
-                Effect::Release { incident_id } => {
+                Effect::Unpin { incident_id } => {
                     assert!(outside.kept.remove(incident_id), "released, but was not kept: {incident_id}");
                 }
                 _ => {}
@@ -137,7 +137,7 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     half_s += 1;
                     seq += 1;
                     let look = look(camera, seq, moment(half_s, wall_ms), *scene, regions, detections, began);
-                    step(&mut core, Input::Look(look), &mut outside);
+                    step(&mut core, Input::Observation(look), &mut outside);
                 }
             }
             Next::Source(which) => {
@@ -164,7 +164,7 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
             Next::OldLook => {
                 let at = moment(half_s.saturating_sub(5), wall_ms);
                 let look = look(camera, seq, at, Scene::Clear, &[], &None, Mono::ZERO);
-                step(&mut core, Input::Look(look), &mut outside);
+                step(&mut core, Input::Observation(look), &mut outside);
             }
             Next::Restart => {
                 let records = core.snapshot();
@@ -190,7 +190,7 @@ fn look(
     regions: &[(u8, BBox, bool)],
     detections: &Option<Vec<(u8, BBox)>>,
     began: Mono,
-) -> SeenLook {
+) -> Observation {
     let regions = regions.iter().map(|(id, bbox, occluded)| StaticRegion {
         id: u32::from(*id),
         bbox: *bbox,
@@ -214,8 +214,8 @@ fn look(
     let close_up = detections.as_ref().filter(|_| seq.is_multiple_of(3));
     let close_up = close_up.map(|seen: &Vec<Detection>| CloseUp { part, detections: seen.clone() });
     let gate =
-        GateReport { scene, motion: 0.0, worth_looking: true, astir: true, regions: regions.collect() };
-    SeenLook { camera, seq, at, level: Level::L2, gate, detections, close_up }
+        GateReport { scene, motion: 0.0, due_for_detection: true, active: true, regions: regions.collect() };
+    Observation { camera, seq, at, level: Level::L2, gate, detections, close_up }
 }
 
 fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {

@@ -66,7 +66,7 @@ fn two_cameras_are_independent() {
         let mut look = street.look();
         look.at = look.at.at(look.at.mono.plus_s(0.1));
         look.gate.regions.clear();
-        street.step(Input::Look(look));
+        street.step(Input::Observation(look));
         street.camera = CameraIx(0);
     }
     assert_eq!(street.core.candidates(CameraIx(1)), 0);
@@ -160,9 +160,9 @@ fn looks_out_of_order_or_of_strangers_change_nothing() {
     let mut old = street.look();
     old.at = old.at.minus_s(3.0);
     old.gate.scene = Scene::Black;
-    street.step(Input::Look(old));
+    street.step(Input::Observation(old));
     let mut stranger = street.look();
     stranger.camera = CameraIx(9);
-    street.step(Input::Look(stranger));
+    street.step(Input::Observation(stranger));
     assert_eq!((street.told().as_str(), street.core.counters().looks_ignored), ("", 2));
 }

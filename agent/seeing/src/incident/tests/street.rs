@@ -268,7 +268,7 @@ impl Street {
                 actor.bbox.x += actor.velocity * LOOK_S as f32;
             }
             let look = self.look();
-            self.step(Input::Look(look));
+            self.step(Input::Observation(look));
             if self.now_s.fract() == 0.0 {
                 let at = self.moment();
                 self.step(Input::Tick(at));
@@ -285,7 +285,7 @@ impl Street {
         }
     }
 
-    pub(super) fn look(&mut self) -> SeenLook {
+    pub(super) fn look(&mut self) -> Observation {
         let at = self.moment();
         self.seq += 1;
         let in_sight = |a: &&Actor| a.bbox.x > -0.05 && a.bbox.x < 1.0;
@@ -311,7 +311,7 @@ impl Street {
         let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
         let close: Vec<Detection> =
             self.actors.iter().filter_map(|a| Some((a.close_as?, a.bbox))).map(boxed).collect();
-        SeenLook {
+        Observation {
             camera: self.camera,
             seq: self.seq,
             at,
@@ -319,8 +319,8 @@ impl Street {
             gate: GateReport {
                 scene: self.scene,
                 motion: 0.0,
-                worth_looking: true,
-                astir: true,
+                due_for_detection: true,
+                active: true,
                 regions: regions.collect(),
             },
             detections: self.asked.then(|| detections.collect()),
@@ -342,7 +342,7 @@ impl Street {
     /// The past answers the latest question: who brought it, or why nobody could look.
     pub(super) fn tell_the_past(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
         let asked = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::LookBack(asked) => Some(asked.clone()),
+            Effect::Review(asked) => Some(asked.clone()),
             _ => None,
         });
         let asked = asked.expect("a question");
@@ -353,8 +353,8 @@ impl Street {
             first_bbox: BBox { x: 0.0, y: 0.4, w: 0.06, h: 0.3 },
             first_seen: asked.from.mono,
         });
-        let LookBack { camera, spot, .. } = asked;
-        self.step(Input::LookedBack(LookedBack {
+        let ReviewRequest { camera, spot, .. } = asked;
+        self.step(Input::Reviewed(ReviewAnswer {
             camera,
             spot,
             witness,
@@ -447,13 +447,13 @@ fn line(now_s: f64, effect: &Effect) -> String {
                 span.unwrap_or_default()
             )
         }
-        Effect::Keep { from, to, .. } => {
+        Effect::Pin { from, to, .. } => {
             format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
         }
-        Effect::LookBack(asked) => {
+        Effect::Review(asked) => {
             format!("  looks back {}..{} (tenths)", asked.from.mono.0 / 100_000, asked.to.mono.0 / 100_000)
         }
-        Effect::Release { .. } => "  release".to_owned(),
+        Effect::Unpin { .. } => "  release".to_owned(),
         Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
         Effect::Watch { camera, hold } => {
             format!("  cam{} {}", camera.0 + 1, if *hold { "held" } else { "let go" })

@@ -8,7 +8,7 @@ use super::{Item, Ledger, Result};
 use crate::delivery::state::{CommandRecord, DownInput, Inbound, row_of};
 use crate::journal::Entry;
 use crate::outbox::Row;
-use kerbside_wire::{self as wire, Command, Draft, Order};
+use kerbside_wire::{self as wire, Command, Message, Order};
 
 /// Refused input is journalled in full, and answered, that often a minute; beyond, only counted.
 const REFUSALS_A_MINUTE: u64 = 30;
@@ -207,7 +207,7 @@ impl Ledger {
         topic: &str,
         payload: &[u8],
         refusal: &wire::Refusal,
-        reply: Option<Draft>,
+        reply: Option<Message>,
     ) -> Result<()> {
         self.stats.refused += 1;
         let now = self.clock.now().mono;
