@@ -6,6 +6,8 @@
 mod ballast;
 mod chunks;
 mod desk;
+#[cfg(test)]
+mod old_journal;
 pub mod ledger;
 pub mod state;
 #[cfg(test)]
