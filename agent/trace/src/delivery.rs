@@ -6,9 +6,9 @@
 mod ballast;
 mod chunks;
 mod desk;
+pub mod ledger;
 #[cfg(test)]
 mod old_journal;
-pub mod ledger;
 pub mod state;
 #[cfg(test)]
 mod tests;

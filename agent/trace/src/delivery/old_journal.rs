@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::state::State;
 use super::*;
-use crate::store::{Change, MemoryStore, Store, Table};
 use crate::journal::{Durability, Entry, Journal, audit};
+use crate::store::{Change, MemoryStore, Store, Table};
 use kerbside_crypto::hash::{self, Hash};
 use kerbside_domain::time::{Mono, VirtualClock};
 use kerbside_wire::checkpoint::Checkpoint;
@@ -147,6 +147,7 @@ fn a_kind_of_a_later_version_changes_nothing() {
     journal.replay(44, &mut |record, _| newest = record.kind.to_string()).unwrap();
     assert_eq!(newest, "weather.seen");
     let after = lines(folded(&journal).take_changes());
-    let but_meta = |text: &str| text.lines().filter(|l| !l.starts_with("Meta")).collect::<Vec<_>>().join("\n");
+    let but_meta =
+        |text: &str| text.lines().filter(|l| !l.starts_with("Meta")).collect::<Vec<_>>().join("\n");
     assert_eq!(but_meta(&after), but_meta(&before));
 }
