@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::worker::DetectionJob;
 use super::{Detection, Detector, DetectorError, Group};
 use kerbside_domain::detection::CloseUp;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::Mono;
 use kerbside_seeing::gate::{RegionKind, StaticRegion};
 use kerbside_seeing::incident::Observation;
+use kerbside_seeing::pipeline::DetectionJob;
 
 /// Between two close-ups of one region: it stands still, so its next look says little more.
 const REGION_EVERY_S: f64 = 2.0;
@@ -60,21 +60,21 @@ impl Cascade {
 
     /// Detects in one look, and in the part of it whose turn it is. A failure costs this look, never the next.
     pub fn see(&mut self, job: DetectionJob) -> Seen {
-        let detections = match self.street.detect(&job.look) {
+        let detections = match self.street.detect(&job.frame) {
             Ok(detections) => detections,
-            Err(error) => return Seen { look: job.unseen(), failed: Some(error) },
+            Err(error) => return Seen { look: job.undetected(), failed: Some(error) },
         };
         let (close_up, failed) = match self.close_up(&job, &detections) {
             Ok(close_up) => (close_up, None),
             Err(error) => (None, Some(error)),
         };
-        let look = Observation { detections: Some(detections), close_up, ..job.unseen() };
+        let look = Observation { detections: Some(detections), close_up, ..job.undetected() };
         Seen { look, failed }
     }
 
     fn close_up(&mut self, job: &DetectionJob, seen: &[Detection]) -> Result<Option<CloseUp>, DetectorError> {
         let Some(close) = &mut self.close else { return Ok(None) };
-        let DetectionJob { look, gate } = job;
+        let DetectionJob { frame: look, gate } = job;
         let Some(region) = self.turns.next(look.camera, look.at.mono, &gate.regions, seen) else {
             return Ok(None);
         };
@@ -221,7 +221,7 @@ mod tests {
         let gate =
             GateReport { regions: vec![StaticRegion { bbox, ..region(1, 0.5) }], ..GateReport::default() };
         let look = Frame { at: Moment::default(), ..look_of(640, 360, |_, _| [9; 3]) };
-        let seen = cascade.see(DetectionJob { look, gate });
+        let seen = cascade.see(DetectionJob { frame: look, gate });
         let close_up = seen.look.close_up.expect("the region is due");
         let px = |b: &BBox| [b.x * 640.0, b.y * 360.0, b.w * 640.0, b.h * 360.0].map(f32::round);
         assert_eq!(px(&close_up.part), [246.0, 137.0, 160.0, 96.0]);
@@ -236,7 +236,7 @@ mod tests {
         close.failing = vec![0];
         let mut cascade = Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(close)));
         let gate = GateReport { regions: vec![region(1, 0.5)], ..GateReport::default() };
-        let seen = cascade.see(DetectionJob { look: look_of(64, 36, |_, _| [9; 3]), gate });
+        let seen = cascade.see(DetectionJob { frame: look_of(64, 36, |_, _| [9; 3]), gate });
         assert_eq!((seen.look.detections, seen.look.close_up), (Some(vec![]), None));
         assert!(seen.failed.is_some());
     }

@@ -13,6 +13,7 @@ use ringbuf::traits::Observer;
 
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
+use kerbside_seeing::pipeline::DetectionJob;
 
 /// An idle camera (gate closed, a look for safety's sake) may wait so many periods behind active ones.
 const IDLE_PERIODS: f64 = 4.0;
@@ -25,6 +26,14 @@ pub struct Urgency {
     pub period_s: f64,
     /// The gate is open.
     pub active: bool,
+}
+
+impl Urgency {
+    /// `period_s`: time between two frames of this camera at its present level.
+    pub fn of(job: &DetectionJob, period_s: f64) -> Urgency {
+        let active = job.gate.motion > 0.0 || !job.gate.regions.is_empty();
+        Urgency { at: job.frame.at.mono, period_s, active }
+    }
 }
 
 struct Slot<T> {

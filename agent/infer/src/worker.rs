@@ -6,40 +6,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::cascade::{Cascade, Seen};
-use super::schedule::{Slots, Urgency};
-use kerbside_domain::frame::{CameraIx, Frame};
+use super::schedule::Slots;
+use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_seeing::gate::GateReport;
 use kerbside_seeing::incident::Observation;
-
-/// A look on its way to the detector, with what the gate said of it.
-#[derive(Clone, Debug)]
-pub struct DetectionJob {
-    pub look: Frame,
-    pub gate: GateReport,
-}
-
-impl DetectionJob {
-    /// `period_s`: time between two looks of this camera at its present level.
-    pub fn urgency(&self, period_s: f64) -> Urgency {
-        let active = self.gate.motion > 0.0 || !self.gate.regions.is_empty();
-        Urgency { at: self.look.at.mono, period_s, active }
-    }
-
-    /// The look for the core, without detections: gate closed, dropped, or failed.
-    pub fn unseen(self) -> Observation {
-        let DetectionJob { look, gate } = self;
-        Observation {
-            camera: look.camera,
-            seq: look.seq,
-            at: look.at,
-            level: look.level,
-            gate,
-            detections: None,
-            close_up: None,
-        }
-    }
-}
+use kerbside_seeing::pipeline::DetectionJob;
 
 /// What one inference took, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,14 +65,16 @@ pub fn spawn(
 #[cfg(test)]
 mod tests {
     use super::super::fake::look_of;
+    use super::super::schedule::Urgency;
     use super::super::{Detection, FakeDetector, Group};
     use super::*;
-    use kerbside_domain::frame::BBox;
+    use kerbside_domain::frame::{BBox, Frame};
     use kerbside_domain::time::VirtualClock;
+    use kerbside_seeing::gate::GateReport;
 
     fn job(camera: u16, seq: u64) -> DetectionJob {
-        let look = Frame { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
-        DetectionJob { look, gate: GateReport::default() }
+        let frame = Frame { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
+        DetectionJob { frame, gate: GateReport::default() }
     }
 
     #[test]
@@ -118,8 +91,8 @@ mod tests {
         let clock = VirtualClock::new(0);
         clock.advance_to(Mono::from_s(0.5));
         for job in [job(0, 7), job(1, 8)] {
-            let urgency = job.urgency(0.2);
-            assert!(slots.offer(job.look.camera, urgency, job).is_none());
+            let urgency = Urgency::of(&job, 0.2);
+            assert!(slots.offer(job.frame.camera, urgency, job).is_none());
         }
         let (mut observed, mut seen) = (Vec::new(), Vec::new());
         run(

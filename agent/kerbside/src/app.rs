@@ -3,12 +3,12 @@
 //! Shutdown flows down the line (invariant 9): the sources stop; each stage ends when its input closes; the link drains for a
 //! grace period, says offline and disconnects. A second signal exits at once.
 
+mod camera_thread;
 mod clock;
 mod desk;
 mod instruments;
 mod meter;
 mod orders;
-mod watcher;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -20,6 +20,8 @@ use anyhow::Context as _;
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
 
+use camera_thread::{CameraThread, Load};
+
 use crate::evidence::{CameraSource, Evidence, Watermark};
 use crate::health;
 use crate::review;
@@ -28,14 +30,12 @@ use kerbside_domain::model::ModelNames;
 use kerbside_domain::time::{Clock, SystemClock};
 use kerbside_infer::keep::{self, Networks};
 use kerbside_infer::schedule::Slots;
-use kerbside_infer::worker::DetectionJob;
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_link::{self as link, upload};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::{Exe, FrameSource as _, Session, Setup};
-use kerbside_seeing::gate::{Gate, GateConfig};
 use kerbside_seeing::incident::{Core, IncidentRecord, Input, ReviewAnswer};
-use kerbside_seeing::ladder::Ladder;
+use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::{self, Delivery};
 use kerbside_wire::Identity;
@@ -204,29 +204,27 @@ impl Line {
         let worker =
             |detector| start_worker(detector, &slots, &clock, &inputs, meters, with_detector.clone());
         let workers = detectors.into_iter().map(worker).collect::<anyhow::Result<_>>()?;
-        let wishes: Vec<Arc<watcher::CameraControl>> = site.cameras.iter().map(|_| Arc::default()).collect();
+        let wishes: Vec<Arc<CameraControl>> = site.cameras.iter().map(|_| Arc::default()).collect();
         let (stop, stopped) = bounded(0);
         let mut sources = Vec::new();
         for (((camera, ring), wish), with_detector) in
             site.cameras.iter().zip(&rings).zip(&wishes).zip(&with_detector)
         {
             let mut session = Session::new(Setup::of(camera, exe.clone()), clock.clone(), ring.clone());
-            let mut watcher = watcher::CameraWatcher {
+            let now = clock.now().mono;
+            let mut camera_thread = CameraThread {
                 camera: camera.ix,
                 id: camera.id.clone(),
-                gate: Gate::new(GateConfig::of(camera)),
-                ladder: Ladder::new(clock.now().mono),
-                wish: wish.clone(),
+                line: CameraLine::new(camera, wish.clone(), has_detector, now),
                 slots: has_detector.then(|| slots.clone()),
                 inputs: inputs.clone(),
                 meter: meters.camera(camera.ix, ring.clone()).context("a camera without its meter")?,
-                with_detector: with_detector.clone(),
                 period_s: 1.0 / camera.looks_per_s,
-                load: watcher::Load::from(clock.now().mono),
+                load: Load::new(camera.id.clone(), with_detector.clone(), now),
             };
             let stopped = stopped.clone();
             sources.push(spawn(&format!("camera-{}", camera.id), move || {
-                session.run(&mut watcher, &stopped);
+                session.run(&mut camera_thread, &stopped);
             })?);
         }
         let mut core = Core::new(site);

@@ -5,5 +5,6 @@
 pub mod gate;
 pub mod incident;
 pub mod ladder;
+pub mod pipeline;
 pub mod rules;
 pub mod tracker;

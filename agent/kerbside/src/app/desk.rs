@@ -7,13 +7,11 @@ mod upkeep;
 
 use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvError, select};
 
 use super::orders::{Begun, Orders};
-use super::watcher::CameraControl;
 use crate::evidence::{Order, Worker};
 use crate::review;
 use crate::sensor::gnss::GnssEvent;
@@ -24,14 +22,15 @@ use kerbside_domain::position::{Position, PositionSource};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Clock, Mono};
 use kerbside_seeing::incident::{Core, Effect, IncidentRecord, Input, ReviewAnswer};
+use kerbside_seeing::pipeline::{CameraControl, Ticks};
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_trace::delivery::{Commanded, Delivery, DownInput, Inbound, Item};
 use kerbside_wire as wire;
 use kerbside_wire::grant::Grant;
 
-/// The core hears a tick at least this often.
-const TICK: Duration = Duration::from_millis(500);
+/// Without an input the thread wakes this often: half of what lies between two ticks of the core.
+const TICK: Duration = Duration::from_millis(250);
 /// Items that wait for a disk that refuses them. Beyond it looks are left out, so that nothing new comes of them; senders
 /// never wait, and what is said already is kept.
 const MAX_UNWRITTEN: usize = 4096;
@@ -70,7 +69,7 @@ pub(super) struct Desk {
     /// Questions to the past that were answered at once: nobody looks.
     answers: Vec<ReviewAnswer>,
     disk_refuses: bool,
-    ticked: Mono,
+    ticks: Ticks,
     reported_health: Mono,
     prune_at: Mono,
     saved: Mono,
@@ -89,6 +88,7 @@ impl Desk {
         wishes: Vec<Arc<CameraControl>>,
         meter: super::meter::DeskMeter,
     ) -> Self {
+        let ticks = Ticks::new(clock.now().mono);
         Desk {
             core,
             placer: Placer::new(&site),
@@ -106,7 +106,7 @@ impl Desk {
             after: Vec::new(),
             answers: Vec::new(),
             disk_refuses: false,
-            ticked: Mono::ZERO,
+            ticks,
             reported_health: Mono::ZERO,
             prune_at: Mono::ZERO,
             saved: Mono::ZERO,
@@ -257,7 +257,7 @@ impl Desk {
 
     fn tell_pauses(&self) {
         for (camera, wish) in self.site.cameras.iter().zip(&self.wishes) {
-            wish.paused.store(self.orders.is_paused(camera.ix), Ordering::Relaxed);
+            wish.pause(self.orders.is_paused(camera.ix));
         }
     }
 
@@ -338,7 +338,7 @@ impl Desk {
             },
             Effect::Watch { camera, hold } => {
                 if let Some(wish) = self.wishes.get(usize::from(camera.0)) {
-                    wish.hold.store(hold, Ordering::Relaxed);
+                    wish.watch_closely(hold);
                 }
             }
             Effect::CameraChanged { camera, state, .. } => {

@@ -17,20 +17,19 @@ use kerbside_domain::frame::{CameraIx, Frame, Level};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Cascade;
-use kerbside_infer::worker::DetectionJob;
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::{FrameSink, Notice};
-use kerbside_seeing::gate::Gate;
 use kerbside_seeing::incident::{Core, Effect, Input, Observation};
-use kerbside_seeing::ladder::Ladder;
+use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob, Route, Ticks, Unloaded};
 use kerbside_site::config::{Camera, Site};
 use kerbside_site::place::Placer;
 use kerbside_wire::Identity;
 
 pub(super) struct Line<'a> {
     clock: Arc<VirtualClock>,
-    gate: Gate,
-    ladder: Ladder,
+    camera_line: CameraLine,
+    control: Arc<CameraControl>,
+    ticks: Ticks,
     cascade: Cascade,
     core: Core,
     past: Past,
@@ -94,10 +93,12 @@ impl<'a> Line<'a> {
             states: Vec::new(),
             tell,
         };
+        let control = Arc::<CameraControl>::default();
         Ok(Line {
             clock,
-            gate: Gate::new(kerbside_seeing::gate::GateConfig::of(camera)),
-            ladder: Ladder::new(Mono::ZERO),
+            camera_line: CameraLine::new(camera, control.clone(), true, Mono::ZERO),
+            control,
+            ticks: Ticks::new(Mono::ZERO),
             cascade,
             core: Core::new(site),
             past,
@@ -121,6 +122,7 @@ impl<'a> Line<'a> {
 
     /// The clip is over: waiting clips are cut, the rest is said, the truth is held against it.
     pub(super) fn finish(mut self, end: Moment, truth: Option<&Truth>) -> anyhow::Result<Outcome> {
+        self.pass_time(end);
         self.hear([Input::Tick(end)]);
         let made = self.evidence.finish();
         self.outcomes(made);
@@ -175,9 +177,7 @@ impl<'a> Line<'a> {
                 self.evidence.keep(incident_id, camera, from.mono, to.mono);
             }
             Effect::Unpin { incident_id } => self.evidence.release(&incident_id),
-            Effect::Watch { hold, .. } => {
-                self.ladder.hold(self.core_now(), hold);
-            }
+            Effect::Watch { hold, .. } => self.control.watch_closely(hold),
             Effect::CameraChanged { at, state, .. } => {
                 let at_s = at.mono.since_s(Mono::ZERO);
                 self.voice.states.push((at_s, state));
@@ -192,8 +192,10 @@ impl<'a> Line<'a> {
         Ok(Vec::new())
     }
 
-    fn core_now(&self) -> Mono {
-        self.span.map_or(Mono::ZERO, |(_, last)| last.mono)
+    /// The core hears the ticks that are due before what happens at `now`.
+    fn pass_time(&mut self, now: Moment) {
+        let due: Vec<Input> = self.ticks.due(now).map(Input::Tick).collect();
+        self.hear(due);
     }
 
     fn outcomes(&mut self, made: Vec<kerbside_domain::evidence::EvidenceOutcome>) {
@@ -207,12 +209,8 @@ impl<'a> Line<'a> {
         self.shortfalls.extend(texts);
     }
 
-    fn see(&mut self, look: Frame) -> Observation {
-        let gate = self.gate.step(&look);
-        let job = DetectionJob { look, gate };
-        if !job.gate.due_for_detection {
-            return job.unseen();
-        }
+    /// The detector sees it at once.
+    fn detect(&mut self, job: DetectionJob) -> Observation {
         self.inferred += 1;
         let seen = self.cascade.see(job);
         if let Some(error) = seen.failed {
@@ -220,27 +218,38 @@ impl<'a> Line<'a> {
         }
         seen.look
     }
-}
 
-impl FrameSink for Line<'_> {
-    fn look(&mut self, look: Frame) -> Level {
-        self.clock.advance_to(look.at.mono);
-        self.looks += 1;
-        let first = self.span.map_or(look.at, |(first, _)| first);
-        self.span = Some((first, look.at));
-        #[cfg(feature = "camera")]
-        let picture = self.film.is_some().then(|| look.clone());
-        let at = look.at;
-        let seen = self.see(look);
-        #[cfg(feature = "camera")]
+    /// The annotated video's next picture.
+    #[cfg(feature = "camera")]
+    fn draw(&mut self, picture: Option<Frame>, observation: &Observation) {
         if let (Some(film), Some(picture)) = (&mut self.film, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
-            if let Err(error) = film.picture(&picture, &seen, &open) {
+            if let Err(error) = film.picture(&picture, observation, &open) {
                 self.trouble.get_or_insert(error.to_string());
             }
         }
-        let level = self.ladder.look(at.mono, seen.gate.due_for_detection);
-        self.hear([Input::Observation(seen)]);
+    }
+}
+
+impl FrameSink for Line<'_> {
+    fn look(&mut self, frame: Frame) -> Level {
+        let at = frame.at;
+        self.clock.advance_to(at.mono);
+        self.pass_time(at);
+        self.looks += 1;
+        let first = self.span.map_or(at, |(first, _)| first);
+        self.span = Some((first, at));
+        #[cfg(feature = "camera")]
+        let picture = self.film.is_some().then(|| frame.clone());
+        let (route, level) = self.camera_line.frame(frame, &mut Unloaded);
+        let observation = match route {
+            Route::Detect(job) => self.detect(job),
+            Route::Observe(observation) => observation,
+            Route::Overtaking | Route::Paused => return level,
+        };
+        #[cfg(feature = "camera")]
+        self.draw(picture, &observation);
+        self.hear([Input::Observation(observation)]);
         let made = self.evidence.poll(at.mono);
         self.outcomes(made);
         level
@@ -264,12 +273,12 @@ impl FrameSink for Line<'_> {
 
     fn notice(&mut self, at: Moment, notice: &Notice) {
         if let Notice::SparseKeys { .. } = notice {
-            self.ladder.sparse_keys(at.mono, true);
+            self.camera_line.sparse_keys(at.mono);
         }
     }
 
     fn tick(&mut self, at: Moment) -> Level {
-        self.ladder.tick(at.mono)
+        self.camera_line.tick(at.mono)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the desk does as time passes: ticks for the core, health, saved incidents brought up to date, old evidence deleted.
 
-use super::{Desk, TICK, items};
+use super::{Desk, items};
 use crate::app::{evidence_dir, watermark};
 use crate::evidence::{Pruned, Retention, Room, Spared, Worker};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
@@ -21,15 +21,15 @@ impl Desk {
     /// After each input and when none comes; `waiting`: inputs that wait.
     pub(super) fn tick(&mut self, waiting: usize) {
         let now = self.clock.now();
-        if now.mono.since_s(self.ticked) < TICK.as_secs_f64() {
+        let due: Vec<Moment> = self.ticks.due(now).collect();
+        if due.is_empty() {
             return;
         }
-        self.ticked = now.mono;
         self.meter.alive();
         self.meter.core(&self.core, waiting);
         self.orders.resume(now).into_iter().for_each(|input| self.step(input));
         self.tell_pauses();
-        self.step(Input::Tick(now));
+        due.into_iter().for_each(|at| self.step(Input::Tick(at)));
         self.commit();
         let stats = self.delivery.stats().ok();
         if let Some(stats) = &stats {

@@ -1,0 +1,155 @@
+//! A camera's thread: its line on what the source gives, frames on to the detector or straight to the core.
+//!
+//! What happens to a frame is decided by [`CameraLine`], which a replay owns too. Here is what only a live box has: the slot
+//! that keeps the newest frame for the detector, and the detector's load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_channel::Sender;
+
+use super::meter::CameraMeter;
+use kerbside_domain::camera_state::{Blind, CameraState};
+use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
+use kerbside_domain::time::{Moment, Mono};
+use kerbside_infer::schedule::{Slots, Urgency};
+use kerbside_media::source::{FrameSink, Notice};
+use kerbside_seeing::incident::Input;
+use kerbside_seeing::pipeline::{CameraLine, DetectionJob, DetectorLoad, Route};
+
+/// Share of frames that the slot lost, over [`JUDGE_S`], beyond which the box is overloaded.
+const OVERLOAD_SHARE: f64 = 0.5;
+/// Between two judgements of the load, s.
+const JUDGE_S: f64 = 10.0;
+
+pub(super) struct CameraThread {
+    pub(super) camera: CameraIx,
+    pub(super) id: String,
+    pub(super) line: CameraLine,
+    /// `None`: no detector on this box; the gate alone cannot judge.
+    pub(super) slots: Option<Arc<Slots<DetectionJob>>>,
+    pub(super) inputs: Sender<Input>,
+    pub(super) meter: CameraMeter,
+    /// Time between two frames, s.
+    pub(super) period_s: f64,
+    pub(super) load: Load,
+}
+
+impl CameraThread {
+    /// The core has gone only when the program ends.
+    fn send(&self, input: Input) {
+        let _ = self.inputs.send(input);
+    }
+
+    /// Into the camera's slot; what lay there before is lost.
+    fn offer(&mut self, job: DetectionJob) {
+        let Some(slots) = &self.slots else { return };
+        let urgency = Urgency::of(&job, self.period_s);
+        let overwritten = slots.offer(self.camera, urgency, job).is_some();
+        self.load.offered(overwritten);
+        if overwritten {
+            self.meter.overwritten();
+        }
+    }
+}
+
+impl FrameSink for CameraThread {
+    fn stream(&mut self, info: &StreamInfo) {
+        tracing::info!(
+            camera = self.id,
+            codec = info.codec,
+            width = info.width,
+            height = info.height,
+            fps = info.fps,
+            "stream"
+        );
+    }
+
+    fn look(&mut self, frame: Frame) -> Level {
+        self.meter.look(frame.level);
+        let (route, level) = self.line.frame(frame, &mut self.load);
+        match route {
+            Route::Detect(job) => self.offer(job),
+            Route::Observe(observation) => self.send(Input::Observation(observation)),
+            Route::Overtaking => self.meter.overtaking(),
+            Route::Paused => {}
+        }
+        level
+    }
+
+    fn state(&mut self, at: Moment, state: CameraState, why: &str) {
+        tracing::debug!(camera = self.id, ?state, why, "source");
+        let state = match (state, &self.slots) {
+            (CameraState::Watching, None) => CameraState::Blind(Blind::NoDetector),
+            _ => state,
+        };
+        self.send(Input::Camera { camera: self.camera, at, state });
+    }
+
+    fn notice(&mut self, at: Moment, notice: &Notice) {
+        match notice {
+            Notice::Stats(stats) => self.meter.capture(stats),
+            Notice::SparseKeys { gap_s } => {
+                tracing::info!(camera = self.id, gap_s, "key frames are sparse: every frame is decoded");
+                self.line.sparse_keys(at.mono);
+            }
+            Notice::ResolutionChanged { from, to } => {
+                tracing::warn!(camera = self.id, ?from, ?to, "the resolution changed");
+            }
+            Notice::StaleFrames => tracing::warn!(camera = self.id, "the backend repeats old pictures"),
+            Notice::Restarting { .. } => self.meter.restarted(),
+        }
+    }
+
+    fn tick(&mut self, at: Moment) -> Level {
+        self.meter.alive();
+        self.line.tick(at.mono)
+    }
+}
+
+/// How busy the detector is with one camera.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// The camera's id, for the log.
+    id: String,
+    /// Frames in the camera's slot or in the detector; the detector's thread counts down.
+    with_detector: Arc<AtomicUsize>,
+    since: Mono,
+    offered: u64,
+    lost: u64,
+}
+
+impl Load {
+    pub(super) fn new(id: String, with_detector: Arc<AtomicUsize>, now: Mono) -> Self {
+        Load { id, with_detector, since: now, offered: 0, lost: 0 }
+    }
+
+    /// A frame was put into the slot; `overwritten`: in place of one that the detector had not taken.
+    fn offered(&mut self, overwritten: bool) {
+        self.offered += 1;
+        if overwritten {
+            self.lost += 1;
+        } else {
+            self.with_detector.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl DetectorLoad for Load {
+    fn has_earlier_frame(&self) -> bool {
+        self.with_detector.load(Ordering::Acquire) > 0
+    }
+
+    fn overloaded(&mut self, now: Mono) -> Option<bool> {
+        if now.since_s(self.since) < JUDGE_S {
+            return None;
+        }
+        let (offered, lost) = (std::mem::take(&mut self.offered), std::mem::take(&mut self.lost));
+        self.since = now;
+        let overloaded = offered > 0 && lost as f64 / offered as f64 > OVERLOAD_SHARE;
+        if overloaded {
+            tracing::warn!(camera = self.id, offered, lost, "the detector does not keep up");
+        }
+        Some(overloaded)
+    }
+}

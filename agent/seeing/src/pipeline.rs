@@ -1,0 +1,189 @@
+//! The one camera line: gate, decode ladder, pause, what goes to the detector and what goes straight to the core.
+//!
+//! The live agent and the replay own the same [`CameraLine`] and the same [`Ticks`] (invariant 14). They differ in clock,
+//! source and sink. What only a live box knows, a detector that is behind, is handed in as a [`DetectorLoad`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kerbside_domain::frame::{Frame, Level};
+use kerbside_domain::time::{Moment, Mono};
+use kerbside_site::config::Camera;
+
+use crate::gate::{Gate, GateConfig, GateReport};
+use crate::incident::Observation;
+use crate::ladder::Ladder;
+
+/// What the core wants of a camera's line. Set by whoever applies the core's effects, read at each frame and tick.
+#[derive(Debug, Default)]
+pub struct CameraControl {
+    /// Something is watched here: never gated off, never below key frames.
+    watch_closely: AtomicBool,
+    /// Nobody shall judge what the camera shows; its packet ring goes on.
+    paused: AtomicBool,
+}
+
+impl CameraControl {
+    /// The core has (or no longer has) something to watch in this camera's picture.
+    pub fn watch_closely(&self, wanted: bool) {
+        self.watch_closely.store(wanted, Ordering::Relaxed);
+    }
+
+    /// A command paused the camera, or the pause is over.
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+}
+
+/// A frame on its way to the detector, with what the gate said of it.
+#[derive(Clone, Debug)]
+pub struct DetectionJob {
+    pub frame: Frame,
+    pub gate: GateReport,
+}
+
+impl DetectionJob {
+    /// The observation for the core without detections: none were due, or the detector failed.
+    pub fn undetected(self) -> Observation {
+        let DetectionJob { frame: Frame { camera, seq, at, level, .. }, gate } = self;
+        Observation { camera, seq, at, level, gate, detections: None, close_up: None }
+    }
+}
+
+/// What a live box knows of its detector and a replay does not need to know.
+pub trait DetectorLoad {
+    /// An earlier frame of this camera waits for the detector or is in it: a later one must not overtake it.
+    fn has_earlier_frame(&self) -> bool;
+
+    /// At each judgement of the load (every few seconds): does the detector lose frames? `None`: no judgement is due.
+    fn overloaded(&mut self, now: Mono) -> Option<bool>;
+}
+
+/// A detector that always has time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unloaded;
+
+impl DetectorLoad for Unloaded {
+    fn has_earlier_frame(&self) -> bool {
+        false
+    }
+
+    fn overloaded(&mut self, _now: Mono) -> Option<bool> {
+        None
+    }
+}
+
+/// Where a frame goes after the gate.
+#[derive(Debug)]
+pub enum Route {
+    /// The detector shall see it.
+    Detect(DetectionJob),
+    /// Detection is not due: the core hears of it at once.
+    Observe(Observation),
+    /// It would overtake an earlier frame. It is left out, and says nothing that the next will not.
+    Overtaking,
+    /// The camera is paused.
+    Paused,
+}
+
+/// One camera's line from its frames to the detector or the core.
+#[derive(Debug)]
+pub struct CameraLine {
+    gate: Gate,
+    ladder: Ladder,
+    control: Arc<CameraControl>,
+    /// Whether there is a detector at all. Without one every frame goes straight to the core.
+    detects: bool,
+}
+
+impl CameraLine {
+    /// Starts at `now`, decoding every frame, with nothing known of the background.
+    pub fn new(camera: &Camera, control: Arc<CameraControl>, detects: bool, now: Mono) -> Self {
+        CameraLine { gate: Gate::new(GateConfig::of(camera)), ladder: Ladder::new(now), control, detects }
+    }
+
+    /// Takes one frame: where it goes, and how much of the stream shall be decoded from here on.
+    pub fn frame(&mut self, frame: Frame, load: &mut dyn DetectorLoad) -> (Route, Level) {
+        let now = frame.at.mono;
+        let level = self.tick(now);
+        if self.control.paused.load(Ordering::Relaxed) {
+            return (Route::Paused, level);
+        }
+        let gate = self.gate.step(&frame);
+        let mut level = self.ladder.look(now, gate.active);
+        if let Some(overloaded) = load.overloaded(now) {
+            level = self.ladder.overload(now, overloaded);
+        }
+        let due = self.detects && gate.due_for_detection;
+        let job = DetectionJob { frame, gate };
+        let route = match due {
+            true => Route::Detect(job),
+            false if load.has_earlier_frame() => Route::Overtaking,
+            false => Route::Observe(job.undetected()),
+        };
+        (route, level)
+    }
+
+    /// Time passes without a frame. Returns the decode level wanted.
+    pub fn tick(&mut self, now: Mono) -> Level {
+        self.ladder.pause(now, self.control.paused.load(Ordering::Relaxed));
+        self.ladder.hold(now, self.control.watch_closely.load(Ordering::Relaxed))
+    }
+
+    /// The source found its key frames too far apart to watch by them alone.
+    pub fn sparse_keys(&mut self, now: Mono) {
+        self.ladder.sparse_keys(now, true);
+    }
+}
+
+/// When the core hears a tick: every [`Ticks::EVERY_S`] of the line's clock, live and in replay.
+#[derive(Debug)]
+pub struct Ticks {
+    last: Mono,
+}
+
+impl Ticks {
+    /// Between two ticks, s: dwell, patrol and repeat intervals end within it, without a frame.
+    pub const EVERY_S: f64 = 0.5;
+    /// Ticks made up for at once after a standstill; time beyond is passed in one step. One minute.
+    const MOST: usize = 120;
+
+    /// The first tick comes [`Ticks::EVERY_S`] after `start`.
+    pub fn new(start: Mono) -> Self {
+        Ticks { last: start }
+    }
+
+    /// The ticks that are due up to `now`, oldest first.
+    pub fn due(&mut self, now: Moment) -> impl Iterator<Item = Moment> + use<> {
+        let last = self.last;
+        let steps = (now.mono.since_s(last) / Self::EVERY_S) as usize;
+        let at = move |step: usize| now.at(last.plus_s(step as f64 * Self::EVERY_S));
+        self.last = at(steps).mono;
+        (steps.saturating_sub(Self::MOST)..steps).map(move |step| at(step + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: f64) -> Moment {
+        Moment { mono: Mono::from_s(s), ..Moment::default() }
+    }
+
+    #[test]
+    fn ticks_lie_on_one_grid_however_often_somebody_asks() {
+        let mut ticks = Ticks::new(Mono::from_s(0.2));
+        let due =
+            [0.2, 0.4, 0.7, 0.9, 2.3].map(|s| ticks.due(at(s)).map(|t| t.mono.0 / 1000).collect::<Vec<_>>());
+        assert_eq!(due, [vec![], vec![], vec![700], vec![], vec![1200, 1700, 2200]]);
+    }
+
+    #[test]
+    fn a_long_standstill_is_made_up_for_within_bounds() {
+        let mut ticks = Ticks::new(Mono::ZERO);
+        let due: Vec<_> = ticks.due(at(3600.0)).collect();
+        assert_eq!((due.len(), due.last().map(|t| t.mono)), (Ticks::MOST, Some(Mono::from_s(3600.0))));
+        assert_eq!(ticks.due(at(3600.4)).count(), 0);
+    }
+}
