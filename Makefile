@@ -13,7 +13,7 @@ export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxrun
 export ORT_DISABLE_TELEMETRY := 1
 PURE := -p kerbside-domain -p kerbside-crypto -p kerbside-site -p kerbside-wire -p kerbside-seeing -p kerbside-media -p kerbside-infer -p kerbside-trace -p kerbside-link -p kerbside-agent --no-default-features
 
-.PHONY: help setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean
+.PHONY: help docs setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ score: build footage ## how well it sees: every clip against its truth; tables, 
 
 footage: ## fetch the real footage that some tests use, by pinned hash
 	@test-videos/fetch.sh
+
+docs: ## build the book in English and Chinese into dist/docs, after checking every link
+	@tools/docs
 
 train: ## train the waste detector again: make train DATA=/path/to/garbage3 (hours; writes models/waste.*)
 	@models/train/run.sh "$(DATA)"
