@@ -214,7 +214,7 @@ fn outputs(input: &[u8]) -> Result<()> {
     );
     let manifest = kerbside_infer::Manifest::parse(Path::new("fuzz.toml"), &manifest)?;
     let outputs: Vec<_> = lines.filter_map(output).collect();
-    let look = kerbside_infer::look_of(64, 36, |_, _| [0; 3]);
+    let look = kerbside_infer::frame_of(64, 36, |_, _| [0; 3]);
     match kerbside_infer::decode_outputs(&manifest, &look, &outputs) {
         Err(why) if why.is_empty() => bail!("refused without a word"),
         Err(_) => Ok(()),

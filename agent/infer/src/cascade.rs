@@ -1,7 +1,7 @@
-//! Cascade: the street network sees every look; a second one is shown parts of it at native scale, where the gate found
-//! something that stays. Small things need the pixels, and most looks have nothing to show.
+//! Cascade: the street network sees every frame; a second one is shown parts of it at native scale, where the gate found
+//! something that stays. Small things need the pixels, and most frames have nothing to show.
 //!
-//! [`Turns`] decides which part is next and is pure. One close-up a look at most, so a look costs two inferences at most.
+//! [`Turns`] decides which part is next and is pure. One close-up a frame at most, so a frame costs two inferences at most.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use kerbside_seeing::gate::{RegionKind, StaticRegion};
 use kerbside_seeing::incident::Observation;
 use kerbside_seeing::pipeline::DetectionJob;
 
-/// Between two close-ups of one region: it stands still, so its next look says little more.
+/// Between two close-ups of one region: it stands still, so its next frame says little more.
 const REGION_EVERY_S: f64 = 2.0;
 /// Between two close-ups of one camera, whatever stands there.
 const CAMERA_EVERY_S: f64 = 0.5;
@@ -39,53 +39,55 @@ impl std::fmt::Debug for Cascade {
     }
 }
 
-/// What became of one look.
+/// What became of one frame.
 #[derive(Debug)]
-pub struct Seen {
-    pub look: Observation,
+pub struct CascadeOutput {
+    pub observation: Observation,
     /// Why it, or its close-up, could not be judged.
     pub failed: Option<DetectorError>,
 }
 
 impl Cascade {
-    /// `close`: shown parts of looks; `None`: this box has no such network.
+    /// `close`: shown parts of frames; `None`: this box has no such network.
     pub fn new(street: Box<dyn Detector>, close: Option<Box<dyn Detector>>) -> Self {
         Cascade { street, close, turns: Turns::default() }
     }
 
-    /// The network that sees whole looks.
+    /// The network that sees whole frames.
     pub fn street(&mut self) -> &mut dyn Detector {
         &mut *self.street
     }
 
-    /// Detects in one look, and in the part of it whose turn it is. A failure costs this look, never the next.
-    pub fn see(&mut self, job: DetectionJob) -> Seen {
+    /// Detects in one frame, and in the part of it whose turn it is. A failure costs this frame, never the next.
+    pub fn observe(&mut self, job: DetectionJob) -> CascadeOutput {
         let detections = match self.street.detect(&job.frame) {
             Ok(detections) => detections,
-            Err(error) => return Seen { look: job.undetected(), failed: Some(error) },
+            Err(error) => {
+                return CascadeOutput { observation: job.undetected(), failed: Some(error) };
+            }
         };
         let (close_up, failed) = match self.close_up(&job, &detections) {
             Ok(close_up) => (close_up, None),
             Err(error) => (None, Some(error)),
         };
-        let look = Observation { detections: Some(detections), close_up, ..job.undetected() };
-        Seen { look, failed }
+        let observation = Observation { detections: Some(detections), close_up, ..job.undetected() };
+        CascadeOutput { observation, failed }
     }
 
     fn close_up(&mut self, job: &DetectionJob, seen: &[Detection]) -> Result<Option<CloseUp>, DetectorError> {
         let Some(close) = &mut self.close else { return Ok(None) };
-        let DetectionJob { frame: look, gate } = job;
-        let Some(region) = self.turns.next(look.camera, look.at.mono, &gate.regions, seen) else {
+        let DetectionJob { frame, gate } = job;
+        let Some(region) = self.turns.next(frame.camera, frame.at.mono, &gate.regions, seen) else {
             return Ok(None);
         };
-        let Some((x, y, w, h)) = part_px(&region, look.width, look.height) else { return Ok(None) };
-        let shown = look.part(x, y, w, h);
+        let Some((x, y, w, h)) = part_px(&region, frame.width, frame.height) else { return Ok(None) };
+        let shown = frame.part(x, y, w, h);
         let share = |px: u32, of: u32| px as f32 / of as f32;
         let part = BBox {
-            x: share(x, look.width),
-            y: share(y, look.height),
-            w: share(w, look.width),
-            h: share(h, look.height),
+            x: share(x, frame.width),
+            y: share(y, frame.height),
+            w: share(w, frame.width),
+            h: share(h, frame.height),
         };
         let mut detections = close.detect(&shown)?;
         for detection in &mut detections {
@@ -133,8 +135,8 @@ fn is_covered(bbox: &BBox, seen: &[Detection]) -> bool {
     covered >= COVERED * bbox.area()
 }
 
-/// The part around a box, in px of the look: left, top, width, height; moved into the picture at its edges. `None`: the
-/// look is no picture.
+/// The part around a box, in px of the frame: left, top, width, height; moved into the picture at its edges. `None`: the
+/// frame is no picture.
 fn part_px(bbox: &BBox, width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
     let (full_w, full_h) = (width as f32, height as f32);
     let needed = (bbox.w * full_w).max(bbox.h * full_h * ASPECT) * CONTEXT;
@@ -150,7 +152,7 @@ fn part_px(bbox: &BBox, width: u32, height: u32) -> Option<(u32, u32, u32, u32)>
 #[cfg(test)]
 mod tests {
     use super::super::FakeDetector;
-    use super::super::fake::look_of;
+    use super::super::fake::frame_of;
     use super::*;
     use kerbside_domain::frame::Frame;
     use kerbside_domain::time::Moment;
@@ -220,13 +222,13 @@ mod tests {
         let bbox = BBox { x: 0.5, y: 0.5, w: 0.02, h: 0.03 };
         let gate =
             GateReport { regions: vec![StaticRegion { bbox, ..region(1, 0.5) }], ..GateReport::default() };
-        let look = Frame { at: Moment::default(), ..look_of(640, 360, |_, _| [9; 3]) };
-        let seen = cascade.see(DetectionJob { frame: look, gate });
-        let close_up = seen.look.close_up.expect("the region is due");
+        let frame = Frame { at: Moment::default(), ..frame_of(640, 360, |_, _| [9; 3]) };
+        let seen = cascade.observe(DetectionJob { frame, gate });
+        let close_up = seen.observation.close_up.expect("the region is due");
         let px = |b: &BBox| [b.x * 640.0, b.y * 360.0, b.w * 640.0, b.h * 360.0].map(f32::round);
         assert_eq!(px(&close_up.part), [246.0, 137.0, 160.0, 96.0]);
         assert_eq!(px(&close_up.detections[0].bbox), [286.0, 161.0, 80.0, 48.0]);
-        assert_eq!(seen.look.detections, Some(vec![]));
+        assert_eq!(seen.observation.detections, Some(vec![]));
         assert!(seen.failed.is_none());
     }
 
@@ -236,8 +238,8 @@ mod tests {
         close.failing = vec![0];
         let mut cascade = Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(close)));
         let gate = GateReport { regions: vec![region(1, 0.5)], ..GateReport::default() };
-        let seen = cascade.see(DetectionJob { frame: look_of(64, 36, |_, _| [9; 3]), gate });
-        assert_eq!((seen.look.detections, seen.look.close_up), (Some(vec![]), None));
+        let seen = cascade.observe(DetectionJob { frame: frame_of(64, 36, |_, _| [9; 3]), gate });
+        assert_eq!((seen.observation.detections, seen.observation.close_up), (Some(vec![]), None));
         assert!(seen.failed.is_some());
     }
 }

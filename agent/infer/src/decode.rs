@@ -180,12 +180,12 @@ pub(super) fn decode(
 /// decoding without a runtime.
 pub fn decode_outputs(
     manifest: &Manifest,
-    look: &Frame,
+    frame: &Frame,
     outputs: &[(String, Vec<i64>, Vec<f32>)],
 ) -> Result<Vec<Detection>, String> {
     let shapes: Vec<Port> = outputs.iter().map(|(name, shape, _)| (name.clone(), shape.clone())).collect();
     let ports = Ports::find(manifest, &shapes).map_err(|(port, why)| format!("{port}: {why}"))?;
-    let placed = Preprocessor::new(&manifest.input, manifest.output.family).take(look);
+    let placed = Preprocessor::new(&manifest.input, manifest.output.family).take(frame);
     let tensors: Vec<Tensor> = outputs.iter().map(|(name, _, data)| Tensor { name, data }).collect();
     let decoded = placed.and_then(|placed| decode(manifest, &ports, &tensors, placed));
     decoded.map_err(|error| error.to_string())
@@ -315,7 +315,7 @@ fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
 mod tests {
     use std::path::Path;
 
-    use super::super::fake::look_of;
+    use super::super::fake::frame_of;
     use super::*;
 
     fn manifest(family: &str) -> Manifest {
@@ -337,7 +337,7 @@ mod tests {
         let shapes = [("scores".to_owned(), vec![1, n, 3]), ("boxes".to_owned(), vec![1, n, 4])];
         let ports = Ports::find(&m, &shapes).unwrap();
         let placed =
-            Preprocessor::new(&m.input, m.output.family).take(&look_of(64, 48, |_, _| [0; 3])).unwrap();
+            Preprocessor::new(&m.input, m.output.family).take(&frame_of(64, 48, |_, _| [0; 3])).unwrap();
         let (boxes, scores) = (boxes.concat(), scores.concat());
         let outputs = [Tensor { name: "scores", data: &scores }, Tensor { name: "boxes", data: &boxes }];
         let line = |d: Detection| format!("{} {} {:?}", d.label, d.confidence, d.bbox.foot());

@@ -1,4 +1,4 @@
-//! The detector that tests script: boxes by the look's number. Also makes looks to feed detectors with.
+//! The detector that tests script: boxes by the frame's number. Also makes frames to feed detectors with.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::{Detection, Detector, DetectorError};
 use kerbside_domain::frame::{CameraIx, Frame, LUMA_HEIGHT, LUMA_WIDTH, Level};
 use kerbside_domain::time::Moment;
 
-/// Says what it is told to say of each look, and nothing of others.
+/// Says what it is told to say of each frame, and nothing of others.
 #[derive(Clone, Debug, Default)]
 pub struct FakeDetector {
     script: BTreeMap<(CameraIx, u64), Vec<Detection>>,
-    /// Looks of these numbers fail.
+    /// Frames of these numbers fail.
     pub failing: Vec<u64>,
-    /// Every look asked for, in order.
+    /// Every frame asked for, in order.
     pub asked: Vec<(CameraIx, u64)>,
 }
 
@@ -26,17 +26,17 @@ impl FakeDetector {
 }
 
 impl Detector for FakeDetector {
-    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError> {
-        self.asked.push((look.camera, look.seq));
-        if self.failing.contains(&look.seq) {
+    fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
+        self.asked.push((frame.camera, frame.seq));
+        if self.failing.contains(&frame.seq) {
             return Err(DetectorError::Inference { model: "fake".to_owned(), why: "scripted".to_owned() });
         }
-        Ok(self.script.get(&(look.camera, look.seq)).cloned().unwrap_or_default())
+        Ok(self.script.get(&(frame.camera, frame.seq)).cloned().unwrap_or_default())
     }
 }
 
-/// A look with the given colours, for tests and self-checks of a model.
-pub fn look_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Frame {
+/// A frame with the given colours, for tests and self-checks of a model.
+pub fn frame_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Frame {
     let pixels: Vec<u8> =
         (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| rgb(x, y)).collect();
     Frame {

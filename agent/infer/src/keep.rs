@@ -8,13 +8,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Cascade, Detector, LoadError, Manifest, Manifests, load, look_of};
+use super::{Cascade, Detector, LoadError, Manifest, Manifests, frame_of, load};
 use kerbside_site::config::Models;
 
 /// Where the copies lie below the data folder.
 pub const FOLDER: &str = "models";
 
-/// The networks of a site, ready to look.
+/// The networks of a site, ready to use.
 #[derive(Debug)]
 pub struct Networks {
     /// One a worker.
@@ -73,10 +73,10 @@ fn proved_or_kept(
     proved(&copy, runtime, limit)
 }
 
-/// Loads it and lets it look once.
+/// Loads it and tries it on one grey frame.
 fn proved(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
     let (mut detector, manifest) = load(manifest, runtime, limit)?;
-    let grey = look_of(manifest.input.width, manifest.input.height, |_, _| [114; 3]);
+    let grey = frame_of(manifest.input.width, manifest.input.height, |_, _| [114; 3]);
     match detector.detect(&grey) {
         Ok(_) => Ok(Network { detector, manifest }),
         Err(source) => Err(LoadError::Trial { path: manifest.model, source: Box::new(source) }),

@@ -1,7 +1,7 @@
-//! Detector: from a look to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/onnx.rs`.
+//! Detector: from a frame to labelled boxes. The seam, the manifest, the scheduler; ONNX Runtime stays in `detector/onnx.rs`.
 //!
 //! `manifest` says what a model is, `preprocess` and `decode` are what happens before and after inference, `schedule`
-//! decides which camera's look is next, `cascade` which part of it a second network is shown, `worker` is the thread that does it,
+//! decides which camera's frame is next, `cascade` which part of it a second network is shown, `worker` is the thread that does it,
 //! `keep` has a copy of what worked last.
 
 pub mod cascade;
@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use self::cascade::Cascade;
 #[cfg(any(test, feature = "inference"))]
 pub use self::decode::decode_outputs;
-pub use self::fake::{FakeDetector, look_of};
+pub use self::fake::{FakeDetector, frame_of};
 pub use self::manifest::{Manifest, ManifestError};
 #[cfg(feature = "inference")]
 pub use self::onnx::{OrtDetector, find_runtime};
@@ -38,10 +38,10 @@ use kerbside_domain::model::ModelNames;
 /// The seam: one real (ONNX Runtime), one fake (scripted boxes) implementation.
 pub trait Detector: Send {
     /// Boxes after thresholds and non-maximum suppression, best first.
-    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError>;
+    fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError>;
 }
 
-/// One look could not be judged. The detector stays usable.
+/// One frame could not be judged. The detector stays usable.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
     #[error("model {model}: inference failed: {why}")]
@@ -50,9 +50,9 @@ pub enum DetectorError {
     TimeLimit { model: String, limit_s: f64 },
     #[error("model {model}: output {output}: {why}")]
     Output { model: String, output: String, why: String },
-    #[error("look {seq} of camera {camera}: {width}x{height} px need {want} bytes of RGB, {got} came")]
+    #[error("frame {seq} of camera {camera}: {width}x{height} px need {want} bytes of RGB, {got} came")]
     Frame { camera: u16, seq: u64, width: u32, height: u32, want: usize, got: usize },
-    #[error("look of {width}x{height} px: resizing failed: {why}")]
+    #[error("frame of {width}x{height} px: resizing failed: {why}")]
     Resize { width: u32, height: u32, why: String },
 }
 
@@ -87,7 +87,7 @@ pub enum LoadError {
     Model { path: PathBuf, why: String },
     #[error("{path}: {port}: {why}")]
     Shape { path: PathBuf, port: String, why: String },
-    #[error("{path}: it loads, but a first look fails: {source}")]
+    #[error("{path}: it loads, but a first frame fails: {source}")]
     Trial { path: PathBuf, source: Box<DetectorError> },
     #[error("cannot start the watchdog thread: {0}")]
     Thread(std::io::Error),
@@ -115,7 +115,7 @@ impl Manifests {
     }
 }
 
-/// The networks of a site, ready to look, and their descriptions. `limit`: of one run.
+/// The networks of a site, ready to use, and their descriptions. `limit`: of one run.
 pub fn load_cascade(
     models: &kerbside_site::config::Models,
     limit: Duration,
@@ -127,7 +127,7 @@ pub fn load_cascade(
     Ok((Cascade::new(street, close_up), Manifests { street: manifest, close_up: close_up_manifest }))
 }
 
-/// The model of a manifest, ready to look, and its description. `limit`: of one run.
+/// The model of a manifest, ready to use, and its description. `limit`: of one run.
 #[cfg(feature = "inference")]
 pub fn load(
     manifest: &std::path::Path,

@@ -113,8 +113,8 @@ impl OrtDetector {
 }
 
 impl Detector for OrtDetector {
-    fn detect(&mut self, look: &Frame) -> Result<Vec<Detection>, DetectorError> {
-        let placed = self.preprocessor.take(look)?;
+    fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
+        let placed = self.preprocessor.take(frame)?;
         let model = self.manifest.name.clone();
         let failed = |why: String| DetectorError::Inference { model: model.clone(), why };
         let input = self.input().map_err(failed)?;
@@ -294,7 +294,7 @@ impl Guard<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::look_of;
+    use super::super::fake::frame_of;
     use super::*;
     use crate::LIVE_RUN_LIMIT;
 
@@ -314,15 +314,15 @@ mod tests {
     }
 
     fn halves() -> Frame {
-        look_of(32, 32, |x, _| if x < 16 { [204, 0, 102] } else { [51, 0, 153] })
+        frame_of(32, 32, |x, _| if x < 16 { [204, 0, 102] } else { [51, 0, 153] })
     }
 
-    fn said(detector: &mut OrtDetector, look: &Frame) -> String {
+    fn said(detector: &mut OrtDetector, frame: &Frame) -> String {
         let line = |d: Detection| {
             let b = d.bbox;
             format!("{} {:.3} {} {} {} {}", d.label, d.confidence, b.x, b.y, b.x + b.w, b.y + b.h)
         };
-        detector.detect(look).unwrap().into_iter().map(line).collect::<Vec<_>>().join("; ")
+        detector.detect(frame).unwrap().into_iter().map(line).collect::<Vec<_>>().join("; ")
     }
 
     /// What the tiny models say is arithmetic on the colours of the halves: see models/test/README.md.
@@ -337,7 +337,7 @@ mod tests {
         for (name, want) in table {
             let mut detector = load(&format!("test/{name}")).unwrap();
             assert_eq!(said(&mut detector, &halves()), want, "{name}");
-            assert_eq!(said(&mut detector, &look_of(32, 32, |_, _| [0; 3])), "", "{name}");
+            assert_eq!(said(&mut detector, &frame_of(32, 32, |_, _| [0; 3])), "", "{name}");
         }
     }
 
@@ -378,6 +378,6 @@ mod tests {
     #[test]
     fn the_shipped_model_loads_and_sees_nothing_in_grey() {
         let mut detector = load("street").unwrap();
-        assert_eq!(said(&mut detector, &look_of(640, 360, |_, _| [114; 3])), "");
+        assert_eq!(said(&mut detector, &frame_of(640, 360, |_, _| [114; 3])), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Preprocess: a look's RGB picture becomes the bytes a model wants, and the model's boxes find back into the picture.
+//! Preprocess: a frame's RGB picture becomes the bytes a model wants, and the model's boxes find back into the picture.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -54,18 +54,18 @@ impl Preprocessor {
         }
     }
 
-    /// Scales the look into the canvas.
-    pub(super) fn take(&mut self, look: &Frame) -> Result<Placement, DetectorError> {
-        let (width, height) = (look.width, look.height);
+    /// Scales the frame into the canvas.
+    pub(super) fn take(&mut self, frame: &Frame) -> Result<Placement, DetectorError> {
+        let (width, height) = (frame.width, frame.height);
         let want = width as usize * height as usize * 3;
-        if width == 0 || height == 0 || look.rgb.len() != want {
-            let (camera, seq, got) = (look.camera.0, look.seq, look.rgb.len());
+        if width == 0 || height == 0 || frame.rgb.len() != want {
+            let (camera, seq, got) = (frame.camera.0, frame.seq, frame.rgb.len());
             return Err(DetectorError::Frame { camera, seq, width, height, want, got });
         }
         let failed = |why: String| DetectorError::Resize { width, height, why };
         let placement = self.placement(width, height);
         let (w, h) = (placement.w as u32, placement.h as u32);
-        let source = TypedImageRef::<U8x3>::from_buffer(width, height, &look.rgb)
+        let source = TypedImageRef::<U8x3>::from_buffer(width, height, &frame.rgb)
             .map_err(|e| failed(e.to_string()))?;
         if self.scaled_size != (w, h) {
             self.scaled = TypedImage::new(w, h);
@@ -138,7 +138,7 @@ impl Preprocessor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::look_of;
+    use super::super::fake::frame_of;
     use super::super::manifest::DType;
     use super::*;
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn layout_and_colour_order() {
-        let look = look_of(32, 32, |_, _| [10, 20, 30]);
+        let frame = frame_of(32, 32, |_, _| [10, 20, 30]);
         let cases = [
             (Layout::Nhwc, Colour::Rgb, [10, 20, 30]),
             (Layout::Nhwc, Colour::Bgr, [30, 20, 10]),
@@ -158,7 +158,7 @@ mod tests {
         ];
         for (layout, colour, first) in cases {
             let mut p = Preprocessor::new(&input(layout, colour, Fit::Stretch), Family::Yolov8);
-            p.take(&look).unwrap();
+            p.take(&frame).unwrap();
             assert_eq!(p.bytes()[..3], first, "{layout:?} {colour:?}");
             assert_eq!(p.floats()[0], (f32::from(first[0]) - 1.0) * 2.0);
         }
@@ -166,9 +166,9 @@ mod tests {
 
     #[test]
     fn letterbox_keeps_the_aspect_and_boxes_find_back() {
-        let look = look_of(64, 32, |_, _| [200; 3]);
+        let frame = frame_of(64, 32, |_, _| [200; 3]);
         let mut p = Preprocessor::new(&input(Layout::Nhwc, Colour::Rgb, Fit::Letterbox), Family::Yolov8);
-        let placed = p.take(&look).unwrap();
+        let placed = p.take(&frame).unwrap();
         assert_eq!(placed, Placement { x: 0.0, y: 8.0, w: 32.0, h: 16.0 });
         assert_eq!((p.bytes()[0], p.bytes()[8 * 32 * 3]), (9, 200));
         assert_eq!(
@@ -177,15 +177,15 @@ mod tests {
         );
 
         let mut p = Preprocessor::new(&input(Layout::Nhwc, Colour::Rgb, Fit::Letterbox), Family::Yolox);
-        assert_eq!(p.take(&look).unwrap(), Placement { x: 0.0, y: 0.0, w: 32.0, h: 16.0 });
+        assert_eq!(p.take(&frame).unwrap(), Placement { x: 0.0, y: 0.0, w: 32.0, h: 16.0 });
         assert_eq!((p.bytes()[0], p.bytes()[16 * 32 * 3]), (200, 9));
     }
 
     #[test]
-    fn a_look_of_the_wrong_size_is_an_error() {
-        let mut look = look_of(32, 32, |_, _| [0; 3]);
-        look.height = 33;
+    fn a_frame_of_the_wrong_size_is_an_error() {
+        let mut frame = frame_of(32, 32, |_, _| [0; 3]);
+        frame.height = 33;
         let mut p = Preprocessor::new(&input(Layout::Nhwc, Colour::Rgb, Fit::Stretch), Family::Yolov8);
-        assert!(matches!(p.take(&look), Err(DetectorError::Frame { want: 3168, got: 3072, .. })));
+        assert!(matches!(p.take(&frame), Err(DetectorError::Frame { want: 3168, got: 3072, .. })));
     }
 }

@@ -1,11 +1,11 @@
-//! Schedule: whose look is next. One slot a camera, newest wins; earliest deadline first with an ageing floor.
+//! Schedule: whose frame is next. One slot a camera, newest wins; earliest deadline first with an ageing floor.
 //!
 //! [`Schedule`] is pure; [`Slots`] adds a lock and a condition for the worker threads.
 //!
-//! A look's deadline is its time plus its camera's period. Deadlines alone would starve: in overload every newer look
+//! A frame's deadline is its time plus its camera's period. Deadlines alone would starve: in overload every newer frame
 //! postpones its camera. So a camera that has not been served for its floor goes before all that have, the most overdue
 //! first: one period for active cameras, some periods for idle ones. In overload this is least recently served first,
-//! which bounds the gap between two looks at a camera by `ceil(N / W) * inference time + period`.
+//! which bounds the gap between two frames of a camera by `ceil(N / W) * inference time + period`.
 
 use parking_lot::{Condvar, Mutex};
 use ringbuf::HeapRb;
@@ -15,14 +15,14 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
 use kerbside_seeing::pipeline::DetectionJob;
 
-/// An idle camera (gate closed, a look for safety's sake) may wait so many periods behind active ones.
+/// An idle camera (gate closed, a frame for safety's sake) may wait so many periods behind active ones.
 const IDLE_PERIODS: f64 = 4.0;
 
-/// When a look was taken, and how urgent it is.
+/// When a frame was taken, and how urgent it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Urgency {
     pub at: Mono,
-    /// Time between two looks of this camera at its present level.
+    /// Time between two frames of this camera at its present level.
     pub period_s: f64,
     /// The gate is open.
     pub active: bool,
@@ -38,10 +38,10 @@ impl Urgency {
 
 struct Slot<T> {
     newest: HeapRb<T>,
-    /// Of the look in the slot.
+    /// Of the frame in the slot.
     urgency: Urgency,
     last_served: Mono,
-    /// Looks overwritten by newer ones before anybody had time for them.
+    /// Frames overwritten by newer ones before anybody had time for them.
     dropped: u64,
 }
 
@@ -63,8 +63,8 @@ impl<T> Schedule<T> {
         Schedule { slots: (0..cameras).map(|_| slot()).collect() }
     }
 
-    /// Puts a look into its camera's slot. Back comes what will not be looked at: the look it replaces, which is counted
-    /// as dropped, or the look itself if there is no such camera.
+    /// Puts a frame into its camera's slot. Back comes what will not be analysed: the frame it replaces, which is counted
+    /// as dropped, or the frame itself if there is no such camera.
     pub fn offer(&mut self, camera: CameraIx, urgency: Urgency, item: T) -> Option<T> {
         let Some(slot) = self.slots.get_mut(usize::from(camera.0)) else { return Some(item) };
         slot.urgency = urgency;
@@ -73,7 +73,7 @@ impl<T> Schedule<T> {
         replaced
     }
 
-    /// The look that is due first, or none.
+    /// The frame that is due first, or none.
     pub fn take(&mut self, now: Mono) -> Option<T> {
         let full = self.slots.iter().enumerate().filter(|(_, slot)| !slot.newest.is_empty());
         let (_, first) = full.map(|(k, slot)| (rank(&slot.urgency, slot.last_served, now), k)).min()?;
@@ -82,12 +82,12 @@ impl<T> Schedule<T> {
         slot.newest.try_pop()
     }
 
-    /// Looks overwritten so far, by camera.
+    /// Frames overwritten so far, by camera.
     pub fn dropped(&self) -> Vec<u64> {
         self.slots.iter().map(|s| s.dropped).collect()
     }
 
-    /// Looks waiting now.
+    /// Frames waiting now.
     pub fn waiting(&self) -> usize {
         self.slots.iter().filter(|s| !s.newest.is_empty()).count()
     }
@@ -124,7 +124,7 @@ impl<T> Slots<T> {
         Slots { inner: Mutex::new(inner), filled: Condvar::new() }
     }
 
-    /// As [`Schedule::offer`]; after closing the look itself comes back. Never blocks for long.
+    /// As [`Schedule::offer`]; after closing the frame itself comes back. Never blocks for long.
     pub fn offer(&self, camera: CameraIx, urgency: Urgency, item: T) -> Option<T> {
         let mut inner = self.inner.lock();
         if inner.closed {
@@ -141,7 +141,7 @@ impl<T> Slots<T> {
         self.inner.lock().schedule.take(now)
     }
 
-    /// Waits for a look. `None`: closed.
+    /// Waits for a frame. `None`: closed.
     pub fn wait(&self, clock: &dyn Clock) -> Option<T> {
         let mut inner = self.inner.lock();
         loop {
@@ -155,7 +155,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Wakes and ends all who wait. Looks still in slots are lost, as frames may be.
+    /// Wakes and ends all who wait. Frames still in slots are lost, as frames may be.
     pub fn close(&self) {
         self.inner.lock().closed = true;
         self.filled.notify_all();

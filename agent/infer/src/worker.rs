@@ -1,11 +1,11 @@
-//! Worker: the thread that takes looks from the slots, detects, and hands them on. One per cascade of model sessions.
+//! Worker: the thread that takes frames from the slots, detects, and hands them on. One per cascade of model sessions.
 //!
-//! A look that cannot be judged costs itself, never the worker: it goes on without detections, and is counted.
+//! A frame that cannot be judged costs itself, never the worker: it goes on without detections, and is counted.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::cascade::{Cascade, Seen};
+use super::cascade::{Cascade, CascadeOutput};
 use super::schedule::Slots;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
@@ -24,7 +24,7 @@ pub struct InferenceTiming {
     pub ok: bool,
 }
 
-/// Works until the slots are closed. `observe` hears of every inference, `done` gets every look.
+/// Works until the slots are closed. `observe` hears of every inference, `done` gets every frame.
 pub fn run(
     slots: &Slots<DetectionJob>,
     cascade: &mut Cascade,
@@ -34,19 +34,19 @@ pub fn run(
 ) {
     while let Some(job) = slots.wait(clock) {
         let begin: Mono = clock.now().mono;
-        let Seen { look, failed } = cascade.see(job);
+        let CascadeOutput { observation, failed } = cascade.observe(job);
         if let Some(error) = &failed {
-            tracing::warn!(camera = look.camera.0, seq = look.seq, %error, "look lost, or its close-up");
+            tracing::warn!(camera = observation.camera.0, seq = observation.seq, %error, "a frame or its close-up was not analysed");
         }
         let end = clock.now().mono;
         observe(InferenceTiming {
-            camera: look.camera,
-            age_s: end.since_s(look.at.mono),
+            camera: observation.camera,
+            age_s: end.since_s(observation.at.mono),
             inference_s: end.since_s(begin),
-            close_up: look.close_up.is_some(),
+            close_up: observation.close_up.is_some(),
             ok: failed.is_none(),
         });
-        done(look);
+        done(observation);
     }
 }
 
@@ -64,7 +64,7 @@ pub fn spawn(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::look_of;
+    use super::super::fake::frame_of;
     use super::super::schedule::Urgency;
     use super::super::{Detection, FakeDetector, Group};
     use super::*;
@@ -73,7 +73,7 @@ mod tests {
     use kerbside_seeing::gate::GateReport;
 
     fn job(camera: u16, seq: u64) -> DetectionJob {
-        let frame = Frame { camera: CameraIx(camera), seq, ..look_of(8, 8, |_, _| [0; 3]) };
+        let frame = Frame { camera: CameraIx(camera), seq, ..frame_of(8, 8, |_, _| [0; 3]) };
         DetectionJob { frame, gate: GateReport::default() }
     }
 
@@ -100,8 +100,8 @@ mod tests {
             &mut Cascade::new(Box::new(detector), None),
             &*clock,
             |o| observed.push(o),
-            |look| {
-                seen.push(look);
+            |frame| {
+                seen.push(frame);
                 if seen.len() == 2 {
                     slots.close();
                 }

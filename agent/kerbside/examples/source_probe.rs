@@ -1,7 +1,7 @@
 //! Watches one source through a capture child and says what comes; a workbench for the source stage.
 //!
 //! ```text
-//! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--looks PER_S] [--cut DIR]
+//! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--frames PER_S] [--cut DIR]
 //! source_probe --bare FILE       decodes every frame in this process and nothing else: the yardstick
 //! ```
 //! `EXE` is the kerbside program.
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 struct Probe {
     clock: Arc<SystemClock>,
     level: Level,
-    looks: u64,
+    frames: u64,
     rgb_sum: u64,
     oldest_s: f64,
 }
@@ -36,14 +36,14 @@ impl FrameSink for Probe {
         );
     }
 
-    fn look(&mut self, look: Frame) -> Level {
-        self.looks += 1;
-        let sum = look.rgb.iter().chain(look.luma.iter());
+    fn frame(&mut self, frame: Frame) -> Level {
+        self.frames += 1;
+        let sum = frame.rgb.iter().chain(frame.luma.iter());
         self.rgb_sum = sum.fold(self.rgb_sum, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-        let age_s = self.clock.now().mono.since_s(look.at.mono);
+        let age_s = self.clock.now().mono.since_s(frame.at.mono);
         self.oldest_s = self.oldest_s.max(age_s);
-        if self.looks <= 3 || self.looks.is_multiple_of(50) {
-            println!("{look:?} pts {} age {age_s:.3} s", look.pts);
+        if self.frames <= 3 || self.frames.is_multiple_of(50) {
+            println!("{frame:?} pts {} age {age_s:.3} s", frame.pts);
         }
         self.level
     }
@@ -81,8 +81,8 @@ fn main() -> anyhow::Result<()> {
         url: url.clone(),
         opencv: args.iter().any(|a| a == "--opencv"),
         pace,
-        looks_per_s: value("--looks").map_or(Ok(5.0), |l| l.parse())?,
-        look_width: 640,
+        analysis_fps: value("--frames").map_or(Ok(5.0), |l| l.parse())?,
+        analysis_width: 640,
         stall_after_s: 5.0,
         restart_after_s: 10.0,
         level,
@@ -92,7 +92,7 @@ fn main() -> anyhow::Result<()> {
     let real = Arc::new(SystemClock::new());
     let clock: Arc<dyn Clock> = if lockstep { VirtualClock::new(0) } else { Arc::clone(&real) as _ };
     let ring = Arc::new(Mutex::new(PacketRing::new(20.0, 24 << 20)));
-    let mut probe = Probe { clock: real, level, looks: 0, rgb_sum: 0, oldest_s: 0.0 };
+    let mut probe = Probe { clock: real, level, frames: 0, rgb_sum: 0, oldest_s: 0.0 };
     let (stopper, stop) = crossbeam_channel::bounded(0);
     if let Some(seconds) = value("--seconds") {
         let limit = Duration::from_secs_f64(seconds.parse()?);
@@ -104,7 +104,10 @@ fn main() -> anyhow::Result<()> {
         std::mem::forget(stopper);
     }
     let done: Done = Session::new(setup, clock, Arc::clone(&ring)).run(&mut probe, &stop);
-    println!("{done:?}: {} looks, hash {:016x}, oldest {:.3} s", probe.looks, probe.rgb_sum, probe.oldest_s);
+    println!(
+        "{done:?}: {} frames, hash {:016x}, oldest {:.3} s",
+        probe.frames, probe.rgb_sum, probe.oldest_s
+    );
     let held = ring.lock();
     println!("ring: {} packets, {} bytes, {} evicted", held.len(), held.bytes(), held.evicted());
     if let Some(dir) = value("--cut") {

@@ -25,7 +25,7 @@ use kerbside_seeing::tracker::{Tracker, Witness};
 /// Questions that wait; a further one is answered at once: nobody looked.
 const WAITING: usize = 4;
 /// Looks a second: what moves is followed a little better than at a live camera's pace.
-const LOOKS_PER_S: f64 = 6.0;
+const ANALYSIS_FPS: f64 = 6.0;
 /// Bytes of the ring that the capture child's packets go to: nobody reads it.
 const NO_RING_BYTES: usize = 1 << 20;
 
@@ -43,8 +43,8 @@ impl Past {
 
     /// A camera that did not come from a file.
     pub fn new(setup: Setup, ring: Arc<Mutex<PacketRing>>) -> Self {
-        let (pace, looks_per_s, level) = (Pace::Lockstep, LOOKS_PER_S, Level::L2);
-        Past { setup: Setup { pace, looks_per_s, level, opencv: false, ..setup }, ring }
+        let (pace, analysis_fps, level) = (Pace::Lockstep, ANALYSIS_FPS, Level::L2);
+        Past { setup: Setup { pace, analysis_fps, level, opencv: false, ..setup }, ring }
     }
 }
 
@@ -118,13 +118,13 @@ struct Follower<'a> {
 }
 
 impl FrameSink for Follower<'_> {
-    fn look(&mut self, look: Frame) -> Level {
-        if look.at.mono < self.from {
+    fn frame(&mut self, frame: Frame) -> Level {
+        if frame.at.mono < self.from {
             return Level::L2;
         }
         self.looks += 1;
-        match self.detector.detect(&look) {
-            Ok(seen) => self.tracker.step(look.at.mono, &seen),
+        match self.detector.detect(&frame) {
+            Ok(seen) => self.tracker.step(frame.at.mono, &seen),
             Err(error) => self.trouble = Some(error.to_string()),
         }
         Level::L2

@@ -1,6 +1,6 @@
-//! Source: one capture child per camera, and the packet ring's feeder. The slot for the newest look is in `detector::schedule`.
+//! Source: one capture child per camera, and the packet ring's feeder. The slot for the newest frame is in `detector::schedule`.
 //!
-//! The parent's side: start the child, put what it sends on the line's clock, feed the ring, hand looks on, tell stalls, crashes
+//! The parent's side: start the child, put what it sends on the line's clock, feed the ring, hand frames on, tell stalls, crashes
 //! and refusals apart, replace the child with backoff. It never touches a codec: that is the child's business.
 
 mod backoff;
@@ -54,14 +54,14 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{Frame, Level, StreamInfo};
 use kerbside_domain::time::Moment;
 
-/// What the line does with what a camera gives. Called on the camera's thread; a slow look makes the child drop the next ones
+/// What the line does with what a camera gives. Called on the camera's thread; a slow frame makes the child drop the next ones
 /// (live) or wait (lockstep).
 pub trait FrameSink {
     /// A stream began, or its parameters changed (new epoch).
     fn stream(&mut self, _info: &StreamInfo) {}
 
-    /// One look, in order. Returns the decode level wanted from here on (the decode ladder decides it).
-    fn look(&mut self, look: Frame) -> Level;
+    /// One frame, in order. Returns the decode level wanted from here on (the decode ladder decides it).
+    fn frame(&mut self, frame: Frame) -> Level;
 
     /// The camera's state changed. Scene states (black, covered, ...) are the gate's to tell; this is the stream's.
     fn state(&mut self, at: Moment, state: CameraState, why: &str);
@@ -69,11 +69,11 @@ pub trait FrameSink {
     /// Worth knowing, no change of state.
     fn notice(&mut self, _at: Moment, _notice: &Notice) {}
 
-    /// At least every half second while a live source runs, looks or not. Returns the level wanted.
+    /// At least every half second while a live source runs, frames or not. Returns the level wanted.
     fn tick(&mut self, at: Moment) -> Level;
 }
 
-/// What a source has to say besides looks and states.
+/// What a source has to say besides frames and states.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     Stats(Stats),
@@ -106,13 +106,13 @@ pub enum Done {
 /// Dropping the sender stops the source.
 pub type StopSignal = Receiver<Infallible>;
 
-/// The seam: a camera through a capture child ([`Session`]), or scripted looks ([`Scripted`]).
+/// The seam: a camera through a capture child ([`Session`]), or scripted frames ([`Scripted`]).
 pub trait FrameSource: Send {
     /// Runs on the calling thread until it is done.
-    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done;
+    fn run(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> Done;
 }
 
-/// The fake: looks and states from a script, as fast as they are taken.
+/// The fake: frames and states from a script, as fast as they are taken.
 #[derive(Debug, Default)]
 pub struct Scripted {
     pub steps: Vec<Step>,
@@ -128,16 +128,16 @@ pub enum Step {
 }
 
 impl FrameSource for Scripted {
-    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done {
+    fn run(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> Done {
         for step in self.steps.drain(..) {
             if stop.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
                 return Done::Stopped;
             }
             match step {
-                Step::Stream(info) => watcher.stream(&info),
-                Step::Frame(look) => drop(watcher.look(look)),
-                Step::State(at, state, why) => watcher.state(at, state, &why),
-                Step::Tick(at) => drop(watcher.tick(at)),
+                Step::Stream(info) => sink.stream(&info),
+                Step::Frame(frame) => drop(sink.frame(frame)),
+                Step::State(at, state, why) => sink.state(at, state, &why),
+                Step::Tick(at) => drop(sink.tick(at)),
             }
         }
         Done::Ended

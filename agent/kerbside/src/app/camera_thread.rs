@@ -65,7 +65,7 @@ impl FrameSink for CameraThread {
         );
     }
 
-    fn look(&mut self, frame: Frame) -> Level {
+    fn frame(&mut self, frame: Frame) -> Level {
         self.meter.look(frame.level);
         let (route, level) = self.line.frame(frame, &mut self.load);
         match route {

@@ -162,7 +162,7 @@ impl CameraMeter {
     /// Counters of the capture child, which begin anew with each child.
     pub(super) fn capture(&mut self, stats: &kerbside_media::source::Stats) {
         self.packets.inc_by(stats.packets.saturating_sub(self.last.packets));
-        self.skipped.inc_by(stats.looks_dropped.saturating_sub(self.last.looks_dropped));
+        self.skipped.inc_by(stats.frames_dropped.saturating_sub(self.last.frames_dropped));
         self.metrics.decode_errors.inc_by(stats.decode_errors.saturating_sub(self.last.decode_errors));
         self.last = *stats;
     }

@@ -1,4 +1,4 @@
-//! The annotated video of a replay: each look with what gate and detector saw and what stands open.
+//! The annotated video of a replay: each frame with what gate and detector saw and what stands open.
 
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,13 @@ impl Film {
 
     pub(super) fn picture(
         &mut self,
-        look: &Frame,
+        frame: &Frame,
         seen: &Observation,
         open: &[&Report],
     ) -> Result<(), AnnotateError> {
         let mut marks = self.zones.clone();
         for region in &seen.gate.regions {
-            let label = format!("still {:.0} s", look.at.mono.since_s(region.still_since));
+            let label = format!("still {:.0} s", frame.at.mono.since_s(region.still_since));
             marks.push(Mark::Box { bbox: region.bbox, label, emphasis: false });
         }
         if let Some(close_up) = &seen.close_up {
@@ -45,19 +45,19 @@ impl Film {
         for report in open {
             marks.push(Mark::Box { bbox: report.bbox, label: report.kind.as_str().into(), emphasis: true });
         }
-        let seconds = look.at.mono.since_s(kerbside_domain::time::Mono::ZERO);
+        let seconds = frame.at.mono.since_s(kerbside_domain::time::Mono::ZERO);
         let asked = if seen.detections.is_some() { "detector" } else { "gate only" };
         marks.push(Mark::Caption(format!(
             "{seconds:6.1} s  {:?}  {:?}  {asked}",
-            seen.gate.scene, look.level
+            seen.gate.scene, frame.level
         )));
-        self.writer(look)?.write(&look.rgb, &marks)
+        self.writer(frame)?.write(&frame.rgb, &marks)
     }
 
-    fn writer(&mut self, look: &Frame) -> Result<&mut Writer, AnnotateError> {
+    fn writer(&mut self, frame: &Frame) -> Result<&mut Writer, AnnotateError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::open(&self.path, look.width, look.height, self.fps)?,
+            None => Writer::open(&self.path, frame.width, frame.height, self.fps)?,
         };
         Ok(self.writer.insert(writer))
     }

@@ -212,11 +212,11 @@ impl<'a> Line<'a> {
     /// The detector sees it at once.
     fn detect(&mut self, job: DetectionJob) -> Observation {
         self.inferred += 1;
-        let seen = self.cascade.see(job);
+        let seen = self.cascade.observe(job);
         if let Some(error) = seen.failed {
             self.trouble.get_or_insert(error.to_string());
         }
-        seen.look
+        seen.observation
     }
 
     /// The annotated video's next picture.
@@ -232,7 +232,7 @@ impl<'a> Line<'a> {
 }
 
 impl FrameSink for Line<'_> {
-    fn look(&mut self, frame: Frame) -> Level {
+    fn frame(&mut self, frame: Frame) -> Level {
         let at = frame.at;
         self.clock.advance_to(at.mono);
         self.pass_time(at);

@@ -1,4 +1,4 @@
-//! What comes out of a sound clip: looks, packets, clips and pictures.
+//! What comes out of a sound clip: frames, packets, clips and pictures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,34 +23,34 @@ fn url() -> String {
 #[test]
 fn a_replay_drops_nothing_and_repeats_itself_byte_for_byte() {
     let mut setup = setup(url(), Pace::Lockstep);
-    setup.looks_per_s = 1.0;
+    setup.analysis_fps = 1.0;
     let (done, first, ring) = run(setup.clone());
     assert_eq!(done, Done::Ended);
     let off = CameraState::Off;
     assert_eq!(first.states, [off(Off::Connecting), CameraState::Watching, off(Off::Ended)]);
-    assert_eq!(first.looks.len(), 46);
-    for (i, look) in first.looks.iter().enumerate() {
-        assert_eq!(look.at.mono, Mono(i as u64 * 1_000_000), "look {i}");
-        assert_eq!((look.width, look.height, look.rgb.len()), (320, 180, 320 * 180 * 3));
+    assert_eq!(first.frames.len(), 46);
+    for (i, frame) in first.frames.iter().enumerate() {
+        assert_eq!(frame.at.mono, Mono(i as u64 * 1_000_000), "frame {i}");
+        assert_eq!((frame.width, frame.height, frame.rgb.len()), (320, 180, 320 * 180 * 3));
     }
     assert_eq!(ring.len(), 460);
 
     let (_, second, _) = run(setup);
-    assert!(first.looks.iter().zip(&second.looks).all(|(a, b)| a.rgb == b.rgb && a.luma == b.luma));
+    assert!(first.frames.iter().zip(&second.frames).all(|(a, b)| a.rgb == b.rgb && a.luma == b.luma));
 }
 
 #[test]
 fn opencv_sees_in_a_clip_what_libav_sees_and_keeps_no_packets() {
     let mut setup = setup(url(), Pace::Lockstep);
-    setup.looks_per_s = 1.0;
+    setup.analysis_fps = 1.0;
     let (_, ours, _) = run(setup.clone());
     setup.opencv = true;
     let (done, theirs, ring) = run(setup);
     assert_eq!((done, ring.len()), (Done::Ended, 0), "{:?}", theirs.why);
-    assert_eq!(theirs.looks.len(), ours.looks.len());
-    for (a, b) in ours.looks.iter().zip(&theirs.looks) {
+    assert_eq!(theirs.frames.len(), ours.frames.len());
+    for (a, b) in ours.frames.iter().zip(&theirs.frames) {
         let off: f64 = a.rgb.iter().zip(&b.rgb[..]).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
-        assert!(off / (a.rgb.len() as f64) < 4.0, "look {}: {}", a.seq, off / a.rgb.len() as f64);
+        assert!(off / (a.rgb.len() as f64) < 4.0, "frame {}: {}", a.seq, off / a.rgb.len() as f64);
     }
 }
 
@@ -64,10 +64,10 @@ fn a_pipeline_is_a_camera() {
     let (done, seen, _) = run(setup);
     // The pattern's end is a camera lost, to be opened again; the test stops there.
     assert_eq!(done, Done::Stopped, "{:?}", seen.why);
-    let sizes: Vec<(u32, u32)> = seen.looks.iter().map(|l| (l.width, l.height)).collect();
+    let sizes: Vec<(u32, u32)> = seen.frames.iter().map(|l| (l.width, l.height)).collect();
     assert!(!sizes.is_empty() && sizes.iter().all(|size| *size == (320, 180)), "{sizes:?}");
     // The first bar of the pattern is white, the last of the seven blue.
-    let row = &seen.looks[0].rgb[..320 * 3];
+    let row = &seen.frames[0].rgb[..320 * 3];
     assert!(row[..3].iter().all(|&v| v > 170), "{:?}", &row[..3]);
     assert!(row[319 * 3 + 2] > 150 && row[319 * 3] < 80, "{:?}", &row[319 * 3..]);
 }
@@ -76,15 +76,15 @@ fn a_pipeline_is_a_camera() {
 fn key_frames_alone_are_seen_at_once_and_a_climb_does_not_wait_for_the_next() {
     let mut setup = setup(url(), Pace::Lockstep);
     setup.level = Level::L1;
-    // Climb after the fourth key picture, down again after thirty looks.
+    // Climb after the fourth key picture, down again after thirty frames.
     let judge = |seq| if (3..30).contains(&seq) { Level::L2 } else { Level::L1 };
     let (_, seen, ring) = run_judged(setup, Box::new(judge));
     let (_, packets) = ring.cut(Mono::ZERO, Mono::from_s(1e6)).unwrap();
     let key_pts: Vec<i64> = packets.iter().filter(|p| p.key).map(|p| p.pts).collect();
-    let at = |level| seen.looks.iter().filter(move |l| l.level == level);
+    let at = |level| seen.frames.iter().filter(move |l| l.level == level);
     assert!(at(Level::L1).count() >= 10);
     assert!(at(Level::L1).all(|l| key_pts.contains(&l.pts)));
-    // Between the climb's first look and the last key picture before it lies less than one group of pictures.
+    // Between the climb's first frame and the last key picture before it lies less than one group of pictures.
     let climb: Vec<f64> = at(Level::L2).map(|l| l.at.mono.0 as f64 / 1e6).collect();
     assert!(climb.windows(2).all(|w| w[1] - w[0] < 0.25), "{climb:?}");
 }
@@ -144,12 +144,12 @@ fn annex_b_without_extradata_makes_the_same_clip() {
 #[test]
 fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
     let mut setup = setup(url(), Pace::Lockstep);
-    setup.looks_per_s = 1.0;
+    setup.analysis_fps = 1.0;
     let (_, seen, ring) = run(setup);
     let (stream, packets) = ring.cut(Mono::from_s(18.0), Mono::from_s(24.0)).unwrap();
-    let looks: Vec<_> =
-        seen.looks.iter().filter(|l| (18.5..23.5).contains(&(l.at.mono.0 as f64 / 1e6))).collect();
-    let wanted = looks[looks.len() / 2];
+    let frames: Vec<_> =
+        seen.frames.iter().filter(|l| (18.5..23.5).contains(&(l.at.mono.0 as f64 / 1e6))).collect();
+    let wanted = frames[frames.len() / 2];
     let dir = tempfile::tempdir().unwrap();
     let still = |name: &str, max_bytes, marks| PictureJob {
         pts: wanted.pts,
@@ -183,9 +183,9 @@ fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
         i32::from(p[0]) - i32::from(p[1].max(p[2]))
     };
     assert!(red(&marked) > 100 && red(&plain) < 60, "{} {}", red(&marked), red(&plain));
-    // Of all looks around, the picture is nearest to the one it was asked for.
+    // Of all frames around, the picture is nearest to the one it was asked for.
     let nearest =
-        looks.iter().min_by(|a, b| distance(&plain, &a.rgb).total_cmp(&distance(&plain, &b.rgb))).unwrap();
+        frames.iter().min_by(|a, b| distance(&plain, &a.rgb).total_cmp(&distance(&plain, &b.rgb))).unwrap();
     assert_eq!(nearest.pts, wanted.pts);
 }
 
@@ -231,10 +231,10 @@ fn rgb(path: &Path) -> Mat {
     rgb
 }
 
-/// Mean absolute difference of a picture, shrunk, to a look of 320x180.
-fn distance(picture: &Mat, look: &[u8]) -> f64 {
+/// Mean absolute difference of a picture, shrunk, to a frame of 320x180.
+fn distance(picture: &Mat, frame: &[u8]) -> f64 {
     let mut small = Mat::default();
     imgproc::resize(picture, &mut small, Size::new(320, 180), 0.0, 0.0, imgproc::INTER_AREA).unwrap();
     let bytes = small.data_bytes().unwrap();
-    bytes.iter().zip(look).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / bytes.len() as f64
+    bytes.iter().zip(frame).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / bytes.len() as f64
 }

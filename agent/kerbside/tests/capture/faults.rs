@@ -82,26 +82,26 @@ fn packets_that_cannot_be_decoded_are_not_nothing_there() {
     let path = dir.path().join("garbled.mp4");
     std::fs::write(&path, bytes).unwrap();
     let (_, seen, _) = run(setup(path.to_str().unwrap(), Pace::Lockstep));
-    assert!(seen.looks.is_empty());
+    assert!(seen.frames.is_empty());
     assert!(seen.states.contains(&CameraState::Blind(Blind::Undecodable)), "{:?}", seen.states);
 }
 
-/// One look, on the wire.
-fn one_look() -> Vec<u8> {
+/// One frame, on the wire.
+fn one_frame() -> Vec<u8> {
     let (rgb, luma) = (vec![1; 2 * 2 * 3].into(), vec![1; 160 * 90].into());
     let level = kerbside_domain::frame::Level::L2;
-    let look = RawFrame { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
+    let frame = RawFrame { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
     let mut wire = Vec::new();
     proto::write_from_child(&mut wire, &FromChild::Hello { version: proto::VERSION }).unwrap();
-    proto::write_from_child(&mut wire, &FromChild::Frame(look)).unwrap();
+    proto::write_from_child(&mut wire, &FromChild::Frame(frame)).unwrap();
     wire
 }
 
 #[test]
 fn a_child_that_dies_hangs_or_babbles_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("look");
-    std::fs::write(&path, one_look()).unwrap();
+    let path = dir.path().join("frame");
+    std::fs::write(&path, one_frame()).unwrap();
     let cat = format!("cat {}", path.display());
     let cases = [
         (format!("{cat}; kill -9 $$"), Off::Crashed, "ended without a word"),
@@ -113,7 +113,7 @@ fn a_child_that_dies_hangs_or_babbles_is_replaced() {
         setup.exe = sh(&script);
         let (done, seen, _) = run(setup);
         assert_eq!(done, Done::Stopped, "{script}");
-        assert_eq!(seen.looks.len(), 1, "{script}");
+        assert_eq!(seen.frames.len(), 1, "{script}");
         let off = CameraState::Off;
         assert_eq!(seen.states, [off(Off::Connecting), CameraState::Watching, off(state)], "{script}");
         assert!(seen.why[2].contains(why), "{script}: {}", seen.why[2]);

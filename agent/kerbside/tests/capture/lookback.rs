@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 
 use super::support::{bag_left, kerbside, run, setup};
 
-/// Nine seconds are asked about, at six looks a second; what the clip shows before them is not looked at.
+/// Nine seconds are asked about, at six frames a second; what the clip shows before them is not looked at.
 const SPAN_LOOKS: std::ops::RangeInclusive<u32> = 53..=55;
 
 /// Asks who brought what stands at `bbox` since `appeared_s`, of the ring as `bag-left` leaves it.
 fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
     let mut setup = setup(bag_left().to_str().unwrap(), Pace::Lockstep);
-    (setup.look_width, setup.looks_per_s) = (640, 1.0);
+    (setup.analysis_width, setup.analysis_fps) = (640, 1.0);
     let (_, _, ring) = run(setup.clone());
     let past = Past::new(setup, Arc::new(Mutex::new(ring)));
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/street.toml");
@@ -35,7 +35,7 @@ fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
     let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
     let answer = ask(bag, 12.6, 6.6);
     assert_eq!((answer.spot, answer.why), (7, None));
-    assert!(SPAN_LOOKS.contains(&answer.looks), "{} looks", answer.looks);
+    assert!(SPAN_LOOKS.contains(&answer.looks), "{} frames", answer.looks);
     let witness = answer.witness.expect("the walker is seen");
     assert_eq!(&*witness.label, "person");
     assert!(witness.first_seen < Mono::from_s(12.6), "{witness:?}");
@@ -43,7 +43,7 @@ fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
     let wall = BBox { x: 0.02, y: 0.02, w: 0.03, h: 0.05 };
     let answer = ask(wall, 12.6, 6.6);
     assert_eq!((answer.witness, answer.why), (None, None));
-    assert!(SPAN_LOOKS.contains(&answer.looks), "{} looks", answer.looks);
+    assert!(SPAN_LOOKS.contains(&answer.looks), "{} frames", answer.looks);
 }
 
 #[test]

@@ -32,8 +32,8 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {
         url: url.into(),
         opencv: false,
         pace,
-        looks_per_s: 5.0,
-        look_width: 320,
+        analysis_fps: 5.0,
+        analysis_width: 320,
         stall_after_s: 0.3,
         restart_after_s: 1.2,
         level: Level::L2,
@@ -42,12 +42,12 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {
     }
 }
 
-/// Says the level for the look of this number.
+/// Says the level for the frame of this number.
 type Judge = Box<dyn FnMut(u64) -> Level>;
 
 pub struct Seen {
     pub streams: Vec<StreamInfo>,
-    pub looks: Vec<Frame>,
+    pub frames: Vec<Frame>,
     pub states: Vec<CameraState>,
     pub why: Vec<String>,
     pub notices: Vec<Notice>,
@@ -62,9 +62,9 @@ impl FrameSink for Seen {
         self.streams.push(info.clone());
     }
 
-    fn look(&mut self, look: Frame) -> Level {
-        self.level = (self.judge)(look.seq);
-        self.looks.push(look);
+    fn frame(&mut self, frame: Frame) -> Level {
+        self.level = (self.judge)(frame.seq);
+        self.frames.push(frame);
         self.level
     }
 
@@ -100,7 +100,7 @@ pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
     let level = setup.level;
     let mut seen = Seen {
         streams: Vec::new(),
-        looks: Vec::new(),
+        frames: Vec::new(),
         states: Vec::new(),
         why: Vec::new(),
         notices: Vec::new(),
@@ -119,7 +119,7 @@ pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
 pub fn packets_of(path: &Path) -> (StreamInfo, Vec<Packet>) {
     let mut setup = setup(path.to_str().unwrap(), Pace::Lockstep);
     setup.level = Level::L1;
-    setup.looks_per_s = 0.1;
+    setup.analysis_fps = 0.1;
     let (done, _, ring) = run_judged(setup, Box::new(|_| Level::L1));
     assert_eq!(done, Done::Ended);
     ring.cut(Mono::ZERO, Mono::from_s(1e6)).expect("packets")

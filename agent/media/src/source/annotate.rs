@@ -1,4 +1,4 @@
-//! Annotated video for replay: looks with drawings, as H.264 in MP4. Runs in the parent: the pictures are our own.
+//! Annotated video for replay: frames with drawings, as H.264 in MP4. Runs in the parent: the pictures are our own.
 
 use std::path::Path;
 

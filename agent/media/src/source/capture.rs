@@ -15,7 +15,7 @@ use crate::source::proto::{self, Event, Fault, FromChild, Open, Pace, ProtoError
 use kerbside_domain::frame::{Level, StreamInfo};
 use kerbside_domain::time::{Clock, Mono, SystemClock};
 
-/// Looks the parent may have unacknowledged. Two: it judges one while the next is decoded.
+/// Frames the parent may have unacknowledged. Two: it judges one while the next is decoded.
 const WINDOW: usize = 2;
 /// Counters are sent this often, s.
 const STATS_EVERY_S: f64 = 1.0;
@@ -80,7 +80,7 @@ fn serve(devices: Option<Reader>) -> Result<(), CaptureError> {
     }
 }
 
-/// The parent as the child sees it: a pipe out, a channel of commands in, and the credit for looks.
+/// The parent as the child sees it: a pipe out, a channel of commands in, and the credit for frames.
 #[derive(Debug)]
 pub struct Parent {
     out: BufWriter<File>,
@@ -160,9 +160,9 @@ impl Parent {
         Ok(())
     }
 
-    /// Whether a look may be sent. Live: not while the parent still has two (it will want a newer one).
+    /// Whether a frame may be sent. Live: not while the parent still has two (it will want a newer one).
     /// In lockstep: waits for the oldest to be acknowledged, so nothing is ever dropped.
-    pub fn wants_look(&mut self) -> Result<bool, CaptureError> {
+    pub fn wants_frame(&mut self) -> Result<bool, CaptureError> {
         if self.pace == Pace::Lockstep {
             while self.unacknowledged >= WINDOW {
                 let command = self.commands.recv().map_err(|_| CaptureError::Gone)?;
@@ -174,13 +174,13 @@ impl Parent {
         Ok(self.unacknowledged < WINDOW)
     }
 
-    pub fn look(&mut self, look: RawFrame) -> Result<(), CaptureError> {
+    pub fn frame(&mut self, frame: RawFrame) -> Result<(), CaptureError> {
         self.unacknowledged += 1;
-        self.stats.looks += 1;
-        self.send(&FromChild::Frame(look))
+        self.stats.frames += 1;
+        self.send(&FromChild::Frame(frame))
     }
 
-    /// Takes what the parent has said. In lockstep commands are taken only at looks: the same clip, the same levels.
+    /// Takes what the parent has said. In lockstep commands are taken only at frames: the same clip, the same levels.
     fn listen_now(&mut self) -> Result<(), CaptureError> {
         if self.pace == Pace::Lockstep {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Decoding by level, and looks out of what was decoded.
+//! Decoding by level, and frames out of what was decoded.
 //!
 //! L0 decodes nothing. L1 feeds key packets only and drains the decoder after each, so that a key picture comes out at once and
 //! not with the next one. L2 feeds everything. The packets since the last key are kept (bounded), so that a switch to L2 starts
@@ -34,7 +34,7 @@ pub(super) struct Eye {
     group: Group,
     schedule: Schedule,
     scaler: Option<Scaler>,
-    look_width: u32,
+    analysis_width: u32,
     sight: Sight,
     size: Option<(u32, u32)>,
     tick_s: f64,
@@ -60,9 +60,9 @@ impl Eye {
             intra_only: matches!(codec, "mjpeg" | "rawvideo" | "png"),
             fed_key: false,
             group: Group::default(),
-            schedule: Schedule::new(open.looks_per_s),
+            schedule: Schedule::new(open.analysis_fps),
             scaler: None,
-            look_width: open.look_width,
+            analysis_width: open.analysis_width,
             sight: Sight::default(),
             size: None,
             tick_s: f64::from(time_base),
@@ -218,8 +218,8 @@ impl Eye {
         if !self.schedule.is_due(at_s) {
             return Ok(());
         }
-        if !parent.wants_look()? {
-            parent.stats.looks_dropped += u64::from(self.schedule.missed(at_s));
+        if !parent.wants_frame()? {
+            parent.stats.frames_dropped += u64::from(self.schedule.missed(at_s));
             return Ok(());
         }
         self.schedule.take(at_s);
@@ -227,12 +227,12 @@ impl Eye {
             parent.stats.decode_errors += 1;
             return Ok(());
         };
-        parent.look(RawFrame { epoch, pts, level: self.level, width, height, rgb, luma })
+        parent.frame(RawFrame { epoch, pts, level: self.level, width, height, rgb, luma })
     }
 
     fn shrink(&mut self, frame: &Video) -> Option<Small> {
         if self.scaler.as_ref().is_none_or(|s| !s.fits(frame)) {
-            self.scaler = Some(Scaler::new(frame, self.look_width)?);
+            self.scaler = Some(Scaler::new(frame, self.analysis_width)?);
         }
         self.scaler.as_mut()?.run(frame)
     }
@@ -280,7 +280,7 @@ impl Group {
     }
 }
 
-/// Which pictures become looks: those nearest to a fixed beat of stream time.
+/// Which pictures become frames: those nearest to a fixed beat of stream time.
 struct Schedule {
     period_s: f64,
     due_s: Option<f64>,
@@ -288,8 +288,8 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(looks_per_s: f64) -> Self {
-        Schedule { period_s: 1.0 / looks_per_s.clamp(0.05, 60.0), due_s: None, last_s: f64::NEG_INFINITY }
+    fn new(analysis_fps: f64) -> Self {
+        Schedule { period_s: 1.0 / analysis_fps.clamp(0.05, 60.0), due_s: None, last_s: f64::NEG_INFINITY }
     }
 
     fn restart(&mut self) {
@@ -299,7 +299,7 @@ impl Schedule {
 
     /// A picture at `at_s` would be taken. Half a frame of 25 Hz early is as near as half a frame late.
     fn is_due(&self, at_s: f64) -> bool {
-        // Time never goes back between looks.
+        // Time never goes back between frames.
         at_s > self.last_s && self.due_s.is_none_or(|due| at_s >= due - 0.02_f64.min(self.period_s / 4.0))
     }
 
@@ -368,7 +368,7 @@ mod tests {
     fn looks_are_the_pictures_nearest_the_beat() {
         let mut schedule = Schedule::new(5.0);
         let taken: Vec<u32> = (0..30).filter(|&i| schedule.offer(f64::from(i) / 12.0)).collect();
-        // 12 pictures and 5 looks a second: 0, 2.4, 4.8, 7.2, 9.6, 12, ...
+        // 12 pictures and 5 frames a second: 0, 2.4, 4.8, 7.2, 9.6, 12, ...
         assert_eq!(taken, [0, 3, 5, 7, 10, 12, 15, 17, 19, 22, 24, 27, 29]);
     }
 

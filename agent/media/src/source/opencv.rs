@@ -1,5 +1,5 @@
 //! OpenCV `VideoCapture` in the capture child: GStreamer pipelines (`gst:...`, the way to a Jetson's or Rockchip's decoder) and a
-//! second opinion where libav fails. Gives looks only; there are no packets, so no ring and no clip, and the evidence says so.
+//! second opinion where libav fails. Gives frames only; there are no packets, so no ring and no clip, and the evidence says so.
 //!
 //! Known traps: without both timeouts opening and reading block for 30 s; after a stall `read` hands out the last picture once
 //! more and calls it new; `POS_MSEC` is no clock. Pictures are dated when they arrive.
@@ -19,8 +19,8 @@ use super::proto::{Event, Fault, Open, Pace, RawFrame};
 use kerbside_domain::frame::{Level, StreamInfo};
 use kerbside_domain::time::Mono;
 
-/// At L1 there are no key frames to wait for: this many looks a second stand in for them.
-const L1_LOOKS_PER_S: f64 = 0.5;
+/// At L1 there are no key frames to wait for: this many frames a second stand in for them.
+const L1_FPS: f64 = 0.5;
 /// Microseconds: pictures are dated by the child's own clock.
 const TIME_BASE: (i32, i32) = (1, 1_000_000);
 
@@ -37,7 +37,7 @@ pub fn run(open: &Open, parent: &mut Parent) -> Result<(), CaptureError> {
         parent.stats.packets += 1;
         parent.idle()?;
         let pts = eye.date(parent.now());
-        if !eye.is_due(pts, parent.level()) || !parent.wants_look()? {
+        if !eye.is_due(pts, parent.level()) || !parent.wants_frame()? {
             continue;
         }
         let mut frame = Mat::default();
@@ -45,7 +45,7 @@ pub fn run(open: &Open, parent: &mut Parent) -> Result<(), CaptureError> {
             continue;
         }
         parent.stats.decoded += 1;
-        eye.look(&frame, pts, waited_s, open, parent)?;
+        eye.frame(&frame, pts, waited_s, open, parent)?;
     }
 }
 
@@ -113,7 +113,7 @@ impl Eye {
         level > Level::L0 && pts >= self.next_due
     }
 
-    fn look(
+    fn frame(
         &mut self,
         frame: &Mat,
         pts: i64,
@@ -122,9 +122,9 @@ impl Eye {
         parent: &mut Parent,
     ) -> Result<(), CaptureError> {
         let level = parent.level();
-        let rate = if level == Level::L1 { L1_LOOKS_PER_S } else { open.looks_per_s };
+        let rate = if level == Level::L1 { L1_FPS } else { open.analysis_fps };
         self.next_due = pts + (1e6 / rate.clamp(0.05, 60.0)) as i64 - 20_000;
-        let (rgb, luma, (width, height)) = shrink(frame, open.look_width).map_err(failed)?;
+        let (rgb, luma, (width, height)) = shrink(frame, open.analysis_width).map_err(failed)?;
         if waited_s > open.timeout_s / 2.0 && luma == self.last_luma {
             parent.event(Event::StaleFrames)?;
             return Err(CaptureError::source(Fault::Lost, "after a stall the old picture came again"));
@@ -132,7 +132,7 @@ impl Eye {
         self.announce(frame, parent)?;
         self.last_luma.clone_from(&luma);
         let (rgb, luma) = (Bytes::from(rgb), Bytes::from(luma));
-        parent.look(RawFrame { epoch: self.epoch, pts, level, width, height, rgb, luma })
+        parent.frame(RawFrame { epoch: self.epoch, pts, level, width, height, rgb, luma })
     }
 
     fn announce(&mut self, frame: &Mat, parent: &mut Parent) -> Result<(), CaptureError> {
@@ -160,14 +160,14 @@ impl Eye {
     }
 }
 
-/// RGB24 at the look's size, the gate's luma, and the size.
+/// RGB24 at the frame's size, the gate's luma, and the size.
 type Small = (Vec<u8>, Vec<u8>, (u32, u32));
 
-fn shrink(frame: &Mat, look_width: u32) -> opencv::Result<Small> {
+fn shrink(frame: &Mat, analysis_width: u32) -> opencv::Result<Small> {
     let (w, h) = (frame.cols().max(1) as u32, frame.rows().max(1) as u32);
-    let (look_w, look_h) = picture::look_size(w, h, look_width);
+    let (small_w, small_h) = picture::analysis_size(w, h, analysis_width);
     let mut small = Mat::default();
-    let size = Size::new(look_w as i32, look_h as i32);
+    let size = Size::new(small_w as i32, small_h as i32);
     imgproc::resize(frame, &mut small, size, 0.0, 0.0, imgproc::INTER_LINEAR)?;
     let (mut rgb, mut gray) = (Mat::default(), Mat::default());
     match small.channels() {
@@ -178,11 +178,11 @@ fn shrink(frame: &Mat, look_width: u32) -> opencv::Result<Small> {
     imgproc::cvt_color_def(&rgb, &mut gray, imgproc::COLOR_RGB2GRAY)?;
     let plane = Plane {
         data: gray.data_bytes()?,
-        stride: look_w as usize,
-        width: look_w as usize,
-        height: look_h as usize,
+        stride: small_w as usize,
+        width: small_w as usize,
+        height: small_h as usize,
     };
     let short = || opencv::Error::new(core::StsBadArg, "picture smaller than it says");
     let luma = picture::gate_luma(plane).ok_or_else(short)?;
-    Ok((rgb.data_bytes()?.to_vec(), luma, (look_w, look_h)))
+    Ok((rgb.data_bytes()?.to_vec(), luma, (small_w, small_h)))
 }

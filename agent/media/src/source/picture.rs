@@ -1,10 +1,10 @@
-//! Sizes of looks and the gate's luma. Pure; integer arithmetic only, so that every machine makes the same bytes.
+//! Sizes of frames and the gate's luma. Pure; integer arithmetic only, so that every machine makes the same bytes.
 
 use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH};
 
-/// Size of a look: `look_width` or the picture's own width if that is smaller, aspect kept, both even, px.
-pub fn look_size(width: u32, height: u32, look_width: u32) -> (u32, u32) {
-    let w = (look_width.min(width) / 2 * 2).max(2);
+/// Size of a frame: `analysis_width` or the picture's own width if that is smaller, aspect kept, both even, px.
+pub fn analysis_size(width: u32, height: u32, analysis_width: u32) -> (u32, u32) {
+    let w = (analysis_width.min(width) / 2 * 2).max(2);
     let tall = u64::from(w) * u64::from(height) / u64::from(width.max(1));
     let h = (tall.div_ceil(2) * 2).clamp(2, 8192) as u32;
     (w, h)
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn looks_keep_the_aspect_and_are_even() {
         let sizes = [(1920, 1080), (704, 576), (640, 360), (320, 240), (1080, 1920), (2592, 1944)]
-            .map(|(w, h)| look_size(w, h, 640));
+            .map(|(w, h)| analysis_size(w, h, 640));
         assert_eq!(sizes, [(640, 360), (640, 524), (640, 360), (320, 240), (640, 1138), (640, 480)]);
     }
 

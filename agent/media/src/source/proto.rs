@@ -18,7 +18,7 @@ pub const VERSION: u32 = 1;
 const MAGIC: [u8; 4] = *b"KBS1";
 /// Longest head, bytes. A cut job with its drawings is the longest.
 pub const MAX_HEAD: usize = 256 * 1024;
-/// Longest blob, bytes: a 4K key frame, or a look of 1920 px.
+/// Longest blob, bytes: a 4K key frame, or a frame of 1920 px.
 pub const MAX_BLOB: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum Pace {
     Live,
     /// A file, by its own timestamps.
     Realtime,
-    /// A file, as fast as its looks are acknowledged; nothing is dropped.
+    /// A file, as fast as its frames are acknowledged; nothing is dropped.
     Lockstep,
 }
 
@@ -58,9 +58,9 @@ pub struct Open {
     pub opencv: bool,
     pub pace: Pace,
     pub level: Level,
-    pub looks_per_s: f64,
-    /// Width of looks, px.
-    pub look_width: u32,
+    pub analysis_fps: f64,
+    /// Width of frames, px.
+    pub analysis_width: u32,
     /// Silence after which reading gives up, s.
     pub timeout_s: f64,
     /// Address space the child may use beyond what it has at its start, bytes.
@@ -73,7 +73,7 @@ pub struct Open {
 pub enum ToChild {
     Open(Open),
     SetLevel(Level),
-    /// One look is done with. In lockstep `level` holds from the look after the next one on, so that replay is
+    /// One frame is done with. In lockstep `level` holds from the frame after the next one on, so that replay is
     /// the same whatever the machine's load.
     Ack {
         level: Level,
@@ -134,9 +134,9 @@ pub struct Stats {
     pub packet_bytes: u64,
     pub decoded: u64,
     pub decode_errors: u64,
-    pub looks: u64,
-    /// Looks not sent because the parent still had two (live only: newest wins).
-    pub looks_dropped: u64,
+    pub frames: u64,
+    /// Frames not sent because the parent still had two (live only: newest wins).
+    pub frames_dropped: u64,
     /// CPU the child has used, ms.
     pub cpu_ms: u64,
     /// Resident memory, bytes.
@@ -154,7 +154,7 @@ pub struct RawPacket {
     pub data: Bytes,
 }
 
-/// A look before the parent has put it on the line's clock.
+/// A frame before the parent has put it on the line's clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawFrame {
     pub epoch: u32,
@@ -295,7 +295,7 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
             let rgb_len = (u64::from(width) * u64::from(height)).saturating_mul(3);
             let expected = rgb_len.saturating_add((LUMA_WIDTH * LUMA_HEIGHT) as u64);
             if width == 0 || height == 0 || expected != blob.len() as u64 {
-                return Err(ProtoError::Blob { what: "look", expected, bytes: blob.len() });
+                return Err(ProtoError::Blob { what: "frame", expected, bytes: blob.len() });
             }
             let rgb = blob.slice(..rgb_len as usize);
             let luma = blob.slice(rgb_len as usize..);
@@ -452,7 +452,7 @@ mod tests {
         let head = Head::Frame { epoch: 0, pts: 0, level: Level::L1, width: u32::MAX, height: u32::MAX };
         write_frame(&mut wire, &head, &[&[0; 14_400]]).unwrap();
         let error = read_from_child(&mut wire.as_slice()).unwrap_err();
-        assert!(error.to_string().starts_with("look should have"), "{error}");
+        assert!(error.to_string().starts_with("frame should have"), "{error}");
     }
 
     proptest! {
@@ -470,8 +470,8 @@ mod tests {
             wire.truncate(cut.index(wire.len()) + 1);
             let mut from = wire.as_slice();
             while let Ok(Some(message)) = read_from_child(&mut from) {
-                if let FromChild::Frame(look) = message {
-                    prop_assert_eq!(look.rgb.len() as u64, u64::from(look.width) * u64::from(look.height) * 3);
+                if let FromChild::Frame(frame) = message {
+                    prop_assert_eq!(frame.rgb.len() as u64, u64::from(frame.width) * u64::from(frame.height) * 3);
                 }
             }
         }

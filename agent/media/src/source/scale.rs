@@ -1,4 +1,4 @@
-//! From decoded pictures to looks: RGB24 at the look's size, and the gate's luma. The same bytes on every machine.
+//! From decoded pictures to frames: RGB24 at the frame's size, and the gate's luma. The same bytes on every machine.
 
 use bytes::Bytes;
 use ffmpeg_next::format::Pixel;
@@ -25,7 +25,7 @@ pub(super) fn exact() -> scaling::Flags {
     scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT
 }
 
-/// From one form of decoded picture to looks.
+/// From one form of decoded picture to frames.
 pub(super) struct Scaler {
     form: (Pixel, u32, u32),
     size: (u32, u32),
@@ -38,9 +38,9 @@ pub(super) struct Scaler {
 }
 
 impl Scaler {
-    pub(super) fn new(frame: &Video, look_width: u32) -> Option<Self> {
+    pub(super) fn new(frame: &Video, analysis_width: u32) -> Option<Self> {
         let form @ (format, w, h) = form(frame);
-        let size = picture::look_size(w, h, look_width);
+        let size = picture::analysis_size(w, h, analysis_width);
         let to_rgb = scaling::Context::get(format, w, h, Pixel::RGB24, size.0, size.1, exact()).ok()?;
         let to_luma = if has_luma_plane(format) {
             None

@@ -35,11 +35,11 @@ pub struct Setup {
     pub url: String,
     pub opencv: bool,
     pub pace: Pace,
-    pub looks_per_s: f64,
-    pub look_width: u32,
+    pub analysis_fps: f64,
+    pub analysis_width: u32,
     pub stall_after_s: f64,
     pub restart_after_s: f64,
-    /// Level until the first look has been judged.
+    /// Level until the first frame has been judged.
     pub level: Level,
     pub exe: Exe,
     /// Jitter of the backoff.
@@ -55,8 +55,8 @@ impl Setup {
             url: camera.url.clone(),
             opencv: camera.backend == kerbside_site::config::Backend::OpenCv,
             pace,
-            looks_per_s: camera.looks_per_s,
-            look_width: camera.look_width,
+            analysis_fps: camera.looks_per_s,
+            analysis_width: camera.look_width,
             stall_after_s: camera.stall_after_s,
             restart_after_s: camera.restart_after_s,
             level: Level::L2,
@@ -75,8 +75,8 @@ impl Setup {
             opencv: self.opencv,
             pace: self.pace,
             level: self.level,
-            looks_per_s: self.looks_per_s,
-            look_width: self.look_width,
+            analysis_fps: self.analysis_fps,
+            analysis_width: self.analysis_width,
             // The child gives up a little before it would be killed, so that it can say why.
             timeout_s: (self.restart_after_s * 0.9).max(1.0),
             memory_bytes: CHILD_MEMORY,
@@ -115,20 +115,20 @@ impl From<ProtoError> for End {
 }
 
 impl FrameSource for Session {
-    fn run(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> Done {
-        self.say(watcher, CameraState::Off(Off::Connecting), "opening");
+    fn run(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> Done {
+        self.say(sink, CameraState::Off(Off::Connecting), "opening");
         loop {
             let begun = self.alive.now().mono;
-            let (state, why) = match self.run_once(watcher, stop) {
+            let (state, why) = match self.run_once(sink, stop) {
                 End::Stopped => return Done::Stopped,
                 End::Ended if is_file(&self.setup.url) => {
-                    self.say(watcher, CameraState::Off(Off::Ended), "end of the file");
+                    self.say(sink, CameraState::Off(Off::Ended), "end of the file");
                     return Done::Ended;
                 }
                 End::Ended => (CameraState::Off(Off::Ended), "the stream ended".to_string()),
                 End::Failed { state, why } => (state, why),
             };
-            self.say(watcher, state, &why);
+            self.say(sink, state, &why);
             if self.setup.pace == Pace::Lockstep {
                 return Done::Failed;
             }
@@ -142,8 +142,8 @@ impl FrameSource for Session {
                 why,
                 "source failed, it will be opened again"
             );
-            watcher.notice(self.clock.now(), &Notice::Restarting { wait_s });
-            if !self.wait(wait_s, watcher, stop) {
+            sink.notice(self.clock.now(), &Notice::Restarting { wait_s });
+            if !self.wait(wait_s, sink, stop) {
                 return Done::Stopped;
             }
         }
@@ -162,7 +162,7 @@ impl Session {
     }
 
     /// One child, from its start to its end.
-    fn run_once(&mut self, watcher: &mut dyn FrameSink, stop: &StopSignal) -> End {
+    fn run_once(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> End {
         let exe = self.setup.exe_for_source();
         let mut child = match Running::spawn(exe.command()) {
             Ok(child) => child,
@@ -173,7 +173,7 @@ impl Session {
         };
         self.epoch_base = self.epoch;
         let mut watch = Watch::new(self.alive.now().mono, self.setup.level);
-        let end = self.talk(&mut child, &mut watch, watcher, stop).unwrap_or_else(|end| end);
+        let end = self.talk(&mut child, &mut watch, sink, stop).unwrap_or_else(|end| end);
         child.stop(STOP_LIMIT);
         end
     }
@@ -182,7 +182,7 @@ impl Session {
         &mut self,
         child: &mut Running,
         watch: &mut Watch,
-        watcher: &mut dyn FrameSink,
+        sink: &mut dyn FrameSink,
         stop: &StopSignal,
     ) -> Result<End, End> {
         tell(child, &ToChild::Open(self.setup.open()))?;
@@ -195,7 +195,7 @@ impl Session {
             };
             match message {
                 Some(Ok(Ok(message))) => {
-                    if let Some(end) = self.message(message, child, watch, watcher)? {
+                    if let Some(end) = self.message(message, child, watch, sink)? {
                         return Ok(end);
                     }
                 }
@@ -203,7 +203,7 @@ impl Session {
                 Some(Err(_)) => return Err(crashed()),
                 None => {}
             }
-            self.tick(child, watch, watcher)?;
+            self.tick(child, watch, sink)?;
         }
     }
 
@@ -212,7 +212,7 @@ impl Session {
         message: FromChild,
         child: &mut Running,
         watch: &mut Watch,
-        watcher: &mut dyn FrameSink,
+        sink: &mut dyn FrameSink,
     ) -> Result<Option<End>, End> {
         match message {
             FromChild::Hello { version: proto::VERSION } => {}
@@ -222,15 +222,15 @@ impl Session {
                 self.epoch = info.epoch;
                 self.timeline.begin(info.epoch, info.time_base);
                 self.ring.lock().set_stream(info.clone());
-                watcher.stream(&info);
+                sink.stream(&info);
             }
             FromChild::Packet(packet) => {
                 watch.heard(self.alive.now().mono);
                 self.packet(packet);
             }
-            FromChild::Frame(look) => {
+            FromChild::Frame(frame) => {
                 watch.heard(self.alive.now().mono);
-                let level = self.look(look, watcher);
+                let level = self.frame(frame, sink);
                 watch.level = level;
                 tell(child, &ToChild::Ack { level })?;
             }
@@ -239,9 +239,9 @@ impl Session {
                 if stats.packets > std::mem::replace(&mut watch.packets, stats.packets) {
                     watch.heard(self.alive.now().mono);
                 }
-                watcher.notice(self.clock.now(), &Notice::Stats(stats));
+                sink.notice(self.clock.now(), &Notice::Stats(stats));
             }
-            FromChild::Event(event) => return Ok(self.event(event, watcher)),
+            FromChild::Event(event) => return Ok(self.event(event, sink)),
         }
         Ok(None)
     }
@@ -253,7 +253,7 @@ impl Session {
         self.ring.lock().push(Packet { epoch, pts, dts, duration, key, at, data });
     }
 
-    fn look(&mut self, raw: RawFrame, watcher: &mut dyn FrameSink) -> Level {
+    fn frame(&mut self, raw: RawFrame, sink: &mut dyn FrameSink) -> Level {
         let epoch = raw.epoch.saturating_add(self.epoch_base);
         let now = self.clock.now();
         // A backend without packets has only its pictures to anchor by.
@@ -262,37 +262,32 @@ impl Session {
         } else {
             self.timeline.picture(epoch, raw.pts, now)
         };
-        self.say(watcher, CameraState::Watching, "pictures arrive");
+        self.say(sink, CameraState::Watching, "pictures arrive");
         let RawFrame { pts, level, width, height, rgb, luma, .. } = raw;
         let (camera, seq) = (self.setup.camera, self.seq);
         self.seq += 1;
-        watcher.look(Frame { camera, seq, epoch, pts, at, level, width, height, rgb, luma })
+        sink.frame(Frame { camera, seq, epoch, pts, at, level, width, height, rgb, luma })
     }
 
-    fn event(&mut self, event: Event, watcher: &mut dyn FrameSink) -> Option<End> {
+    fn event(&mut self, event: Event, sink: &mut dyn FrameSink) -> Option<End> {
         let now = self.clock.now();
         match event {
             Event::Failed { fault, text } => return Some(End::Failed { state: state_of(fault), why: text }),
             Event::Ended => return Some(End::Ended),
-            Event::Undecodable { text } => self.say(watcher, CameraState::Blind(Blind::Undecodable), &text),
-            // The next look says `Watching`.
+            Event::Undecodable { text } => self.say(sink, CameraState::Blind(Blind::Undecodable), &text),
+            // The next frame says `Watching`.
             Event::Decodable => {}
-            Event::SparseKeys { gap_s } => watcher.notice(now, &Notice::SparseKeys { gap_s }),
+            Event::SparseKeys { gap_s } => sink.notice(now, &Notice::SparseKeys { gap_s }),
             Event::ResolutionChanged { from, to } => {
-                watcher.notice(now, &Notice::ResolutionChanged { from, to });
+                sink.notice(now, &Notice::ResolutionChanged { from, to });
             }
-            Event::StaleFrames => watcher.notice(now, &Notice::StaleFrames),
+            Event::StaleFrames => sink.notice(now, &Notice::StaleFrames),
         }
         None
     }
 
-    /// Silence, and the level wanted between looks. Replay has no silence: there the parent may think as long as it likes.
-    fn tick(
-        &mut self,
-        child: &mut Running,
-        watch: &mut Watch,
-        watcher: &mut dyn FrameSink,
-    ) -> Result<(), End> {
+    /// Silence, and the level wanted between frames. Replay has no silence: there the parent may think as long as it likes.
+    fn tick(&mut self, child: &mut Running, watch: &mut Watch, sink: &mut dyn FrameSink) -> Result<(), End> {
         if self.setup.pace == Pace::Lockstep {
             return Ok(());
         }
@@ -303,11 +298,11 @@ impl Session {
             return Err(End::Failed { state: CameraState::Off(Off::Silent), why });
         }
         if watch.flows && silent_s >= self.setup.stall_after_s {
-            self.say(watcher, CameraState::Off(Off::Silent), &format!("no packet for {silent_s:.0} s"));
+            self.say(sink, CameraState::Off(Off::Silent), &format!("no packet for {silent_s:.0} s"));
         }
         if now.since_s(watch.ticked) >= TICK.as_secs_f64() {
             watch.ticked = now;
-            let level = watcher.tick(self.clock.now());
+            let level = sink.tick(self.clock.now());
             if level != watch.level {
                 watch.level = level;
                 tell(child, &ToChild::SetLevel(level))?;
@@ -317,7 +312,7 @@ impl Session {
     }
 
     /// Sleeps through the backoff; false if the stop signal came.
-    fn wait(&mut self, wait_s: f64, watcher: &mut dyn FrameSink, stop: &StopSignal) -> bool {
+    fn wait(&mut self, wait_s: f64, sink: &mut dyn FrameSink, stop: &StopSignal) -> bool {
         let until = self.alive.now().mono.plus_s(wait_s);
         loop {
             let left_s = until.since_s(self.alive.now().mono);
@@ -325,17 +320,17 @@ impl Session {
                 return true;
             }
             match stop.recv_timeout(TICK.min(Duration::from_secs_f64(left_s))) {
-                Err(RecvTimeoutError::Timeout) => drop(watcher.tick(self.clock.now())),
+                Err(RecvTimeoutError::Timeout) => drop(sink.tick(self.clock.now())),
                 Ok(_) | Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
     }
 
     /// Tells a state once.
-    fn say(&mut self, watcher: &mut dyn FrameSink, state: CameraState, why: &str) {
+    fn say(&mut self, sink: &mut dyn FrameSink, state: CameraState, why: &str) {
         if self.state.replace(state) != Some(state) {
             tracing::info!(camera = self.setup.camera.0, ?state, why, "camera");
-            watcher.state(self.clock.now(), state, why);
+            sink.state(self.clock.now(), state, why);
         }
     }
 }

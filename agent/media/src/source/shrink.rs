@@ -23,11 +23,11 @@ pub struct Shrunk {
     pub rgb: Vec<u8>,
 }
 
-/// The factor by which a picture is shrunk to `look`, if it is a whole number that [`shrink`] knows.
-pub fn factor(picture: (u32, u32), look: (u32, u32)) -> Option<u32> {
-    let k = picture.0.checked_div(look.0)?;
-    let exact = picture.0 == look.0 * k && picture.1 == look.1 * k;
-    let even = look.0.is_multiple_of(2) && look.1.is_multiple_of(2);
+/// The factor by which a picture is shrunk to `frame`, if it is a whole number that [`shrink`] knows.
+pub fn factor(picture: (u32, u32), frame: (u32, u32)) -> Option<u32> {
+    let k = picture.0.checked_div(frame.0)?;
+    let exact = picture.0 == frame.0 * k && picture.1 == frame.1 * k;
+    let even = frame.0.is_multiple_of(2) && frame.1.is_multiple_of(2);
     (exact && even && (1..=6).contains(&k)).then_some(k)
 }
 
