@@ -10,7 +10,7 @@ import posixpath
 import re
 import sys
 
-LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((\.\.?/[^)\s]*)\)")
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]*)\)")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -20,9 +20,12 @@ def inside(chapter, book):
 
     def plain(match):
         text, target = match.groups()
+        if re.match(r"[a-z]+:|#", target):
+            return match.group(0)
         path = posixpath.normpath(posixpath.join(folder, target.split("#")[0]))
         if path.startswith(("docs/en/", "docs/zh-CN/")):
-            return match.group(0)
+            # mdBook makes index.html of README.md, but leaves links to it as they are.
+            return re.sub(r"README\.md(?=[)#])", "index.md", match.group(0))
         return text if path in text or posixpath.basename(path) in text else f"{text} (`{path}`)"
 
     return LINK.sub(plain, chapter["content"])
