@@ -11,9 +11,10 @@ KERBSIDE_DEPS ?= $(CURDIR)/.deps
 export KERBSIDE_ORT ?= $(KERBSIDE_DEPS)/onnxruntime/$(shell uname -m)/libonnxruntime.so.1.31.1
 # Nothing of ours reports to the maker of ONNX Runtime, Python scripts included.
 export ORT_DISABLE_TELEMETRY := 1
-PURE := -p kerbside-domain -p kerbside-crypto -p kerbside-site -p kerbside-wire -p kerbside-seeing -p kerbside-media -p kerbside-infer -p kerbside-trace -p kerbside-link -p kerbside-agent --no-default-features
+# Every crate but the end-to-end tests and the bench, without FFmpeg, OpenCV and ONNX Runtime.
+PURE := --workspace --exclude kerbside-tests --exclude kerbside-bench --no-default-features
 
-.PHONY: help docs setup build demo test test-pure lint fmt faults fuzz bench score arm64 arm64-check footage train clean
+.PHONY: help docs setup build demo test test-pure lint deny docs-write fmt faults fuzz bench score arm64 arm64-check footage train clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +44,14 @@ lint: setup ## formatting and clippy, with and without the native parts, warning
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@cargo clippy --locked $(PURE) --all-targets -- -D warnings
+
+deny: setup ## dependency policy: licences, sources, bans, security advisories (KERBSIDE_ADVISORY_DB: a mirror of the database)
+	@tools/deny
+
+docs-write: ## put today's output into the documents' quoted sessions, and make their generated parts anew
+	@cargo build --locked --workspace --bins
+	@KERBSIDE_DOCUMENTS=write cargo test --locked --quiet -p kerbside-tests --test documents quoted_sessions
+	@tools/documents --write
 
 fmt: ## format the code
 	@cargo fmt --all

@@ -25,3 +25,31 @@ expect_sha256() {
     got=$(sha256 "$1")
     [ "$got" = "$2" ] || { say "$1: SHA-256 is ${got:-missing}, expected $2"; return 1; }
 }
+
+# What needs no native library: every crate but the end-to-end tests and the bench, without the features that bring one.
+pure=(--workspace --exclude kerbside-tests --exclude kerbside-bench --no-default-features)
+
+# Checks that this machine cannot make, by name; `make test` and CI end with them. A run in which one is skipped has not passed it.
+skipped=${CARGO_TARGET_DIR:-target}/skipped.txt
+# skip WHAT WHY
+skip() {
+    say "SKIPPED $1: $2"
+    mkdir -p "$(dirname "$skipped")"
+    printf '%s: %s\n' "$1" "$2" >>"$skipped"
+}
+say_skipped() {
+    [ -s "$skipped" ] || return 0
+    say "skipped on this machine ($(sort -u "$skipped" | wc -l)):"
+    sort -u "$skipped" >&2
+}
+
+# timed NAME COMMAND...: runs it, says what and how long.
+times=${CARGO_TARGET_DIR:-target}/times.txt
+timed() {
+    local name=$1 begun=$SECONDS
+    shift
+    say "== $name"
+    "$@"
+    mkdir -p "$(dirname "$times")"
+    printf '%5d s  %s\n' $((SECONDS - begun)) "$name" | tee -a "$times" | sed "s/^/$(basename "$0"): /" >&2
+}

@@ -1,6 +1,6 @@
 """The legs: what runs once in every round, and the figures it gives. Each returns plain numbers; no leg judges.
 
-`bare-*` are the lower bounds (agent/examples/bare.rs), `agent-*` the release program with a real configuration over RTSP
+`bare-*` are the lower bounds (bench/bare), `agent-*` the release program with a real configuration over RTSP
 and a local MQTT broker, `python-*` what it is compared with.
 """
 
@@ -16,7 +16,7 @@ import time
 from parts import metrics, trees
 from parts.street import DEPS, KERBSIDE, LOOKS_PER_S, MODEL, ROOT, TARGET, Agent, NotReady, broker, cameras, wait_until
 
-BARE = TARGET / "release" / "examples" / "bare"
+BARE = TARGET / "release" / "bare"
 CLIPS = DEPS / "bench"
 PYTHON = DEPS / "bench" / "venv" / "bin" / "python"
 BUSY, BUSY_SUB = CLIPS / "busy-1080p.mp4", CLIPS / "busy-360p.mp4"

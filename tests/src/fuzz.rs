@@ -13,9 +13,10 @@ use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_trace::journal::{Damage, record, scan};
 use kerbside_wire as wire;
 
+use kerbside_testkit::repo;
+use kerbside_testkit::wait::now;
+
 use crate::faults::writer;
-use crate::process::now;
-use crate::repo;
 
 /// Reads the input; an error says what did not hold.
 type Target = fn(&[u8]) -> Result<()>;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
 
 use anyhow::Result;
-use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, centre, clip, envelopes, free_port};
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, LIMIT, Site, clip, free_port};
 
 /// `stall_after_s` is 5; silence must be told within this, s.
 const SILENCE_S: f64 = 10.0;
@@ -15,33 +15,32 @@ fn a_dead_camera_is_named_and_the_other_goes_on_freezes_and_comes_back() -> Resu
     let cameras = Cameras::serve(&[("/cam1", &clip("quiet-day.mp4"))], true)?;
     let nobody = format!("rtsp://127.0.0.1:{}/cam2", free_port()?);
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[cameras.url(0)?, &nobody])?;
-    let centre = centre(&broker)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start(&site)?;
 
     // Nobody answers for the second; the first is watched all the same, and the centre knows of both.
     agent.camera_state(1, "Off(Refused)", 0, LIMIT)?;
     agent.watching("cam1")?;
-    let health = centre.until("health with both cameras", LIMIT, |lines| {
-        let told = envelopes(lines, "device.health");
-        told.into_iter().find(|h| h["data"]["cameras"]["cam2"] != serde_json::Value::Null)
+    let health = centre.message_where("device.health", "with both cameras", |h| {
+        h["data"]["cameras"]["cam2"] != serde_json::Value::Null
     })?;
     let cam2 = health["data"]["cameras"]["cam2"].to_string();
     assert!(cam2.contains("off"), "{health}");
     assert_eq!(agent.get("/healthz")?.0, "HTTP/1.1 200 OK");
 
     // The first keeps its connection but sends no more.
-    cameras.freeze()?;
+    cameras.pause()?;
     let silent = agent.camera_state(0, "Off(Silent)", 0, LIMIT)?;
     // Counted from the last packet that came, however long a busy machine took over those before it.
     let s = silent["why"]
         .as_str()
         .and_then(|w| w.strip_prefix("no packet for ")?.strip_suffix(" s")?.parse().ok());
     assert!(s.is_some_and(|s: f64| (5.0..=SILENCE_S).contains(&s)), "{silent}");
-    cameras.thaw()?;
+    cameras.resume()?;
     agent.camera_state(0, "Watching", 1, LIMIT)?;
     assert_eq!(agent.get("/healthz")?.0, "HTTP/1.1 200 OK");
     agent.stop()?;
-    assert!(envelopes(&centre.lines(), "matter.opened").is_empty(), "a camera that fails is no incident");
+    assert!(centre.messages("matter.opened").is_empty(), "a camera that fails is no incident");
     Ok(())
 }
 

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, clip, command, replay, repo};
+use kerbside_testkit::program::replay;
+use kerbside_testkit::{Agent, Broker, Cameras, LIMIT, Site, clip, command, repo};
 
 struct Ended {
     code: Option<i32>,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, centre, clip, command, envelopes, sha256};
+use kerbside_testkit::clips::sha256;
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, LIMIT, Site, clip, command};
 use serde_json::Value;
 
 #[test]
@@ -19,10 +20,9 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     let public = key(&ours)?;
     key(&theirs)?;
     site.edit(|text| text.replacen("[models]", &format!("{public}\n[models]"), 1))?;
-    let centre = centre(&broker)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start_on_time(&site)?;
-    let opened =
-        centre.until("matter.opened", LIMIT, |lines| envelopes(lines, "matter.opened").into_iter().next())?;
+    let opened = centre.message("matter.opened")?;
     let incident = opened["data"]["incident_id"].as_str().context("no id")?.to_owned();
 
     // A recheck: an answer, and a matter of its own with a picture.
@@ -31,15 +31,12 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     ensure!(code == Some(0), "{first}");
     assert_eq!(first["data"]["detail"]["incident_id"], incident.as_str());
     assert_eq!(first["data"]["detail"]["result"], "persisting", "{first}");
-    let told = centre
-        .until("matter.recheck", LIMIT, |lines| envelopes(lines, "matter.recheck").into_iter().next())?;
+    let told = centre.message("matter.recheck")?;
     assert_eq!(told["data"]["recheck"]["result"], "persisting");
     assert_eq!(told["data"]["recheck"]["commands"][0], "c-recheck");
-    let after = centre.until("the picture after", LIMIT, |lines| {
-        let updated = envelopes(lines, "matter.updated").into_iter();
-        let mut evidence =
-            updated.flat_map(|m| m["data"]["evidence"].as_array().cloned().unwrap_or_default());
-        evidence.find(|e| e["role"] == "after" && e["state"] == "available")
+    let after = centre.until("an available picture after it", "matter.updated", LIMIT, |all| {
+        let mut evidence = all.iter().filter_map(|m| m["data"]["evidence"].as_array()).flatten();
+        evidence.find(|e| e["role"] == "after" && e["state"] == "available").cloned()
     })?;
     is_on_the_disk(&site, &after)?;
 
@@ -83,7 +80,7 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     ensure!(code == Some(0), "{reply}");
     let status = agent.wait(LIMIT)?;
     assert_eq!(status.code(), Some(75));
-    let rechecks = envelopes(&centre.lines(), "matter.recheck");
+    let rechecks = centre.messages("matter.recheck");
     assert_eq!(rechecks.len(), 1, "{rechecks:?}");
     Ok(())
 }
@@ -114,9 +111,8 @@ fn retain(broker: &Broker, key: &Path) -> Result<()> {
     let output = sender(broker, key, &["restart", "--print", "--expires", "86400"])?.output()?;
     let text = String::from_utf8(output.stdout)?;
     let (topic, body) = text.trim_end().split_once(' ').context("no topic")?;
-    let port = broker.url().rsplit(':').next().unwrap_or_default().to_owned();
     let status = Command::new("mosquitto_pub")
-        .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-r", "-t", topic, "-m", body])
+        .args(["-h", "127.0.0.1", "-p", &broker.port().to_string(), "-q", "1", "-r", "-t", topic, "-m", body])
         .status()?;
     ensure!(status.success(), "mosquitto_pub: {status}");
     Ok(())

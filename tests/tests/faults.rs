@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, centre, clip, envelopes, matters};
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, LIMIT, Site, clip};
+use kerbside_tests::journal::matters;
 use serde_json::Value;
 
 #[test]
@@ -16,7 +17,7 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     // Every new client sees the scene from its start, and again and again: the bag is left anew in each round.
     let cameras = Cameras::serve(&[("/cam1", &clip("bag-left.mp4"))], true)?;
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[cameras.url(0)?])?;
-    let centre = centre(&broker)?;
+    let centre = Centre::start(&broker)?;
 
     // Killed while the scene is watched, before anything happened.
     let agent = Agent::start(&site)?;
@@ -30,12 +31,11 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     let opened = agent.reported("Opened", "opened")?;
     agent.reported("Updated", "evidence")?;
     agent.kill()?;
-    ensure!(envelopes(&centre.lines(), "matter.opened").is_empty(), "the broker was dead");
+    ensure!(centre.messages("matter.opened").is_empty(), "the broker was dead");
 
     let agent = Agent::start(&site)?;
     broker.resume()?;
-    let told =
-        centre.until("matter.opened", LIMIT, |lines| envelopes(lines, "matter.opened").into_iter().next())?;
+    let told = centre.message("matter.opened")?;
     assert_eq!(told["data"]["incident_id"], opened["incident"]);
     // The bag is carried away and left again where it was: another revision of the same incident, if anything.
     agent.watching("cam1")?;
@@ -46,7 +46,7 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     agent.stop()?;
 
     let all: BTreeSet<String> = matters(&site)?.into_iter().collect();
-    let heard = centre.until("every report of the journal", LIMIT, |lines| {
+    let heard = centre.until_lines("every report of the journal", |lines| {
         let heard = heard(lines);
         all.iter().all(|id| heard.contains(id)).then_some(heard)
     })?;
@@ -57,14 +57,14 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
         all,
         "and none that is not in the journal"
     );
-    assert_eq!(envelopes(&centre.lines(), "matter.opened").len(), 1, "one bag, one incident");
+    assert_eq!(centre.messages("matter.opened").len(), 1, "one bag, one incident");
 
     // What is left on the disk is whole: the agent starts again and tells nothing anew.
     let agent = Agent::start(&site)?;
     agent.watching("cam1")?;
     agent.stop()?;
     matters(&site).context("after the last start")?;
-    assert_eq!(envelopes(&centre.lines(), "matter.opened").len(), 1);
+    assert_eq!(centre.messages("matter.opened").len(), 1);
     Ok(())
 }
 

@@ -5,9 +5,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{
-    Agent, Broker, Cameras, LIMIT, Process, Site, centre, clip, envelopes, nal_units, sha256,
-};
+use kerbside_testkit::clips::{nal_units, sha256};
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, Site, clip};
 use serde_json::Value;
 
 /// The walker of bag-left.mp4 puts the bag down about here, s; from 17.8 s on it stands alone.
@@ -31,13 +30,13 @@ fn first_light(protocol: &str) -> Result<()> {
     let cameras = Cameras::serve(&[("/cam1", &source)], false)?;
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[cameras.url(0)?])?;
     site.set("centre", "protocol", protocol)?;
-    let centre = centre(&broker)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start(&site)?;
 
-    let opened = matter(&centre, "opened", |_| true)?;
+    let opened = centre.message("matter.opened")?;
     the_contract_is_kept(&opened);
     let incident = &opened["data"]["incident_id"];
-    let full = matter(&centre, "updated", |m| {
+    let full = centre.message_where("matter.updated", "with an available clip", |m| {
         let evidence = m["data"]["evidence"].as_array();
         evidence.is_some_and(|e| e.iter().any(|i| i["role"] == "clip" && i["state"] == "available"))
     })?;
@@ -46,18 +45,10 @@ fn first_light(protocol: &str) -> Result<()> {
     the_pages_answer(&agent)?;
 
     agent.stop()?;
-    let last = centre.until("offline", LIMIT, |lines| {
-        envelopes(lines, "device.state").into_iter().find(|e| e["data"]["state"] == "offline")
-    })?;
+    let last = centre.message_where("device.state", "offline", |e| e["data"]["state"] == "offline")?;
     assert_eq!(last["data"]["edge_id"], "demo-box-01");
-    assert_eq!(envelopes(&centre.lines(), "matter.opened").len(), 1, "one bag, one incident");
+    assert_eq!(centre.messages("matter.opened").len(), 1, "one bag, one incident");
     Ok(())
-}
-
-fn matter(centre: &Process, phase: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-    centre.until(&format!("matter.{phase}"), LIMIT, |lines| {
-        envelopes(lines, &format!("matter.{phase}")).into_iter().find(|m| wanted(m))
-    })
 }
 
 fn the_contract_is_kept(opened: &Value) {

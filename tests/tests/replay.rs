@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{clip, command, replay, repo, sha256};
+use kerbside_testkit::clips::sha256;
+use kerbside_testkit::program::replay;
+use kerbside_testkit::{clip, command, repo};
 
 /// Clips played at once: a replay uses one core and a decoder beside it.
 const AT_ONCE: usize = 2;

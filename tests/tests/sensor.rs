@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::net::TcpListener;
 
 use anyhow::Result;
-use kerbside_tests::senses::{gga, publish};
-use kerbside_tests::{Agent, Broker, LIMIT, Site, centre, envelopes, free_port};
+use kerbside_testkit::sensors::{gga, publish};
+use kerbside_testkit::{Agent, Broker, Centre, LIMIT, Site, free_port};
 
 const SENSORS: &str = r#"
 [[sensor]]
@@ -30,16 +30,15 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
     // The camera is dead: the box's other senses do not depend on it.
     let camera = format!("rtsp://127.0.0.1:{}/cam1", free_port()?);
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[&camera])?;
-    site.senses(&sensors, receiver.local_addr()?, SENSORS)?;
-    let centre = centre(&broker)?;
+    site.add_sensors(&sensors, receiver.local_addr()?, SENSORS)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start(&site)?;
 
     let (mut sentences, _) = receiver.accept()?;
     for second in 0..5 {
         sentences.write_all(gga(second, 31.1124, 0).as_bytes())?;
     }
-    let position = centre
-        .until("device.position", LIMIT, |lines| envelopes(lines, "device.position").into_iter().next())?;
+    let position = centre.message("device.position")?;
     let (lon, lat) = (position["data"]["lon_deg"].as_f64(), position["data"]["lat_deg"].as_f64());
     assert!(
         lon.is_some_and(|l| (l - 121.37608).abs() < 1e-4) && lat.is_some_and(|l| (l - 31.1124).abs() < 1e-4),
@@ -49,9 +48,7 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
 
     // Retained, so that it is there whenever the agent subscribes.
     publish(&sensors, ["-m", r#"{"value": 91.5, "unit": "%"}"#])?;
-    let observed = centre.until("sensor.observation", LIMIT, |lines| {
-        envelopes(lines, "sensor.observation").into_iter().next()
-    })?;
+    let observed = centre.message("sensor.observation")?;
     let data = &observed["data"];
     assert_eq!((&data["sensor"], &data["unitOfMeasurement"]), (&"bin-1".into(), &"%".into()), "{observed}");
     assert_eq!(data["result"], 91.5);
@@ -61,9 +58,8 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
     publish(&sensors, ["-m", "{not json"])?;
     publish(&sensors, ["-m", r#"{"value": 92.0, "unit": "m"}"#])?;
     publish(&sensors, ["-m", r#"{"value": 93.0}"#])?;
-    let all = centre.until("second observation", LIMIT, |lines| {
-        let all = envelopes(lines, "sensor.observation");
-        (all.len() >= 2).then_some(all)
+    let all = centre.until("second observation", "sensor.observation", LIMIT, |all| {
+        (all.len() >= 2).then(|| all.to_vec())
     })?;
     assert_eq!(all[1]["data"]["result"], 93.0, "{all:?}");
     agent.stop()

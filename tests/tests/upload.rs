@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
-
 use anyhow::{Context as _, Result, ensure};
-use kerbside_tests::{Agent, Broker, Cameras, LIMIT, Site, centre, clip, command, envelopes};
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, LIMIT, PutServer, Site, clip, command};
 use serde_json::{Value, json};
 
 #[test]
@@ -19,34 +16,15 @@ fn a_clip_is_put_where_the_centre_wants_it() -> Result<()> {
     let made = command(&["key", "new", &key.to_string_lossy()])?.output()?;
     let public = String::from_utf8(made.stdout)?;
     site.edit(|text| text.replacen("[models]", &format!("{public}\n[models]"), 1))?;
-    let centre = centre(&broker)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start_on_time(&site)?;
-    let file = centre.until("a manifest with a clip", LIMIT, |lines| {
-        let manifests = envelopes(lines, "evidence.manifest").into_iter();
-        let mut files = manifests.flat_map(|m| m["data"]["files"].as_array().cloned().unwrap_or_default());
-        files.find(|f| f["role"] == "clip")
+    let file = centre.until("a manifest with a clip", "evidence.manifest", LIMIT, |all| {
+        let mut files = all.iter().filter_map(|m| m["data"]["files"].as_array()).flatten();
+        files.find(|f| f["role"] == "clip").cloned()
     })?;
 
-    let store = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}/bucket/clip.mp4?signature=secret", store.local_addr()?);
-    let stored = std::thread::spawn(move || -> Result<Vec<u8>> {
-        let mut reader = BufReader::new(store.accept()?.0);
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            if let Some(bytes) = line.strip_prefix("content-length: ") {
-                length = bytes.trim().parse()?;
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
-        Ok(body)
-    });
+    let store = PutServer::start(Vec::new())?;
+    let url = store.url("bucket/clip.mp4?signature=secret");
     let grant = |sha256: &Value, into: Option<&std::path::Path>| -> Result<(Option<i32>, Value)> {
         let mut args = json!({"path": file["path"], "sha256": sha256});
         if into.is_none() {
@@ -88,7 +66,7 @@ fn a_clip_is_put_where_the_centre_wants_it() -> Result<()> {
     ensure!(code == Some(0), "{ready}");
     assert_eq!(ready["data"]["sha256"], file["sha256"]);
     assert!(!ready.to_string().contains("secret"), "{ready}");
-    let body = stored.join().expect("the store")?;
-    assert_eq!(body, std::fs::read(site.evidence_dir().join(file["path"].as_str().unwrap()))?);
+    store.until("the whole file", LIMIT, |s| (s.whole == 1).then_some(()))?;
+    assert_eq!(store.bytes(), std::fs::read(site.evidence_dir().join(file["path"].as_str().unwrap()))?);
     agent.stop()
 }

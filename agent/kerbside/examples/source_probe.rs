@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--frames PER_S] [--cut DIR]
-//! source_probe --bare FILE       decodes every frame in this process and nothing else: the yardstick
 //! ```
 //! `EXE` is the kerbside program.
 
@@ -63,9 +62,6 @@ impl FrameSink for Probe {
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.first().is_some_and(|a| a == "--bare") {
-        return bare(args.get(1).map_or("", String::as_str));
-    }
     let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
     let [exe, url, ..] = args.as_slice() else { anyhow::bail!("usage: source_probe EXE URL ...") };
     let lockstep = args.iter().any(|a| a == "--lockstep");
@@ -138,34 +134,5 @@ fn cut(ring: &PacketRing, dir: &str, exe: &Exe) -> anyhow::Result<()> {
     let pictures = vec![picture("trigger.jpg", Vec::new()), picture("annotated.jpg", marks)];
     let job = CutJob { stream, packets, clip, pictures };
     println!("{:?}", kerbside_media::source::cut(exe, Duration::from_secs(30), &job)?);
-    Ok(())
-}
-
-/// Demux and decode, one thread, nothing else.
-fn bare(path: &str) -> anyhow::Result<()> {
-    use ffmpeg_next as ffmpeg;
-    ffmpeg::init()?;
-    let mut input = ffmpeg::format::input(path)?;
-    let stream =
-        input.streams().best(ffmpeg::media::Type::Video).ok_or_else(|| anyhow::anyhow!("no video"))?;
-    let index = stream.index();
-    let mut context = ffmpeg::codec::Context::from_parameters(stream.parameters())?;
-    context.set_threading(ffmpeg::codec::threading::Config { count: 1, ..Default::default() });
-    let mut decoder = context.decoder().video()?;
-    let (mut frame, mut frames) = (ffmpeg::frame::Video::empty(), 0u64);
-    for (stream, packet) in input.packets() {
-        if stream.index() == index && decoder.send_packet(&packet).is_ok() {
-            while decoder.receive_frame(&mut frame).is_ok() {
-                frames += 1;
-            }
-        }
-    }
-    decoder.send_eof()?;
-    while decoder.receive_frame(&mut frame).is_ok() {
-        frames += 1;
-    }
-    let stat = std::fs::read_to_string("/proc/self/schedstat")?;
-    let cpu_ms = stat.split_whitespace().next().map_or(Ok(0), str::parse::<u64>)? / 1_000_000;
-    println!("bare: {frames} frames, {cpu_ms} ms CPU");
     Ok(())
 }

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_certificate_is_warned_of_in_time_and_dates_the_box() {
         let dir = tempfile::tempdir().unwrap();
-        crate::testing::certificates(dir.path());
+        kerbside_testkit::certificates(dir.path(), &["server", "mh-xz-017"]).unwrap();
         let file = |name: &str| dir.path().join(name);
         let tls = Tls { ca_file: file("ca.pem"), cert_file: Some(file("mh-xz-017.pem")), key_file: None };
         let own = Chain::read(&file("mh-xz-017.pem")).unwrap().unwrap();

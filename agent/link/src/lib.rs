@@ -10,8 +10,6 @@ pub mod client;
 pub mod embedded;
 pub mod machine;
 pub mod shell;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tls;

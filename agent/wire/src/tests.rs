@@ -3,9 +3,6 @@
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
-#[path = "../../../tests/src/contract.rs"]
-mod contract;
-
 use super::envelope::{MATTER_LIMIT, parse_message};
 use super::*;
 use crate::testing::{at, report, who};
@@ -53,9 +50,9 @@ fn contract_dir() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../edge-config/contract")
 }
 
-pub(crate) fn schemas() -> &'static contract::Contract {
-    static READ: std::sync::OnceLock<contract::Contract> = std::sync::OnceLock::new();
-    READ.get_or_init(|| contract::Contract::read(&contract_dir()).unwrap())
+pub(crate) fn schemas() -> &'static kerbside_testkit::Contract {
+    static READ: std::sync::OnceLock<kerbside_testkit::Contract> = std::sync::OnceLock::new();
+    READ.get_or_init(|| kerbside_testkit::Contract::read(&contract_dir()).unwrap())
 }
 
 fn check(draft: &Message, expected: Expect) {

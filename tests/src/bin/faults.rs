@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use kerbside_testkit::repo;
 use kerbside_tests::faults::{PARTS, Scale, boxed, part, sim, table};
-use kerbside_tests::{fuzz, repo};
+use kerbside_tests::fuzz;
 
 const USAGE: &str = "\
 faults [--short] [PART ...]      runs the suite, or parts of it, and writes faults/results.json
@@ -67,7 +68,7 @@ fn suite(scale: Scale, wanted: &[&str], results: &Path) -> Result<ExitCode> {
         all.extend(rows);
     }
     for row in &all {
-        println!("{}", table::line(row));
+        println!("{}", row.line());
     }
     let held = all.iter().filter(|r| r.held).count();
     let skipped = all.iter().filter(|r| r.skipped.is_some()).count();

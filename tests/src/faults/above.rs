@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::rfc3339;
+use kerbside_testkit::{command, repo};
 use kerbside_trace::delivery::{DownInput, Ledger};
 use kerbside_wire as wire;
 use serde_json::json;
 
-use super::{Row, Scale, writer};
-use crate::{command, repo};
+use super::row::{Row, Scale};
+use super::writer;
 
 /// Where a command is heard.
 const ROOT: &str = "cg/v1/310112/fault-box/cmd";

@@ -19,10 +19,11 @@ use kerbside_domain::time::Clock;
 use kerbside_link::upload::{self, Uploader};
 use kerbside_link::{self as link, LinkHandle};
 use kerbside_site::config::{Centre, Protocol, Tls};
+use kerbside_testkit::program::built;
+use kerbside_testkit::{LIMIT, Process};
 use kerbside_trace::delivery::{Delivery, DownInput, Opened, Settings};
 
 use super::writer;
-use crate::{LIMIT, Process, faults_program};
 
 #[derive(Debug)]
 struct Args {
@@ -178,15 +179,15 @@ pub struct Boxed(pub Process);
 impl Boxed {
     /// Does not wait until it is ready.
     pub fn start(dir: &Path, more: &[&str]) -> Result<Boxed> {
-        let mut command = Command::new(faults_program()?);
+        let mut command = Command::new(built("faults")?);
         command.args(["box", "--dir"]).arg(dir).args(more);
-        Ok(Boxed(Process::start_told("faults box", command)?))
+        Ok(Boxed(Process::start_with_stdin("faults box", command)?))
     }
 
     /// The same under a program that meddles with it.
     pub fn start_under(mut wrapper: Command, dir: &Path) -> Result<Boxed> {
-        wrapper.arg(faults_program()?).args(["box", "--dir"]).arg(dir);
-        Ok(Boxed(Process::start_told("faults box, traced", wrapper)?))
+        wrapper.arg(built("faults")?).args(["box", "--dir"]).arg(dir);
+        Ok(Boxed(Process::start_with_stdin("faults box, traced", wrapper)?))
     }
 
     /// Returns what it found when it opened its store.
@@ -197,7 +198,7 @@ impl Boxed {
     }
 
     pub fn report(&mut self, prefix: &str, count: u64, threads: u64) -> Result<()> {
-        self.0.tell(&format!("report {prefix} {count} {threads}"))
+        self.0.write_line(&format!("report {prefix} {count} {threads}"))
     }
 
     /// Waits until so many reports with this prefix are durable.
@@ -210,7 +211,7 @@ impl Boxed {
 
     pub fn stats(&mut self) -> Result<serde_json::Value> {
         let before = self.0.lines().iter().filter(|l| l.starts_with("stats ")).count();
-        self.0.tell("stats")?;
+        self.0.write_line("stats")?;
         self.0.until("figures", LIMIT, |lines| {
             let text = lines.iter().filter_map(|l| l.strip_prefix("stats ")).nth(before)?;
             serde_json::from_str(text).ok()
@@ -218,7 +219,7 @@ impl Boxed {
     }
 
     pub fn stop(mut self) -> Result<()> {
-        self.0.tell("stop")?;
+        self.0.write_line("stop")?;
         self.0.until("end of the box", LIMIT, |lines| lines.iter().any(|l| l == "stopped").then_some(()))?;
         self.0.wait(LIMIT).context("after it stopped").map(drop)
     }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use kerbside_testkit::rtsp::{Camera, CameraFault, Film};
+use kerbside_testkit::wait::{now, sleep_until};
+use kerbside_testkit::{Agent, Broker, Centre, Site, clip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Row, Scale};
-use crate::process::now;
-use crate::rtsp::{Camera, Film, Weather};
-use crate::{Agent, Broker, LIMIT, Process, Site, centre, clip, envelopes};
+use super::row::{Row, Scale};
 
 /// What must hold, s, s, share: the targets; and in a run of all tests, which share the machine, that it holds at all.
 struct Bounds {
@@ -48,7 +48,7 @@ struct Fault {
 }
 
 enum Make {
-    Weather(Weather),
+    Camera(CameraFault),
     /// To the camera's capture process.
     Signal(Signal),
 }
@@ -81,8 +81,8 @@ impl Films {
 
 fn faults(films: &Films) -> Vec<Fault> {
     let fault = |name, how, make, sign| Fault { name, how, make, sign };
-    let weather = Make::Weather;
-    let shows = |film: &Arc<Film>| weather(Weather::Shows(film.clone()));
+    let camera = Make::Camera;
+    let shows = |film: &Arc<Film>| camera(CameraFault::Shows(film.clone()));
     vec![
         fault(
             "decoder killed",
@@ -93,13 +93,13 @@ fn faults(films: &Films) -> Vec<Fault> {
         fault(
             "garbled",
             "every RTP payload is noise",
-            weather(Weather::Garbled),
+            camera(CameraFault::Garbled),
             Sign::State(&["Blind(Undecodable)", "Off(Silent)"]),
         ),
         fault(
             "silent",
             "the connection stays, nothing comes",
-            weather(Weather::Silent),
+            camera(CameraFault::Silent),
             Sign::State(&["Off(Silent)"]),
         ),
         fault(
@@ -111,7 +111,7 @@ fn faults(films: &Films) -> Vec<Fault> {
         fault(
             "refused",
             "cut off, then the port is closed",
-            weather(Weather::Refused),
+            camera(CameraFault::Refused),
             Sign::State(&["Off(Refused)", "Off(Silent)"]),
         ),
         fault(
@@ -124,7 +124,7 @@ fn faults(films: &Films) -> Vec<Fault> {
         fault(
             "wrong codec",
             "it starts anew and announces a codec that nobody knows",
-            weather(Weather::Speaks("X-SECRET")),
+            camera(CameraFault::Announces("X-SECRET")),
             Sign::State(&["Off(WrongCodec)"]),
         ),
         fault(
@@ -136,13 +136,13 @@ fn faults(films: &Films) -> Vec<Fault> {
         fault(
             "5 % packet loss",
             "RTP packets left out at random",
-            weather(Weather::Loses(0.05)),
+            camera(CameraFault::Loses(0.05)),
             Sign::Errors,
         ),
         fault(
             "30 % packet loss",
             "RTP packets left out at random",
-            weather(Weather::Loses(0.3)),
+            camera(CameraFault::Loses(0.3)),
             Sign::Errors,
         ),
     ]
@@ -166,8 +166,8 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
             if let Err(error) = street.trial(fault, &mut row, &mut worst) {
                 let error = error.to_string();
                 row.must(false, || error.lines().next().unwrap_or_default().to_owned());
-                street.failing.set(Weather::Fine);
-                street.until(|street| Ok(street.gauge(WATCHED)? == 1.0))?;
+                street.failing.set(CameraFault::None);
+                street.agent.until_metric(STATE, WATCHED, "cam1 watched again", |is| is == 1.0)?;
             }
         }
         row.figures = format!(
@@ -196,7 +196,7 @@ struct Street {
     failing: Camera,
     _steady: Camera,
     _broker: Broker,
-    centre: Process,
+    centre: Centre,
     agent: Agent,
 }
 
@@ -205,7 +205,7 @@ impl Street {
         let (failing, steady) = (Camera::start(films.street.clone())?, Camera::start(films.steady.clone())?);
         let broker = Broker::start(dir)?;
         let site = Site::of_scene(dir, "kerb-day.site.toml", &broker, &[&failing.url(), &steady.url()])?;
-        let centre = centre(&broker)?;
+        let centre = Centre::start(&broker)?;
         let agent = Agent::start(&site)?;
         agent.watching("cam1")?;
         agent.watching("cam2")?;
@@ -216,17 +216,19 @@ impl Street {
     fn trial(&self, fault: &Fault, row: &mut Row, worst: &mut Worst) -> Result<()> {
         let before = self.rate_from(now(), self.looks("cam2")?)?;
         let (reports, messages, log) = (self.reports(), self.messages(), self.agent.log().len());
-        let errors = self.gauge(ERRORS)?;
+        let errors = self.errors()?;
         let (begun, counted) = (now(), self.looks("cam2")?);
         match &fault.make {
-            Make::Weather(weather) => self.failing.set(weather.clone()),
+            Make::Camera(fault) => self.failing.set(fault.clone()),
             Make::Signal(signal) => kill_process(self.capture()?, *signal)?,
         }
         let ended = now();
         match fault.sign {
             Sign::State(_) => self.said(fault.name, log, |e| is_state(e, |state| state != "Watching"))?,
             Sign::Notice(text) => self.said(fault.name, log, |e| e["message"] == text)?,
-            Sign::Errors => self.until(|street| Ok(street.gauge(ERRORS)? > errors))?,
+            Sign::Errors => {
+                self.agent.until_metric(ERRORS, CAM1, "more decode errors of cam1", |now| now > errors)?;
+            }
         }
         let seen_s = begun.elapsed().as_secs_f64();
         // That it is gone shows at once; what is wrong with it may need another attempt to open it.
@@ -236,14 +238,14 @@ impl Street {
         worst.named_s = worst.named_s.max(begun.elapsed().as_secs_f64());
         row.must(seen_s <= self.bounds.seen_s, || format!("seen after {seen_s:.1} s"));
         // What is done to a process is over when it is done.
-        let lasts = matches!(fault.make, Make::Weather(_));
+        let lasts = matches!(fault.make, Make::Camera(_));
         if !lasts {
             self.watched_since(ended, row)?;
         }
         let ratio = (self.rate_from(begun, counted)? / before).min(1.0);
         row.must(ratio >= self.bounds.rate, || format!("the other camera went at {ratio:.2} of its rate"));
         if lasts {
-            self.failing.set(Weather::Fine);
+            self.failing.set(CameraFault::None);
             self.watched_since(now(), row)?;
         }
         let (reports, messages) = (self.reports() - reports, self.messages() - messages);
@@ -259,47 +261,29 @@ impl Street {
     /// Waits for a look of the failing camera while it counts as watching.
     fn watched_since(&self, ended: Instant, row: &mut Row) -> Result<()> {
         let looks = self.looks("cam1")?;
-        self.until(|street| Ok(street.gauge(WATCHED)? == 1.0 && street.looks("cam1")? > looks))?;
+        self.agent.until_metric(STATE, WATCHED, "cam1 watched again", |is| is == 1.0)?;
+        self.agent.until_metric(LOOKS, CAM1, "another frame of cam1", |now| now > looks)?;
         row.took(ended.elapsed().as_secs_f64());
         Ok(())
     }
 
     /// Waits for a line of the log that came after `log` others.
     fn said(&self, what: &str, log: usize, wanted: impl Fn(&Value) -> bool) -> Result<()> {
-        let mut line = 0;
-        self.agent.logged(what, LIMIT, |event| {
-            line += 1;
-            line > log && wanted(event)
-        })?;
-        Ok(())
+        self.agent.logged_after(log, what, wanted).map(drop)
     }
 
     /// Looks a second since `begun`, when there had been `counted`; waits for the window to be over.
     fn rate_from(&self, begun: Instant, counted: f64) -> Result<f64> {
-        let (_hold, never) = std::sync::mpsc::channel::<()>();
-        let _ = never.recv_timeout((begun + WINDOW).saturating_duration_since(now()));
+        sleep_until(begun + WINDOW);
         Ok((self.looks("cam2")? - counted) / begun.elapsed().as_secs_f64())
     }
 
-    fn until(&self, mut holds: impl FnMut(&Street) -> Result<bool>) -> Result<()> {
-        let (_hold, never) = std::sync::mpsc::channel::<()>();
-        let begun = now();
-        while !holds(self)? {
-            ensure!(begun.elapsed() < LIMIT, "the metrics do not show it");
-            let _ = never.recv_timeout(Duration::from_millis(200));
-        }
-        Ok(())
-    }
-
     fn looks(&self, camera: &str) -> Result<f64> {
-        self.gauge(&format!("kerbside_camera_looks_total{{camera=\"{camera}\"}}"))
+        self.agent.metric_sum(LOOKS, &[&format!("camera=\"{camera}\"")])
     }
 
-    /// One number of the page; what is not there yet is 0.
-    fn gauge(&self, name: &str) -> Result<f64> {
-        let (_, page) = self.agent.get("/metrics")?;
-        let line = page.lines().find_map(|line| line.strip_prefix(name));
-        line.map_or(Ok(0.0), |value| value.trim().parse().context("a number"))
+    fn errors(&self) -> Result<f64> {
+        self.agent.metric_sum(ERRORS, CAM1)
     }
 
     fn messages(&self) -> usize {
@@ -309,7 +293,7 @@ impl Street {
     fn reports(&self) -> usize {
         ["opened", "updated", "cleared", "withdrawn"]
             .iter()
-            .map(|phase| envelopes(&self.centre.lines(), &format!("matter.{phase}")).len())
+            .map(|phase| self.centre.messages(&format!("matter.{phase}")).len())
             .sum()
     }
 
@@ -326,8 +310,12 @@ impl Street {
     }
 }
 
-const ERRORS: &str = "kerbside_camera_decode_errors_total{camera=\"cam1\"}";
-const WATCHED: &str = "kerbside_camera_state{camera=\"cam1\",state=\"watching\"}";
+const LOOKS: &str = "kerbside_camera_looks_total";
+const ERRORS: &str = "kerbside_camera_decode_errors_total";
+const STATE: &str = "kerbside_camera_state";
+/// Labels of the failing camera.
+const CAM1: &[&str] = &["camera=\"cam1\""];
+const WATCHED: &[&str] = &["camera=\"cam1\"", "state=\"watching\""];
 
 fn is_state(event: &Value, wanted: impl Fn(&str) -> bool) -> bool {
     let state = event["state"].as_str().unwrap_or_default();

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kerbside_crypto::hash::Hash;
+use kerbside_testkit::wait::now;
 use kerbside_trace::delivery::{Inbound, Ledger, SavedIncident};
 use kerbside_trace::journal::{Damage, Journal, scan};
 
 use super::promise::{Promise, outbox};
+use super::row::{Row, Scale};
 use super::writer::{self, Writer};
-use super::{Row, Scale};
-use crate::process::now;
 
 /// One record of the store before it was hurt.
 #[derive(Clone, Debug)]

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use kerbside::evidence::{Room, Watermark};
+use kerbside_testkit::wait::{now, poll};
+use kerbside_testkit::{Agent, Broker, LIMIT, Site, free_port};
 
 use super::boxed::{Boxed, durable, refused};
 use super::disk::LoopDisk;
 use super::promise::outbox;
-use super::{Row, Scale, writer};
-use crate::process::now;
-use crate::{Agent, Broker, LIMIT, Site, free_port};
+use super::row::{Row, Scale};
+use super::writer;
+use crate::journal::matters;
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let names = ["disk full", "disk turns read-only"];
@@ -52,7 +54,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
         box_.ready()?;
         box_.report("01BEFORE", 20, 2)?;
         box_.durable("01BEFORE", 20)?;
-        wait_for("the ballast", || data.join("ballast").exists())?;
+        wait_for_file(&data.join("ballast"))?;
 
         // Somebody else fills the disk: reports still land, pictures and clips have stopped.
         fill(&disk.path().join("filler"))?;
@@ -84,7 +86,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
             box_.0.until("an answer", LIMIT, |lines| (lines.len() > before).then_some(()))?;
         }
         row.took(begun.elapsed().as_secs_f64());
-        wait_for("the ballast again", || data.join("ballast").exists())?;
+        wait_for_file(&data.join("ballast"))?;
         let lines = box_.0.kill_and_read()?;
         compare(&mut row, &data, &lines)?;
         row.trials += 1;
@@ -110,15 +112,16 @@ fn fill(file: &Path) -> Result<()> {
     file.sync_all().context("the filler")
 }
 
-/// A file has no event to wait for: looked at in small steps.
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) -> Result<()> {
-    let (_hold, never) = std::sync::mpsc::channel::<()>();
-    let begun = now();
-    while !there() {
-        ensure!(begun.elapsed() < LIMIT, "no {what} within {LIMIT:?}");
-        let _ = never.recv_timeout(Duration::from_millis(50));
-    }
-    Ok(())
+fn wait_for_file(path: &Path) -> Result<()> {
+    let folder = path.parent().context("no folder")?;
+    let there = || -> Result<Result<(), String>> {
+        if path.exists() {
+            return Ok(Ok(()));
+        }
+        let names = std::fs::read_dir(folder)?.flatten().map(|entry| entry.file_name());
+        Ok(Err(format!("{} has {:?}", folder.display(), names.collect::<Vec<_>>())))
+    };
+    poll(&format!("the file {}", path.display()), LIMIT, Duration::from_millis(50), there)
 }
 
 fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
@@ -132,7 +135,7 @@ fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
         // As installed long ago: it is the agent's own files that the fault is about.
         std::fs::File::open(site.path())?.sync_all()?;
         let agent = Agent::start(&site)?;
-        agent.logged("link", LIMIT, |e| e["message"] == "link up")?;
+        agent.connected()?;
         disk.turn_read_only()?;
         agent.logged("refusal of the journal", LIMIT, |e| {
             e["message"]
@@ -141,13 +144,7 @@ fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
         })?;
         // A camera's life goes on all the same.
         let known = agent.log().len();
-        agent.logged("a line after it", LIMIT, {
-            let mut seen = 0;
-            move |_| {
-                seen += 1;
-                seen > known
-            }
-        })?;
+        agent.logged_after(known, "a line after it", |_| true)?;
         let (status, _) = agent.get("/healthz")?;
         row.must(status.contains("200"), || format!("its health page says {status}"));
         let panics = agent.log().iter().filter(|l| l.contains("panicked at") && !l.contains("sled")).count();
@@ -158,10 +155,10 @@ fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
         disk.plug_in()?;
         let begun = now();
         let agent = Agent::start(&site)?;
-        agent.logged("link", LIMIT, |e| e["message"] == "link up")?;
+        agent.connected()?;
         row.took(begun.elapsed().as_secs_f64());
         agent.kill()?;
-        crate::matters(&site).context("the journal after the fault")?;
+        matters(&site).context("the journal after the fault")?;
         row.trials += 1;
     }
     row.figures = "recovery: start after the disk was checked".to_owned();
@@ -252,7 +249,7 @@ fn failing_calls(scale: Scale) -> Result<Row> {
                 )?;
             let mut round = 0;
             while durable(&box_.0.lines(), "01CALL").len() < 10
-                && box_.0.tell(&format!("report 01CALL{round:03} 1 1")).is_ok()
+                && box_.0.write_line(&format!("report 01CALL{round:03} 1 1")).is_ok()
             {
                 round += 1;
                 let before = answers(&box_);

@@ -3,24 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use kerbside_testkit::{Broker, LIMIT, Process, certificates};
 
 use super::boxed::Boxed;
-use super::{Row, Scale};
-use crate::{LIMIT, Process, free_port};
+use super::row::{Row, Scale};
 
 /// What a centre gives each of its boxes: its own root, and what is meant for it.
 const ACL: &str = "user centre\ntopic readwrite cg/v1/#\n\n\
 pattern write cg/v1/310112/%u/#\npattern read cg/v1/310112/%u/receipt\npattern read cg/v1/310112/%u/case\n\
 pattern read cg/v1/310112/%u/cmd/+\npattern read cg/v1/310112/all/cmd/+\n";
 
-const CERTIFICATES: &str = r#"set -e
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-ca
-for who in server centre fault-box other-box; do
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $who.key -out $who.csr -subj /CN=$who
-  printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\n' > ext
-  openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $who.pem -days 2 -extfile ext
-done"#;
+/// Common names, which are user names for the broker.
+const NAMES: [&str; 4] = ["server", "centre", "fault-box", "other-box"];
 
 struct Peers<'a> {
     dir: &'a Path,
@@ -39,7 +34,7 @@ impl Peers<'_> {
     }
 
     /// Its own output waits in a buffer, so the broker is asked whether it has subscribed.
-    fn hears(&self, broker: &Process, who: &str, filters: &[&str]) -> Result<Process> {
+    fn hears(&self, broker: &Broker, who: &str, filters: &[&str]) -> Result<Process> {
         let mut command = self.client("mosquitto_sub", who);
         command.arg("-v");
         for filter in filters {
@@ -47,9 +42,7 @@ impl Peers<'_> {
         }
         let process = Process::start("mosquitto_sub", command)?;
         let answered = format!("Sending SUBACK to {who}-mosquitto_sub");
-        broker.until_log("subscription", LIMIT, |lines| {
-            lines.iter().any(|l| l.contains(&answered)).then_some(())
-        })?;
+        broker.logged(&format!("subscription of {who}"), |line| line.contains(&answered))?;
         Ok(process)
     }
 
@@ -66,10 +59,9 @@ impl Peers<'_> {
 pub fn run(_: Scale) -> Result<Vec<Row>> {
     let mut row = Row::new("another box's topics", "mosquitto, TLS 1.3, client certificates, topic ACL");
     let dir = tempfile::tempdir()?;
-    let made = Command::new("sh").args(["-c", CERTIFICATES]).current_dir(dir.path()).output()?;
-    ensure!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
-    let port = free_port()?;
-    let broker = broker(dir.path(), port)?;
+    certificates(dir.path(), &NAMES)?;
+    let broker = broker(dir.path())?;
+    let port = broker.port();
     let peers = Peers { dir: dir.path(), port };
 
     let centre = peers.hears(&broker, "centre", &["cg/v1/#"])?;
@@ -121,21 +113,12 @@ pub fn run(_: Scale) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-fn broker(dir: &Path, port: u16) -> Result<Process> {
+fn broker(dir: &Path) -> Result<Broker> {
     std::fs::write(dir.join("acl"), ACL)?;
-    let config = dir.join("mosquitto.conf");
-    let text = format!(
-        "user root\nlistener {port} 127.0.0.1\ncafile {0}/ca.pem\ncertfile {0}/server.pem\nkeyfile {0}/server.key\n\
-         require_certificate true\nuse_identity_as_username true\nacl_file {0}/acl\nlog_dest stderr\nlog_type all\n",
+    let settings = format!(
+        "cafile {0}/ca.pem\ncertfile {0}/server.pem\nkeyfile {0}/server.key\nrequire_certificate true\n\
+         use_identity_as_username true\nacl_file {0}/acl\nlog_type all\n",
         dir.display()
     );
-    std::fs::write(&config, text)?;
-    let program =
-        ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].into_iter().find(|p| Path::new(p).is_file());
-    let mut command = Command::new(program.context("mosquitto is missing: run `make setup`")?);
-    command.arg("-c").arg(&config);
-    let process = Process::start("mosquitto", command)?;
-    process
-        .until_log("start of the broker", LIMIT, |l| l.iter().any(|l| l.contains("running")).then_some(()))?;
-    Ok(process)
+    Broker::with_settings(dir, &settings)
 }

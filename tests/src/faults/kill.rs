@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use kerbside_testkit::wait::{now, sleep};
+use kerbside_testkit::{Agent, Broker, Site, free_port};
 
 use super::boxed::{Boxed, durable};
 use super::promise::outbox;
-use super::{Row, Scale, writer};
-use crate::process::now;
-use crate::{Agent, Broker, Site, free_port};
+use super::row::{Row, Scale};
+use super::writer;
+use crate::journal::matters;
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     Ok(vec![writing(scale.pick(5, 30))?, whole(scale.pick(1, 10))?])
@@ -27,7 +29,7 @@ fn writing(trials: u64) -> Result<Row> {
         // Every fifth dies while it opens its store.
         if trial % 5 == 4 {
             let moment = Duration::from_millis(rng.u64(..100));
-            let _ = box_.0.until("nothing", moment, |_| None::<()>);
+            sleep(moment);
         } else {
             let recovery = box_.ready()?;
             row.took(begun.elapsed().as_secs_f64());
@@ -66,12 +68,12 @@ fn whole(trials: u64) -> Result<Row> {
     for _ in 0..=trials {
         let begun = now();
         let agent = Agent::start(&site)?;
-        agent.logged("link", crate::LIMIT, |e| e["message"] == "link up")?;
+        agent.connected()?;
         row.took(begun.elapsed().as_secs_f64());
         agent.kill()?;
     }
     row.trials = trials;
     row.judge(Some(5.0));
-    crate::matters(&site).context("the journal after the kills")?;
+    matters(&site).context("the journal after the kills")?;
     Ok(row)
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use kerbside_testkit::wait::{now, poll};
+use kerbside_testkit::{BrokerFault, LIMIT, Proxy, Received, ScriptedBroker, free_port};
 use kerbside_trace::journal::scan;
 
 use super::boxed::Boxed;
-use super::{Row, Scale};
-use crate::proxy::Proxy;
-use crate::scripted::{Centre, Fault, Scripted};
-use crate::{LIMIT, free_port};
+use super::row::{Row, Scale};
 
 /// Of the box in these rows, s; it is the least that the client allows.
 const KEEP_ALIVE_S: f64 = 5.0;
@@ -21,19 +20,21 @@ const LONG: Duration = Duration::from_secs(600);
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let cuts = scale.pick(4, 20);
     let mut rng = fastrand::Rng::with_seed(20);
-    let lost = (0..cuts).map(|_| Fault::Cut { after: rng.u32(1..20) }).collect();
-    let deaf = vec![Fault::Deaf { after: 5 }; scale.pick(1, 4) as usize];
-    let refused = vec![Fault::Refuse; scale.pick(2, 6) as usize];
-    let withheld = Fault::Withhold { share: 0.3 };
+    let lost = (0..cuts).map(|_| BrokerFault::Forget { after: rng.u32(1..20) }).collect();
+    let deaf = vec![BrokerFault::StopReading { after: 5 }; scale.pick(1, 4) as usize];
+    let refused = vec![BrokerFault::Refuse; scale.pick(2, 6) as usize];
+    let withheld = BrokerFault::Withhold { share: 0.3 };
     let some = scale.pick(20, 60);
     // They wait most of the time: side by side.
     std::thread::scope(|scope| {
         let rows = [
-            scope.spawn(|| scripted("broker loses its session", "5", lost, Fault::None, 30 * cuts)),
+            scope.spawn(|| scripted("broker loses its session", "5", lost, BrokerFault::None, 30 * cuts)),
             scope.spawn(|| scripted("PUBACK withheld, 30 % of them", "5", Vec::new(), withheld, some)),
-            scope.spawn(|| scripted("half-open link, MQTT 5", "5", deaf.clone(), Fault::None, some)),
-            scope.spawn(|| scripted("half-open link, MQTT 3.1.1", "3.1.1", deaf.clone(), Fault::None, some)),
-            scope.spawn(|| scripted("broker refuses", "5", refused, Fault::None, some)),
+            scope.spawn(|| scripted("half-open link, MQTT 5", "5", deaf.clone(), BrokerFault::None, some)),
+            scope.spawn(|| {
+                scripted("half-open link, MQTT 3.1.1", "3.1.1", deaf.clone(), BrokerFault::None, some)
+            }),
+            scope.spawn(|| scripted("broker refuses", "5", refused, BrokerFault::None, some)),
             scope.spawn(|| oversize("a report longer than the broker said", "5", true, some)),
             scope.spawn(|| oversize("a report that the broker closes on", "3.1.1", false, some)),
         ];
@@ -43,11 +44,17 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
 }
 
 /// Reports go out while connections follow the script.
-fn scripted(name: &str, mqtt: &str, script: Vec<Fault>, otherwise: Fault, reports: u64) -> Result<Row> {
+fn scripted(
+    name: &str,
+    mqtt: &str,
+    script: Vec<BrokerFault>,
+    otherwise: BrokerFault,
+    reports: u64,
+) -> Result<Row> {
     let mut row = Row::new(name, "scripted broker");
     row.trials = if script.is_empty() { reports } else { script.len() as u64 };
     let dir = tempfile::tempdir()?;
-    let broker = Scripted::start(0, script, otherwise, true)?;
+    let broker = ScriptedBroker::start(0, script, otherwise, true)?;
     let mut box_ = Boxed::start(dir.path(), &["--broker", &broker.port().to_string(), "--mqtt", mqtt])?;
     box_.ready()?;
     box_.report("01LINK", reports, 2)?;
@@ -56,10 +63,10 @@ fn scripted(name: &str, mqtt: &str, script: Vec<Fault>, otherwise: Fault, report
         promised.iter().all(|id| c.matters.contains_key(id)).then_some(())
     })?;
     count(&mut row, &broker, &promised);
-    broker.look(|c| recoveries(&mut row, c));
+    broker.read(|c| recoveries(&mut row, c));
     box_.stop()?;
     // A withheld PUBACK is no dead link: what must hold is that its report comes all the same.
-    let limit = matches!(otherwise, Fault::None).then_some(2.0 * KEEP_ALIVE_S);
+    let limit = matches!(otherwise, BrokerFault::None).then_some(2.0 * KEEP_ALIVE_S);
     if limit.is_none() {
         row.worst_recovery_s = None;
     }
@@ -67,38 +74,39 @@ fn scripted(name: &str, mqtt: &str, script: Vec<Fault>, otherwise: Fault, report
     Ok(row)
 }
 
-fn count(row: &mut Row, broker: &Scripted, promised: &[String]) {
-    let (again, forged, sequences) = broker.look(|c| {
+fn count(row: &mut Row, broker: &ScriptedBroker, promised: &[String]) {
+    let (again, forged, sequences) = broker.read(|c| {
         row.lost = promised.iter().filter(|id| !c.matters.contains_key(*id)).count() as u64;
         let again: u32 = c.matters.values().map(|h| h.times - 1).sum();
         (again, c.forged, c.matters.values().map(|h| h.sequence.clone()).collect::<BTreeSet<_>>().len())
     });
-    let all = broker.look(|c| c.matters.len());
+    let all = broker.read(|c| c.matters.len());
     row.duplicated = forged + (all - sequences) as u64;
     row.figures = format!("{} reports, {again} sent again with the same bytes", promised.len());
 }
 
 /// From each fault, or each refusal, to the next connection that was let in.
-fn recoveries(row: &mut Row, centre: &Centre) {
-    let refused = centre.connects.iter().filter(|(_, let_in)| !let_in).map(|(at, _)| *at);
+fn recoveries(row: &mut Row, received: &Received) {
+    let refused = received.connects.iter().filter(|(_, let_in)| !let_in).map(|(at, _)| *at);
     // Of refusals in a row only the last one ends the trouble; the waits before it were refused again.
-    let troubles = centre.faults.iter().copied().chain(refused.max());
+    let troubles = received.faults.iter().copied().chain(refused.max());
     for at in troubles {
-        if let Some((back, _)) = centre.connects.iter().find(|(when, let_in)| *let_in && *when > at) {
+        if let Some((back, _)) = received.connects.iter().find(|(when, let_in)| *let_in && *when > at) {
             row.took(back.duration_since(at).as_secs_f64());
         }
     }
 }
 
 /// One report is longer than the broker takes: it is buried with its reason, the others go their way.
-fn oversize(name: &str, mqtt: &str, told: bool, reports: u64) -> Result<Row> {
+fn oversize(name: &str, mqtt: &str, announced: bool, reports: u64) -> Result<Row> {
     let mut row = Row::new(name, "scripted broker that closes the connection on more than 8 KiB");
     row.trials = 1;
     let dir = tempfile::tempdir()?;
-    let broker = Scripted::start(0, Vec::new(), Fault::Cap { bytes: 8 << 10, told }, true)?;
+    let broker =
+        ScriptedBroker::start(0, Vec::new(), BrokerFault::Limit { bytes: 8 << 10, announced }, true)?;
     let mut box_ = Boxed::start(dir.path(), &["--broker", &broker.port().to_string(), "--mqtt", mqtt])?;
     box_.ready()?;
-    box_.0.tell("big 01BIG00000000000000000000 20000")?;
+    box_.0.write_line("big 01BIG00000000000000000000 20000")?;
     box_.durable("01BIG", 1)?;
     box_.report("01LINK", reports, 2)?;
     let promised = box_.durable("01LINK", reports as usize)?;
@@ -106,15 +114,15 @@ fn oversize(name: &str, mqtt: &str, told: bool, reports: u64) -> Result<Row> {
         promised.iter().all(|id| c.matters.contains_key(id)).then_some(())
     })?;
     count(&mut row, &broker, &promised);
-    box_.0.tell("report 01AFTER 1 1")?;
+    box_.0.write_line("report 01AFTER 1 1")?;
     broker.until("a report after it", LIMIT, |c| {
         c.matters.keys().any(|id| id.starts_with("01AFTER")).then_some(())
     })?;
-    let mut buried = 0;
-    while buried == 0 {
-        buried = box_.stats()?["buried"].as_u64().unwrap_or(0);
-        let _ = broker.until("nothing", Duration::from_millis(200), |_| None::<()>);
-    }
+    let buried = poll("a buried message", LIMIT, Duration::from_millis(200), || {
+        let stats = box_.stats()?;
+        let buried = stats["buried"].as_u64().filter(|buried| *buried > 0);
+        Ok(buried.ok_or_else(|| stats.to_string()))
+    })?;
     box_.stop()?;
     let reasons = reasons(dir.path())?;
     row.must(buried == 1 && reasons.len() == 1, || format!("{buried} buried, journalled: {reasons:?}"));
@@ -162,16 +170,16 @@ fn backlog(name: &str, reports: u64, delay: Duration) -> Result<Row> {
     box_.report("01BACK", reports, if reports > 2000 { 24 } else { 4 })?;
     let mut promised = box_.durable("01BACK", reports as usize)?;
     let piled_up = box_.0.memory()?;
-    let broker = Scripted::start(port, Vec::new(), Fault::None, true)?;
+    let broker = ScriptedBroker::start(port, Vec::new(), BrokerFault::None, true)?;
     let began = broker.until("the box again", LIMIT, |c| c.connects.first().map(|(at, _)| *at))?;
     broker.until("the first of the backlog", LIMIT, |c| (c.matters.len() >= 50).then_some(()))?;
-    let asked = crate::process::now();
+    let asked = now();
     box_.report("01FRESH", 1, 1)?;
     let fresh = broker.until("the fresh report", LIMIT, |c| {
         c.matters.iter().find(|(id, _)| id.starts_with("01FRESH")).map(|(_, h)| h.first)
     })?;
     let overtook_s = fresh.duration_since(asked).as_secs_f64();
-    let behind = broker.look(|c| reports as usize + 1 - c.matters.len());
+    let behind = broker.read(|c| reports as usize + 1 - c.matters.len());
     let last = broker.until("the whole backlog", LONG, |c| {
         // Asked at each message: the count first.
         let all = c.matters.len() > promised.len() && promised.iter().all(|id| c.matters.contains_key(id));

@@ -7,14 +7,15 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use kerbside_testkit::clips::sha256;
+use kerbside_testkit::rtsp::{Camera, Film};
+use kerbside_testkit::sensors::publish;
+use kerbside_testkit::wait::now;
+use kerbside_testkit::{Agent, Broker, Centre, Site, clip, messages, repo};
 use serde_json::Value;
 
+use super::row::{Row, Scale};
 use super::sensors::SENSORS;
-use super::{Row, Scale};
-use crate::process::now;
-use crate::rtsp::{Camera, Film};
-use crate::senses::publish;
-use crate::{Agent, Broker, LIMIT, Process, Site, centre, clip, envelopes, repo, sha256};
 
 /// What is put in the network's place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +62,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
 struct Box_ {
     network: PathBuf,
     site: Site,
-    centre: Process,
+    centre: Centre,
     sensors: Broker,
     _broker: Broker,
     _local: tempfile::TempDir,
@@ -79,14 +80,14 @@ impl Box_ {
         let sensors = Broker::start(local.path())?;
         let receiver = TcpListener::bind("127.0.0.1:0")?;
         let site = Site::of_scene(dir, "kerb-day.site.toml", &broker, &[&camera.url()])?;
-        site.senses(&sensors, receiver.local_addr()?, SENSORS)?;
+        site.add_sensors(&sensors, receiver.local_addr()?, SENSORS)?;
         let network = dir.join("network");
         std::fs::create_dir_all(&network)?;
         site.set("models", "street", &network.join("street.toml").to_string_lossy())?;
         for file in ["street.toml", "street.onnx"] {
             std::fs::copy(repo().join("models").join(file), network.join(file))?;
         }
-        let centre = centre(&broker)?;
+        let centre = Centre::start(&broker)?;
         let agent = Agent::start(&site)?;
         agent.watching("cam1")?;
         agent.stop()?;
@@ -132,8 +133,8 @@ impl Box_ {
 
     /// Starts with what was put there: cameras, sensors and outbox must go on. Whether the mutant was used.
     fn start(&self, row: &mut Row, put: &str) -> Result<bool> {
-        let births = envelopes(&self.centre.lines(), "device.state").len();
-        let readings = envelopes(&self.centre.lines(), "sensor.observation").len();
+        let births = self.centre.messages("device.state").len();
+        let readings = self.centre.messages("sensor.observation").len();
         let begun = now();
         let agent = Agent::start(&self.site)?;
         agent.watching("cam1")?;
@@ -143,9 +144,9 @@ impl Box_ {
             event["kept"].is_string() && event["error"].as_str().is_some_and(|error| error.contains(put))
         });
         publish(&self.sensors, ["-m", "{\"value\": 42.0}"])?;
-        self.centre.until("birth and reading", LIMIT, |lines| {
-            let both = envelopes(lines, "device.state").len() > births
-                && envelopes(lines, "sensor.observation").len() > readings;
+        self.centre.until_lines("birth and reading", |lines| {
+            let both = messages(lines, "device.state").len() > births
+                && messages(lines, "sensor.observation").len() > readings;
             both.then_some(())
         })?;
         row.must(agent.get("/healthz")?.0.contains("200"), || "its health page says no".to_owned());

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use kerbside_testkit::wait::now;
 use kerbside_trace::delivery::{Ledger, Settings};
 use kerbside_trace::journal::{Durability, Entry, Journal};
 
-use super::{Row, Scale, writer};
-use crate::process::now;
+use super::row::{Row, Scale};
+use super::writer;
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     Ok(vec![rebuild(scale.pick(5_000, 100_000))?, appends(scale)?])

@@ -5,15 +5,15 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use kerbside_testkit::wait::{now, sleep};
 use kerbside_trace::delivery::Ledger;
 use kerbside_trace::journal::Syncs;
 use parking_lot::Mutex;
 
 use super::disk::LoopDisk;
 use super::promise::Promise;
+use super::row::{Row, Scale};
 use super::writer::{self, Writer};
-use super::{Row, Scale};
-use crate::process::now;
 
 const HOW: &str = "ext4 in a loop file, FS_IOC_SHUTDOWN";
 /// Acknowledgements of the last moment before the cut may have been on their way through the loop device.
@@ -138,8 +138,7 @@ fn cut_while_writing(
         });
         writing.recv()?;
         let moment = Duration::from_micros(fastrand::Rng::with_seed(round).u64(..1_000_000));
-        // The other end is dropped only with the thread: this waits for the random moment.
-        let _ = writing.recv_timeout(moment);
+        sleep(moment);
         let cut_at = now();
         cutter.cut()?;
         thread.join().ok().context("the writer panicked: the store must fail with an error")?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use kerbside_trace::delivery::{DownInput, Ledger};
 use serde_json::Value;
 
-use super::Row;
+use super::row::Row;
 
 /// One acknowledgement: the call returned, so it must be on the disk.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub struct Promise {
 
 impl Promise {
     pub fn said(&mut self, ack: Ack) {
-        self.fresh.push((crate::process::now(), ack));
+        self.fresh.push((kerbside_testkit::wait::now(), ack));
     }
 
     /// Before a receipt is handed in: without its acknowledgement nobody knows whether it counts.

@@ -2,16 +2,18 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use kerbside_testkit::sensors::{gga, publish};
+use kerbside_testkit::wait::now;
+use kerbside_testkit::{Agent, Broker, Centre, Site, free_port};
 
-use super::{Row, Scale};
-use crate::process::now;
-use crate::senses::{gga, publish};
-use crate::{Agent, Broker, LIMIT, Site, centre, envelopes, free_port};
+use super::row::{Row, Scale};
 
 pub(super) const SENSORS: &str = "\n[[sensor]]\nid = \"bin-1\"\nkind = \"bin_level\"\ntopic = \"sensors/bin-1\"\nunit = \"%\"\nmax_age_s = 600\n";
+
+/// Sentences by what became of them.
+const GNSS_LINES: &str = "kerbside_gnss_lines_total";
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let mut row =
@@ -23,8 +25,8 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let receiver = TcpListener::bind("127.0.0.1:0")?;
     let camera = format!("rtsp://127.0.0.1:{}/cam1", free_port()?);
     let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[&camera])?;
-    site.senses(&sensors, receiver.local_addr()?, SENSORS)?;
-    let centre = centre(&broker)?;
+    site.add_sensors(&sensors, receiver.local_addr()?, SENSORS)?;
+    let centre = Centre::start(&broker)?;
     let agent = Agent::start(&site)?;
     let memory = agent.memory()?;
 
@@ -39,16 +41,16 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let (mut stream, _) = receiver.accept()?;
     let begun = now();
     (0..80).try_for_each(|second| stream.write_all(gga(second, 31.1124, 0).as_bytes()))?;
-    centre.until("device.position", LIMIT, |lines| envelopes(lines, "device.position").into_iter().next())?;
+    centre.message("device.position")?;
     row.took(begun.elapsed().as_secs_f64());
     // Five kilometres within a second, and a clock that runs backwards.
-    let before = bad_or_doubted(&agent)?;
+    let before = agent.metric_sum(GNSS_LINES, &["bad"])?;
     stream.write_all(gga(86, 31.1574, 0).as_bytes())?;
     stream.write_all(gga(2, 31.1124, 0).as_bytes())?;
     stream.write_all(gga(87, 31.1124, 0x5A).as_bytes())?;
     stream.write_all(gga(88, 31.1124, 0).as_bytes())?;
     row.trials += 3;
-    wait(&agent, |agent| Ok(bad_or_doubted(agent)? > before))?;
+    agent.until_metric(GNSS_LINES, &["bad"], "another bad or doubted line", |sum| sum > before)?;
 
     readings(&mut row, &sensors, &centre)?;
     let grown_mb = agent.memory()?.saturating_sub(memory) as f64 / 1e6;
@@ -57,7 +59,8 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
     row.must(panics == 0, || "it panicked".to_owned());
     row.must(agent.get("/healthz")?.0.contains("200"), || "its health page says no".to_owned());
     // A jump is no position.
-    let far = envelopes(&centre.lines(), "device.position")
+    let far = centre
+        .messages("device.position")
         .iter()
         .filter(|e| e["data"]["lat_deg"].as_f64().is_some_and(|lat| (lat - 31.1124).abs() > 0.01))
         .count();
@@ -79,7 +82,7 @@ fn babble(stream: &mut TcpStream, rng: &mut fastrand::Rng) -> Result<()> {
 }
 
 /// Readings that are none, a payload of a megabyte that is retained, and after it a good one.
-fn readings(row: &mut Row, sensors: &Broker, centre: &crate::Process) -> Result<()> {
+fn readings(row: &mut Row, sensors: &Broker, centre: &Centre) -> Result<()> {
     let long = format!("{{\"value\": 1, \"unit\": \"%\", \"x\": \"{}\"}}", "y".repeat(1 << 20));
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), long)?;
@@ -95,26 +98,7 @@ fn readings(row: &mut Row, sensors: &Broker, centre: &crate::Process) -> Result<
     }
     publish(sensors, ["-m", "{\"value\": 42.0}"])?;
     let begun = now();
-    centre.until("the good reading", LIMIT, |lines| {
-        envelopes(lines, "sensor.observation").into_iter().find(|e| e["data"]["result"] == 42.0)
-    })?;
+    centre.message_where("sensor.observation", "the good reading", |e| e["data"]["result"] == 42.0)?;
     row.took(begun.elapsed().as_secs_f64());
-    Ok(())
-}
-
-/// Lines that were no sentence, and fixes that were doubted, by the metrics.
-fn bad_or_doubted(agent: &Agent) -> Result<f64> {
-    let (_, page) = agent.get("/metrics")?;
-    let lines = page.lines().filter(|l| l.contains("gnss_lines") && l.contains("bad"));
-    Ok(lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum())
-}
-
-fn wait(agent: &Agent, mut until: impl FnMut(&Agent) -> Result<bool>) -> Result<()> {
-    let (_hold, never) = std::sync::mpsc::channel::<()>();
-    let begun = now();
-    while !until(agent)? {
-        ensure!(begun.elapsed() < LIMIT, "the metrics do not show it");
-        let _ = never.recv_timeout(Duration::from_millis(100));
-    }
     Ok(())
 }

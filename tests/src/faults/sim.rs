@@ -22,7 +22,8 @@ use kerbside_trace::store::{Change, Store, StoreError, Table};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{Row, Scale, writer};
+use super::row::{Row, Scale};
+use super::writer;
 
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let (mut row, totals) = simulated(

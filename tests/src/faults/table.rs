@@ -5,31 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::Row;
+use super::row::Row;
 
 const BEGIN: &str = "<!-- faults -->";
 const END: &str = "<!-- /faults -->";
-
-/// One row on one line.
-pub fn line(row: &Row) -> String {
-    match &row.skipped {
-        Some(why) => format!("SKIPPED   {}: {why}", row.fault),
-        None => format!(
-            "{}  {}: {} trials, {} lost, {} twice, recovery {}; {}",
-            if row.held { "held    " } else { "NOT HELD" },
-            row.fault,
-            row.trials,
-            row.lost,
-            row.duplicated,
-            recovery(row),
-            row.figures
-        ),
-    }
-}
-
-fn recovery(row: &Row) -> String {
-    row.worst_recovery_s.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"))
-}
 
 /// GitHub's kind of table.
 pub fn markdown(rows: &[Row]) -> String {
@@ -47,7 +26,7 @@ pub fn markdown(rows: &[Row]) -> String {
             "| {} ({}) | {trials} | {lost} | {twice} | {} | {held} | {} |\n",
             row.fault,
             row.how,
-            recovery(row),
+            row.recovery(),
             row.figures
         );
         out.push_str(&line);

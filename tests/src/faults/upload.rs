@@ -1,24 +1,20 @@
 //! Evidence on its way to the centre while the box dies, the broker forgets, or the server hangs up: what arrives is what the manifest
 //! says, whole, and what lies on the box stays so.
 
-use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use kerbside_crypto::hash::Hash;
 use kerbside_crypto::sign::SigningKey;
+use kerbside_testkit::wait::now;
+use kerbside_testkit::{BrokerFault, PutServer, ScriptedBroker};
 use kerbside_wire::{grant, signed};
-use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 
 use super::boxed::Boxed;
-use super::{Row, Scale, writer};
-use crate::process::now;
-use crate::scripted::{Fault, Scripted};
+use super::row::{Row, Scale};
+use super::writer;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -99,16 +95,20 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
     std::fs::write(&on_the_box, &trial.bytes)?;
     let sha256 = sha256(&trial.bytes);
     let breaks = if trial.kills { Vec::new() } else { vec![trial.moment, trial.moment / 2] };
-    let server = Server::start(breaks)?;
+    let server = PutServer::start(breaks)?;
     let after = trial.moment as u32 / 32_768 + 2;
     let cut = trial.way == Way::Mqtt && !trial.kills;
-    let broker =
-        Scripted::start(0, cut.then_some(Fault::Cut { after }).into_iter().collect(), Fault::None, true)?;
+    let broker = ScriptedBroker::start(
+        0,
+        cut.then_some(BrokerFault::Forget { after }).into_iter().collect(),
+        BrokerFault::None,
+        true,
+    )?;
     let mut data = json!({"id": trial.name, "target": writer::identity().source(), "path": path, "sha256": sha256,
         "expires_at": "2099-01-01T00:00:00Z"});
     match trial.way {
         Way::Mqtt => data["method"] = "MQTT".into(),
-        Way::Put => data["url"] = format!("http://127.0.0.1:{}/clip", server.port).into(),
+        Way::Put => data["url"] = server.url("clip").into(),
     }
     let granted =
         signed::envelope(grant::GRANT, &trial.name, "2026-11-21T00:00:00Z", "ops", key, &data.to_string());
@@ -120,24 +120,24 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
     let arrived = |what: &str, enough: usize| match trial.way {
         Way::Mqtt => broker
             .until(what, LIMIT, |c| (c.files.get(&trial.name).map_or(0, Vec::len) >= enough).then_some(())),
-        Way::Put => server.until(what, |s| (s.bytes.len() >= enough).then_some(())),
+        Way::Put => server.until(what, LIMIT, |s| (s.bytes.len() >= enough).then_some(())),
     };
     arrived("a part of the file", trial.moment)?;
     let begun = now();
     let mut midway = true;
     if trial.kills {
         box_.0.kill_and_read()?;
-        midway = broker.look(|c| c.ended.is_empty());
+        midway = broker.read(|r| r.uploads_ended.is_empty());
         box_ = Boxed::start(dir, &args)?;
     }
     let ended = broker.until("the end of the upload", LIMIT, |c| {
-        c.ended.iter().find(|e| e["data"]["grant_id"] == trial.name.as_str()).cloned()
+        c.uploads_ended.iter().find(|e| e["data"]["grant_id"] == trial.name.as_str()).cloned()
     })?;
     row.took(begun.elapsed().as_secs_f64());
     row.must(ended["type"] == "kerbside.evidence.ready.v1", || ended.to_string());
     let whole = match trial.way {
-        Way::Mqtt => broker.look(|c| c.files.get(&trial.name).cloned().unwrap_or_default()),
-        Way::Put => server.store.0.lock().bytes.clone(),
+        Way::Mqtt => broker.read(|c| c.files.get(&trial.name).cloned().unwrap_or_default()),
+        Way::Put => server.bytes(),
     };
     let there = sha256 == self::sha256(&whole);
     let stayed = sha256 == self::sha256(&std::fs::read(&on_the_box)?);
@@ -148,84 +148,4 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
 
 fn sha256(bytes: &[u8]) -> String {
     Hash::of(bytes).to_string().trim_start_matches("sha256:").to_owned()
-}
-
-/// Where a grant's url leads: it takes one PUT after the other, and hangs up on the first ones as told.
-struct Server {
-    port: u16,
-    store: Arc<(Mutex<Store>, Condvar)>,
-}
-
-#[derive(Default)]
-struct Store {
-    /// Of the request that is being read, or was read last.
-    bytes: Vec<u8>,
-    breaks: VecDeque<usize>,
-}
-
-impl Server {
-    fn start(breaks: Vec<usize>) -> Result<Server> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let port = listener.local_addr()?.port();
-        let store: Arc<(Mutex<Store>, Condvar)> = Arc::default();
-        store.0.lock().breaks = breaks.into();
-        let weak = Arc::downgrade(&store);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let Some(store) = weak.upgrade() else { break };
-                // An error is a box that was killed.
-                let _ = take(stream, &store);
-            }
-        });
-        Ok(Server { port, store })
-    }
-
-    fn until<T>(&self, what: &str, mut enough: impl FnMut(&Store) -> Option<T>) -> Result<T> {
-        let end = now() + LIMIT;
-        let mut store = self.store.0.lock();
-        loop {
-            if let Some(found) = enough(&store) {
-                return Ok(found);
-            }
-            if self.store.1.wait_until(&mut store, end).timed_out() {
-                bail!("no {what} within {LIMIT:?}");
-            }
-        }
-    }
-}
-
-fn take(stream: TcpStream, store: &(Mutex<Store>, Condvar)) -> Result<()> {
-    let mut reader = BufReader::new(stream);
-    let (mut length, mut line) = (0, String::new());
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        if let Some(bytes) = line.to_lowercase().strip_prefix("content-length: ") {
-            length = bytes.trim().parse()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let until = {
-        let mut store = store.0.lock();
-        store.bytes.clear();
-        store.breaks.pop_front()
-    };
-    let mut block = vec![0; 16 * 1024];
-    let mut taken = 0;
-    while taken < length {
-        let n = reader.read(&mut block)?;
-        if n == 0 {
-            bail!("the box hung up");
-        }
-        taken += n;
-        store.0.lock().bytes.extend_from_slice(block.get(..n).unwrap_or_default());
-        store.1.notify_all();
-        if until.is_some_and(|until| taken >= until) {
-            return Ok(());
-        }
-    }
-    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
-    Ok(())
 }

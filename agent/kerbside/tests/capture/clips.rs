@@ -1,6 +1,5 @@
 //! What comes out of a sound clip: frames, packets, clips and pictures.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kerbside_domain::camera_state::{CameraState, Off};
@@ -8,9 +7,7 @@ use kerbside_domain::frame::{BBox, Level, Packet, StreamInfo};
 use kerbside_domain::time::Mono;
 use kerbside_media::source::cut_job::{CutDone, CutJob, Mark, PictureJob};
 use kerbside_media::source::{Done, Pace, cut};
-use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b};
-use opencv::imgproc;
-use opencv::videoio::{CAP_FFMPEG, VideoCapture, VideoCaptureTrait};
+use kerbside_testkit::clips::{Picture, picture};
 
 use super::support::{bag_left, kerbside, packets_of, run, run_judged, setup};
 
@@ -174,18 +171,19 @@ fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
 
     let size = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().len();
     assert!(size("plain") <= 200_000 && size("marked") <= 200_000 && size("small") <= 9_000);
-    let plain = rgb(&dir.path().join("plain"));
-    let marked = rgb(&dir.path().join("marked"));
-    assert_eq!(plain.size().unwrap(), Size::new(640, 360));
+    let shown = |name: &str, size| picture(&dir.path().join(name), size).unwrap();
+    let (plain, marked) = (shown("plain", None), shown("marked", None));
+    assert_eq!((plain.width, plain.height), (640, 360));
     // Red on the box's left side, half way down; nothing drawn on the plain one.
-    let red = |picture: &Mat| {
-        let p = picture.at_2d::<Vec3b>(198, 256).unwrap();
-        i32::from(p[0]) - i32::from(p[1].max(p[2]))
+    let red = |picture: &Picture| {
+        let [red, green, blue] = picture.pixel(256, 198).unwrap();
+        i32::from(red) - i32::from(green.max(blue))
     };
     assert!(red(&marked) > 100 && red(&plain) < 60, "{} {}", red(&marked), red(&plain));
+    let small = shown("plain", Some((320, 180)));
     // Of all frames around, the picture is nearest to the one it was asked for.
     let nearest =
-        frames.iter().min_by(|a, b| distance(&plain, &a.rgb).total_cmp(&distance(&plain, &b.rgb))).unwrap();
+        frames.iter().min_by(|a, b| distance(&small, &a.rgb).total_cmp(&distance(&small, &b.rgb))).unwrap();
     assert_eq!(nearest.pts, wanted.pts);
 }
 
@@ -222,19 +220,8 @@ fn avcc_sets(avcc: &[u8]) -> Vec<u8> {
     out
 }
 
-fn rgb(path: &Path) -> Mat {
-    let mut bgr = Mat::default();
-    let mut capture = VideoCapture::from_file(path.to_str().unwrap(), CAP_FFMPEG).unwrap();
-    assert!(capture.read(&mut bgr).unwrap(), "{}", path.display());
-    let mut rgb = Mat::default();
-    imgproc::cvt_color_def(&bgr, &mut rgb, imgproc::COLOR_BGR2RGB).unwrap();
-    rgb
-}
-
-/// Mean absolute difference of a picture, shrunk, to a frame of 320x180.
-fn distance(picture: &Mat, frame: &[u8]) -> f64 {
-    let mut small = Mat::default();
-    imgproc::resize(picture, &mut small, Size::new(320, 180), 0.0, 0.0, imgproc::INTER_AREA).unwrap();
-    let bytes = small.data_bytes().unwrap();
-    bytes.iter().zip(frame).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / bytes.len() as f64
+/// Mean absolute difference of a picture of 320x180 to a frame of that size.
+fn distance(picture: &Picture, frame: &[u8]) -> f64 {
+    let sum: f64 = picture.rgb.iter().zip(frame).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
+    sum / picture.rgb.len() as f64
 }

@@ -23,7 +23,7 @@ pub fn sh(script: &str) -> Exe {
 
 /// 640x360, 10 pictures a second, 46 s, a key picture every 2 s.
 pub fn bag_left() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-videos/bag-left.mp4")
+    kerbside_testkit::clip("bag-left.mp4")
 }
 
 pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {

@@ -171,7 +171,7 @@ fn what_must_not_leave_stays_and_the_centre_hears_why() {
 #[test]
 fn https_trusts_the_configured_ca_and_no_other() {
     let certified = tempfile::tempdir().unwrap();
-    crate::testing::certificates(certified.path());
+    kerbside_testkit::certificates(certified.path(), &["server", "mh-xz-017"]).unwrap();
     let mut bench = bench();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/a", listener.local_addr().unwrap());
@@ -203,7 +203,7 @@ fn https_trusts_the_configured_ca_and_no_other() {
     let (kind, data) = upload(&bench, &grant(&bench, url.clone(), false));
     assert_eq!(kind, "evidence.ready.v1", "{data}");
     let other = tempfile::tempdir().unwrap();
-    crate::testing::certificates(other.path());
+    kerbside_testkit::certificates(other.path(), &["server", "mh-xz-017"]).unwrap();
     bench.uploader.trust = Some(ca(other.path().join("ca.pem")));
     let soon = bench.uploader.clock.now().wall_ms + 1000;
     let (kind, data) = upload(&bench, &Grant { expires_at_ms: soon, ..grant(&bench, url, false) });

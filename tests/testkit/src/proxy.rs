@@ -2,12 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::process::now;
+use crate::wait::{now, sleep_until};
 
 /// Runs until the process ends; connections are carried as long as both ends hold.
 #[derive(Debug)]
@@ -53,10 +53,8 @@ fn carry(from: &TcpStream, to: &TcpStream, delay: Duration) -> Result<()> {
 }
 
 fn deliver(line: &Receiver<(Instant, Vec<u8>)>, mut to: TcpStream) {
-    // Nobody ever sends on it: waiting for it is waiting for the time.
-    let (_hold, never): (Sender<()>, _) = channel();
     for (due, bytes) in line {
-        let _ = never.recv_timeout(due.saturating_duration_since(now()));
+        sleep_until(due);
         if to.write_all(&bytes).is_err() {
             break;
         }

@@ -1,4 +1,4 @@
-//! What a clip is made of, read by ffmpeg and nothing of ours.
+//! What clips and pictures hold, read by ffmpeg and by nothing of ours.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,4 +36,37 @@ pub fn sha256(path: &Path) -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{}: no hash", path.display());
     Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+/// A picture, three bytes (RGB) a pixel.
+#[derive(Debug)]
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// Red, green and blue at this column and row.
+    pub fn pixel(&self, x: usize, y: usize) -> Option<[u8; 3]> {
+        let at = (y * self.width + x) * 3;
+        self.rgb.get(at..at + 3).and_then(|rgb| rgb.try_into().ok())
+    }
+}
+
+/// The first picture of a file, in `size` (width, height; averaged over areas) or as it is.
+pub fn picture(path: &Path, size: Option<(usize, usize)>) -> Result<Picture> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-i"]).arg(path).args(["-frames:v", "1"]);
+    if let Some((width, height)) = size {
+        command.args(["-vf", &format!("scale={width}:{height}:flags=area")]);
+    }
+    let output = command.args(["-f", "image2pipe", "-c:v", "ppm", "-"]).output().context("ffmpeg")?;
+    ensure!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    // "P6\nWIDTH HEIGHT\n255\n", then the bytes.
+    let mut head = output.stdout.splitn(4, |b| *b == b'\n');
+    let (_, size, _, rgb) = (head.next(), head.next(), head.next(), head.next().context("no picture")?);
+    let size = String::from_utf8_lossy(size.unwrap_or_default()).into_owned();
+    let (width, height) = size.split_once(' ').context("no size")?;
+    Ok(Picture { width: width.parse()?, height: height.parse()?, rgb: rgb.to_vec() })
 }

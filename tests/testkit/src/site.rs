@@ -59,7 +59,7 @@ impl Site {
 
     /// Readings come from `broker`, described by the tables `sensors`; GNSS from a TCP receiver, whose place is the box's:
     /// the surveyed point goes.
-    pub fn senses(&self, broker: &Broker, receiver: SocketAddr, sensors: &str) -> Result<()> {
+    pub fn add_sensors(&self, broker: &Broker, receiver: SocketAddr, sensors: &str) -> Result<()> {
         self.set("sensors", "broker", &broker.url())?;
         self.set("gnss", "source", &format!("tcp://{receiver}"))?;
         self.edit(|text| {

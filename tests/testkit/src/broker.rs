@@ -1,12 +1,16 @@
 //! mosquitto from Debian on a free port of loopback; it can be killed and started again on the same port.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use crate::{LIMIT, Process};
+
+/// Everybody may do everything, and what it holds for others survives its death.
+const OPEN_AND_PERSISTENT: &str = "allow_anonymous true\npersistence true\nautosave_interval 1\n\
+    log_type notice\nlog_type information\nlog_type warning\nlog_type error\n";
 
 #[derive(Debug)]
 pub struct Broker {
@@ -16,26 +20,38 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub fn start(dir: &std::path::Path) -> Result<Broker> {
+    pub fn start(dir: &Path) -> Result<Broker> {
+        Broker::with_settings(dir, OPEN_AND_PERSISTENT)
+    }
+
+    /// With these lines of mosquitto.conf; its files lie in `dir`.
+    pub fn with_settings(dir: &Path, settings: &str) -> Result<Broker> {
         let port = free_port()?;
         let config = dir.join("mosquitto.conf");
         let store = dir.join("mosquitto");
         std::fs::create_dir_all(&store)?;
-        std::fs::write(
-            &config,
-            format!(
-                "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
-                 autosave_interval 1\nlog_dest stderr\nlog_type notice\nlog_type information\nlog_type warning\nlog_type error\nuser root\n",
-                store.display()
-            ),
-        )?;
+        let text = format!(
+            "user root\nlistener {port} 127.0.0.1\npersistence_location {}/\nlog_dest stderr\n{settings}\n",
+            store.display()
+        );
+        std::fs::write(&config, text)?;
         let mut broker = Broker { port, config, process: None };
         broker.resume()?;
         Ok(broker)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits for a line of its log.
+    pub fn logged(&self, awaited: &str, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let process = self.process.as_ref().context("the broker is not running")?;
+        process.until_log(awaited, LIMIT, |lines| lines.iter().any(|line| wanted(line)).then_some(()))
     }
 
     /// The broker dies at once, as when the centre's machine fails.
@@ -46,16 +62,12 @@ impl Broker {
     pub fn resume(&mut self) -> Result<()> {
         let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"]
             .into_iter()
-            .find(|p| std::path::Path::new(p).is_file())
+            .find(|p| Path::new(p).is_file())
             .context("mosquitto is missing: run `make setup`")?;
         let mut command = Command::new(program);
         command.arg("-c").arg(&self.config);
-        let process = Process::start("mosquitto", command)?;
-        process.until_log("start of the broker", LIMIT, |lines| {
-            lines.iter().any(|l| l.contains("running")).then_some(())
-        })?;
-        self.process = Some(process);
-        Ok(())
+        self.process = Some(Process::start("mosquitto", command)?);
+        self.logged("start of the broker", |line| line.contains("running"))
     }
 }
 

@@ -47,11 +47,11 @@ impl Cameras {
     }
 
     /// The cameras stop sending but keep their connections: the network's most common death.
-    pub fn freeze(&self) -> Result<()> {
+    pub fn pause(&self) -> Result<()> {
         self.process.signal(Signal::STOP)
     }
 
-    pub fn thaw(&self) -> Result<()> {
+    pub fn resume(&self) -> Result<()> {
         self.process.signal(Signal::CONT)
     }
 }

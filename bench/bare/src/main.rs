@@ -2,7 +2,7 @@
 //!
 //! Owns the loops and their CPU accounting. Must not know the agent's stages: whatever it took from them would hide their cost.
 //! Each loop runs until it has used the CPU seconds asked for, whole clips at a time, and prints one line of JSON.
-//! Started by `bench/run`; by hand: `cargo run --release --example bare -- decode clip.mp4`.
+//! Started by `bench/run`; by hand: `cargo run --release -p kerbside-bench -- decode clip.mp4`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,45 @@
+//! What the tests stand on: the real program, a real broker, a real RTSP server, and counterparts that fail on demand.
+//!
+//! It knows the agent from outside alone (its command line, its log, its pages, its messages), so that every crate's tests may use
+//! it. Each handle stops what it started when it goes.
+//!
+//! * [`wait`]: every wait has a limit and says what was awaited and what came; the only clock and the only sleep of the tests.
+//! * [`Process`], [`program`]: programs whose output is read as it comes; the one under test; replays; skipped tests.
+//! * [`Agent`], [`Centre`], [`Site`]: `kerbside run`, the centre's side of it, a site file for one test.
+//! * [`Broker`] (mosquitto), [`ScriptedBroker`] (one that fails by a script), [`mqtt`] (its packets), [`Proxy`] (a slow network).
+//! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand), [`clips`] (what a file holds).
+//! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
+//!   schemas of messages, a private certification authority.
+
+mod agent;
+mod broker;
+mod cameras;
+mod centre;
+mod certificates;
+pub mod clips;
+mod contract;
+pub mod http;
+pub mod mqtt;
+mod process;
+pub mod program;
+mod proxy;
+mod put_server;
+pub mod rtsp;
+mod scripted_broker;
+pub mod sensors;
+mod site;
+pub mod wait;
+
+pub use agent::Agent;
+pub use broker::{Broker, free_port};
+pub use cameras::Cameras;
+pub use centre::{Centre, messages};
+pub use certificates::{certificates, renew_certificate};
+pub use contract::Contract;
+pub use process::Process;
+pub use program::{clip, command, repo};
+pub use proxy::Proxy;
+pub use put_server::PutServer;
+pub use scripted_broker::{BrokerFault, Received, ReceivedMatter, ScriptedBroker};
+pub use site::Site;
+pub use wait::LIMIT;

@@ -1,0 +1,102 @@
+//! The pictures of one client: access units in RTP packets, interleaved with the RTSP connection.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use anyhow::Result;
+use parking_lot::Mutex;
+
+use super::film::{FPS, Unit};
+use super::state::{CameraFault, Shared};
+use crate::wait::now;
+
+/// Payload of one RTP packet, bytes.
+const MTU: usize = 1200;
+
+/// Sends to one client what the camera sees, picture by picture at its pace.
+pub(super) struct Player<'a> {
+    shared: &'a Shared,
+    out: Arc<Mutex<TcpStream>>,
+    rng: fastrand::Rng,
+    sequence: u16,
+}
+
+impl<'a> Player<'a> {
+    pub(super) fn new(shared: &'a Shared, out: Arc<Mutex<TcpStream>>) -> Self {
+        Player { shared, out, rng: fastrand::Rng::with_seed(u64::from(shared.port)), sequence: 0 }
+    }
+
+    /// Until the client is gone, or the camera is no longer there.
+    pub(super) fn play(&mut self, hung_up: &Receiver<()>) -> Result<()> {
+        let (begun, generation) = (now(), self.shared.state.read(|state| state.generation));
+        let (mut shown, mut at) = (self.shared.film.clone(), 0);
+        let mut picture = 0;
+        loop {
+            let due = begun + Duration::from_millis(picture * 1000 / FPS);
+            if hung_up.recv_timeout(due.saturating_duration_since(now())) != Err(RecvTimeoutError::Timeout) {
+                return Ok(());
+            }
+            self.shared.wait_for_voice();
+            let (fault, current) = self.shared.state.read(|state| (state.fault.clone(), state.generation));
+            if current != generation {
+                return Ok(());
+            }
+            let wanted = if let CameraFault::Shows(other) = &fault { other } else { &self.shared.film };
+            if !Arc::ptr_eq(wanted, &shown) {
+                (shown, at) = (wanted.clone(), 0);
+            }
+            let film = shown.clone();
+            self.unit(&film.units[at], picture * 90_000 / FPS, &fault)?;
+            at = (at + 1) % film.units.len();
+            // After a silence it goes on with what is now.
+            picture = begun.elapsed().as_millis() as u64 * FPS / 1000 + 1;
+        }
+    }
+
+    fn unit(&mut self, unit: &Unit, time: u64, fault: &CameraFault) -> Result<()> {
+        for (n, nal) in unit.nals.iter().enumerate() {
+            let last = n + 1 == unit.nals.len();
+            for (payload, end) in fragments(nal) {
+                self.packet(payload, last && end, time as u32, fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One RTP packet as an interleaved frame on channel 0.
+    fn packet(&mut self, mut payload: Vec<u8>, marker: bool, time: u32, fault: &CameraFault) -> Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        match fault {
+            CameraFault::Loses(share) if self.rng.f64() < *share => return Ok(()),
+            CameraFault::Garbled => payload.iter_mut().for_each(|byte| *byte = self.rng.u8(..)),
+            _ => {}
+        }
+        let mut frame = vec![b'$', 0];
+        frame.extend(((payload.len() + 12) as u16).to_be_bytes());
+        frame.extend([0x80, 96 | u8::from(marker) << 7]);
+        frame.extend(self.sequence.to_be_bytes());
+        frame.extend(time.to_be_bytes());
+        frame.extend(7u32.to_be_bytes());
+        frame.extend(payload);
+        Ok(self.out.lock().write_all(&frame)?)
+    }
+}
+
+/// A NAL unit whole, or in parts (FU-A of RFC 6184); the last one says so.
+fn fragments(nal: &[u8]) -> Vec<(Vec<u8>, bool)> {
+    let [head, body @ ..] = nal else { return Vec::new() };
+    if nal.len() <= MTU {
+        return vec![(nal.to_vec(), true)];
+    }
+    let count = body.len().div_ceil(MTU);
+    let part = |(n, part): (usize, &[u8])| {
+        let flags = u8::from(n == 0) << 7 | u8::from(n + 1 == count) << 6;
+        let mut payload = vec![head & 0xE0 | 28, flags | head & 31];
+        payload.extend(part);
+        (payload, n + 1 == count)
+    };
+    body.chunks(MTU).enumerate().map(part).collect()
+}

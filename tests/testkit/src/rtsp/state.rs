@@ -1,0 +1,50 @@
+//! How a camera is now: what its server, its players and the test share.
+
+use std::sync::Arc;
+
+use super::film::Film;
+use crate::wait::Watched;
+
+/// What is wrong with a camera or with the way to it.
+#[derive(Clone, Debug, Default)]
+pub enum CameraFault {
+    #[default]
+    None,
+    /// Nobody listens; who was connected is cut off.
+    Refused,
+    /// Connections stay, nothing is sent, nothing is answered.
+    Silent,
+    /// It shows something else, in the same stream.
+    Shows(Arc<Film>),
+    /// It started anew and announces this encoding instead of H264.
+    Announces(&'static str),
+    /// This share of all RTP packets is lost.
+    Loses(f64),
+    /// The bytes of every picture are noise.
+    Garbled,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) film: Arc<Film>,
+    pub(super) state: Watched<State>,
+    pub(super) port: u16,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) fault: CameraFault,
+    /// Connections of an earlier one are cut.
+    pub(super) generation: u64,
+}
+
+impl Shared {
+    pub(super) fn is_refusing(&self) -> bool {
+        self.state.read(|state| matches!(state.fault, CameraFault::Refused))
+    }
+
+    /// Returns when the camera is not silent.
+    pub(super) fn wait_for_voice(&self) {
+        self.state.while_(|state| matches!(state.fault, CameraFault::Silent), |_| ());
+    }
+}

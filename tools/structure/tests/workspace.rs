@@ -1,0 +1,46 @@
+//! The rules on the workspace itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What fails here fails the test.
+
+use std::path::{Path, PathBuf};
+
+use kerbside_structure::{crates, exceptions, sleeps};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).expect(name)
+}
+
+/// Invariant 3, and the order of ARCHITECTURE.md.
+#[test]
+fn every_crate_uses_only_those_before_it_and_native_libraries_stay_where_they_are() {
+    let all = crates::read(&root()).unwrap();
+    assert_eq!(crates::problems(&all), Vec::<String>::new());
+}
+
+#[test]
+fn the_picture_of_the_crates_is_todays() {
+    let all = crates::read(&root()).unwrap();
+    let document = text("ARCHITECTURE.md");
+    let new = crates::with_picture(&document, &all).unwrap();
+    assert!(new == document, "run `tools/crates --write`; it would draw\n{}", crates::picture(&all));
+}
+
+/// Invariant 1.
+#[test]
+fn clocks_are_read_and_tests_sleep_in_one_place_each() {
+    assert_eq!(sleeps::problems(&root()).unwrap(), Vec::<String>::new());
+    let clippy = text("clippy.toml");
+    for clock in ["std::time::SystemTime::now", "std::time::Instant::now"] {
+        assert!(clippy.contains(clock), "clippy.toml lets everybody call {clock}");
+    }
+    assert!(text("Cargo.toml").contains("disallowed_methods = \"deny\""));
+}
+
+#[test]
+fn every_exception_to_an_advisory_has_a_date_a_reason_and_a_package() {
+    assert_eq!(exceptions::problems(&text("deny.toml"), &text("Cargo.lock")).unwrap(), Vec::<String>::new());
+}
