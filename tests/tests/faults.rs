@@ -39,9 +39,9 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     assert_eq!(told["data"]["incident_id"], opened["incident"]);
     // The bag is carried away and left again where it was: another revision of the same incident, if anything.
     agent.watching("cam1")?;
-    let known =
+    let restored =
         agent.logged("incidents of the last run", LIMIT, |e| e["message"] == "incidents of the last run")?;
-    assert_eq!(known["known"], 1, "{known}");
+    assert_eq!(restored["restored"], 1, "{restored}");
     agent.reported("Updated", "reappeared").or_else(|_| agent.reported("Cleared", "cleared"))?;
     agent.stop()?;
 

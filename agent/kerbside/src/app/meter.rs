@@ -85,8 +85,8 @@ impl Meters {
         }
     }
 
-    pub(super) fn desk(&self) -> DeskMeter {
-        DeskMeter {
+    pub(super) fn core(&self) -> CoreMeter {
+        CoreMeter {
             metrics: self.metrics.clone(),
             cameras: self.cameras.iter().map(|(_, m)| m.clone()).collect(),
             inputs: self.metrics.stage(Stage::Core),
@@ -206,7 +206,7 @@ impl DetectorMeter {
     }
 }
 
-pub(super) struct DeskMeter {
+pub(super) struct CoreMeter {
     metrics: Metrics,
     cameras: Vec<CameraMetrics>,
     inputs: Counter,
@@ -221,7 +221,7 @@ pub(super) struct DeskMeter {
     pulse: Pulse,
 }
 
-impl DeskMeter {
+impl CoreMeter {
     pub(super) fn input(&self) {
         self.inputs.inc();
     }

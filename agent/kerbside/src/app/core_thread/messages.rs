@@ -1,42 +1,40 @@
-//! What the desk makes durable: items for the delivery, made from what the core says. Pure.
+//! Messages and records made from the core's output. Pure.
 
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::report::Report;
+use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::IncidentRecord;
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_trace::delivery::{Delivery, Item, SavedIncident};
 use kerbside_wire as wire;
 
+/// The report itself, then a reply to each command that ordered a recheck.
 pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
     let place = placer.place(report.camera, report.bbox);
     let matter = site.codes.matter(report.kind, &site.device.division);
-    let draft = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
-    let answers = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
-    let answers = answers.map(|(id, recheck)| {
+    let message = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
+    let replies = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
+    let replies = replies.map(|(id, recheck)| {
         let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
             "result": recheck.result, "why": recheck.why});
         wire::reply(id, "recheck", "done", None, detail, report.at)
     });
-    [draft].into_iter().chain(answers).map(|d| Item::Message(Box::new(d))).collect()
+    [message].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
 }
 
-/// The message that names durable files, or says which do not come.
-pub(super) fn of_outcome(
-    delivery: &Delivery,
-    outcome: &EvidenceOutcome,
-    at: kerbside_domain::time::Moment,
-) -> Vec<Item> {
+/// The message that names durable files, and the one that says which do not come.
+pub(super) fn of_outcome(delivery: &Delivery, outcome: &EvidenceOutcome, at: Moment) -> Vec<Item> {
     let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
     let mut items = Vec::new();
     if !outcome.items.is_empty() {
         let (who, about) = (delivery.identity(), wire::About::Incident(&outcome.incident_id));
-        let draft = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
-        items.push(Item::Message(Box::new(draft)));
+        let message = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
+        items.push(Item::Message(Box::new(message)));
     }
     if let Some(shortfall) = &outcome.shortfall {
-        let draft = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
-        items.push(Item::Message(Box::new(draft)));
+        let message = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
+        items.push(Item::Message(Box::new(message)));
     }
     items
 }
@@ -47,12 +45,12 @@ pub(super) fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
     Some(SavedIncident { id: record.report.incident_id.clone(), place, record: Some(value) })
 }
 
-/// All that the core knows. `None` if a record cannot be written down: who is missing would be forgotten.
-pub(super) fn whole(records: &[IncidentRecord]) -> Option<Item> {
+/// All incidents of the core. `None` if one cannot be serialised: an incident that is missing here would be deleted.
+pub(super) fn all_incidents(records: &[IncidentRecord]) -> Option<Item> {
     records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::Snapshot)
 }
 
-pub(super) fn tell(site: &Site, report: &Report) {
+pub(super) fn log_report(site: &Site, report: &Report) {
     let camera = site.camera(report.camera).map_or("?", |c| c.id.as_str());
     tracing::info!(
         incident = report.incident_id,

@@ -1,0 +1,241 @@
+//! Commands of the centre that the stages carry out: pictures and clips on demand, pauses, a restart.
+//!
+//! The delivery has verified and stored them. Here each is started, and answered when its result is there.
+
+mod pauses;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kerbside_domain::camera_state::{CameraState, Off};
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole};
+use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_seeing::incident::{Core, Input};
+use kerbside_site::config::Site;
+use kerbside_trace::delivery::{Commanded, Item};
+use kerbside_wire::{self as wire, About, Identity, Order};
+use serde_json::{Value, json};
+
+use pauses::Pauses;
+
+/// What starting a command asks of the core's thread, in this order.
+#[derive(Debug, Default)]
+pub(crate) struct CommandStart {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) evidence: Vec<EvidenceRequest>,
+    /// The reply, if there is one already.
+    pub(crate) reply: Option<Item>,
+    /// Once all that is durable, the program ends and is started again.
+    pub(crate) restart: bool,
+}
+
+/// A command whose evidence is being made.
+#[derive(Debug)]
+struct Pending {
+    command: Commanded,
+    /// Sets of evidence that are still to come.
+    sets: BTreeSet<String>,
+    files: Vec<Value>,
+    shortfalls: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Commands {
+    site: Arc<Site>,
+    pending: Vec<Pending>,
+    pauses: Pauses,
+}
+
+impl Commands {
+    pub(crate) fn new(site: Arc<Site>) -> Self {
+        let pauses = Pauses::new(&site);
+        Commands { site, pending: Vec::new(), pauses }
+    }
+
+    pub(crate) fn start(&mut self, command: Commanded, core: &Core, now: Moment) -> CommandStart {
+        // It may have waited for a restart, or for a disk.
+        if now.quality == ClockQuality::None || command.expires_at_ms <= now.wall_ms {
+            return refused(&command, "it could not be done before it expired", now);
+        }
+        match command.order.clone() {
+            Order::Recheck { incident_id } => {
+                let input = Input::Recheck { incident_id, command_id: command.id };
+                CommandStart { inputs: vec![input], ..CommandStart::default() }
+            }
+            Order::Snapshot { camera_id } => self.snapshot(command, camera_id.as_deref(), core, now),
+            Order::Clip { camera_id, from_ms, to_ms } => self.clip(command, &camera_id, from_ms, to_ms, now),
+            Order::Pause { camera_id, for_s } => self.pause(&command, camera_id.as_deref(), for_s, core, now),
+            Order::Restart => {
+                let reply = reply(&command, "done", None, Value::Null, now);
+                CommandStart { reply: Some(reply), restart: true, ..CommandStart::default() }
+            }
+            // Never handed on by the delivery.
+            Order::Resend { .. } | Order::LogPull { .. } => refused(&command, "not for the stages", now),
+        }
+    }
+
+    /// The cameras that the command means; `None`: there is no such camera.
+    fn cameras(&self, id: Option<&str>) -> Option<Vec<CameraIx>> {
+        let named = self.site.cameras.iter().filter(|c| id.is_none_or(|id| c.id == id));
+        Some(named.map(|c| c.ix).collect::<Vec<_>>()).filter(|found| !found.is_empty())
+    }
+
+    fn snapshot(
+        &mut self,
+        command: Commanded,
+        camera: Option<&str>,
+        core: &Core,
+        now: Moment,
+    ) -> CommandStart {
+        let Some(cameras) = self.cameras(camera) else { return refused(&command, "no such camera", now) };
+        let mut shortfalls = Vec::new();
+        let mut requests = Vec::new();
+        for ix in cameras {
+            match core.camera_state(ix) {
+                Some(CameraState::Off(why)) if why != Off::Paused => {
+                    let camera = self.site.camera(ix).map_or("?", |c| c.id.as_str());
+                    shortfalls
+                        .push(format!("{camera}: off ({why:?}); an old picture is not sent for a new one"));
+                }
+                _ => requests.push(EvidenceRequest {
+                    roles: vec![EvidenceRole::Snapshot],
+                    ..self.request(&command, ix, now)
+                }),
+            }
+        }
+        self.await_evidence(command, requests, shortfalls, now)
+    }
+
+    fn clip(
+        &mut self,
+        command: Commanded,
+        camera: &str,
+        from_ms: i64,
+        to_ms: i64,
+        now: Moment,
+    ) -> CommandStart {
+        let Some(ix) = self.cameras(Some(camera)).and_then(|all| all.first().copied()) else {
+            return refused(&command, "no such camera", now);
+        };
+        let moment = |wall_ms: i64| {
+            let ahead_s = (wall_ms - now.wall_ms) as f64 / 1000.0;
+            if ahead_s < 0.0 { now.minus_s(-ahead_s) } else { now.at(now.mono.plus_s(ahead_s)) }
+        };
+        let (from, to) = (moment(from_ms), moment(to_ms));
+        if to.mono <= from.mono {
+            return refused(&command, "that was before the program began", now);
+        }
+        let roles = vec![EvidenceRole::Clip];
+        let request = EvidenceRequest { clip: Some((from, to)), roles, ..self.request(&command, ix, now) };
+        self.await_evidence(command, vec![request], Vec::new(), now)
+    }
+
+    /// A request for the whole picture of a camera; what is to be made comes from the caller.
+    fn request(&self, command: &Commanded, camera: CameraIx, now: Moment) -> EvidenceRequest {
+        let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
+        EvidenceRequest {
+            incident_id: format!("cmd-{}-{id}", wire::topic::word(&command.id)),
+            revision: 1,
+            kind: None,
+            camera,
+            before_at: None,
+            trigger_at: now,
+            clip: None,
+            zone: String::new(),
+            bbox: BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 },
+            objects: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
+
+    fn await_evidence(
+        &mut self,
+        command: Commanded,
+        requests: Vec<EvidenceRequest>,
+        shortfalls: Vec<String>,
+        now: Moment,
+    ) -> CommandStart {
+        if requests.is_empty() {
+            let reply = reply(&command, "failed", Some(&shortfalls.join("; ")), Value::Null, now);
+            return CommandStart { reply: Some(reply), ..CommandStart::default() };
+        }
+        let sets = requests.iter().map(|r| r.incident_id.clone()).collect();
+        self.pending.push(Pending { command, sets, files: Vec::new(), shortfalls });
+        CommandStart { evidence: requests, ..CommandStart::default() }
+    }
+
+    /// Takes an outcome that a command waits for. Returns the messages to send; `None`: the outcome is an incident's.
+    pub(crate) fn evidence_outcome(
+        &mut self,
+        who: &Identity,
+        outcome: &EvidenceOutcome,
+        now: Moment,
+    ) -> Option<Vec<Item>> {
+        let index = self.pending.iter().position(|p| p.sets.contains(&outcome.incident_id))?;
+        let mut items = Vec::new();
+        let pending = self.pending.get_mut(index)?;
+        if !outcome.items.is_empty() {
+            let set = outcome.incident_id.to_lowercase();
+            let about = About::Command(&pending.command.id);
+            let manifest = wire::evidence_manifest(who, &set, about, outcome.revision, &outcome.items, now);
+            items.push(Item::Message(Box::new(manifest)));
+        }
+        let files = outcome.items.iter();
+        pending.files.extend(files.map(|f| json!({"path": f.path, "bytes": f.bytes, "sha256": f.sha256})));
+        pending.shortfalls.extend(outcome.shortfall.clone());
+        // A request for a clip alone is answered once for its pictures, of which there are none.
+        if outcome.answers.is_empty() {
+            return Some(items);
+        }
+        pending.sets.remove(&outcome.incident_id);
+        if pending.sets.is_empty() {
+            let done = self.pending.remove(index);
+            let why = (!done.shortfalls.is_empty()).then(|| done.shortfalls.join("; "));
+            let result = if done.files.is_empty() { "failed" } else { "done" };
+            items.push(reply(&done.command, result, why.as_deref(), json!({"files": done.files}), now));
+        }
+        Some(items)
+    }
+
+    fn pause(
+        &mut self,
+        command: &Commanded,
+        id: Option<&str>,
+        for_s: f64,
+        core: &Core,
+        now: Moment,
+    ) -> CommandStart {
+        let Some(cameras) = self.cameras(id) else { return refused(command, "no such camera", now) };
+        let pauses = &mut self.pauses;
+        let inputs = cameras.into_iter().filter_map(|camera| pauses.set(camera, for_s, core, now)).collect();
+        let end = now.at(now.mono.plus_s(for_s));
+        let until = kerbside_domain::time::rfc3339(end.wall_ms, self.site.device.utc_offset_s);
+        let reply = reply(command, "done", None, json!({ "until": until }), now);
+        CommandStart { inputs, reply: Some(reply), ..CommandStart::default() }
+    }
+
+    /// Ends the pauses that are over. Returns what the core must be told.
+    pub(crate) fn expired_pauses(&mut self, now: Moment) -> Vec<Input> {
+        self.pauses.expire(now)
+    }
+
+    /// False: the input is of a paused camera, and the core must not get it.
+    pub(crate) fn admits(&mut self, input: &Input) -> bool {
+        self.pauses.admit(input)
+    }
+
+    pub(crate) fn is_paused(&self, camera: CameraIx) -> bool {
+        self.pauses.is_paused(camera)
+    }
+}
+
+/// The reply to a command that was done or could not be done.
+fn reply(command: &Commanded, result: &str, reason: Option<&str>, detail: Value, now: Moment) -> Item {
+    Item::Message(Box::new(wire::reply(&command.id, &command.verb, result, reason, detail, now)))
+}
+
+fn refused(command: &Commanded, why: &str, now: Moment) -> CommandStart {
+    let reply = reply(command, "refused", Some(why), Value::Null, now);
+    CommandStart { reply: Some(reply), ..CommandStart::default() }
+}

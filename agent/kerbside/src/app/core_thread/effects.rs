@@ -1,0 +1,131 @@
+//! The one place where effects of the core are applied.
+
+use std::collections::VecDeque;
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::reading::Reading;
+use kerbside_domain::report::Report;
+use kerbside_seeing::incident::{Effect, IncidentRecord, Input, ReviewRequest};
+use kerbside_trace::delivery::Item;
+use kerbside_wire as wire;
+
+use super::messages;
+use super::state::CoreThread;
+use super::write_queue::AfterWrite;
+use crate::evidence::Order;
+
+impl CoreThread {
+    /// Feeds one input into the core and applies what follows from it.
+    pub(super) fn step(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        let mut effects = Vec::new();
+        while let Some(input) = inputs.pop_front() {
+            self.core.step(input, &mut effects);
+            self.meter.input();
+            for effect in effects.drain(..) {
+                inputs.extend(self.apply(effect));
+            }
+        }
+        self.write();
+    }
+
+    /// Returns the input with which the effect is answered at once, if it is.
+    fn apply(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Report(report) => self.report(*report),
+            Effect::NotKnown { command_id, incident_id } => self.unknown_incident(&command_id, &incident_id),
+            Effect::Save(request) => self.writes.then(AfterWrite::Evidence(Order::Make(request))),
+            Effect::Pin { incident_id, camera, from, to } => {
+                self.order_evidence(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
+            }
+            Effect::Unpin { incident_id } => self.unpin(incident_id),
+            Effect::Review(request) => return self.review(request),
+            Effect::Watch { camera, hold } => {
+                if let Some(control) = self.cameras.get(usize::from(camera.0)) {
+                    control.watch_closely(hold);
+                }
+            }
+            Effect::CameraChanged { camera, state, .. } => self.camera_changed(camera, state),
+            Effect::Patrol(report) => {
+                let last = self.delivery.stats().map(|s| s.last_seq).unwrap_or_default();
+                self.writes.message(wire::patrol(self.delivery.identity(), &report, last));
+            }
+            Effect::SensorAlarm { reading, active } => self.sensor_alarm(&reading, active),
+        }
+        None
+    }
+
+    fn report(&mut self, report: Report) {
+        messages::log_report(&self.site, &report);
+        self.meter.report(&report);
+        self.unsaved_report = true;
+        self.writes.extend(messages::of_report(&self.site, &self.placer, &self.delivery, &report));
+        let record = self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
+        let record = record.unwrap_or_else(|| IncidentRecord::new(report));
+        self.writes.extend(messages::saved(&record).map(Item::Incident));
+    }
+
+    fn unknown_incident(&mut self, command_id: &str, incident_id: &str) {
+        let why = "no such incident is known here (any more)";
+        let detail = serde_json::json!({ "incident_id": incident_id });
+        let reply = wire::reply(command_id, "recheck", "refused", Some(why), detail, self.clock.now());
+        self.writes.message(reply);
+    }
+
+    /// A request for evidence that waits for the disk needs the pinned packets first.
+    fn unpin(&mut self, incident_id: String) {
+        let awaited = self.writes.awaits_evidence(&incident_id);
+        let order = Order::Release { incident_id };
+        if awaited { self.writes.then(AfterWrite::Evidence(order)) } else { self.order_evidence(order) }
+    }
+
+    /// Returns the answer if nobody can review the past, or too many requests wait.
+    fn review(&mut self, request: ReviewRequest) -> Option<Input> {
+        let answer = match &self.review {
+            Some(stage) => stage.ask(request),
+            None => Some(request.unanswered("no detector".to_owned())),
+        };
+        answer.map(Input::Reviewed)
+    }
+
+    fn camera_changed(&mut self, camera: CameraIx, state: CameraState) {
+        let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
+        tracing::info!(camera = id, state = ?state, "camera state");
+        self.meter.camera(camera, state);
+        let note = serde_json::json!({ "camera_id": id, "camera": state });
+        self.writes.item(Item::Note { kind: "camera", body: note });
+        if state != CameraState::Watching {
+            self.due.health_now();
+        }
+    }
+
+    fn sensor_alarm(&mut self, reading: &Reading, active: bool) {
+        tracing::warn!(sensor = %reading.sensor, value = reading.value, active, "sensor alarm");
+        self.writes.message(wire::alarm(self.delivery.identity(), reading, active));
+    }
+
+    /// After each input. While the disk refuses, only ticks try again.
+    pub(super) fn write(&mut self) {
+        if !self.writes.is_refused() {
+            self.commit();
+        }
+    }
+
+    /// Makes the queued items durable, then performs the actions that waited for that.
+    pub(super) fn commit(&mut self) {
+        for action in self.writes.commit(&self.delivery) {
+            match action {
+                AfterWrite::Evidence(order) => self.order_evidence(order),
+                AfterWrite::Restart => self.restart.notify_one(),
+            }
+        }
+    }
+
+    /// Orders about packets in memory wait for no disk: a disk that refuses for days piles up none of them.
+    fn order_evidence(&self, order: Order) {
+        if let Some(evidence) = &self.evidence {
+            evidence.order(order);
+        }
+    }
+}

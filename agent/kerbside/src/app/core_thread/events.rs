@@ -1,0 +1,134 @@
+//! What each event leads to: inputs for the core, and items for the journal.
+
+use kerbside_domain::case::CaseState;
+use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::reading::Reading;
+use kerbside_seeing::incident::Input;
+use kerbside_trace::delivery::{Commanded, DownInput, Inbound, Item};
+use kerbside_wire as wire;
+use kerbside_wire::grant::Grant;
+
+use super::messages;
+use super::state::CoreThread;
+use super::write_queue::AfterWrite;
+use crate::app::commands::CommandStart;
+use crate::app::paths::evidence_dir;
+use crate::evidence::{self, Order};
+use crate::sensor::gnss::GnssEvent;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    Input(Input),
+    Evidence(EvidenceOutcome),
+    /// Everything that waited, oldest first.
+    Centre(Vec<Inbound>),
+    Gnss(GnssEvent),
+}
+
+impl CoreThread {
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Input(Input::Observation(_)) if self.writes.is_full() => self.meter.left_out(),
+            Event::Input(Input::Reading(reading)) => self.reading(reading),
+            Event::Input(input) if !self.commands.admits(&input) => {}
+            Event::Input(input) => self.step(input),
+            Event::Evidence(outcome) => self.evidence_outcome(outcome),
+            Event::Gnss(event) => self.gnss(event),
+            Event::Centre(inbound) => self.centre(inbound),
+        }
+    }
+
+    /// All of it enters the core; then one record says so.
+    fn centre(&mut self, inbound: Vec<Inbound>) {
+        let Some(last) = inbound.last().map(|i| i.n) else { return };
+        for Inbound { input, .. } in inbound {
+            match input {
+                DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                DownInput::Case(case) => {
+                    self.set_retention_hold(&case);
+                    self.step(Input::Case(case));
+                }
+                DownInput::Command(command) => self.start_command(command),
+                DownInput::Grant(grant) => self.start_upload(grant),
+            }
+        }
+        self.writes.extend(messages::all_incidents(&self.core.snapshot()));
+        self.writes.item(Item::Consumed(last));
+        self.write();
+    }
+
+    fn evidence_outcome(&mut self, outcome: EvidenceOutcome) {
+        let now = self.clock.now();
+        match self.commands.evidence_outcome(self.delivery.identity(), &outcome, now) {
+            Some(items) => {
+                self.writes.extend(items);
+                self.write();
+            }
+            None => {
+                self.writes.extend(messages::of_outcome(&self.delivery, &outcome, now));
+                self.step(Input::Evidence(outcome));
+            }
+        }
+    }
+
+    fn start_command(&mut self, command: Commanded) {
+        let CommandStart { inputs, evidence, reply, restart } =
+            self.commands.start(command, &self.core, self.clock.now());
+        inputs.into_iter().for_each(|input| self.step(input));
+        self.pass_pauses_on();
+        for request in evidence {
+            self.writes.then(AfterWrite::Evidence(Order::Make(request)));
+        }
+        self.writes.extend(reply);
+        if restart {
+            self.writes.then(AfterWrite::Restart);
+        }
+    }
+
+    /// The evidence of a case stays until the centre has ended it, also while the case is under appeal.
+    fn set_retention_hold(&self, case: &CaseState) {
+        let ended = kerbside_domain::case::ends_case(&case.state);
+        if let Err(error) = evidence::hold(&evidence_dir(&self.site), &case.incident_id, !ended) {
+            tracing::error!(%error, incident = case.incident_id, "the evidence of a case is not protected");
+        }
+    }
+
+    /// The delivery keeps the grant until the upload is over; the channel has room for all grants that it keeps.
+    fn start_upload(&self, grant: Grant) {
+        if let Err(error) = self.uploads.try_send(grant) {
+            tracing::error!(%error, "an upload waits for the next start of the program");
+        }
+    }
+
+    pub(super) fn pass_pauses_on(&self) {
+        for (camera, control) in self.site.cameras.iter().zip(&self.cameras) {
+            control.pause(self.commands.is_paused(camera.ix));
+        }
+    }
+
+    fn gnss(&mut self, event: GnssEvent) {
+        match event {
+            GnssEvent::Position(position) => {
+                self.placer.set_box_point((position.lon_deg, position.lat_deg), position.accuracy_m);
+                self.writes.message(wire::position(&position, position.at));
+            }
+            GnssEvent::Moved { away_m, limit_m, .. } => {
+                tracing::warn!(away_m, limit_m, "the box left its settled position");
+                let body = serde_json::json!({ "moved_m": away_m, "limit_m": limit_m });
+                self.writes.item(Item::Note { kind: "position", body });
+            }
+            GnssEvent::Fix(_) => {}
+        }
+        self.write();
+    }
+
+    fn reading(&mut self, reading: Reading) {
+        if self.writes.has_room_for_observation() {
+            self.writes.message(wire::observation(self.delivery.identity(), &reading));
+        } else {
+            self.meter.left_out();
+        }
+        self.step(Input::Reading(reading));
+    }
+}

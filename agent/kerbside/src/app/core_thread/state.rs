@@ -1,0 +1,82 @@
+//! The state of the core's thread. Its parts are all required: one that is forgotten does not compile.
+
+use std::sync::Arc;
+
+use kerbside_domain::time::Clock;
+use kerbside_seeing::incident::Core;
+use kerbside_seeing::pipeline::CameraControl;
+use kerbside_site::config::Site;
+use kerbside_site::place::Placer;
+use kerbside_trace::delivery::Delivery;
+use kerbside_wire::grant::Grant;
+use tokio::sync::{Notify, mpsc};
+
+use super::upkeep::Due;
+use super::write_queue::WriteQueue;
+use crate::app::commands::Commands;
+use crate::app::meter::CoreMeter;
+use crate::evidence::Worker;
+use crate::review;
+
+/// What the thread works with.
+pub(crate) struct Parts {
+    pub(crate) core: Core,
+    pub(crate) site: Arc<Site>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) delivery: Delivery,
+    pub(crate) evidence: Worker,
+    /// `None`: this box has no detector, so nobody can review the past.
+    pub(crate) review: Option<review::Stage>,
+    /// One a camera, in the order of the site.
+    pub(crate) cameras: Vec<Arc<CameraControl>>,
+    /// Where grants of the centre go.
+    pub(crate) uploads: mpsc::Sender<Grant>,
+    /// Notified when the centre has ordered a restart and its reply is durable.
+    pub(crate) restart: Arc<Notify>,
+    pub(crate) meter: CoreMeter,
+}
+
+pub(crate) struct CoreThread {
+    pub(super) core: Core,
+    pub(super) site: Arc<Site>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) delivery: Delivery,
+    pub(super) placer: Placer,
+    /// `None` once the thread has ended it.
+    pub(super) evidence: Option<Worker>,
+    pub(super) review: Option<review::Stage>,
+    pub(super) cameras: Vec<Arc<CameraControl>>,
+    pub(super) uploads: mpsc::Sender<Grant>,
+    pub(super) restart: Arc<Notify>,
+    pub(super) meter: CoreMeter,
+    pub(super) commands: Commands,
+    pub(super) writes: WriteQueue,
+    pub(super) due: Due,
+    /// A report was made since the incidents were saved last.
+    pub(super) unsaved_report: bool,
+}
+
+impl CoreThread {
+    /// A thread with nothing pending.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { core, site, clock, delivery, evidence, review, cameras, uploads, restart, meter } = parts;
+        let due = Due::from(clock.now().mono);
+        CoreThread {
+            placer: Placer::new(&site),
+            commands: Commands::new(site.clone()),
+            core,
+            site,
+            clock,
+            delivery,
+            evidence: Some(evidence),
+            review,
+            cameras,
+            uploads,
+            restart,
+            meter,
+            writes: WriteQueue::default(),
+            due,
+            unsaved_report: false,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The core's thread over a real journal: a disk that refuses, incidents that the core has retired, commands that end elsewhere.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use crossbeam_channel::{bounded, never};
+use kerbside_domain::reading::Reading;
+use kerbside_domain::time::{Clock as _, Mono, VirtualClock};
+use kerbside_seeing::incident::{Core, Input};
+use kerbside_site::config::Site;
+use kerbside_trace::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident, Settings};
+use kerbside_wire as wire;
+use kerbside_wire::testing::who;
+use tokio::sync::{Notify, mpsc};
+
+use super::events::Event;
+use super::write_queue::{MAX_ITEMS, MAX_ITEMS_FOR_OBSERVATIONS};
+use super::{CoreThread, Inbox, Parts};
+use crate::app::meter::Meters;
+use crate::app::paths::evidence_dir;
+use crate::evidence::{self, Evidence};
+
+/// What stands around the thread in a test.
+struct Bench {
+    dir: tempfile::TempDir,
+    clock: Arc<VirtualClock>,
+    thread: CoreThread,
+    delivery: Delivery,
+    restart: Arc<Notify>,
+    uploads: mpsc::Receiver<wire::grant::Grant>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench::with_min_free(None)
+    }
+
+    /// `min_free`: bytes of the disk below which it counts as full.
+    fn with_min_free(min_free: Option<u64>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = VirtualClock::new(1_795_221_065_120);
+        let mut site = site(dir.path());
+        site.evidence.min_free = min_free;
+        let site = Arc::new(site);
+        let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+        let (outcomes, _) = bounded(1);
+        let evidence =
+            Evidence::new(evidence_dir(&site), "a".into(), 0, Vec::new(), Box::new(|_| Err("no cut".into())));
+        let (uploads, granted) = mpsc::channel(1);
+        let restart = Arc::new(Notify::new());
+        let parts = Parts {
+            core: Core::new(&site),
+            site: site.clone(),
+            clock: clock.clone(),
+            delivery: delivery.clone(),
+            evidence: evidence::spawn(evidence, clock.clone(), outcomes, |_| {}).unwrap(),
+            review: None,
+            cameras: Vec::new(),
+            uploads,
+            restart: restart.clone(),
+            meter: Meters::new(&site, clock.clone()).core(),
+        };
+        Bench { dir, clock, thread: CoreThread::new(parts), delivery, restart, uploads: granted }
+    }
+
+    fn tick_at(&mut self, s: f64) {
+        self.clock.advance_to(Mono::from_s(s));
+        self.thread.tick(0);
+    }
+
+    fn reading(&self, value: u32) -> Event {
+        let (phenomenon, arrived) = (self.clock.now(), self.clock.now());
+        let (sensor, unit) = ("pm10".into(), "ug/m3".into());
+        let value = f64::from(value);
+        Event::Input(Input::Reading(Reading { sensor, phenomenon, arrived, value, unit, suspicious: None }))
+    }
+
+    /// Takes the notification, if there is one.
+    fn restart_was_ordered(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(self.restart.notified()).poll(&mut context).is_ready()
+    }
+
+    fn journal(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("journal/00000000000000000001.journal")).unwrap()
+    }
+}
+
+fn site(dir: &std::path::Path) -> Site {
+    let text = r#"
+schema = 1
+[device]
+edge_id = "mh-xz-017"
+division = "310112"
+data_dir = "data"
+point = [121.37608, 31.11240]
+[centre]
+url = "mqtt://127.0.0.1:1"
+[[camera]]
+id = "clip"
+url = "no-such-clip.mp4"
+"#;
+    let path = dir.join("site.toml");
+    std::fs::write(&path, text).unwrap();
+    kerbside_site::config::load(&path).unwrap()
+}
+
+#[test]
+fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
+    let mut bench = Bench::new();
+    // The journal takes no entry of that kind, and with it nothing of the same commit.
+    bench.thread.writes.item(Item::Note { kind: "No Kind", body: serde_json::Value::Null });
+    for i in 0..2 * MAX_ITEMS as u32 {
+        bench.thread.handle(bench.reading(i));
+    }
+    assert_eq!(bench.delivery.stats().unwrap().append_errors, 1, "once, and not at each input");
+    assert_eq!(bench.thread.writes.items(), MAX_ITEMS_FOR_OBSERVATIONS);
+    bench.tick_at(1.0);
+    assert_eq!(bench.delivery.stats().unwrap().append_errors, 2);
+    // It recovers while the program stops: nobody sends any more.
+    bench.thread.writes.remove_first();
+    let (_, inputs) = bounded(1);
+    let (evidence, reviews, centre, gnss) = (never(), never(), never(), never());
+    bench.thread.run(Inbox { inputs, evidence, reviews, centre, gnss });
+    assert!(bench.delivery.stats().unwrap().last_seq >= MAX_ITEMS_FOR_OBSERVATIONS as u64 - 1);
+}
+
+#[test]
+fn what_the_core_has_retired_is_forgotten() {
+    let mut bench = Bench::new();
+    let old = SavedIncident { id: "I1".into(), place: None, record: Some("cleared".into()) };
+    bench.delivery.commit(vec![Item::Incident(old)]).unwrap();
+    let mut saved_at = |s: f64| {
+        bench.tick_at(s);
+        bench.delivery.stats().unwrap().incidents
+    };
+    assert_eq!(saved_at(1.0), 1);
+    assert_eq!(saved_at(61.0), 0);
+}
+
+#[test]
+fn a_full_disk_costs_acknowledged_evidence_first_and_the_rest_is_reported() {
+    let mut bench = Bench::with_min_free(Some(1 << 60));
+    let mut report = wire::testing::report("I2", 1);
+    report.evidence.clear();
+    let message = wire::matter(bench.delivery.identity(), &report, None, None);
+    bench.delivery.commit(vec![Item::Message(Box::new(message))]).unwrap();
+    let dir = evidence_dir(&bench.thread.site);
+    let folders = ["I1", "I2", "I3"].map(|id| dir.join("2026-11-20").join(id));
+    for folder in &folders {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("r1-clip.mp4"), [0; 100]).unwrap();
+    }
+    evidence::hold(&dir, "I3", true).unwrap();
+    bench.thread.tick(0);
+    bench.tick_at(1.0);
+    assert_eq!(folders.each_ref().map(|f| f.is_dir()), [false, false, true], "I3 is held");
+    let journal = bench.journal();
+    let failed: Vec<&str> = journal.lines().filter(|l| l.contains("evidence.failed.v1")).collect();
+    assert!(failed.len() == 1 && failed[0].contains("\"incident_id\":\"I2\""), "{failed:?}");
+}
+
+#[test]
+fn an_ordered_restart_is_answered_durably_and_then_happens() {
+    let mut bench = Bench::new();
+    let command = Commanded {
+        id: "C1".into(),
+        verb: "restart".into(),
+        expires_at_ms: bench.clock.now().wall_ms + 60_000,
+        order: wire::Order::Restart,
+    };
+    bench.thread.writes.item(Item::Note { kind: "No Kind", body: serde_json::Value::Null });
+    bench.thread.handle(Event::Centre(vec![Inbound { n: 1, input: DownInput::Command(command) }]));
+    assert!(!bench.restart_was_ordered(), "the reply is not on the disk yet");
+    bench.thread.writes.remove_first();
+    bench.tick_at(1.0);
+    assert!(bench.restart_was_ordered());
+    let journal = bench.journal();
+    assert!(journal.contains("command.reply.v1") && journal.contains("restart"), "{journal}");
+}
+
+#[test]
+fn a_grant_reaches_the_uploads() {
+    let mut bench = Bench::new();
+    let grant = wire::grant::Grant {
+        id: "G1".into(),
+        path: "2026-11-20/I1/r1-clip.mp4".into(),
+        sha256: "0".repeat(64),
+        expires_at_ms: 0,
+        url: String::new(),
+        offset: 0,
+        headers: Default::default(),
+        resumable: false,
+    };
+    bench.thread.handle(Event::Centre(vec![Inbound { n: 1, input: DownInput::Grant(grant.clone()) }]));
+    assert_eq!(bench.uploads.try_recv(), Ok(grant));
+}

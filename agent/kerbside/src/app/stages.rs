@@ -1,0 +1,265 @@
+//! The stages that run on threads, built from a site and connected by bounded channels.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::time::Clock;
+use kerbside_infer::schedule::Slots;
+use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
+use kerbside_media::ring::PacketRing;
+use kerbside_media::source::{Exe, FrameSource as _, Session, Setup};
+use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
+use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
+use kerbside_site::config::Site;
+use kerbside_trace::delivery::{Delivery, Inbound, SavedIncident};
+use kerbside_wire::grant::Grant;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use super::camera_thread::{CameraThread, Load};
+use super::core_thread::{self, CoreThread};
+use super::meter::Meters;
+use super::paths::{evidence_dir, watermark};
+use super::restore;
+use crate::evidence::{self, CameraSource, Evidence};
+use crate::review;
+use crate::sensor::gnss::GnssEvent;
+
+/// Inputs on their way to the core; senders wait beyond.
+const INPUTS: usize = 256;
+/// Outcomes of evidence on their way to the core: more than the evidence stage can have waiting.
+const OUTCOMES: usize = 256;
+/// Results of reviews on their way to the core: more than can have been requested.
+const REVIEWS: usize = 16;
+
+type Ring = Arc<Mutex<PacketRing>>;
+
+/// What the stages are built from.
+pub(super) struct Parts<'a> {
+    pub(super) site: Arc<Site>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// The program whose child processes decode.
+    pub(super) program: Exe,
+    /// One detector a worker; none: the cameras count as blind.
+    pub(super) detectors: Vec<Cascade>,
+    pub(super) delivery: Delivery,
+    /// Incidents of the last run.
+    pub(super) saved: Vec<SavedIncident>,
+    pub(super) centre: Receiver<Inbound>,
+    pub(super) gnss: Receiver<GnssEvent>,
+    pub(super) uploads: mpsc::Sender<Grant>,
+    pub(super) restart: Arc<Notify>,
+    pub(super) meters: &'a Meters,
+}
+
+/// The running stages.
+pub(super) struct Stages {
+    cameras: Vec<JoinHandle<()>>,
+    /// Dropping it stops the cameras.
+    stop: Sender<Infallible>,
+    slots: Arc<Slots<DetectionJob>>,
+    detectors: Vec<JoinHandle<()>>,
+    core: CoreStage,
+}
+
+/// The core's thread. It ends when every sender of inputs is gone.
+pub(super) struct CoreStage {
+    inputs: Sender<Input>,
+    thread: JoinHandle<()>,
+}
+
+impl Stages {
+    pub(super) fn inputs(&self) -> Sender<Input> {
+        self.core.inputs.clone()
+    }
+
+    /// Ends cameras and detectors. The core still runs.
+    pub(super) fn stop_cameras(self) -> CoreStage {
+        drop(self.stop);
+        join_all("source", self.cameras);
+        self.slots.close();
+        join_all("detector", self.detectors);
+        self.core
+    }
+}
+
+impl CoreStage {
+    /// Ends the core and the evidence stage. All other senders of inputs must be gone.
+    pub(super) fn stop(self) {
+        drop(self.inputs);
+        join_all("core", vec![self.thread]);
+    }
+}
+
+pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
+    let Parts { site, clock, program, detectors, delivery, saved, centre, gnss, uploads, restart, meters } =
+        parts;
+    let rings: Vec<Ring> =
+        site.cameras.iter().map(|c| Arc::new(Mutex::new(PacketRing::new(c.ring_s, c.ring_bytes)))).collect();
+    let (inputs, inputs_out) = bounded(INPUTS);
+    let (outcomes, outcomes_out) = bounded(OUTCOMES);
+    let (reviews, reviews_out) = bounded(REVIEWS);
+
+    let mut core = Core::new(&site);
+    restore::incidents(&mut core, saved, &*clock);
+    for outcome in restore::lost_evidence(&core) {
+        // The channel has more room than requests can be pending, and nothing was sent before.
+        let _ = outcomes.try_send(outcome);
+    }
+    let evidence = start_evidence(&site, &clock, &program, &rings, outcomes, meters)?;
+    let review = match detectors.is_empty() {
+        true => None,
+        false => Some(start_review(&site, &program, &rings, reviews)?),
+    };
+    let cameras = start_cameras(&site, &clock, &program, &rings, !detectors.is_empty(), &inputs, meters)?;
+    let detectors = detectors
+        .into_iter()
+        .map(|detector| start_detector(detector, &cameras, &clock, &inputs, meters))
+        .collect::<anyhow::Result<_>>()?;
+    let core_thread = CoreThread::new(core_thread::Parts {
+        core,
+        site,
+        clock,
+        delivery,
+        evidence,
+        review,
+        cameras: cameras.controls,
+        uploads,
+        restart,
+        meter: meters.core(),
+    });
+    let inbox =
+        core_thread::Inbox { inputs: inputs_out, evidence: outcomes_out, reviews: reviews_out, centre, gnss };
+    let thread = spawn("core", move || core_thread.run(inbox))?;
+    let core = CoreStage { inputs, thread };
+    Ok(Stages { cameras: cameras.threads, stop: cameras.stop, slots: cameras.slots, detectors, core })
+}
+
+fn start_evidence(
+    site: &Site,
+    clock: &Arc<dyn Clock>,
+    program: &Exe,
+    rings: &[Ring],
+    outcomes: Sender<EvidenceOutcome>,
+    meters: &Meters,
+) -> anyhow::Result<evidence::Worker> {
+    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| CameraSource::of(c, ring.clone()));
+    let evidence = Evidence::new(
+        evidence_dir(site),
+        site.device.edge_id.clone(),
+        site.device.utc_offset_s,
+        cameras.collect(),
+        evidence::in_child(program.clone()),
+    )
+    .with_watermark(watermark(site));
+    evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
+        .context("starting the evidence stage")
+}
+
+/// The cameras' threads, and what connects them with the other stages. One entry a camera.
+struct Cameras {
+    threads: Vec<JoinHandle<()>>,
+    stop: Sender<Infallible>,
+    slots: Arc<Slots<DetectionJob>>,
+    controls: Vec<Arc<CameraControl>>,
+    /// Frames in the camera's slot or in the detector.
+    with_detector: Vec<Arc<AtomicUsize>>,
+}
+
+fn start_cameras(
+    site: &Site,
+    clock: &Arc<dyn Clock>,
+    program: &Exe,
+    rings: &[Ring],
+    has_detector: bool,
+    inputs: &Sender<Input>,
+    meters: &Meters,
+) -> anyhow::Result<Cameras> {
+    let (stop, stopped) = bounded(0);
+    let slots = Arc::new(Slots::new(site.cameras.len()));
+    let mut cameras =
+        Cameras { threads: Vec::new(), stop, slots, controls: Vec::new(), with_detector: Vec::new() };
+    for (camera, ring) in site.cameras.iter().zip(rings) {
+        let control: Arc<CameraControl> = Arc::default();
+        let with_detector: Arc<AtomicUsize> = Arc::default();
+        let mut session = Session::new(Setup::of(camera, program.clone()), clock.clone(), ring.clone());
+        let now = clock.now().mono;
+        let mut camera_thread = CameraThread {
+            camera: camera.ix,
+            id: camera.id.clone(),
+            line: CameraLine::new(camera, control.clone(), has_detector, now),
+            slots: has_detector.then(|| cameras.slots.clone()),
+            inputs: inputs.clone(),
+            meter: meters.camera(camera.ix, ring.clone()).context("a camera without its meter")?,
+            period_s: 1.0 / camera.looks_per_s,
+            load: Load::new(camera.id.clone(), with_detector.clone(), now),
+        };
+        let stopped = stopped.clone();
+        let name = format!("camera-{}", camera.id);
+        cameras.threads.push(spawn(&name, move || {
+            session.run(&mut camera_thread, &stopped);
+        })?);
+        cameras.controls.push(control);
+        cameras.with_detector.push(with_detector);
+    }
+    Ok(cameras)
+}
+
+fn start_detector(
+    cascade: Cascade,
+    cameras: &Cameras,
+    clock: &Arc<dyn Clock>,
+    inputs: &Sender<Input>,
+    meters: &Meters,
+) -> anyhow::Result<JoinHandle<()>> {
+    let (inputs, meter) = (inputs.clone(), meters.detector());
+    let with_detector = cameras.with_detector.clone();
+    let observe = move |timing| meter.observe(timing);
+    let done = move |observation: Observation| {
+        let camera = usize::from(observation.camera.0);
+        let _ = inputs.send(Input::Observation(observation));
+        if let Some(count) = with_detector.get(camera) {
+            count.fetch_sub(1, Ordering::AcqRel);
+        }
+    };
+    kerbside_infer::worker::spawn(cameras.slots.clone(), cascade, clock.clone(), observe, done)
+        .context("starting the detector's thread")
+}
+
+fn start_review(
+    site: &Site,
+    program: &Exe,
+    rings: &[Ring],
+    results: Sender<ReviewAnswer>,
+) -> anyhow::Result<review::Stage> {
+    let cameras = site.cameras.iter().zip(rings);
+    let cameras = cameras.map(|(camera, ring)| review::Past::of(camera, program.clone(), ring.clone()));
+    let models = site.models.clone();
+    let load = move || {
+        let street = models.street.as_deref().ok_or("no street network")?;
+        let loaded = kerbside_infer::load(street, models.runtime.as_deref(), LIVE_RUN_LIMIT);
+        loaded.map(|(detector, _)| detector).map_err(|error| error.to_string())
+    };
+    review::spawn(cameras.collect(), evidence::in_child(program.clone()), load, results)
+        .context("starting the review stage")
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .with_context(|| format!("starting the thread {name}"))
+}
+
+fn join_all(stage: &str, threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!(stage, "a thread ended by a panic");
+        }
+    }
+}
