@@ -6,7 +6,7 @@
 mod command;
 #[cfg(feature = "camera")]
 mod film;
-mod line;
+pub(crate) mod line;
 pub mod timeline;
 pub mod truth;
 

@@ -14,6 +14,8 @@ mod effects;
 mod events;
 mod inbox;
 mod messages;
+#[cfg(test)]
+mod one_line_tests;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ use kerbside_site::config::{Camera, Site};
 use kerbside_site::place::Placer;
 use kerbside_wire::Identity;
 
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     clock: Arc<VirtualClock>,
     camera_line: CameraLine,
     control: Arc<CameraControl>,
@@ -60,7 +60,7 @@ struct Voice<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         site: &Site,
         camera: &Camera,
         options: &Options,
@@ -121,7 +121,7 @@ impl<'a> Line<'a> {
     }
 
     /// The clip is over: waiting clips are cut, the rest is said, the truth is held against it.
-    pub(super) fn finish(mut self, end: Moment, truth: Option<&Truth>) -> anyhow::Result<Outcome> {
+    pub(crate) fn finish(mut self, end: Moment, truth: Option<&Truth>) -> anyhow::Result<Outcome> {
         self.pass_time(end);
         self.hear([Input::Tick(end)]);
         let made = self.evidence.finish();

@@ -21,6 +21,8 @@ impl CoreThread {
         let mut inputs = VecDeque::from([input]);
         let mut effects = Vec::new();
         while let Some(input) = inputs.pop_front() {
+            #[cfg(test)]
+            self.stepped.push(input.clone());
             self.core.step(input, &mut effects);
             self.meter.input();
             for effect in effects.drain(..) {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use kerbside_domain::time::Clock;
 use kerbside_seeing::incident::Core;
+#[cfg(test)]
+use kerbside_seeing::incident::Input;
 use kerbside_seeing::pipeline::CameraControl;
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
@@ -54,6 +56,9 @@ pub(crate) struct CoreThread {
     pub(super) due: Due,
     /// A report was made since the incidents were saved last.
     pub(super) unsaved_report: bool,
+    /// Every input of the core, in order.
+    #[cfg(test)]
+    pub(super) stepped: Vec<Input>,
 }
 
 impl CoreThread {
@@ -77,6 +82,8 @@ impl CoreThread {
             writes: WriteQueue::default(),
             due,
             unsaved_report: false,
+            #[cfg(test)]
+            stepped: Vec::new(),
         }
     }
 }
