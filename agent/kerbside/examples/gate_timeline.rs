@@ -23,14 +23,14 @@ fn main() -> std::io::Result<()> {
     let clock = SystemClock::new();
     let mut gate = Gate::new(GateConfig::default());
     let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
-    let (mut looks, mut worth, mut scene, mut cost_us) = (0u64, 0u64, Scene::Learning, 0u64);
+    let (mut frames, mut due, mut scene, mut cost_us) = (0u64, 0u64, Scene::Learning, 0u64);
     for (k, luma) in bytes.chunks_exact(LUMA_WIDTH * LUMA_HEIGHT).enumerate() {
         let at_s = k as f64 / per_s;
         let before = clock.now().mono.0;
         let report = gate.step_luma(luma, Mono::from_s(at_s), 0);
         cost_us += clock.now().mono.0 - before;
-        looks += 1;
-        worth += u64::from(report.due_for_detection);
+        frames += 1;
+        due += u64::from(report.due_for_detection);
         if report.scene != scene {
             println!("{at_s:7.1} s  {scene:?} -> {:?}", report.scene);
             scene = report.scene;
@@ -50,7 +50,7 @@ fn main() -> std::io::Result<()> {
     for (id, l) in &lives {
         let (r, b) = (&l.seen, &l.seen.bbox);
         println!(
-            "region {id:3}  {:6.1} .. {:6.1} s ({:5.1})  {:?} area {:.4}  box {:.2} {:.2} {:.2} {:.2}  appeared {:.1} still since {:.1}  hidden {} looks  like {:.2}",
+            "region {id:3}  {:6.1} .. {:6.1} s ({:5.1})  {:?} area {:.4}  box {:.2} {:.2} {:.2} {:.2}  appeared {:.1} still since {:.1}  hidden {} frames  like {:.2}",
             l.first_s,
             l.last_s,
             l.last_s - l.first_s,
@@ -66,11 +66,10 @@ fn main() -> std::io::Result<()> {
             r.similarity
         );
     }
-    let n = looks.max(1);
+    let n = frames.max(1);
     println!(
-        "{looks} looks, {} regions, {} of {looks} worth looking, {} ns a look; {:?}",
+        "{frames} frames, {} regions, {due} of {frames} due for detection, {} ns a frame; {:?}",
         lives.len(),
-        worth,
         cost_us * 1000 / n,
         gate.counters()
     );

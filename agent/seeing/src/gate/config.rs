@@ -1,35 +1,42 @@
-//! What a gate is told and what it counts. Knows no pictures.
+//! What a gate is given and what it counts. Knows no pictures.
 
-use super::planes::PIXELS;
 use kerbside_site::config::Camera;
+
+use super::background::PIXELS;
+use super::tuning::{blobs::MIN_PIXELS, defaults};
 
 /// What a gate watches and how patient it is. The defaults are the operating point that the figures are measured at.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
     /// Polygons in shares of the picture; none: everything is watched. Motion outside costs nothing.
     pub zones: Vec<Vec<(f32, f32)>>,
-    /// The background is the median of at least this many looks over at least this long.
-    pub learn_looks: usize,
+    /// The background is the median of at least this many frames ...
+    pub learn_frames: usize,
+    /// ... over at least this long, s.
     pub learn_s: f64,
-    /// What has not changed for so long is still.
+    /// What has not changed for so long is still, s.
     pub still_s: f64,
-    /// Regions smaller or larger than these shares of the picture are not things.
+    /// Smaller regions are no objects, share of the picture.
     pub min_area_norm: f32,
+    /// Larger ones neither, share of the picture.
     pub max_area_norm: f32,
+    /// Regions at once; further ones are counted and not followed.
     pub max_regions: usize,
-    /// The same picture, noise and all, for so long is a frozen camera.
+    /// The same picture, noise and all, for so long is a frozen camera, s.
     pub frozen_s: f64,
-    /// A region is held at most so long, then taken for background; one of kind `Removed` much shorter.
+    /// A region is followed for so long, then taken for background, s.
     pub absorb_after_s: f64,
+    /// The same for one of kind `Removed`, s.
     pub absorb_removed_s: f64,
-    /// A camera that still looks elsewhere after so long learns its new view.
+    /// A camera that still looks elsewhere after so long learns its new view, s.
     pub relearn_moved_s: f64,
-    /// A region younger than this is looked at in every look, an older one every `recheck_s`.
+    /// A region younger than this makes every frame active, s.
     pub young_s: f64,
-    pub recheck_s: f64,
-    /// An empty street is looked at every so often: rubbish that lay there before the gate learnt is no change.
-    pub idle_look_s: f64,
-    /// After motion ends, looks stay worth it for so long.
+    /// Where older regions are, a frame is due for detection every so often, s.
+    pub region_detection_s: f64,
+    /// On an empty street a frame is due every so often, s.
+    pub idle_detection_s: f64,
+    /// After motion ends, frames stay active for so long, s.
     pub linger_s: f64,
 }
 
@@ -37,21 +44,20 @@ impl Default for GateConfig {
     fn default() -> Self {
         GateConfig {
             zones: Vec::new(),
-            learn_looks: 8,
-            learn_s: 3.0,
-            still_s: 1.2,
-            min_area_norm: 0.0006,
-            max_area_norm: 0.3,
-            max_regions: 32,
-            // Looks come every two seconds where nothing moves: the fourth must do, so that it is said within ten.
-            frozen_s: 5.9,
-            absorb_after_s: 24.0 * 3600.0,
-            absorb_removed_s: 30.0,
-            relearn_moved_s: 1800.0,
-            young_s: 10.0,
-            recheck_s: 2.0,
-            idle_look_s: 20.0,
-            linger_s: 2.0,
+            learn_frames: defaults::LEARN_FRAMES,
+            learn_s: defaults::LEARN_S,
+            still_s: defaults::STILL_S,
+            min_area_norm: defaults::MIN_AREA,
+            max_area_norm: defaults::MAX_AREA,
+            max_regions: defaults::MAX_REGIONS,
+            frozen_s: defaults::FROZEN_S,
+            absorb_after_s: defaults::ABSORB_S,
+            absorb_removed_s: defaults::ABSORB_REMOVED_S,
+            relearn_moved_s: defaults::RELEARN_MOVED_S,
+            young_s: defaults::YOUNG_S,
+            region_detection_s: defaults::REGION_DETECTION_S,
+            idle_detection_s: defaults::IDLE_DETECTION_S,
+            linger_s: defaults::LINGER_S,
         }
     }
 }
@@ -64,7 +70,7 @@ impl GateConfig {
     }
 
     pub(super) fn min_px(&self) -> usize {
-        ((self.min_area_norm * PIXELS as f32).ceil() as usize).max(4)
+        ((self.min_area_norm * PIXELS as f32).ceil() as usize).max(MIN_PIXELS)
     }
 
     pub(super) fn max_px(&self) -> usize {
@@ -75,10 +81,13 @@ impl GateConfig {
 /// What happened in a gate's life, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GateCounters {
-    pub looks: u64,
-    /// Looks whose luma had another size than the gate's; nothing was judged.
+    /// Frames that came.
+    pub frames: u64,
+    /// Frames whose luma had another size than the gate's; nothing was judged.
     pub malformed: u64,
+    /// Jumps of the light over the whole picture.
     pub light_changes: u64,
+    /// Times that the picture no longer fitted its background: covered or moved.
     pub views_lost: u64,
     /// Small shifts of the camera that were compensated.
     pub nudges: u64,

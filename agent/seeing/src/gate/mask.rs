@@ -2,14 +2,13 @@
 
 use kerbside_domain::frame::{LUMA_HEIGHT as H, LUMA_WIDTH as W};
 
-/// Things stand in a zone with their feet and stick out of it with their tops: pixels added around each zone.
-const MARGIN_PX: usize = 3;
+use super::tuning::ZONE_MARGIN_PX;
 
-/// One byte a luma pixel: watched or not.
+/// One flag a luma pixel: watched or not.
 #[derive(Clone, Debug)]
 pub(super) struct ZoneMask {
-    pub(super) watched: Vec<bool>,
-    pub(super) count: usize,
+    watched: Vec<bool>,
+    count: usize,
 }
 
 impl ZoneMask {
@@ -20,16 +19,25 @@ impl ZoneMask {
             fill(zone, &mut watched);
         }
         if !zones.is_empty() {
-            watched = grown(&watched, MARGIN_PX);
+            watched = grown(&watched, ZONE_MARGIN_PX);
         }
         let count = watched.iter().filter(|&&w| w).count();
         ZoneMask { watched, count }
     }
+
+    pub(super) fn watched(&self) -> &[bool] {
+        &self.watched
+    }
+
+    /// Zones outside the picture watch nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
 }
 
 /// Even-odd rule at pixel centres.
-fn fill(polygon: &[(f32, f32)], out: &mut [bool]) {
-    for (ix, cell) in out.iter_mut().enumerate() {
+fn fill(polygon: &[(f32, f32)], mask: &mut [bool]) {
+    for (ix, pixel) in mask.iter_mut().enumerate() {
         let (x, y) = ((ix % W) as f32 + 0.5, (ix / W) as f32 + 0.5);
         let mut inside = false;
         for (k, &(ax, ay)) in polygon.iter().enumerate() {
@@ -39,7 +47,7 @@ fn fill(polygon: &[(f32, f32)], out: &mut [bool]) {
                 inside = !inside;
             }
         }
-        *cell |= inside;
+        *pixel |= inside;
     }
 }
 
@@ -67,7 +75,7 @@ mod tests {
     fn a_zone_watches_itself_and_a_margin() {
         let half = vec![(0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)];
         let mask = ZoneMask::new(&[half]);
-        assert_eq!(mask.count, W * (H / 2 + MARGIN_PX));
+        assert_eq!(mask.count, W * (H / 2 + ZONE_MARGIN_PX));
         assert!(!mask.watched[0] && mask.watched[W * H - 1]);
     }
 }

@@ -1,32 +1,20 @@
-//! Region: something that changed and stayed, over looks. It survives occlusion, and ends when its background shows again, and
-//! only then.
+//! Region: something that changed and stayed, over frames. It survives being hidden, and ends when its background shows
+//! again, and only then.
 
-use super::blobs::{self, PxBox};
-use super::planes::{PIXELS, Planes, bit};
-use super::{GateConfig, RegionKind, StaticRegion};
+mod crop;
+
 use kerbside_domain::time::Mono;
 
-/// A person who stands before a thing hides it; longer than this the hider is the thing.
-const HIDDEN_AT_MOST_S: f64 = 600.0;
-/// Parts of one thing may be confirmed one after the other.
-const GROWING_S: f64 = 5.0;
-/// And lie so far apart, luma px.
-const PARTS_APART_PX: usize = 4;
-/// Until then it may turn out to be a removal, or not to be one: the first crop may be cut while a foot is still in it.
-const KIND_SURE_S: f64 = 10.0;
-/// The street shows again on so much of a region: it is gone.
-const GONE: f32 = 0.6;
-/// All that is seen of a region is itself and the street: nothing hides it. Where less of it is left than before, whoever
-/// left it stood so close that both were one region.
-const PARTED: f32 = 0.9;
+use self::crop::Crop;
+use super::alignment::Shift;
+use super::background::{Background, PIXELS, Remains};
+use super::blobs;
+use super::config::GateConfig;
+use super::grid::{PxBox, neighbours, on_rim};
+use super::report::{RegionKind, StaticRegion};
+use super::tuning::{light, region as tuning};
 
-/// The street's own texture for so long, darker or brighter: light or water, no thing.
-const LIGHT_FOR_S: f64 = 2.0;
-/// So much of a region came by creeping: light, however dappled.
-const CREPT: f32 = 0.5;
-/// Pixels inside a region that tell by looking on whether it is light.
-const ENOUGH_IN_TIME: f32 = 8.0;
-
+/// One region of a gate.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
     pub(super) id: u32,
@@ -37,91 +25,94 @@ pub(super) struct Region {
     appeared: Mono,
     still_since: Mono,
     pub(super) confirmed: Mono,
-    /// Share of its pixels that had crept when they became its own, 0..1.
-    crept: f32,
-    /// The crop when confirmed, and where it was cut.
-    template: Vec<u8>,
-    template_px: PxBox,
-    /// Pixels when the crop was cut.
-    captured: usize,
+    /// Share of its pixels that had drifted when they became its own, 0..1.
+    drifted: f32,
+    crop: Crop,
+    /// Correlation with its crop in the last frame, -1..1.
     similarity: f32,
     hidden_since: Option<Mono>,
     gone_since: Option<Mono>,
-    /// It has shown the street itself in another light since.
+    /// Since when it shows the street itself in another light.
     light_since: Option<Mono>,
-    /// Share of its pixels that showed it in the last look, 0..1.
-    held_share: f32,
+    /// Share of its pixels that showed the object in the last frame, 0..1.
+    in_view: f32,
 }
 
-/// What a region's pixels show in one look, as shares of its pixels.
-struct Sight {
-    held: f32,
-    background: f32,
+/// What a region's pixels show in one frame, as shares of its pixels.
+struct PixelShares {
+    object: f32,
+    street: f32,
     still: f32,
 }
 
+impl PixelShares {
+    /// All that is seen is the object and the street: nothing hides it. Where less of it is left than before, whoever left
+    /// it stood so close that both were one region.
+    fn is_parted(&self) -> bool {
+        self.object + self.street >= tuning::PARTED && self.street < tuning::GONE
+    }
+}
+
 impl Region {
-    /// A blob as the region of `slot`, whose pixels it owns from here on.
+    /// A blob as the region of `slot`. It owns its pixels from here on.
     pub(super) fn new(
         (id, slot): (u32, usize),
         blob: Vec<u32>,
         still_since: Mono,
-        planes: &mut Planes,
+        background: &mut Background,
         picture: &[u8],
         at: Mono,
     ) -> Self {
-        let kind = kind_of(&blob, planes);
-        own(&blob, slot, planes);
-        let mut region = Region {
+        let kind = kind_of(&blob, background);
+        background.claim(&blob, slot);
+        let changed_since =
+            percentile(&blob, tuning::APPEARED_PERCENTILE, |ix| background.changed_since(ix, at));
+        Region {
             id,
             kind,
             px: PxBox::around(&blob),
-            appeared: percentile(&blob, 0.1, |ix| planes.changed_since(ix, at)).min(still_since),
-            crept: planes.crept_share(&blob),
+            appeared: changed_since.min(still_since),
+            drifted: background.drifted_share(&blob),
+            crop: Crop::cut(&blob, picture),
             pixels: blob,
             still_since,
             confirmed: at,
-            template: Vec::new(),
-            template_px: PxBox { x0: 0, y0: 0, x1: 0, y1: 0 },
-            captured: 0,
             similarity: 1.0,
             hidden_since: None,
             gone_since: None,
             light_since: None,
-            held_share: 1.0,
-        };
-        region.capture(picture);
-        region
-    }
-
-    /// Takes a blob that belongs to it.
-    pub(super) fn grow(&mut self, blob: &[u32], slot: usize, planes: &mut Planes, picture: &[u8]) {
-        own(blob, slot, planes);
-        let (old, new) = (self.pixels.len() as f32, blob.len() as f32);
-        self.crept = (self.crept * old + planes.crept_share(blob) * new) / (old + new);
-        self.pixels.extend_from_slice(blob);
-        self.pixels.sort_unstable();
-        self.capture(picture);
-    }
-
-    /// Whether a blob of so many pixels beside it is a part of it: it is small, or both are new.
-    pub(super) fn takes(&self, pixels: usize, at: Mono) -> bool {
-        let new = at.since_s(self.confirmed) < GROWING_S;
-        // Who stands before a region is not part of it.
-        let in_view = self.hidden_since.is_none() && self.held_share > 0.6;
-        in_view && (new || pixels * 2 < self.pixels.len())
-    }
-
-    /// After a change of light: what still has its structure is taken as it looks now.
-    pub(super) fn take_new_light(&mut self, planes: &mut Planes, picture: &[u8]) {
-        if similarity(&self.template, self.template_px, picture) > 0.5 {
-            hold(&self.pixels, planes, picture);
-            self.capture(picture);
+            in_view: 1.0,
         }
     }
 
-    /// `shift`: see [`PxBox::norm`].
-    pub(super) fn report(&self, shift: (i32, i32)) -> StaticRegion {
+    /// Takes a blob that belongs to it.
+    pub(super) fn grow(&mut self, blob: &[u32], slot: usize, background: &mut Background, picture: &[u8]) {
+        background.claim(blob, slot);
+        let (old, new) = (self.pixels.len() as f32, blob.len() as f32);
+        self.drifted = (self.drifted * old + background.drifted_share(blob) * new) / (old + new);
+        self.pixels.extend_from_slice(blob);
+        self.pixels.sort_unstable();
+        self.recrop(picture);
+    }
+
+    /// Whether a blob of so many pixels beside it is a part of it: it is small, or both are new. One who stands before a
+    /// region is no part of it.
+    pub(super) fn takes(&self, pixels: usize, at: Mono) -> bool {
+        let is_new = at.since_s(self.confirmed) < tuning::GROWS_FOR_S;
+        let is_small = (pixels as f32) < tuning::SMALL_PART * self.pixels.len() as f32;
+        let is_in_view = self.hidden_since.is_none() && self.in_view > tuning::IN_VIEW;
+        is_in_view && (is_new || is_small)
+    }
+
+    /// After a change of light: what still has its structure is taken as it looks now.
+    pub(super) fn relight(&mut self, background: &mut Background, picture: &[u8]) {
+        if self.crop.similarity(picture) > tuning::SAME_STRUCTURE_RELIT {
+            background.set_object(&self.pixels, picture);
+            self.recrop(picture);
+        }
+    }
+
+    pub(super) fn report(&self, shift: Shift) -> StaticRegion {
         StaticRegion {
             id: self.id,
             bbox: self.px.norm(shift),
@@ -134,253 +125,207 @@ impl Region {
         }
     }
 
-    /// A large thing falls into parts where it is of the street's colour.
+    /// A large object falls into parts where it is of the street's colour.
     pub(super) fn is_part_of_one_with(&self, other: &Region) -> bool {
         let apart_s = self.confirmed.since_s(other.confirmed).max(other.confirmed.since_s(self.confirmed));
-        apart_s < GROWING_S && self.px.grown(PARTS_APART_PX).meets(other.px)
+        apart_s < tuning::GROWS_FOR_S && self.px.grown(tuning::PARTS_APART_PX).meets(other.px)
+    }
+
+    /// One frame further. `Some`: the region ends, and this remains of it.
+    pub(super) fn update(
+        &mut self,
+        slot: usize,
+        background: &mut Background,
+        picture: &[u8],
+        at: Mono,
+        config: &GateConfig,
+    ) -> Option<Remains> {
+        if let Some(remains) = self.expired(at, config) {
+            return Some(remains);
+        }
+        self.similarity = self.crop.similarity(picture);
+        let shares = self.shares(background, picture);
+        self.in_view = shares.object;
+        // Its own structure in another light (a cloud, a lamp).
+        let relit = shares.street < tuning::MOSTLY_STREET && self.similarity > tuning::SAME_STRUCTURE;
+        let ended = if shares.object >= tuning::PRESENT || shares.is_parted() || relit {
+            self.update_present(&shares, slot, background, picture, at)
+        } else if shares.street >= tuning::GONE {
+            self.update_gone(at)
+        } else {
+            self.update_hidden(&shares, background, picture, at)
+        };
+        let too_small = self.pixels.len() < config.min_px() / tuning::MIN_PART + 1;
+        ended.or(too_small.then_some(Remains::AsBefore))
+    }
+
+    fn expired(&self, at: Mono, config: &GateConfig) -> Option<Remains> {
+        let age_s = at.since_s(self.confirmed);
+        match self.kind {
+            RegionKind::Appeared => (age_s > config.absorb_after_s).then_some(Remains::Object),
+            RegionKind::Removed => (age_s > config.absorb_removed_s).then_some(Remains::Street),
+        }
+    }
+
+    fn shares(&self, background: &Background, picture: &[u8]) -> PixelShares {
+        let (mut object, mut street, mut still) = (0u32, 0u32, 0u32);
+        for ix in self.pixels.iter().map(|&ix| ix as usize) {
+            still += u32::from(background.is_still(ix));
+            let shows_street = !background.is_changed(ix);
+            let nearer_to_street = shows_street && background.is_nearer_to_street(ix, picture);
+            if background.shows_object(ix, picture) && !nearer_to_street {
+                object += 1;
+            } else {
+                street += u32::from(shows_street);
+            }
+        }
+        let n = self.pixels.len().max(1) as f32;
+        PixelShares { object: object as f32 / n, street: street as f32 / n, still: still as f32 / n }
+    }
+
+    fn update_present(
+        &mut self,
+        shares: &PixelShares,
+        slot: usize,
+        background: &mut Background,
+        picture: &[u8],
+        at: Mono,
+    ) -> Option<Remains> {
+        self.hidden_since = None;
+        self.gone_since = None;
+        if shares.object < tuning::PRESENT && !shares.is_parted() {
+            background.set_object(&self.pixels, picture);
+        }
+        self.shrink(slot, background, picture);
+        if self.is_light(slot, background, at) {
+            return Some(Remains::Street);
+        }
+        if shares.object > tuning::KIND_IN_VIEW && at.since_s(self.confirmed) < tuning::KIND_SETTLES_S {
+            self.kind = kind_of(&self.pixels, background);
+        }
+        None
+    }
+
+    /// Two frames must show the street: a single coat of the street's colour is not an empty street.
+    fn update_gone(&mut self, at: Mono) -> Option<Remains> {
+        if self.gone_since.is_some_and(|since| at > since) {
+            return Some(Remains::AsBefore);
+        }
+        self.gone_since = Some(at);
+        None
+    }
+
+    /// Neither the object nor its background. Something bigger in front hides it. Something that fits into its outline and
+    /// stays is the object itself, changed (a fuller pile, another box in the same place).
+    fn update_hidden(
+        &mut self,
+        shares: &PixelShares,
+        background: &mut Background,
+        picture: &[u8],
+        at: Mono,
+    ) -> Option<Remains> {
+        self.gone_since = None;
+        let hidden_since = *self.hidden_since.get_or_insert(at);
+        let hidden_s = at.since_s(hidden_since);
+        let hides = shares.still < tuning::HIDER_STILL || self.is_reached_over(background);
+        let settled = !hides && hidden_s >= tuning::CHANGED_AFTER_S;
+        if settled && self.kind == RegionKind::Appeared && self.lost_its_outline(background) {
+            return Some(Remains::Street);
+        }
+        if settled || hidden_s > tuning::MAX_HIDDEN_S {
+            background.set_object(&self.pixels, picture);
+            self.still_since =
+                percentile(&self.pixels, tuning::STILL_PERCENTILE, |ix| background.still_since(ix));
+            self.hidden_since = None;
+            self.recrop(picture);
+        }
+        None
+    }
+
+    /// The object is gone, and the street there is lit otherwise than it was.
+    fn lost_its_outline(&self, background: &Background) -> bool {
+        let ground = |ix: usize| background.short_term(ix);
+        let now = blobs::outline_strength(&self.pixels, ground, ground);
+        let object = blobs::outline_strength(&self.pixels, |ix| background.object(ix), ground);
+        now < tuning::OUTLINE_LOST * object
+    }
+
+    /// A wet patch or a shade grows from spots too small to tell: what is light once it is large enough is no object.
+    fn is_light(&mut self, slot: usize, background: &Background, at: Mono) -> bool {
+        let own = |ix: usize| background.owner(ix) == Some(slot);
+        let light = self.kind == RegionKind::Appeared
+            && (self.drifted > light::DRIFTED
+                || blobs::is_light_only(&self.pixels, own, background, light::ENOUGH_IN_TIME));
+        if !light {
+            self.light_since = None;
+            return false;
+        }
+        at.since_s(*self.light_since.get_or_insert(at)) >= light::FOR_S
+    }
+
+    /// Whether what covers the region goes on outside it.
+    fn is_reached_over(&self, background: &Background) -> bool {
+        let enough = self.pixels.len() / tuning::REACHES_OUT + tuning::REACHES_OUT_PX;
+        let mut visited = vec![false; PIXELS];
+        for &ix in &self.pixels {
+            visited[ix as usize] = true;
+        }
+        let mut stack: Vec<usize> = self.pixels.iter().map(|&ix| ix as usize).collect();
+        let mut outside = 0;
+        while let Some(ix) = stack.pop() {
+            if on_rim(ix) {
+                continue;
+            }
+            for n in neighbours(ix) {
+                if !visited[n] && background.is_changed(n) {
+                    visited[n] = true;
+                    outside += 1;
+                    stack.push(n);
+                }
+            }
+            if outside >= enough {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives back pixels that show the street again for good: a person stepped away from the bag they were one with.
+    fn shrink(&mut self, slot: usize, background: &mut Background, picture: &[u8]) {
+        let before = self.pixels.len();
+        self.pixels.retain(|&ix| {
+            let ix = ix as usize;
+            let is_street = !background.is_changed(ix)
+                && background.is_still(ix)
+                && (!background.shows_object(ix, picture) || background.is_nearer_to_street(ix, picture));
+            if is_street && background.owner(ix) == Some(slot) {
+                background.disown(ix);
+            }
+            !is_street
+        });
+        if self.pixels.len() < before {
+            self.px = PxBox::around(&self.pixels);
+        }
+        if self.pixels.len() * tuning::RECROP < self.crop.region_pixels() {
+            self.recrop(picture);
+        }
     }
 
     /// Takes the crop of now as what the region looks like.
-    fn capture(&mut self, picture: &[u8]) {
+    fn recrop(&mut self, picture: &[u8]) {
         self.px = PxBox::around(&self.pixels);
-        self.captured = self.pixels.len();
-        self.template_px = self.px.grown(1);
-        self.template = self.template_px.pixels().map(|ix| picture[ix]).collect();
+        self.crop = Crop::cut(&self.pixels, picture);
         self.similarity = 1.0;
     }
 }
 
-/// The region after a look, or none if it is gone.
-pub(super) fn judge(
-    mut region: Region,
-    slot: usize,
-    planes: &mut Planes,
-    picture: &[u8],
-    at: Mono,
-    config: &GateConfig,
-) -> Option<Region> {
-    let expired = match region.kind {
-        RegionKind::Appeared => at.since_s(region.confirmed) > config.absorb_after_s,
-        RegionKind::Removed => at.since_s(region.confirmed) > config.absorb_removed_s,
-    };
-    if expired {
-        let thing = region.kind == RegionKind::Appeared;
-        release(&region.pixels, planes, if thing { Leaves::Thing } else { Leaves::Street });
-        return None;
-    }
-    region.similarity = similarity(&region.template, region.template_px, picture);
-    let sight = look_at(&region, planes, picture);
-    region.held_share = sight.held;
-    let parted = sight.held + sight.background >= PARTED && sight.background < GONE;
-    if sight.held >= 0.5 || parted || (sight.background < 0.5 && region.similarity > 0.85) {
-        region.hidden_since = None;
-        region.gone_since = None;
-        if sight.held < 0.5 && !parted {
-            // Its own structure in another light (a cloud, a lamp).
-            hold(&region.pixels, planes, picture);
-        }
-        shrink(&mut region, slot, planes, picture);
-        if is_light(&mut region, slot, planes, at) {
-            release(&region.pixels, planes, Leaves::Street);
-            return None;
-        }
-        if sight.held > 0.85 && at.since_s(region.confirmed) < KIND_SURE_S {
-            region.kind = kind_of(&region.pixels, planes);
-        }
-    } else if sight.background >= GONE {
-        // Two looks, or one where looks are rare: a single coat of the street's colour is not an empty street.
-        match region.gone_since {
-            Some(since) if at > since => {
-                release(&region.pixels, planes, Leaves::Waiting);
-                return None;
-            }
-            _ => region.gone_since = Some(at),
-        }
-    } else {
-        if !hidden_or_other(&mut region, &sight, planes, picture, at) {
-            release(&region.pixels, planes, Leaves::Street);
-            return None;
-        }
-    }
-    if region.pixels.len() < config.min_px() / 2 + 1 {
-        release(&region.pixels, planes, Leaves::Waiting);
-        return None;
-    }
-    Some(region)
+fn kind_of(pixels: &[u32], background: &Background) -> RegionKind {
+    if blobs::is_removal(pixels, background) { RegionKind::Removed } else { RegionKind::Appeared }
 }
 
-/// A wet patch or a shade grows from spots too small to tell: what is light once it is large enough is no thing.
-/// Asked in every look of every region: whose pixel it is stands in the planes.
-fn is_light(region: &mut Region, slot: usize, planes: &Planes, at: Mono) -> bool {
-    let own = |ix: usize| usize::from(planes.owner[ix]) == slot + 1;
-    let light = region.crept > CREPT || blobs::is_light_only(&region.pixels, own, planes, ENOUGH_IN_TIME);
-    if region.kind != RegionKind::Appeared || !light {
-        region.light_since = None;
-        return false;
-    }
-    let since = *region.light_since.get_or_insert(at);
-    at.since_s(since) >= LIGHT_FOR_S
-}
-
-fn look_at(region: &Region, planes: &Planes, picture: &[u8]) -> Sight {
-    let (mut held, mut background, mut still) = (0u32, 0u32, 0u32);
-    for &ix in &region.pixels {
-        let ix = ix as usize;
-        still += u32::from(planes.is(ix, bit::STILL));
-        let shows_background = planes.bits[ix] & bit::WEAK == 0;
-        if planes.shows_held(ix, picture) && !(shows_background && planes.closer_to_background(ix, picture)) {
-            held += 1;
-        } else {
-            background += u32::from(shows_background);
-        }
-    }
-    let n = region.pixels.len().max(1) as f32;
-    Sight { held: held as f32 / n, background: background as f32 / n, still: still as f32 / n }
-}
-
-/// Neither itself nor its background. Something bigger in front hides it; something that fits into its outline and
-/// stays is the thing itself, changed (a fuller pile, another box in the same place). False: it is gone, and the street
-/// there is lit otherwise than it was.
-fn hidden_or_other(
-    region: &mut Region,
-    sight: &Sight,
-    planes: &mut Planes,
-    picture: &[u8],
-    at: Mono,
-) -> bool {
-    region.gone_since = None;
-    let hidden_since = *region.hidden_since.get_or_insert(at);
-    let hider = sight.still < 0.7 || reaches_out(region, planes);
-    let settled = !hider && at.since_s(hidden_since) >= 2.0;
-    if settled && region.kind == RegionKind::Appeared {
-        let outline = |of: &[f32]| blobs::outline(&region.pixels, of, &planes.fast);
-        if outline(&planes.fast) < 0.35 * outline(&planes.held) {
-            return false;
-        }
-    }
-    if settled || at.since_s(hidden_since) > HIDDEN_AT_MOST_S {
-        hold(&region.pixels, planes, picture);
-        region.still_since = percentile(&region.pixels, 0.5, |ix| planes.fast_since[ix]);
-        region.hidden_since = None;
-        region.capture(picture);
-    }
-    true
-}
-
-/// Whether what covers the region goes on outside it, by a third of its size or more.
-fn reaches_out(region: &Region, planes: &Planes) -> bool {
-    let changed = |ix: usize| planes.bits[ix] & bit::WEAK != 0;
-    let enough = region.pixels.len() / 3 + 4;
-    let mut seen = vec![false; PIXELS];
-    for &ix in &region.pixels {
-        seen[ix as usize] = true;
-    }
-    let mut stack: Vec<usize> = region.pixels.iter().map(|&ix| ix as usize).collect();
-    let mut outside = 0;
-    while let Some(ix) = stack.pop() {
-        if blobs::on_rim(ix) {
-            continue;
-        }
-        for n in blobs::neighbours(ix) {
-            if !seen[n] && changed(n) {
-                seen[n] = true;
-                outside += 1;
-                stack.push(n);
-            }
-        }
-        if outside >= enough {
-            return true;
-        }
-    }
-    false
-}
-
-/// Gives back pixels that show the background again for good: a person stepped away from the bag they were one with.
-fn shrink(region: &mut Region, slot: usize, planes: &mut Planes, picture: &[u8]) {
-    let before = region.pixels.len();
-    region.pixels.retain(|&ix| {
-        let ix = ix as usize;
-        let back = planes.bits[ix] & (bit::WEAK | bit::STILL) == bit::STILL
-            && (!planes.shows_held(ix, picture) || planes.closer_to_background(ix, picture));
-        if back && usize::from(planes.owner[ix]) == slot + 1 {
-            planes.owner[ix] = 0;
-        }
-        !back
-    });
-    if region.pixels.len() < before {
-        region.px = PxBox::around(&region.pixels);
-    }
-    if region.pixels.len() * 2 < region.captured {
-        // The old crop shows mostly street now.
-        region.capture(picture);
-    }
-}
-
-fn kind_of(pixels: &[u32], planes: &Planes) -> RegionKind {
-    if blobs::outline_is_in_background(pixels, planes) { RegionKind::Removed } else { RegionKind::Appeared }
-}
-
-fn own(pixels: &[u32], slot: usize, planes: &mut Planes) {
-    for &ix in pixels {
-        planes.owner[ix as usize] = slot as u8 + 1;
-        planes.held[ix as usize] = planes.fast[ix as usize];
-    }
-}
-
-fn hold(pixels: &[u32], planes: &mut Planes, picture: &[u8]) {
-    for &ix in pixels {
-        planes.held[ix as usize] = f32::from(picture[ix as usize]);
-    }
-}
-
-/// What a region leaves to the background.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaves {
-    /// The background as it waited for the region to go.
-    Waiting,
-    /// What is seen there now: the street, lit otherwise or uncovered.
-    Street,
-    /// What is seen there now: a thing that is not told any more.
-    Thing,
-}
-
-/// Ends a region: its pixels are nobody's.
-pub(super) fn release(pixels: &[u32], planes: &mut Planes, leaves: Leaves) {
-    for &ix in pixels {
-        let ix = ix as usize;
-        planes.owner[ix] = 0;
-        if leaves != Leaves::Waiting {
-            planes.absorb(ix);
-            planes.thing[ix] = leaves == Leaves::Thing;
-        }
-    }
-}
-
+/// The time below which `share` of the pixels' times lie.
 pub(super) fn percentile(pixels: &[u32], share: f32, of: impl Fn(usize) -> Mono) -> Mono {
     let mut times: Vec<Mono> = pixels.iter().map(|&ix| of(ix as usize)).collect();
     times.sort_unstable();
     times.get((times.len().saturating_sub(1) as f32 * share) as usize).copied().unwrap_or_default()
-}
-
-/// Normalised cross-correlation of two crops, -1..1. Two flat crops are alike if their levels are.
-fn similarity(template: &[u8], px: PxBox, picture: &[u8]) -> f32 {
-    let n = template.len().max(1) as f32;
-    let (mut sa, mut sb) = (0.0f32, 0.0f32);
-    for (&a, ix) in template.iter().zip(px.pixels()) {
-        sa += f32::from(a);
-        sb += f32::from(picture[ix]);
-    }
-    let (ma, mb) = (sa / n, sb / n);
-    let (mut ab, mut aa, mut bb) = (0.0f32, 0.0f32, 0.0f32);
-    for (&a, ix) in template.iter().zip(px.pixels()) {
-        let (a, b) = (f32::from(a) - ma, f32::from(picture[ix]) - mb);
-        ab += a * b;
-        aa += a * a;
-        bb += b * b;
-    }
-    const FLAT: f32 = 2.0;
-    if aa < FLAT * n && bb < FLAT * n {
-        return if (ma - mb).abs() < 10.0 { 1.0 } else { 0.0 };
-    }
-    if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
 }

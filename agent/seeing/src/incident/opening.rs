@@ -1,6 +1,6 @@
 //! Opening: a finding becomes an incident, or goes on with the one that was at this place before.
 
-use crate::tracker::Vacated;
+use crate::tracker::VacatedPlace;
 use kerbside_domain::frame::BBox;
 use kerbside_domain::time::Moment;
 use kerbside_site::config::{Rule, Zone};
@@ -41,10 +41,11 @@ impl Opening {
     }
 
     /// Something stood here and left: the change is the ground it uncovered, not a thing.
-    pub(super) fn is_bare_ground(part: &Part, vacated: &[Vacated], tracks: &[(u32, BBox)]) -> bool {
+    pub(super) fn is_bare_ground(part: &Part, vacated: &[VacatedPlace], tracks: &[(u32, BBox)]) -> bool {
         let appeared = part.seen.appeared.mono;
         let (from, to) = (appeared.minus_s(LEFT_BEFORE_S), appeared.plus_s(LEFT_AFTER_S));
-        let left = |v: &Vacated| v.at >= from && v.at <= to && v.bbox.iou(&part.seen.bbox) >= SAME_THING_IOU;
+        let left =
+            |v: &VacatedPlace| v.at >= from && v.at <= to && v.bbox.iou(&part.seen.bbox) >= SAME_THING_IOU;
         let fits = |bbox: &BBox| bbox.iou(&part.seen.bbox) >= SAME_THING_IOU;
         let began_here = part.witness.as_ref().is_some_and(|w| {
             let still_here = tracks.iter().any(|t| t.0 == w.track && fits(&t.1));

@@ -1,63 +1,64 @@
-//! Which detection is which track: passes from sure to doubtful, each a greedy matching by buffered IoU.
-//! Greedy, not optimal: with few boxes a look the two differ rarely, and greedy is deterministic without a solver.
+//! Which detection is which track: passes from confident to doubtful, each a greedy matching by buffered IoU.
+//! Greedy, not optimal: with few boxes a frame the two differ rarely, and greedy is deterministic without a solver.
 
 use kerbside_domain::detection::Detection;
 use kerbside_domain::time::Mono;
 
-use super::SURE;
-use super::live::Live;
+use super::live_track::LiveTrack;
+use super::tuning::{CONFIDENT, HIDDEN, NARROW, WIDE};
 
 /// One round of matching. Buffers grow from pass to pass; the last one is for what was hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pass {
-    SureNarrow,
-    SureWide,
+    ConfidentNarrow,
+    ConfidentWide,
     Doubtful,
     Hidden,
 }
 
 impl Pass {
-    pub(super) const IN_ORDER: [Pass; 4] = [Pass::SureNarrow, Pass::SureWide, Pass::Doubtful, Pass::Hidden];
+    pub(super) const IN_ORDER: [Pass; 4] =
+        [Pass::ConfidentNarrow, Pass::ConfidentWide, Pass::Doubtful, Pass::Hidden];
 
     /// Buffer as a share of the box's size, and the least buffered IoU that makes a pair.
-    fn buffer_and_floor(self) -> (f32, f32) {
+    fn buffer_and_min_iou(self) -> (f32, f32) {
         match self {
-            Pass::SureNarrow | Pass::Doubtful => (0.3, 0.25),
-            Pass::SureWide => (0.5, 0.15),
-            Pass::Hidden => (0.0, 0.5),
+            Pass::ConfidentNarrow | Pass::Doubtful => NARROW,
+            Pass::ConfidentWide => WIDE,
+            Pass::Hidden => HIDDEN,
         }
     }
 
-    fn wants_detection(self, confidence: f32) -> bool {
+    fn takes_detection(self, confidence: f32) -> bool {
         match self {
-            Pass::SureNarrow | Pass::SureWide => confidence >= SURE,
-            Pass::Doubtful => confidence < SURE,
+            Pass::ConfidentNarrow | Pass::ConfidentWide => confidence >= CONFIDENT,
+            Pass::Doubtful => confidence < CONFIDENT,
             Pass::Hidden => true,
         }
     }
 }
 
-/// Pairs of (track index, detection index), each index at most once.
+/// Pairs of (track index, detection index), each index at most once, best first.
 pub(super) fn associate(
     pass: Pass,
     at: Mono,
-    tracks: &[Live],
-    waiting: &[usize],
+    tracks: &[LiveTrack],
+    unmatched_tracks: &[usize],
     detections: &[Detection],
-    free: &[usize],
+    unmatched_detections: &[usize],
 ) -> Vec<(usize, usize)> {
-    let (buffer, floor) = pass.buffer_and_floor();
+    let (buffer, min_iou) = pass.buffer_and_min_iou();
     let mut scored: Vec<(f32, usize, usize)> = Vec::new();
-    for &t in waiting.iter().filter(|&&t| tracks[t].hidden() == (pass == Pass::Hidden)) {
+    for &t in unmatched_tracks.iter().filter(|&&t| tracks[t].is_hidden() == (pass == Pass::Hidden)) {
         let expected = tracks[t].predicted(at).buffered(buffer);
-        for &d in free {
+        for &d in unmatched_detections {
             let detection = &detections[d];
             // Classes of one group may flicker (car, truck); groups never mix.
-            if detection.group != tracks[t].track.group || !pass.wants_detection(detection.confidence) {
+            if detection.group != tracks[t].track.group || !pass.takes_detection(detection.confidence) {
                 continue;
             }
             let score = expected.iou(&detection.bbox.buffered(buffer));
-            if score >= floor {
+            if score >= min_iou {
                 scored.push((score, t, d));
             }
         }

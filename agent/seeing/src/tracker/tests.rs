@@ -1,5 +1,9 @@
 //! Walks of boxes through the tracker.
 
+use kerbside_domain::detection::{Detection, Group};
+use kerbside_domain::frame::BBox;
+use kerbside_domain::time::Mono;
+
 use super::*;
 
 fn detection(group: Group, confidence: f32, x: f32, y: f32, w: f32, h: f32) -> Detection {
@@ -14,12 +18,12 @@ fn car(x: f32) -> Detection {
     detection(Group::Vehicle, 0.9, x, 0.5, 0.25, 0.2)
 }
 
-/// One look every 0.2 s from `from_s`; `look(i)` says what is in the i-th.
-fn play(tracker: &mut Tracker, from_s: f64, looks: u32, look: impl Fn(u32) -> Vec<Detection>) -> f64 {
-    for i in 0..looks {
-        tracker.step(Mono::from_s(from_s + f64::from(i) * 0.2), &look(i));
+/// One frame every 0.2 s from `from_s`; `frame(i)` says what is in the i-th.
+fn play(tracker: &mut Tracker, from_s: f64, frames: u32, frame: impl Fn(u32) -> Vec<Detection>) -> f64 {
+    for i in 0..frames {
+        tracker.step(Mono::from_s(from_s + f64::from(i) * 0.2), &frame(i));
     }
-    from_s + f64::from(looks) * 0.2
+    from_s + f64::from(frames) * 0.2
 }
 
 fn ids(tracker: &Tracker) -> Vec<u32> {

@@ -4,39 +4,33 @@ use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::BBox;
 use kerbside_domain::time::Mono;
 
-use super::trail::{Trail, Vacated, push_sample};
-use super::{HIDDEN_AFTER_S, MOVING_MEMORY_S, STILL_MEMORY_S, SURE, TENTATIVE_MEMORY_S, Track};
+use super::past_tracks::{DepartedTrack, Trail, VacatedPlace};
+use super::track::Track;
+use super::tuning::{
+    CONFIDENT, HIDDEN_AFTER_S, HITS_CONFIDENT, HITS_DOUBTFUL, MAX_PREDICTION_S, MOVES_TO_BELIEVE,
+    MOVING_KEPT_S, STILL_AFTER_S, STILL_IOU, STILL_KEPT_S, STOOD_S, TENTATIVE_KEPT_S, VELOCITY_WEIGHTS,
+};
 
-/// Prediction runs at most this far ahead; a constant velocity is not true for longer.
-const MAX_PREDICTION_S: f64 = 1.0;
-/// A box that shares less than this with where it stood has moved.
-const STILL_IOU: f32 = 0.6;
-/// Standing at least this long is standing still.
-const STILL_AFTER_S: f64 = 2.0;
-/// Leaving a place is worth remembering after standing there this long.
-const STOOD_S: f64 = 5.0;
-/// One odd box is the detector's jitter, this many in a row are a move.
-const MOVES_TO_BELIEVE: u32 = 2;
-
+/// A track and what only the tracker needs of it.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct LiveTrack {
     pub(super) track: Track,
-    pub(super) first_bbox: BBox,
-    pub(super) trail: Trail,
-    /// Centre's velocity, shares of the picture a second.
+    first_bbox: BBox,
+    trail: Trail,
+    /// Of the box's centre, shares of the picture a second.
     velocity: (f32, f32),
-    /// Where and since when it has stood.
+    /// Where it has stood, and since when.
     anchor: (BBox, Mono),
     odd_boxes: u32,
     unseen_s: f64,
-    needs_hits: u32,
+    hits_needed: u32,
 }
 
-impl Live {
+impl LiveTrack {
     pub(super) fn new(id: u32, at: Mono, detection: &Detection) -> Self {
         let mut trail = Trail::default();
-        push_sample(&mut trail, at, detection.bbox);
-        Live {
+        trail.push(at, detection.bbox);
+        LiveTrack {
             track: Track {
                 id,
                 label: detection.label.clone(),
@@ -54,33 +48,30 @@ impl Live {
             anchor: (detection.bbox, at),
             odd_boxes: 0,
             unseen_s: 0.0,
-            // ByteTrack starts tracks from sure boxes only; a weak model would then be blind, so doubtful ones need more.
-            needs_hits: if detection.confidence >= SURE { 2 } else { 4 },
+            hits_needed: if detection.confidence >= CONFIDENT { HITS_CONFIDENT } else { HITS_DOUBTFUL },
         }
     }
 
-    pub(super) fn believed(&self) -> bool {
-        self.track.hits >= self.needs_hits
+    /// Seen often enough to be more than a detector's error.
+    pub(super) fn is_believed(&self) -> bool {
+        self.track.hits >= self.hits_needed
     }
 
     /// Stands still and has not been seen for a while: something is in front of it.
-    pub(super) fn hidden(&self) -> bool {
+    pub(super) fn is_hidden(&self) -> bool {
         self.track.still_since.is_some() && self.unseen_s > HIDDEN_AFTER_S
     }
 
-    pub(super) fn expired(&self) -> bool {
-        let memory_s = match (self.believed(), self.track.still_since.is_some()) {
-            (false, _) => TENTATIVE_MEMORY_S,
-            (true, false) => MOVING_MEMORY_S,
-            (true, true) => self.stood_s().clamp(MOVING_MEMORY_S, STILL_MEMORY_S),
+    pub(super) fn is_expired(&self) -> bool {
+        let kept_s = match (self.is_believed(), self.track.still_since) {
+            (false, _) => TENTATIVE_KEPT_S,
+            (true, None) => MOVING_KEPT_S,
+            (true, Some(since)) => self.track.last_seen.since_s(since).clamp(MOVING_KEPT_S, STILL_KEPT_S),
         };
-        self.unseen_s > memory_s
+        self.unseen_s > kept_s
     }
 
-    fn stood_s(&self) -> f64 {
-        self.track.still_since.map_or(0.0, |since| self.track.last_seen.since_s(since))
-    }
-
+    /// Where it should be at a moment.
     pub(super) fn predicted(&self, at: Mono) -> BBox {
         if self.track.still_since.is_some() {
             return self.track.bbox;
@@ -90,38 +81,52 @@ impl Live {
         BBox { x: b.x + self.velocity.0 * ahead_s, y: b.y + self.velocity.1 * ahead_s, ..b }
     }
 
+    pub(super) fn trail(&self) -> (&Track, BBox, &Trail) {
+        (&self.track, self.first_bbox, &self.trail)
+    }
+
+    /// The track is given up.
+    pub(super) fn depart(self, at: Mono) -> DepartedTrack {
+        DepartedTrack { at, track: self.track, first_bbox: self.first_bbox, trail: self.trail }
+    }
+
     pub(super) fn miss(&mut self, dt_s: f64) {
         self.unseen_s += dt_s;
     }
 
-    /// The track was seen; says which place it left if it stood there long enough.
-    pub(super) fn take(&mut self, at: Mono, detection: &Detection) -> Option<Vacated> {
-        let dt_s = at.since_s(self.track.last_seen) as f32;
-        if dt_s > 0.0 {
-            let (was, is) = (self.track.bbox.centre(), detection.bbox.centre());
-            let blend = |old: f32, new: f32| 0.6 * old + 0.4 * new;
-            self.velocity = (
-                blend(self.velocity.0, (is.0 - was.0) / dt_s),
-                blend(self.velocity.1, (is.1 - was.1) / dt_s),
-            );
-        }
-        let left = self.settle(at, &detection.bbox);
+    /// The track was seen. Returns the place that it left, if it stood there long enough.
+    pub(super) fn take(&mut self, at: Mono, detection: &Detection) -> Option<VacatedPlace> {
+        self.update_velocity(at, &detection.bbox);
+        let left = self.update_anchor(at, &detection.bbox);
         self.track.label = detection.label.clone();
         self.track.confidence = detection.confidence;
         self.track.bbox = detection.bbox;
         self.track.last_seen = at;
         self.track.hits = self.track.hits.saturating_add(1);
         self.unseen_s = 0.0;
-        push_sample(&mut self.trail, at, detection.bbox);
+        self.trail.push(at, detection.bbox);
         left
     }
 
     /// The place it still holds when it is given up without having been seen to move.
-    pub(super) fn last_place(&self) -> Option<Vacated> {
+    pub(super) fn last_place(&self) -> Option<VacatedPlace> {
         self.track.still_since.map(|_| self.place_left(self.track.last_seen))
     }
 
-    fn settle(&mut self, at: Mono, bbox: &BBox) -> Option<Vacated> {
+    fn update_velocity(&mut self, at: Mono, bbox: &BBox) {
+        let dt_s = at.since_s(self.track.last_seen) as f32;
+        if dt_s > 0.0 {
+            let (before, now) = (self.track.bbox.centre(), bbox.centre());
+            let (old_weight, new_weight) = VELOCITY_WEIGHTS;
+            let blend = |old: f32, new: f32| old_weight * old + new_weight * new;
+            self.velocity = (
+                blend(self.velocity.0, (now.0 - before.0) / dt_s),
+                blend(self.velocity.1, (now.1 - before.1) / dt_s),
+            );
+        }
+    }
+
+    fn update_anchor(&mut self, at: Mono, bbox: &BBox) -> Option<VacatedPlace> {
         let stood_s = at.since_s(self.anchor.1);
         if bbox.iou(&self.anchor.0) >= STILL_IOU {
             self.odd_boxes = 0;
@@ -141,7 +146,7 @@ impl Live {
         left
     }
 
-    fn place_left(&self, at: Mono) -> Vacated {
-        Vacated { bbox: self.anchor.0, group: self.track.group, at }
+    fn place_left(&self, at: Mono) -> VacatedPlace {
+        VacatedPlace { bbox: self.anchor.0, group: self.track.group, at }
     }
 }
