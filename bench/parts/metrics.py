@@ -12,13 +12,13 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 # Meaning to the bench -> name and labels on the wire.
 INFERENCES = ("kerbside_inference_seconds_count", {})
-LOOKS = ("kerbside_stage_items_total", {"stage": "gate"})
+FRAMES = ("kerbside_stage_items_total", {"stage": "gate"})
 # Packets of the camera; the capture child reports them once a second. At decode level 2 each is a decoded frame.
 PACKETS = ("kerbside_stage_items_total", {"stage": "source"})
 LEVEL = ("kerbside_decode_level", {})
 DROPPED = "kerbside_dropped_total"
 POLICY = "policy"
-AGE = "kerbside_look_age_seconds"
+AGE = "kerbside_frame_age_seconds"
 
 
 class Sample:

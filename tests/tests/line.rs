@@ -133,7 +133,7 @@ fn the_pages_answer(agent: &Agent) -> Result<()> {
     assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
     let (status, metrics) = agent.get("/metrics")?;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    for name in ["kerbside_look_age_seconds_bucket", "kerbside_outbox", "kerbside_reports_total"] {
+    for name in ["kerbside_frame_age_seconds_bucket", "kerbside_outbox", "kerbside_reports_total"] {
         assert!(metrics.contains(name), "no {name} in\n{metrics}");
     }
     Ok(())

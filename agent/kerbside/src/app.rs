@@ -9,17 +9,17 @@
 //! | `camera_thread` | one camera: its line, the slot for the detector |
 //! | `core_thread` | the incident core and the application of its effects |
 //! | `commands` | commands of the centre that the stages carry out |
-//! | `instruments` | GNSS and sensors, and the judgement of the wall clock (`clock`) |
-//! | `meter` | metrics and liveness of each stage |
+//! | `instruments` | GNSS and sensors, and the judgement of the wall clock (`clock_quality`) |
+//! | `meters` | metrics and liveness of each stage |
 //! | `models` | the detectors that can be used |
 //! | `restore` | what the last run left |
 
 mod camera_thread;
-mod clock;
+mod clock_quality;
 mod commands;
 mod core_thread;
 mod instruments;
-mod meter;
+mod meters;
 mod models;
 mod paths;
 mod restore;
@@ -67,7 +67,7 @@ pub fn run(site: Site, program: Exe) -> anyhow::Result<Ended> {
     settings.keys.clone_from(&site.centre.keys);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
-    let meters = meter::Meters::new(&site, clock.clone());
+    let meters = meters::Meters::new(&site, clock.clone());
     let restart = Arc::new(Notify::new());
     let (gnss, gnss_events) = bounded(GNSS_EVENTS);
 
@@ -150,3 +150,6 @@ fn upload_trust(site: &Site) -> Option<Tls> {
     let ca_file = ca_file.or_else(|| system.is_file().then(|| system.to_owned()))?;
     Some(Tls { ca_file, cert_file: None, key_file: None })
 }
+
+#[cfg(test)]
+mod tests;

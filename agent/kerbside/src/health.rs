@@ -1,4 +1,4 @@
-//! Health: what the box says of itself. Metrics, liveness of the stages, and the loopback server that shows both.
+//! Health: what the box reports of itself. Metrics, liveness of the stages, and the loopback server that shows both.
 //!
 //! It knows names and numbers, nothing of what the stages do.
 
@@ -6,6 +6,8 @@ mod liveness;
 mod metrics;
 mod server;
 
-pub use liveness::{Liveness, Pulse, StageAge, notify_ready, notify_stopping, watch};
-pub use metrics::{CameraMetrics, Metrics, SensorMetrics, Stage};
-pub use server::{HealthError, Server, bind};
+pub(crate) use liveness::{Liveness, Pulse, notify_ready, notify_stopping, supervise};
+pub(crate) use metrics::{
+    CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Queue, SensorMetrics, Stage, raise,
+};
+pub(crate) use server::bind;

@@ -262,7 +262,7 @@ impl Street {
     fn watched_since(&self, ended: Instant, row: &mut Row) -> Result<()> {
         let looks = self.looks("cam1")?;
         self.agent.until_metric(STATE, WATCHED, "cam1 watched again", |is| is == 1.0)?;
-        self.agent.until_metric(LOOKS, CAM1, "another frame of cam1", |now| now > looks)?;
+        self.agent.until_metric(FRAMES, CAM1, "another frame of cam1", |now| now > looks)?;
         row.took(ended.elapsed().as_secs_f64());
         Ok(())
     }
@@ -279,7 +279,7 @@ impl Street {
     }
 
     fn looks(&self, camera: &str) -> Result<f64> {
-        self.agent.metric_sum(LOOKS, &[&format!("camera=\"{camera}\"")])
+        self.agent.metric_sum(FRAMES, &[&format!("camera=\"{camera}\"")])
     }
 
     fn errors(&self) -> Result<f64> {
@@ -310,7 +310,7 @@ impl Street {
     }
 }
 
-const LOOKS: &str = "kerbside_camera_looks_total";
+const FRAMES: &str = "kerbside_camera_frames_total";
 const ERRORS: &str = "kerbside_camera_decode_errors_total";
 const STATE: &str = "kerbside_camera_state";
 /// Labels of the failing camera.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::Sender;
 
-use super::meter::CameraMeter;
+use super::meters::CameraMeter;
 use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 use kerbside_domain::time::{Moment, Mono};
@@ -66,7 +66,7 @@ impl FrameSink for CameraThread {
     }
 
     fn frame(&mut self, frame: Frame) -> Level {
-        self.meter.look(frame.level);
+        self.meter.frame(frame.level);
         let (route, level) = self.line.frame(frame, &mut self.load);
         match route {
             Route::Detect(job) => self.offer(job),

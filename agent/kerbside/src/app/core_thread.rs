@@ -7,9 +7,10 @@
 //! | `events` | what each event leads to |
 //! | `effects` | the one place where effects of the core are applied |
 //! | `write_queue` | items that are not durable yet, and actions that wait for them |
-//! | `upkeep` | work that is due as time passes |
+//! | `upkeep`, `due` | work that is due as time passes, and when |
 //! | `messages` | messages and records made from the core's output; pure |
 
+mod due;
 mod effects;
 mod events;
 mod inbox;
@@ -25,7 +26,7 @@ mod write_queue;
 use kerbside_domain::position::{Position, PositionSource};
 use kerbside_seeing::incident::Input;
 
-use crate::sensor::gnss::GnssEvent;
+use crate::sensor::GnssEvent;
 use events::Event;
 pub(super) use inbox::Inbox;
 use inbox::Next;

@@ -1,36 +1,39 @@
-//! The box's own instruments: GNSS and sensors as tasks, what they say on its way to the core's thread; and who vouches
-//! for the clock.
+//! The box's own instruments: GNSS and sensors run as tasks, and their events go on to the core's thread. Fixes also tell how
+//! far the wall clock can be trusted.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::clock::Voucher;
-use super::meter::Meters;
-use crate::sensor::gnss::{Gnss, GnssEvent};
-use crate::sensor::readings;
+use super::clock_quality::ClockJudge;
+use super::meters::Meters;
+use crate::health::DropPolicy;
+use crate::sensor::{Gnss, GnssEvent, SensorMonitor};
+use kerbside_domain::reading::Reading;
 use kerbside_domain::time::SystemClock;
 use kerbside_seeing::incident::Input;
 use kerbside_site::config::Site;
 
-/// What waits between an adapter and the core; the newest is dropped beyond.
+/// Events between an adapter and its forwarding task; the newest is dropped beyond.
 const QUEUE: usize = 64;
-const LIMIT_S: f64 = 60.0;
+/// Both adapters beat every second, also while they wait for a receiver or a broker.
+const LIVENESS_LIMIT_S: f64 = 60.0;
 
-/// The running adapters; dropping it aborts them.
+/// The running adapters.
 #[derive(Debug, Default)]
 pub(super) struct Instruments {
     tasks: Vec<JoinHandle<()>>,
-    /// Dropping it ends the questions about the clock.
-    asking: Option<Sender<Infallible>>,
+    /// Dropping it ends the queries of the clock's quality.
+    clock_queries: Option<Sender<Infallible>>,
 }
 
 impl Instruments {
     pub(super) fn stop(self) {
-        drop(self.asking);
+        drop(self.clock_queries);
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
@@ -41,69 +44,56 @@ pub(super) fn start(
     clock: &Arc<SystemClock>,
     meters: &Meters,
     inputs: Sender<Input>,
-    fixes: Sender<GnssEvent>,
+    gnss: Sender<GnssEvent>,
 ) -> Instruments {
+    let judge = Arc::new(ClockJudge::new(clock.clone()));
+    let clock_queries = query_clock_quality(judge.clone());
     let mut tasks = Vec::new();
-    let voucher = Arc::new(Voucher::new(clock.clone()));
-    let asking = ask_about_the_clock(voucher.clone());
     if let Some(source) = &site.gnss {
-        let (events, heard) = mpsc::channel(QUEUE);
-        let gnss = Gnss {
+        let (events, received) = mpsc::channel(QUEUE);
+        let adapter = Gnss {
             source: source.clone(),
             clock: clock.clone(),
             state_file: Some(site.device.data_dir.join("position.json")),
             events,
             metrics: meters.metrics().sensors(),
-            pulse: Some(meters.pulse("gnss", LIMIT_S)),
+            pulse: Some(meters.pulse("gnss", LIVENESS_LIMIT_S)),
         };
-        tasks.push(tokio::spawn(gnss.run()));
-        tasks.push(tokio::spawn(forward_fixes(
-            heard,
-            voucher,
-            fixes,
-            meters.metrics().dropped("gnss_newest"),
-        )));
+        let dropped = meters.metrics().dropped(DropPolicy::GnssNewest);
+        tasks.push(tokio::spawn(adapter.run()));
+        tasks.push(tokio::spawn(forward_gnss(received, judge, gnss, dropped)));
     }
     if site.sensors.broker.is_some() && !site.sensors.sensors.is_empty() {
-        let (readings, heard) = mpsc::channel(QUEUE);
-        let broker = readings::Broker {
+        let (readings, received) = mpsc::channel(QUEUE);
+        let monitor = SensorMonitor {
             sensors: site.sensors.clone(),
             edge_id: site.device.edge_id.clone(),
             clock: clock.clone(),
             readings,
             metrics: meters.metrics().sensors(),
-            pulse: Some(meters.pulse("sensors", LIMIT_S)),
+            pulse: Some(meters.pulse("sensors", LIVENESS_LIMIT_S)),
         };
-        tasks.push(tokio::spawn(broker.run()));
-        tasks.push(tokio::spawn(forward_readings(
-            heard,
-            inputs,
-            meters.metrics().dropped("readings_newest"),
-        )));
+        let dropped = meters.metrics().dropped(DropPolicy::ReadingsNewest);
+        tasks.push(tokio::spawn(monitor.run()));
+        tasks.push(tokio::spawn(forward_readings(received, inputs, dropped)));
     }
-    Instruments { tasks, asking }
+    Instruments { tasks, clock_queries }
 }
 
 /// On a thread that nobody joins: the machine's answer may take longer than the program has to end.
-fn ask_about_the_clock(voucher: Arc<Voucher>) -> Option<Sender<Infallible>> {
-    let (asking, stopped) = crossbeam_channel::bounded(0);
-    match std::thread::Builder::new().name("clock".to_owned()).spawn(move || voucher.run(&stopped)) {
-        Ok(_) => Some(asking),
+fn query_clock_quality(judge: Arc<ClockJudge>) -> Option<Sender<Infallible>> {
+    let (queries, stopped) = crossbeam_channel::bounded(0);
+    match std::thread::Builder::new().name("clock".to_owned()).spawn(move || judge.run(&stopped)) {
+        Ok(_) => Some(queries),
         Err(error) => {
-            tracing::error!(%error, "the machine is not asked about its clock");
+            tracing::error!(%error, "the quality of the clock is not queried");
             None
         }
     }
 }
 
-type Dropped = prometheus_client::metrics::counter::Counter;
-
-async fn forward_readings(
-    mut heard: mpsc::Receiver<kerbside_domain::reading::Reading>,
-    inputs: Sender<Input>,
-    dropped: Dropped,
-) {
-    while let Some(reading) = heard.recv().await {
+async fn forward_readings(mut received: mpsc::Receiver<Reading>, inputs: Sender<Input>, dropped: Counter) {
+    while let Some(reading) = received.recv().await {
         match inputs.try_send(Input::Reading(reading)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => drop(dropped.inc()),
@@ -112,24 +102,92 @@ async fn forward_readings(
     }
 }
 
-/// A receiver that agrees with the wall clock vouches for it.
-async fn forward_fixes(
-    mut heard: mpsc::Receiver<GnssEvent>,
-    voucher: Arc<Voucher>,
-    fixes: Sender<GnssEvent>,
-    dropped: Dropped,
+/// Fixes only tell whether the wall clock agrees; positions and moves go on to the core's thread.
+async fn forward_gnss(
+    mut received: mpsc::Receiver<GnssEvent>,
+    judge: Arc<ClockJudge>,
+    events: Sender<GnssEvent>,
+    dropped: Counter,
 ) {
-    while let Some(event) = heard.recv().await {
+    while let Some(event) = received.recv().await {
         if let GnssEvent::Fix(fix) = &event {
             if fix.agrees_with_wall() {
-                voucher.fix_agrees();
+                judge.fix_agrees();
             }
             continue;
         }
-        match fixes.try_send(event) {
+        match events.try_send(event) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => drop(dropped.inc()),
             Err(TrySendError::Disconnected(_)) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+    use kerbside_domain::time::{Clock as _, ClockQuality, Moment};
+
+    use super::*;
+    use crate::health::Metrics;
+    use crate::sensor::{Fix, FixQuality};
+
+    fn reading(value: f64) -> Reading {
+        let (sensor, unit, at) = ("bin-1".into(), "%".into(), Moment::default());
+        Reading { sensor, phenomenon: at, arrived: at, value, unit, suspicious: None }
+    }
+
+    fn fix(utc_ms: i64, at: Moment) -> GnssEvent {
+        GnssEvent::Fix(Fix {
+            lon_deg: 121.376,
+            lat_deg: 31.112,
+            alt_m: None,
+            hdop: None,
+            sats: None,
+            quality: FixQuality::Autonomous,
+            utc_ms: Some(utc_ms),
+            at,
+            doubts: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn readings_reach_the_core_and_a_full_channel_drops_the_newest() {
+        let dropped = Metrics::new().dropped(DropPolicy::ReadingsNewest);
+        let (readings, received) = mpsc::channel(4);
+        let (inputs, core) = bounded(1);
+        for value in [1.0, 2.0] {
+            readings.send(reading(value)).await.unwrap();
+        }
+        drop(readings);
+        forward_readings(received, inputs, dropped.clone()).await;
+        let Ok(Input::Reading(first)) = core.recv() else { panic!("no reading") };
+        assert_eq!((first.value, core.len(), dropped.get()), (1.0, 0, 1));
+    }
+
+    #[tokio::test]
+    async fn a_fix_that_agrees_judges_the_clock_and_only_positions_go_on() {
+        let clock = Arc::new(SystemClock::new());
+        let judge = Arc::new(ClockJudge::new(clock.clone()));
+        let dropped = Metrics::new().dropped(DropPolicy::GnssNewest);
+        let (gnss, received) = mpsc::channel(4);
+        let (events, core) = bounded(4);
+        let now = clock.now();
+        let moved = GnssEvent::Moved { away_m: 80.0, limit_m: 25.0, at: now };
+        for event in [fix(now.wall_ms - 60_000, now), moved.clone()] {
+            gnss.send(event).await.unwrap();
+        }
+        drop(gnss);
+        forward_gnss(received, judge.clone(), events, dropped.clone()).await;
+        assert_eq!(core.try_iter().collect::<Vec<_>>(), [moved]);
+        assert_ne!(clock.now().quality, ClockQuality::Gnss, "a minute off is no agreement");
+
+        let (gnss, received) = mpsc::channel(4);
+        let (events, core) = bounded(4);
+        gnss.send(fix(now.wall_ms, now)).await.unwrap();
+        drop(gnss);
+        forward_gnss(received, judge, events, dropped).await;
+        assert_eq!((clock.now().quality, core.len()), (ClockQuality::Gnss, 0));
     }
 }

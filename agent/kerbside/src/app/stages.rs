@@ -23,12 +23,12 @@ use tokio::sync::{Notify, mpsc};
 
 use super::camera_thread::{CameraThread, Load};
 use super::core_thread::{self, CoreThread};
-use super::meter::Meters;
+use super::meters::Meters;
 use super::paths::{evidence_dir, watermark};
 use super::restore;
 use crate::evidence::{self, CameraSource, Evidence};
 use crate::review;
-use crate::sensor::gnss::GnssEvent;
+use crate::sensor::GnssEvent;
 
 /// Inputs on their way to the core; senders wait beyond.
 const INPUTS: usize = 256;

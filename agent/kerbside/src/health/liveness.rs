@@ -1,4 +1,4 @@
-//! Liveness: each stage bumps a counter; the systemd watchdog is fed only while all of them move.
+//! Liveness: each stage increments a counter. The systemd watchdog is fed only while all counters move.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,31 +10,31 @@ use serde::Serialize;
 
 use kerbside_domain::time::{Clock, Mono};
 
-/// What a stage holds: `beat` at least as often as it promised.
+/// Held by a stage, which calls `beat` at least as often as it promised.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub(crate) struct Pulse {
     beats: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
 }
 
 impl Pulse {
-    pub fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The stage ended as it should (shutdown, a camera taken out): it is no longer waited for.
-    pub fn end(&self) {
+    /// The stage ended as intended (shutdown): it is no longer waited for.
+    pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 }
 
-/// How long ago a stage was seen moving.
+/// How long ago a stage moved, s.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StageAge {
-    pub stage: String,
-    pub age_s: f64,
-    pub limit_s: f64,
-    pub alive: bool,
+pub(crate) struct StageAge {
+    pub(crate) stage: String,
+    pub(crate) age_s: f64,
+    pub(crate) limit_s: f64,
+    pub(crate) alive: bool,
 }
 
 #[derive(Debug)]
@@ -42,39 +42,40 @@ struct Entry {
     name: String,
     pulse: Pulse,
     limit_s: f64,
-    seen: u64,
+    /// The counter at the last check.
+    checked: u64,
     moved: Mono,
 }
 
-/// All stages that are watched.
+/// All stages that are supervised.
 #[derive(Debug, Default)]
-pub struct Liveness {
+pub(crate) struct Liveness {
     entries: Mutex<Vec<Entry>>,
 }
 
 impl Liveness {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Begins to watch a stage that promises to beat within `limit_s`.
-    pub fn stage(&self, name: impl Into<String>, limit_s: f64, now: Mono) -> Pulse {
+    /// Begins to supervise a stage that promises to beat within `limit_s`.
+    pub(crate) fn stage(&self, name: impl Into<String>, limit_s: f64, now: Mono) -> Pulse {
         let pulse = Pulse { beats: Arc::default(), ended: Arc::default() };
-        let entry = Entry { name: name.into(), pulse: pulse.clone(), limit_s, seen: 0, moved: now };
+        let entry = Entry { name: name.into(), pulse: pulse.clone(), limit_s, checked: 0, moved: now };
         self.entries.lock().push(entry);
         pulse
     }
 
-    /// Looks at every stage: a counter that moved since the last look makes its stage young again.
-    pub fn ages(&self, now: Mono) -> Vec<StageAge> {
+    /// Checks every stage. A counter that moved since the last check resets the age of its stage.
+    pub(crate) fn ages(&self, now: Mono) -> Vec<StageAge> {
         let mut entries = self.entries.lock();
         entries.retain(|e| !e.pulse.ended.load(Ordering::Relaxed));
         entries
             .iter_mut()
             .map(|entry| {
                 let beats = entry.pulse.beats.load(Ordering::Relaxed);
-                if beats != entry.seen {
-                    (entry.seen, entry.moved) = (beats, now);
+                if beats != entry.checked {
+                    (entry.checked, entry.moved) = (beats, now);
                 }
                 let age_s = now.since_s(entry.moved);
                 let alive = age_s <= entry.limit_s;
@@ -85,22 +86,22 @@ impl Liveness {
 }
 
 /// Tells systemd that the program is up. Without systemd it does nothing.
-pub fn notify_ready() {
+pub(crate) fn notify_ready() {
     notify(&[NotifyState::Ready]);
 }
 
-pub fn notify_stopping() {
+pub(crate) fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(e) = sd_notify::notify(state) {
-        tracing::debug!(error = %e, "systemd could not be told");
+        tracing::debug!(error = %e, "systemd could not be notified");
     }
 }
 
-/// Looks at the stages for ever, feeds the watchdog while all of them move, and logs each one that stops or moves again.
-pub async fn watch(liveness: Arc<Liveness>, clock: Arc<dyn Clock>) {
+/// Checks the stages for ever, feeds the watchdog while all of them move, and logs each one that stops or moves again.
+pub(crate) async fn supervise(liveness: Arc<Liveness>, clock: Arc<dyn Clock>) {
     let watchdog = sd_notify::watchdog_enabled();
     // Twice within the watchdog's time, and at least once a second for the ages to be true.
     let period = watchdog.map_or(Duration::from_secs(1), |w| (w / 2).min(Duration::from_secs(1)));
@@ -114,10 +115,10 @@ pub async fn watch(liveness: Arc<Liveness>, clock: Arc<dyn Clock>) {
             notify(&[NotifyState::Watchdog]);
         }
         for age in &ages {
-            let known = silent.iter().position(|s| *s == age.stage);
-            match (age.alive, known) {
+            let logged = silent.iter().position(|s| *s == age.stage);
+            match (age.alive, logged) {
                 (false, None) => {
-                    tracing::error!(stage = %age.stage, age_s = age.age_s, "a stage does not move");
+                    tracing::error!(stage = %age.stage, age_s = age.age_s, "a stage hangs");
                     silent.push(age.stage.clone());
                 }
                 (true, Some(ix)) => {

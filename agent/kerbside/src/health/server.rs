@@ -1,4 +1,4 @@
-//! The loopback server: `/metrics` for a scraper, `/healthz` for whoever asks whether the box is well.
+//! The loopback server: `/metrics` for a scraper, `/healthz` for a person or a monitor.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,33 +15,34 @@ use super::{Liveness, Metrics};
 use kerbside_domain::time::Clock;
 
 #[derive(Debug, thiserror::Error)]
-pub enum HealthError {
+pub(crate) enum HealthError {
     #[error("health listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
-    #[error("health cannot listen on {addr}: {source}")]
-    Bind { addr: SocketAddr, source: std::io::Error },
+    #[error("health cannot listen on {addr}: {cause}")]
+    Bind { addr: SocketAddr, cause: std::io::Error },
     #[error("the health server ended: {0}")]
     Serve(std::io::Error),
 }
 
 /// Bound, not yet serving.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     listener: TcpListener,
     addr: SocketAddr,
 }
 
-/// Takes the port. Port 0: any free one.
-pub async fn bind(listen: SocketAddr) -> Result<Server, HealthError> {
+/// Opens the port. Port 0: any free one.
+pub(crate) async fn bind(listen: SocketAddr) -> Result<Server, HealthError> {
     if !listen.ip().is_loopback() {
         return Err(HealthError::NotLoopback(listen));
     }
-    let failed = |source| HealthError::Bind { addr: listen, source };
+    let failed = |cause| HealthError::Bind { addr: listen, cause };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok(Server { listener, addr })
 }
 
+/// What the pages show.
 #[derive(Clone)]
 struct Shown {
     metrics: Metrics,
@@ -50,12 +51,12 @@ struct Shown {
 }
 
 impl Server {
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Serves until `shutdown` is ready.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         metrics: Metrics,
         liveness: Arc<Liveness>,
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_server_shows_metrics_and_which_stage_is_ill() {
+    async fn the_server_shows_metrics_and_which_stage_hangs() {
         let server = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let addr = server.addr();
         let (clock, liveness) = (VirtualClock::new(0), Liveness::new());
@@ -110,13 +111,13 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let run = server.run(Metrics::new(), liveness, clock.clone(), async { drop(stopped.await) });
         let task = tokio::spawn(run);
-        let well = ask(addr, "/healthz").await;
-        assert!(well.starts_with("HTTP/1.1 200"), "{well}");
+        let healthy = ask(addr, "/healthz").await;
+        assert!(healthy.starts_with("HTTP/1.1 200"), "{healthy}");
         clock.advance_to(Mono::from_s(6.0));
-        let ill = ask(addr, "/healthz").await;
-        assert!(ill.starts_with("HTTP/1.1 503"), "{ill}");
+        let hanging = ask(addr, "/healthz").await;
+        assert!(hanging.starts_with("HTTP/1.1 503"), "{hanging}");
         let body = r#"{"healthy":false,"stages":[{"age_s":6.0,"alive":false,"limit_s":5.0,"stage":"core"}]}"#;
-        assert!(ill.ends_with(body), "{ill}");
+        assert!(hanging.ends_with(body), "{hanging}");
         pulse.beat();
         assert!(ask(addr, "/healthz").await.starts_with("HTTP/1.1 200"));
         assert!(ask(addr, "/metrics").await.contains("openmetrics-text"));

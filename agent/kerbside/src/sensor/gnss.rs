@@ -1,69 +1,75 @@
-//! The GNSS shell: opens the receiver (serial, TCP, file, gpsd), reads, starts over with backoff when it fails.
+//! The GNSS shell: it opens the receiver, reads it, and starts again with backoff when it fails.
 //!
-//! What is read is judged by the pure parsers beside it. Results leave through a bounded channel; a full one drops the
-//! newest and counts it: positions are states, the next one says the same.
+//! The pure parsers beside it judge the bytes. Events leave through a bounded channel. When it is full, the newest event is
+//! dropped and counted: a position is a state, so the next one brings the same.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 
-use super::{Assembler, Fix, FixedMean, GpsdParser, LineBuffer, LogLimit, MeanChange, gpsd};
+use super::fix::Fix;
+use super::gpsd::{self, GpsdParser};
+use super::lines::LineBuffer;
+use super::log_limit::LogLimit;
+use super::mean::{FixedMean, MeanChange};
+use super::nmea::Assembler;
+use super::{receiver, settled};
 use crate::health::{Pulse, SensorMetrics};
 use kerbside_domain::position::Position;
-use kerbside_domain::time::Clock;
+use kerbside_domain::time::{Clock, Moment};
 use kerbside_site::config::GnssSource;
 
-/// A receiver speaks every second; this long without a byte is a dead line.
+/// A receiver sends every second; this long without a byte is a dead line.
 const SILENCE: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(10);
+/// Shortest and longest wait before the receiver is opened again, s. Each wait doubles until a fix has come.
 const BACKOFF_S: std::ops::RangeInclusive<f64> = 1.0..=60.0;
-/// NMEA allows 82 characters; receivers with proprietary sentences send more, the parser takes 102.
+/// Longest NMEA line, bytes. The standard allows 82; receivers with proprietary sentences send more, the parser takes 102.
 const MAX_LINE: usize = 128;
 
-/// What the adapter tells the box.
+/// What the adapter reports.
 #[derive(Clone, Debug, PartialEq)]
-pub enum GnssEvent {
+pub(crate) enum GnssEvent {
     Fix(Fix),
-    /// The best position known changed.
+    /// The best position changed.
     Position(Position),
-    /// The box left its settled place, m.
+    /// The box left its settled position, m.
     Moved {
         away_m: f64,
         limit_m: f64,
-        at: kerbside_domain::time::Moment,
+        at: Moment,
     },
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum GnssError {
-    #[error("{receiver}: cannot be opened: {source}")]
-    Open { receiver: String, source: std::io::Error },
-    #[error("{receiver}: {source}")]
-    Read { receiver: String, source: std::io::Error },
+pub(crate) enum GnssError {
+    #[error("{receiver}: cannot be opened: {cause}")]
+    Open { receiver: String, cause: std::io::Error },
+    #[error("{receiver}: {cause}")]
+    Read { receiver: String, cause: std::io::Error },
     #[error("{receiver}: no byte for {s} s")]
     Silent { receiver: String, s: u64 },
     #[error("{receiver}: closed the connection")]
     Closed { receiver: String },
 }
 
-/// All that the shell needs.
+/// One receiver.
 #[derive(Debug)]
-pub struct Gnss {
-    pub source: GnssSource,
-    pub clock: Arc<dyn Clock>,
-    /// The settled mean is kept here over restarts, e.g. `data_dir/position.json`.
-    pub state_file: Option<PathBuf>,
-    pub events: mpsc::Sender<GnssEvent>,
-    pub metrics: SensorMetrics,
-    pub pulse: Option<Pulse>,
+pub(crate) struct Gnss {
+    pub(crate) source: GnssSource,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The settled mean stays here over restarts, e.g. `data_dir/position.json`.
+    pub(crate) state_file: Option<PathBuf>,
+    pub(crate) events: mpsc::Sender<GnssEvent>,
+    pub(crate) metrics: SensorMetrics,
+    pub(crate) pulse: Option<Pulse>,
 }
 
 impl Gnss {
-    /// Runs until nobody listens; a file ends it too.
-    pub async fn run(self) {
+    /// Runs until nobody receives events; the end of a file ends it too.
+    pub(crate) async fn run(self) {
         let mut session = Session::new(&self);
         if let Some(position) = session.mean.settled(self.clock.now()) {
             session.send(GnssEvent::Position(position));
@@ -90,7 +96,7 @@ impl Gnss {
     }
 }
 
-/// State that outlives connections: mean, doubt, limits of the log.
+/// State that outlives connections: mean, doubts, limits of the log.
 struct Session<'a> {
     gnss: &'a Gnss,
     mean: FixedMean,
@@ -102,58 +108,41 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(gnss: &'a Gnss) -> Self {
-        let mean = gnss.state_file.as_deref().and_then(load).unwrap_or_default();
+        let mean = gnss.state_file.as_deref().and_then(settled::load).unwrap_or_default();
         let (assembler, gpsd) = (Assembler::default(), GpsdParser::default());
         Session { gnss, mean, assembler, gpsd, fixes: 0, drops: LogLimit::default() }
     }
 
-    /// One connection. `Ok`: nobody listens, or the file has ended.
+    /// One connection. `Ok`: nobody receives events any more, or the file has ended.
     async fn run_once(&mut self) -> Result<(), GnssError> {
         let source = &self.gnss.source;
-        let receiver = name(source);
-        let failed = |source| GnssError::Open { receiver: name(&self.gnss.source), source };
-        match source {
-            GnssSource::Serial { path, baud } => {
-                let port = serial2_tokio::SerialPort::open(path, *baud).map_err(failed)?;
-                self.read(port, &receiver).await
-            }
-            GnssSource::Tcp(addr) => {
-                let stream = connect(addr).await.map_err(failed)?;
-                self.read(stream, &receiver).await
-            }
-            GnssSource::Gpsd(addr) => {
-                let mut stream = connect(addr).await.map_err(failed)?;
-                stream.write_all(gpsd::WATCH).await.map_err(failed)?;
-                self.read(stream, &receiver).await
-            }
-            GnssSource::File(path) => {
-                let file = tokio::fs::File::open(path).await.map_err(failed)?;
-                match self.read(file, &receiver).await {
-                    Err(GnssError::Closed { .. }) => {
-                        if let Some(fix) = self.assembler.finish() {
-                            self.take(fix);
-                        }
-                        Ok(())
-                    }
-                    other => other,
+        let receiver = receiver::name(source);
+        let failed = |cause| GnssError::Open { receiver: receiver.clone(), cause };
+        let bytes = receiver::open(source).await.map_err(failed)?;
+        match (self.read(bytes, &receiver).await, source) {
+            (Err(GnssError::Closed { .. }), GnssSource::File(_)) => {
+                if let Some(fix) = self.assembler.finish() {
+                    self.take(fix);
                 }
+                Ok(())
             }
+            (result, _) => result,
         }
     }
 
-    async fn read(&mut self, mut from: impl AsyncRead + Unpin, receiver: &str) -> Result<(), GnssError> {
+    async fn read(&mut self, mut from: receiver::Bytes, receiver: &str) -> Result<(), GnssError> {
         let is_gpsd = matches!(self.gnss.source, GnssSource::Gpsd(_));
         let mut lines = LineBuffer::new(if is_gpsd { gpsd::MAX_LINE } else { MAX_LINE });
         let mut buffer = [0u8; 1024];
         let receiver = || receiver.to_owned();
         let mut quiet = Duration::ZERO;
         loop {
-            // In short waits, so that liveness and the end are noticed while a receiver is silent.
+            // Short waits, so that the pulse beats and the end is noticed while a receiver is silent.
             let wait = Duration::from_secs(1);
             let n = match tokio::time::timeout(wait, from.read(&mut buffer)).await {
                 Ok(Ok(0)) => return Err(GnssError::Closed { receiver: receiver() }),
                 Ok(Ok(n)) => n,
-                Ok(Err(source)) => return Err(GnssError::Read { receiver: receiver(), source }),
+                Ok(Err(cause)) => return Err(GnssError::Read { receiver: receiver(), cause }),
                 Err(_) => 0,
             };
             self.beat();
@@ -172,27 +161,15 @@ impl<'a> Session<'a> {
 
     fn line(&mut self, line: &[u8], is_gpsd: bool) -> Option<Fix> {
         let at = self.gnss.clock.now();
-        let metrics = &self.gnss.metrics;
-        if is_gpsd {
-            let before = self.gpsd.malformed();
-            let fix = self.gpsd.push(line, at);
-            let bad = self.gpsd.malformed() > before;
-            if bad {
-                metrics.gnss_bad.inc()
-            } else {
-                metrics.gnss_good.inc()
-            };
-            return fix;
-        }
-        let before = self.assembler.counts();
-        let fix = self.assembler.push(line, at);
-        let after = self.assembler.counts();
-        let bad = after.wrong_checksum + after.malformed > before.wrong_checksum + before.malformed;
-        if bad {
-            metrics.gnss_bad.inc()
-        } else {
-            metrics.gnss_good.inc()
+        let faults = |session: &Self| {
+            let lines = session.assembler.counts();
+            session.gpsd.malformed() + lines.wrong_checksum + lines.malformed
         };
+        let before = faults(self);
+        let fix = if is_gpsd { self.gpsd.push(line, at) } else { self.assembler.push(line, at) };
+        let metrics = &self.gnss.metrics;
+        let counter = if faults(self) > before { &metrics.gnss_bad } else { &metrics.gnss_good };
+        counter.inc();
         fix
     }
 
@@ -204,28 +181,32 @@ impl<'a> Session<'a> {
         match change {
             Some(MeanChange::Position(position)) => self.send(GnssEvent::Position(position)),
             Some(MeanChange::Moved { away_m, limit_m, at }) => {
-                tracing::error!(away_m, limit_m, "the box left its settled place, or the signal is forged");
+                tracing::error!(
+                    away_m,
+                    limit_m,
+                    "the box left its settled position, or the signal is forged"
+                );
                 self.send(GnssEvent::Moved { away_m, limit_m, at });
             }
             None => {}
         }
         if let (false, true, Some(path)) = (was_frozen, self.mean.is_frozen(), &self.gnss.state_file)
-            && let Err(error) = save(path, &self.mean)
+            && let Err(error) = settled::save(path, &self.mean)
         {
-            tracing::warn!(path = %path.display(), %error, "the settled position could not be kept");
+            tracing::warn!(path = %path.display(), %error, "the settled position could not be saved");
         }
     }
 
     fn send(&mut self, event: GnssEvent) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.gnss.events.try_send(event) {
             self.gnss.metrics.gnss_dropped.inc();
-            if let Some(swallowed) = self.drops.admit(self.gnss.clock.now().mono) {
-                tracing::warn!(swallowed, "GNSS queue full: the newest is dropped");
+            if let Some(left_out) = self.drops.admit(self.gnss.clock.now().mono) {
+                tracing::warn!(left_out, "GNSS queue full: the newest event is dropped");
             }
         }
     }
 
-    /// Waits, but not without a sign of life, and not for nobody.
+    /// Waits. The pulse beats meanwhile, and the wait ends when nobody receives events.
     async fn idle(&self, pause: Duration) {
         let mut left = pause;
         while !left.is_zero() && !self.gnss.events.is_closed() {
@@ -243,40 +224,10 @@ impl<'a> Session<'a> {
     }
 }
 
-async fn connect(addr: &str) -> std::io::Result<tokio::net::TcpStream> {
-    match tokio::time::timeout(CONNECT, tokio::net::TcpStream::connect(addr)).await {
-        Ok(stream) => stream,
-        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 10 s")),
-    }
-}
-
-fn name(source: &GnssSource) -> String {
-    match source {
-        GnssSource::Serial { path, baud } => format!("serial {} at {baud} baud", path.display()),
-        GnssSource::Tcp(addr) => format!("tcp {addr}"),
-        GnssSource::Gpsd(addr) => format!("gpsd {addr}"),
-        GnssSource::File(path) => format!("file {}", path.display()),
-    }
-}
-
-/// A mean that was kept and is settled. Anything else is not worth an error: the box measures again.
-fn load(path: &Path) -> Option<FixedMean> {
-    let text = std::fs::read_to_string(path).ok()?;
-    serde_json::from_str::<FixedMean>(&text).ok().filter(FixedMean::is_frozen)
-}
-
-/// Temporary name, sync, rename: a power cut leaves the old file or the new one.
-fn save(path: &Path, mean: &FixedMean) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let temporary = path.with_extension("tmp");
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(serde_json::to_string(mean)?.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
     use crate::health::Metrics;
     use kerbside_domain::time::VirtualClock;

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::nmea::Doubt;
-use super::{Fix, FixQuality};
+use super::doubt::DoubtJudge;
+use super::fix::{Fix, FixQuality};
 use kerbside_domain::time::Moment;
 
-/// What is sent to gpsd after connecting.
+/// Sent to gpsd after connecting: it then reports without being polled.
 pub(super) const WATCH: &[u8] = b"?WATCH={\"enable\":true,\"json\":true};\n";
 /// SKY with all satellites is the longest line.
 pub(super) const MAX_LINE: usize = 16 * 1024;
@@ -33,7 +33,7 @@ struct Report {
 pub struct GpsdParser {
     hdop: Option<f32>,
     sats: Option<u32>,
-    doubt: Doubt,
+    doubt: DoubtJudge,
     malformed: u64,
 }
 
@@ -75,9 +75,9 @@ impl GpsdParser {
             quality: quality(report.status),
             utc_ms: utc.map(|t| t.timestamp_millis()),
             at,
-            suspicious: None,
+            doubts: Vec::new(),
         };
-        fix.suspicious = self.doubt.of(&fix);
+        fix.doubts = self.doubt.of(&fix);
         Some(fix)
     }
 }

@@ -1,30 +1,40 @@
-//! The place of a box that does not move: a robust mean over hours, then frozen, then watched. Pure.
+//! The position of a box that does not move: a robust mean over hours, which then settles and is compared with new medians. Pure.
 //!
-//! Ten-minute medians take out what single fixes do; outliers among the medians are left out of the mean.
+//! Ten-minute medians remove the errors of single fixes; outliers among the medians are left out of the mean.
 //! Memory is bounded: the fixes of one block and 36 medians.
 
 use serde::{Deserialize, Serialize};
 
-use super::Fix;
+use super::fix::Fix;
 use kerbside_domain::position::{Position, PositionSource};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_site::geo::LocalPlane;
 
+/// One block gives one median, s. Errors of the receiver are correlated over minutes, hardly over ten.
 const BLOCK_S: f64 = 600.0;
-/// Six hours of blocks settle the mean.
+/// Blocks that settle the mean: six hours, half a turn of the satellites.
 const BLOCKS: usize = 36;
-/// Fixes kept of a block; receivers of 10 Hz are thinned to one a second.
+/// Most fixes of a block: one a second.
 const MAX_FIXES: usize = 600;
-/// A block of fewer fixes says nothing.
+/// A block with fewer fixes is left out.
 const MIN_FIXES: usize = 30;
+/// Time between two fixes that are used, s: receivers of 10 Hz are thinned to about one a second.
 const FIX_EVERY_S: f64 = 0.9;
-const ALARM_M: f64 = 25.0;
-const ALARM_SIGMAS: f64 = 5.0;
+/// A median further than this from the settled mean is a stray, m: five times the usual accuracy of a single fix.
+const STRAY_M: f64 = 25.0;
+/// The same in standard deviations of the medians, for places with poor reception.
+const STRAY_SIGMAS: f64 = 5.0;
+/// Strays in a row after which the box counts as moved: one may be a parked lorry.
+const STRAYS: u32 = 2;
+/// Accuracy of a mean of fewer than three blocks, which has no spread to judge by, m.
+const FIRST_ACCURACY_M: f64 = 5.0;
+/// No mean is called more accurate than this, m: errors that last for hours do not average out.
+const MIN_ACCURACY_M: f64 = 2.0;
 
 /// What the last fix changed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum MeanChange {
-    /// The best position known is a new one.
+pub(super) enum MeanChange {
+    /// The best position is a new one.
     Position(Position),
     /// Two medians in a row left the frozen mean: the box was moved, or the signal is forged.
     Moved { away_m: f64, limit_m: f64, at: Moment },
@@ -32,7 +42,7 @@ pub enum MeanChange {
 
 /// Serialisable, so that a frozen mean outlives a restart.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct FixedMean {
+pub(super) struct FixedMean {
     /// Metres are counted from here: the first fix.
     origin: Option<(f64, f64)>,
     #[serde(skip)]
@@ -54,13 +64,13 @@ struct Frozen {
 }
 
 impl FixedMean {
-    pub fn is_frozen(&self) -> bool {
+    pub(super) fn is_frozen(&self) -> bool {
         self.frozen.is_some()
     }
 
-    /// Takes a fix; doubted ones are not averaged.
-    pub fn push(&mut self, fix: &Fix) -> Option<MeanChange> {
-        if fix.suspicious.is_some() {
+    /// Takes a fix; one with doubts is not averaged.
+    pub(super) fn push(&mut self, fix: &Fix) -> Option<MeanChange> {
+        if !fix.doubts.is_empty() {
             return None;
         }
         let at = (fix.lon_deg, fix.lat_deg);
@@ -84,7 +94,7 @@ impl FixedMean {
         }
         let median = middle(&block);
         match self.frozen {
-            Some(frozen) => self.watch(frozen, median, fix.at),
+            Some(frozen) => self.compare(frozen, median, fix.at),
             None => {
                 self.medians.push(median);
                 let (mean, sigma_m) = robust_mean(&self.medians);
@@ -96,25 +106,24 @@ impl FixedMean {
         }
     }
 
-    fn watch(&mut self, frozen: Frozen, median: (f64, f64), at: Moment) -> Option<MeanChange> {
+    fn compare(&mut self, frozen: Frozen, median: (f64, f64), at: Moment) -> Option<MeanChange> {
         let away_m = (median.0 - frozen.mean.0).hypot(median.1 - frozen.mean.1);
-        let limit_m = ALARM_M.max(ALARM_SIGMAS * frozen.sigma_m);
+        let limit_m = STRAY_M.max(STRAY_SIGMAS * frozen.sigma_m);
         self.strays = if away_m > limit_m { self.strays + 1 } else { 0 };
         // Once, not every ten minutes.
-        (self.strays == 2).then_some(MeanChange::Moved { away_m, limit_m, at })
+        (self.strays == STRAYS).then_some(MeanChange::Moved { away_m, limit_m, at })
     }
 
     fn position(&self, plane: &LocalPlane, mean: (f64, f64), sigma_m: f64, at: Moment) -> Position {
         let (lon_deg, lat_deg) = plane.degrees(mean);
-        // One block has no spread to judge by.
-        let spread_m = if self.medians.len() < 3 { 5.0 } else { 2.0 * sigma_m };
-        let accuracy_m = spread_m.max(2.0);
+        let spread_m = if self.medians.len() < 3 { FIRST_ACCURACY_M } else { 2.0 * sigma_m };
+        let accuracy_m = spread_m.max(MIN_ACCURACY_M);
         let source = PositionSource::GnssMean;
         Position { lon_deg, lat_deg, accuracy_m, source, frozen: self.is_frozen(), at, suspicious: None }
     }
 
-    /// The frozen position, to say it again after a restart.
-    pub fn settled(&self, at: Moment) -> Option<Position> {
+    /// The settled position, to report it again after a restart.
+    pub(super) fn settled(&self, at: Moment) -> Option<Position> {
         let (frozen, origin) = self.frozen.zip(self.origin)?;
         Some(self.position(&LocalPlane::new(origin), frozen.mean, frozen.sigma_m, at))
     }
@@ -154,17 +163,17 @@ fn robust_mean(points: &[(f64, f64)]) -> ((f64, f64), f64) {
     let away = |p: &(f64, f64)| (p.0 - centre.0).hypot(p.1 - centre.1);
     // 1.4826 turns a median deviation into a standard one (normal distribution); a metre of floor for a quiet sky.
     let limit = (3.0 * 1.4826 * median(points.iter().map(away))).max(1.0);
-    let kept: Vec<&(f64, f64)> = points.iter().filter(|p| away(p) <= limit).collect();
-    let n = kept.len().max(1) as f64;
-    let mean = kept.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let variance = kept.iter().map(|p| (p.0 - mean.0).powi(2) + (p.1 - mean.1).powi(2)).sum::<f64>() / n;
+    let inliers: Vec<&(f64, f64)> = points.iter().filter(|p| away(p) <= limit).collect();
+    let n = inliers.len().max(1) as f64;
+    let mean = inliers.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let variance = inliers.iter().map(|p| (p.0 - mean.0).powi(2) + (p.1 - mean.1).powi(2)).sum::<f64>() / n;
     (mean, variance.sqrt())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensor::FixQuality;
+    use crate::sensor::fix::{FixDoubt, FixQuality};
     use kerbside_site::geo::distance_m;
 
     const HOME: (f64, f64) = (121.376, 31.112);
@@ -185,7 +194,7 @@ mod tests {
                 quality: FixQuality::Autonomous,
                 utc_ms: None,
                 at: Moment { mono: Mono::from_s(f64::from(s)), ..Moment::default() },
-                suspicious: None,
+                doubts: Vec::new(),
             }
         })
     }
@@ -222,7 +231,7 @@ mod tests {
     fn doubted_fixes_are_not_averaged() {
         let mut mean = FixedMean::default();
         for mut fix in fixes(1, 3600, 0.0) {
-            fix.suspicious = Some("jump".into());
+            fix.doubts = vec![FixDoubt::Jump];
             assert_eq!(mean.push(&fix), None);
         }
         assert!(mean.origin.is_none());

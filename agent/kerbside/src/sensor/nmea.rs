@@ -1,59 +1,23 @@
 //! NMEA 0183: from bytes to fixes. Pure.
 //!
-//! Only the stateless `nmea::parse_bytes`: the crate's own assembler panics on legal input (0.8.0: long GSV groups,
-//! many satellites). Sentences of one epoch carry the same time of day; they are put together here.
+//! It uses only the stateless `nmea::parse_bytes`, because the crate's own assembler panics on legal input (0.8.0: long GSV
+//! groups, many satellites). Sentences of one epoch carry the same time of day; this assembler joins them.
 
 use chrono::{NaiveDate, NaiveTime};
 use nmea::ParseResult;
 use nmea::sentences::rmc::RmcStatusOfFix;
 use nmea::sentences::{FaaMode, FixType};
 
-use super::{Fix, FixQuality};
-use kerbside_domain::time::{Moment, Mono};
-use kerbside_site::geo::distance_m;
+use super::doubt::DoubtJudge;
+use super::fix::{Fix, FixQuality};
+use kerbside_domain::time::Moment;
 
-/// Cuts a stream of bytes into lines of bounded length; what is longer is dropped whole and counted.
-#[derive(Debug)]
-pub struct LineBuffer {
-    line: Vec<u8>,
-    limit: usize,
-    skipping: bool,
-    overlong: u64,
-}
-
-impl LineBuffer {
-    pub fn new(limit: usize) -> Self {
-        LineBuffer { line: Vec::new(), limit, skipping: false, overlong: 0 }
-    }
-
-    /// Feeds bytes; `each` gets every whole line without its end.
-    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
-        for &byte in bytes {
-            if byte == b'\n' || byte == b'\r' {
-                if !self.line.is_empty() && !self.skipping {
-                    each(&self.line);
-                }
-                self.line.clear();
-                self.skipping = false;
-            } else if self.line.len() >= self.limit {
-                self.overlong += u64::from(!self.skipping);
-                self.skipping = true;
-            } else {
-                self.line.push(byte);
-            }
-        }
-    }
-
-    /// Lines dropped for their length.
-    pub fn overlong(&self) -> u64 {
-        self.overlong
-    }
-}
-
-/// What became of the lines.
+/// What the lines were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
+    /// Sentences that could be used.
     pub good: u64,
+    /// Sentences whose checksum is wrong.
     pub wrong_checksum: u64,
     /// Not a sentence, or one that cannot be parsed.
     pub malformed: u64,
@@ -75,12 +39,12 @@ struct Epoch {
     refused: bool,
 }
 
-/// Puts sentences together into fixes and says which of them are to be doubted.
+/// Joins sentences into fixes, and adds the doubts about each.
 #[derive(Debug, Default)]
 pub struct Assembler {
     epoch: Epoch,
     counts: LineCounts,
-    doubt: Doubt,
+    doubt: DoubtJudge,
     last_date: Option<NaiveDate>,
 }
 
@@ -112,16 +76,16 @@ impl Assembler {
         self.counts
     }
 
-    /// The epoch under way, when the stream ends.
+    /// The current epoch, when the stream ends.
     pub fn finish(&mut self) -> Option<Fix> {
-        let done = std::mem::take(&mut self.epoch);
-        self.fix(done)
+        let complete = std::mem::take(&mut self.epoch);
+        self.fix(complete)
     }
 
     fn take(&mut self, sentence: &ParseResult, at: Moment) -> Option<Fix> {
         match sentence {
             ParseResult::RMC(rmc) => {
-                let done = self.begin(rmc.fix_time, at);
+                let complete = self.begin(rmc.fix_time, at);
                 self.epoch.date = rmc.fix_date.or(self.epoch.date);
                 self.epoch.refused |= rmc.status_of_fix == RmcStatusOfFix::Invalid;
                 let quality = match rmc.status_of_fix {
@@ -130,10 +94,10 @@ impl Assembler {
                 };
                 self.epoch.quality.get_or_insert(quality);
                 self.place(rmc.lon, rmc.lat);
-                done
+                complete
             }
             ParseResult::GGA(gga) => {
-                let done = self.begin(gga.fix_time, at);
+                let complete = self.begin(gga.fix_time, at);
                 match gga.fix_type.and_then(of_type) {
                     Some(quality) => self.epoch.quality = Some(quality),
                     None => self.epoch.refused = true,
@@ -142,19 +106,19 @@ impl Assembler {
                 self.epoch.hdop = gga.hdop.filter(|h| h.is_finite()).or(self.epoch.hdop);
                 self.epoch.alt_m = gga.altitude.map(f64::from).filter(|a| a.is_finite()).or(self.epoch.alt_m);
                 self.place(gga.longitude, gga.latitude);
-                done
+                complete
             }
             ParseResult::GNS(gns) => {
-                let done = self.begin(gns.fix_time, at);
+                let complete = self.begin(gns.fix_time, at);
                 self.epoch.sats = Some(u32::from(gns.nsattelites)).or(self.epoch.sats);
                 self.epoch.hdop = gns.hdop.filter(|h| h.is_finite()).or(self.epoch.hdop);
                 self.place(gns.lon, gns.lat);
-                done
+                complete
             }
             ParseResult::ZDA(zda) => {
-                let done = self.begin(zda.utc_time, at);
+                let complete = self.begin(zda.utc_time, at);
                 self.epoch.date = zda.utc_date().or(self.epoch.date);
-                done
+                complete
             }
             _ => None,
         }
@@ -166,8 +130,8 @@ impl Assembler {
             return None;
         }
         let next = Epoch { time, at, ..Epoch::default() };
-        let done = std::mem::replace(&mut self.epoch, next);
-        self.fix(done)
+        let complete = std::mem::replace(&mut self.epoch, next);
+        self.fix(complete)
     }
 
     fn place(&mut self, lon: Option<f64>, lat: Option<f64>) {
@@ -191,9 +155,9 @@ impl Assembler {
             quality: epoch.quality.unwrap_or(FixQuality::Autonomous),
             utc_ms,
             at: epoch.at,
-            suspicious: None,
+            doubts: Vec::new(),
         };
-        fix.suspicious = self.doubt.of(&fix);
+        fix.doubts = self.doubt.of(&fix);
         Some(fix)
     }
 }
@@ -216,72 +180,6 @@ fn of_mode(mode: &FaaMode) -> FixQuality {
         FaaMode::Estimated | FaaMode::Manual => FixQuality::Estimated,
         FaaMode::Simulator => FixQuality::Simulated,
         _ => FixQuality::Autonomous,
-    }
-}
-
-/// A jump of this size is no street-side box.
-const JUMP_M: f64 = 5_000.0;
-/// The receiver's clock may differ from ours by this much between two fixes.
-const TIME_SLACK_MS: i64 = 5_000;
-/// A new place is believed after so many fixes that agree with each other.
-const AGREEING_FIXES: u32 = 60;
-
-/// Which fixes are to be doubted: spoofed, corrupted or simulated.
-#[derive(Debug, Default)]
-pub(super) struct Doubt {
-    trusted: Option<(f64, f64)>,
-    rival: Option<((f64, f64), u32)>,
-    last_time: Option<(i64, Mono)>,
-    /// Of the last 64 lines, one bit each: the checksum was wrong.
-    wrong: u64,
-}
-
-impl Doubt {
-    fn line(&mut self, good: bool) {
-        self.wrong = self.wrong << 1 | u64::from(!good);
-    }
-
-    pub(super) fn of(&mut self, fix: &Fix) -> Option<String> {
-        let mut reasons = Vec::new();
-        if self.jumps((fix.lon_deg, fix.lat_deg)) {
-            reasons.push("jump");
-        }
-        if fix.utc_ms.is_some_and(|utc| self.time_jumps(utc, fix.at.mono)) {
-            reasons.push("time_jump");
-        }
-        if self.wrong.count_ones() > 6 {
-            reasons.push("checksums");
-        }
-        if fix.quality == FixQuality::Simulated {
-            reasons.push("simulated");
-        }
-        (!reasons.is_empty()).then(|| reasons.join(","))
-    }
-
-    fn jumps(&mut self, at: (f64, f64)) -> bool {
-        let Some(trusted) = self.trusted else {
-            self.trusted = Some(at);
-            return false;
-        };
-        if distance_m(trusted, at) <= JUMP_M {
-            self.rival = None;
-            return false;
-        }
-        let agreeing = match self.rival {
-            Some((place, n)) if distance_m(place, at) <= JUMP_M => n + 1,
-            _ => 1,
-        };
-        self.rival = Some((at, agreeing));
-        if agreeing >= AGREEING_FIXES {
-            (self.trusted, self.rival) = (Some(at), None);
-        }
-        true
-    }
-
-    fn time_jumps(&mut self, utc_ms: i64, mono: Mono) -> bool {
-        let Some((before_ms, before)) = self.last_time.replace((utc_ms, mono)) else { return false };
-        let elapsed_ms = (mono.since_s(before) * 1000.0) as i64;
-        (utc_ms - before_ms - elapsed_ms).abs() > TIME_SLACK_MS
     }
 }
 

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sensor::fix::FixDoubt;
+use kerbside_domain::time::Mono;
 
 /// A sentence with its checksum.
 fn sentence(body: &str) -> Vec<u8> {
@@ -42,7 +44,7 @@ fn an_epoch_is_put_together_from_its_sentences() {
     assert!((fix.lon_deg - 121.376_08).abs() < 1e-6 && (fix.lat_deg - 31.112_4).abs() < 1e-6, "{fix:?}");
     assert_eq!((fix.sats, fix.hdop, fix.quality), (Some(12), Some(0.8), FixQuality::Autonomous));
     assert_eq!(fix.utc_ms, Some(1_795_248_005_000));
-    assert_eq!((fix.at, fix.suspicious.as_deref()), (second(0.0), None));
+    assert_eq!((fix.at, fix.doubts.as_slice()), (second(0.0), &[][..]));
 }
 
 #[test]
@@ -79,8 +81,9 @@ fn doubtful_fixes_say_why() {
     lines.extend(epoch(1800, home.0, home.1));
     lines.push(sentence("GPGGA,083001.00,3106.7440,N,12122.5648,E,8,12,0.8,9.4,M,8.0,M,,"));
     let (fixes, _) = run(&lines);
-    let why: Vec<_> = fixes.iter().map(|f| f.suspicious.as_deref()).collect();
-    assert_eq!(why, [None, None, None, Some("jump"), Some("time_jump"), Some("simulated")]);
+    let doubts: Vec<&[FixDoubt]> = fixes.iter().map(|f| f.doubts.as_slice()).collect();
+    let (jump, time, simulated) = (FixDoubt::Jump, FixDoubt::TimeJump, FixDoubt::Simulated);
+    assert_eq!(doubts, [&[][..], &[], &[], &[jump], &[time], &[simulated]]);
 }
 
 #[test]
@@ -89,8 +92,8 @@ fn a_box_that_was_carried_away_is_believed_in_the_end() {
     let lines: Vec<_> =
         home.into_iter().chain((1..=70).flat_map(|s| epoch(s, "3206.7440", "12122.5648"))).collect();
     let (fixes, _) = run(&lines);
-    assert_eq!(fixes.iter().filter(|f| f.suspicious.is_some()).count(), 60);
-    assert_eq!(fixes.last().unwrap().suspicious, None);
+    assert_eq!(fixes.iter().filter(|f| !f.doubts.is_empty()).count(), 60);
+    assert_eq!(fixes.last().unwrap().doubts, []);
 }
 
 #[test]
@@ -101,18 +104,7 @@ fn many_wrong_checksums_cast_doubt_on_the_rest() {
         lines.push(b"$GNRMC,080000.00,A*00".to_vec());
     }
     let (fixes, _) = run(&lines);
-    assert_eq!(fixes.last().unwrap().suspicious.as_deref(), Some("checksums"));
-}
-
-#[test]
-fn lines_are_bounded() {
-    let mut buffer = LineBuffer::new(8);
-    let mut lines = Vec::new();
-    for part in [&b"abc\r\nde"[..], b"f\n", b"0123456789", b"abc\n\n", b"ok\n"] {
-        buffer.push(part, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
-    }
-    assert_eq!(lines, ["abc", "def", "ok"]);
-    assert_eq!((buffer.overlong(), buffer.line.capacity() <= 64), (1, true));
+    assert_eq!(fixes.last().unwrap().doubts, [FixDoubt::Checksums]);
 }
 
 proptest! {

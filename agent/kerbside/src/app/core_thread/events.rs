@@ -14,7 +14,7 @@ use super::write_queue::AfterWrite;
 use crate::app::commands::CommandStart;
 use crate::app::paths::evidence_dir;
 use crate::evidence::{self, Order};
-use crate::sensor::gnss::GnssEvent;
+use crate::sensor::GnssEvent;
 
 /// One thing that happened.
 #[derive(Debug)]

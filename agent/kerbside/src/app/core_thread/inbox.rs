@@ -9,7 +9,7 @@ use kerbside_seeing::incident::{Input, ReviewAnswer};
 use kerbside_trace::delivery::Inbound;
 
 use super::events::Event;
-use crate::sensor::gnss::GnssEvent;
+use crate::sensor::GnssEvent;
 
 /// All channels are bounded; their senders wait.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, mpsc};
 use super::events::Event;
 use super::{CoreThread, Parts};
 use crate::app::camera_thread::{CameraThread, Load};
-use crate::app::meter::Meters;
+use crate::app::meters::Meters;
 use crate::evidence::{self, Evidence};
 use crate::replay::{self, line::Line};
 

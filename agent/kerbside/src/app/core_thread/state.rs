@@ -13,10 +13,10 @@ use kerbside_trace::delivery::Delivery;
 use kerbside_wire::grant::Grant;
 use tokio::sync::{Notify, mpsc};
 
-use super::upkeep::Due;
+use super::due::Due;
 use super::write_queue::WriteQueue;
 use crate::app::commands::Commands;
-use crate::app::meter::CoreMeter;
+use crate::app::meters::CoreMeter;
 use crate::evidence::Worker;
 use crate::review;
 

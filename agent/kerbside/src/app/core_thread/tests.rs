@@ -8,7 +8,6 @@ use crossbeam_channel::{bounded, never};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Clock as _, Mono, VirtualClock};
 use kerbside_seeing::incident::{Core, Input};
-use kerbside_site::config::Site;
 use kerbside_trace::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident, Settings};
 use kerbside_wire as wire;
 use kerbside_wire::testing::who;
@@ -17,8 +16,9 @@ use tokio::sync::{Notify, mpsc};
 use super::events::Event;
 use super::write_queue::{MAX_ITEMS, MAX_ITEMS_FOR_OBSERVATIONS};
 use super::{CoreThread, Inbox, Parts};
-use crate::app::meter::Meters;
+use crate::app::meters::Meters;
 use crate::app::paths::evidence_dir;
+use crate::app::tests::site;
 use crate::evidence::{self, Evidence};
 
 /// What stands around the thread in a test.
@@ -85,25 +85,6 @@ impl Bench {
     fn journal(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("journal/00000000000000000001.journal")).unwrap()
     }
-}
-
-fn site(dir: &std::path::Path) -> Site {
-    let text = r#"
-schema = 1
-[device]
-edge_id = "mh-xz-017"
-division = "310112"
-data_dir = "data"
-point = [121.37608, 31.11240]
-[centre]
-url = "mqtt://127.0.0.1:1"
-[[camera]]
-id = "clip"
-url = "no-such-clip.mp4"
-"#;
-    let path = dir.join("site.toml");
-    std::fs::write(&path, text).unwrap();
-    kerbside_site::config::load(&path).unwrap()
 }
 
 #[test]

@@ -3,60 +3,25 @@
 
 use std::time::Duration;
 
-use kerbside_domain::time::{ClockQuality, Moment, Mono};
+use kerbside_domain::time::{ClockQuality, Moment};
 use kerbside_seeing::incident::Input;
-use kerbside_seeing::pipeline::Ticks;
 use kerbside_trace::delivery::{Item, Stats};
 use kerbside_wire as wire;
 
-use super::messages;
 use super::state::CoreThread;
-use crate::app::meter::health_values;
+use super::{due, messages};
+use crate::app::meters::health_values;
 use crate::app::paths::{evidence_dir, watermark};
 use crate::evidence::{Pruned, Retention, Room, Spared, Worker};
 
 /// How long the thread waits for an event: half the time between two ticks of the core.
 pub(super) const WAIT: Duration = Duration::from_millis(250);
-/// Between two comparisons of the saved incidents with those of the core, s. A report saves its own incident at once; this
-/// only removes what the core has retired.
-const SAVE_PERIOD_S: f64 = 60.0;
 /// Between two `device.health` messages, s (contract).
 const HEALTH_PERIOD_S: f64 = 60.0;
 /// Between two checks of the evidence folder's size, s.
 const PRUNE_PERIOD_S: f64 = 300.0;
 /// The same while the disk is nearly full, s.
 const PRUNE_PERIOD_FULL_S: f64 = 5.0;
-
-/// When each kind of work is due next.
-#[derive(Debug)]
-pub(super) struct Due {
-    ticks: Ticks,
-    health: Mono,
-    save: Mono,
-    prune: Mono,
-}
-
-impl Due {
-    /// Health and pruning are due at the first tick.
-    pub(super) fn from(now: Mono) -> Self {
-        let save = Mono::from_s(SAVE_PERIOD_S);
-        Due { ticks: Ticks::new(now), health: Mono::ZERO, save, prune: Mono::ZERO }
-    }
-
-    /// A health message goes out at the next tick.
-    pub(super) fn health_now(&mut self) {
-        self.health = Mono::ZERO;
-    }
-}
-
-/// True at most once a period; then `due` is moved on.
-fn is_due(due: &mut Mono, now: Mono, period_s: f64) -> bool {
-    let reached = now >= *due;
-    if reached {
-        *due = now.plus_s(period_s);
-    }
-    reached
-}
 
 impl CoreThread {
     /// Called after each event and when none comes. `waiting`: inputs that wait.
@@ -82,7 +47,7 @@ impl CoreThread {
         }
         if let Some(stats) = &stats
             && !self.writes.is_refused()
-            && is_due(&mut self.due.save, now.mono, SAVE_PERIOD_S)
+            && due::reached(&mut self.due.save, now.mono, due::SAVE_PERIOD_S)
         {
             self.save_incidents(stats.incidents);
         }
@@ -92,7 +57,7 @@ impl CoreThread {
     }
 
     fn report_health(&mut self, stats: Option<&Stats>, now: Moment) {
-        if is_due(&mut self.due.health, now.mono, HEALTH_PERIOD_S) {
+        if due::reached(&mut self.due.health, now.mono, HEALTH_PERIOD_S) {
             let values = health_values(&self.site, &self.core, stats);
             self.writes.message(wire::health(&values, now));
             self.write();

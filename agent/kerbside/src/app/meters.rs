@@ -1,0 +1,105 @@
+//! What each stage reports of itself: counters and gauges in the metrics, and a pulse for the watchdog.
+
+mod camera;
+mod core;
+mod detector;
+mod health_message;
+
+use std::sync::Arc;
+
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::time::Clock;
+use kerbside_media::ring::PacketRing;
+use kerbside_site::config::Site;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::health::{self, CameraMetrics, DropPolicy, Liveness, Metrics, Pulse, Stage, raise};
+
+pub(super) use self::core::CoreMeter;
+pub(super) use camera::CameraMeter;
+pub(super) use detector::DetectorMeter;
+pub(super) use health_message::health_values;
+
+/// How long a stage may stay silent before it counts as hanging, s. The detector needs no limit: its runs are time-limited.
+///
+/// A camera beats at each tick, every half second; a child that is silent is replaced after 10 s.
+const CAMERA_LIMIT_S: f64 = 30.0;
+/// The core beats at each tick; a journal on a slow disk may take seconds for one write.
+const CORE_LIMIT_S: f64 = 15.0;
+/// Pictures and a clip may be made in one turn, each in a child that is killed after 30 s.
+const EVIDENCE_LIMIT_S: f64 = 120.0;
+
+pub(super) struct Meters {
+    metrics: Metrics,
+    liveness: Arc<Liveness>,
+    clock: Arc<dyn Clock>,
+    cameras: Vec<(String, CameraMetrics)>,
+}
+
+impl Meters {
+    pub(super) fn new(site: &Site, clock: Arc<dyn Clock>) -> Self {
+        let metrics = Metrics::new();
+        let cameras = site.cameras.iter().map(|c| (c.id.clone(), metrics.camera(&c.id))).collect();
+        Meters { metrics, liveness: Liveness::new(), clock, cameras }
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// A stage that beats at least every `limit_s`.
+    pub(super) fn pulse(&self, stage: &str, limit_s: f64) -> Pulse {
+        self.liveness.stage(stage, limit_s, self.clock.now().mono)
+    }
+
+    pub(super) fn camera(&self, camera: CameraIx, ring: Arc<Mutex<PacketRing>>) -> Option<CameraMeter> {
+        let (id, metrics) = self.cameras.get(usize::from(camera.0))?;
+        let pulse = self.pulse(&format!("camera-{id}"), CAMERA_LIMIT_S);
+        Some(CameraMeter::new(&self.metrics, metrics.clone(), ring, pulse))
+    }
+
+    pub(super) fn detector(&self) -> DetectorMeter {
+        DetectorMeter::new(&self.metrics, self.cameras.iter().map(|(_, m)| m.frame_age.clone()).collect())
+    }
+
+    /// Called by the evidence stage at each turn.
+    pub(super) fn evidence(&self) -> impl Fn(&crate::evidence::Counters) + Send + 'static {
+        let pulse = self.pulse("evidence", EVIDENCE_LIMIT_S);
+        let made = self.metrics.stage(Stage::Evidence);
+        let degraded = self.metrics.dropped(DropPolicy::EvidenceClipDegraded);
+        let pins = self.metrics.dropped(DropPolicy::EvidenceOldestPin);
+        move |now| {
+            pulse.beat();
+            raise(&made, now.pictures + now.clips);
+            raise(&degraded, now.degraded);
+            raise(&pins, now.keeps_dropped);
+        }
+    }
+
+    pub(super) fn core(&self) -> CoreMeter {
+        let cameras = self.cameras.iter().map(|(_, m)| m.clone()).collect();
+        CoreMeter::new(self.metrics.clone(), cameras, self.pulse("core", CORE_LIMIT_S))
+    }
+
+    /// Serves `/metrics` and `/healthz` and feeds the watchdog, as tasks of the current runtime.
+    pub(super) fn serve(&self, site: &Site) -> JoinHandle<()> {
+        let (metrics, liveness, clock) = (self.metrics.clone(), self.liveness.clone(), self.clock.clone());
+        let listen = site.health.listen;
+        tokio::spawn(async move {
+            let supervise = health::supervise(liveness.clone(), clock.clone());
+            let serve = async {
+                let server = health::bind(listen).await?;
+                tracing::info!(address = %server.addr(), "metrics and health");
+                server.run(metrics, liveness, clock, std::future::pending()).await
+            };
+            let (served, ()) = tokio::join!(serve, supervise);
+            if let Err(error) = served {
+                tracing::error!(%error, "metrics and health are not served");
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

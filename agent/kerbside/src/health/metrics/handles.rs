@@ -1,0 +1,69 @@
+//! Handles of several metrics that one stage holds.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::labels::CameraCondition;
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::frame::Level;
+
+/// Handles of one camera.
+#[derive(Clone, Debug)]
+pub(crate) struct CameraMetrics {
+    /// Observe the age of a frame, s, when its inference ended.
+    pub(crate) frame_age: Histogram,
+    pub(crate) frames: Counter,
+    pub(crate) decode_errors: Counter,
+    pub(super) level: Gauge,
+    pub(super) ring_bytes: Gauge,
+    pub(super) ring_seconds: Gauge<f64, AtomicU64>,
+    pub(super) states: [(CameraCondition, Gauge); 3],
+}
+
+impl CameraMetrics {
+    pub(crate) fn set_level(&self, level: Level) {
+        self.level.set(match level {
+            Level::L0 => 0,
+            Level::L1 => 1,
+            Level::L2 => 2,
+        });
+    }
+
+    /// What the camera's packet ring holds now.
+    pub(crate) fn set_ring(&self, bytes: usize, seconds: f64) {
+        self.ring_bytes.set(bytes as i64);
+        self.ring_seconds.set(seconds);
+    }
+
+    pub(crate) fn set_state(&self, state: CameraState) {
+        let now = match state {
+            CameraState::Watching => CameraCondition::Watching,
+            CameraState::Blind(_) => CameraCondition::Blind,
+            CameraState::Off(_) => CameraCondition::Off,
+        };
+        for (condition, gauge) in &self.states {
+            gauge.set(i64::from(*condition == now));
+        }
+    }
+}
+
+/// Handles of the sensor and GNSS adapters.
+#[derive(Clone, Debug)]
+pub(crate) struct SensorMetrics {
+    pub(crate) accepted: Counter,
+    pub(crate) suspicious: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) unknown_topic: Counter,
+    pub(crate) readings_dropped: Counter,
+    pub(crate) gnss_good: Counter,
+    pub(crate) gnss_bad: Counter,
+    pub(crate) gnss_dropped: Counter,
+}
+
+/// Raises a counter to a total that its stage keeps itself.
+pub(crate) fn raise(counter: &Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
