@@ -93,7 +93,11 @@ pub fn run(document: &Path, sandbox: &Sandbox, mode: Mode) -> Result<Vec<String>
                 Mode::Write => {
                     let actual = Data::text(output).coerce_to(DataFormat::Text);
                     let today = NormalizeToExpected::new().redact().normalize(actual, &expected).to_string();
-                    lines.splice(step.output_lines.clone(), today.lines().map(str::to_owned));
+                    let indent = " ".repeat(step.indent);
+                    lines.splice(
+                        step.output_lines.clone(),
+                        today.lines().map(|line| format!("{indent}{line}")),
+                    );
                 }
             }
         }

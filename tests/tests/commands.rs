@@ -111,11 +111,7 @@ fn retain(broker: &Broker, key: &Path) -> Result<()> {
     let output = sender(broker, key, &["restart", "--print", "--expires", "86400"])?.output()?;
     let text = String::from_utf8(output.stdout)?;
     let (topic, body) = text.trim_end().split_once(' ').context("no topic")?;
-    let status = Command::new("mosquitto_pub")
-        .args(["-h", "127.0.0.1", "-p", &broker.port().to_string(), "-q", "1", "-r", "-t", topic, "-m", body])
-        .status()?;
-    ensure!(status.success(), "mosquitto_pub: {status}");
-    Ok(())
+    broker.publish_retained(topic, ["-m", body])
 }
 
 fn is_on_the_disk(site: &Site, file: &Value) -> Result<()> {

@@ -15,6 +15,8 @@ pub struct Step {
     pub code: i32,
     /// Lines of the expected output, from 0.
     pub output_lines: Range<usize>,
+    /// Of the block: one inside a list is indented as its fence is.
+    pub indent: usize,
 }
 
 /// All steps of a document in order.
@@ -30,15 +32,13 @@ pub fn steps(text: &str) -> Result<Vec<Step>> {
             }
             Some((mark, is_session)) if line.trim() == mark.trim() => {
                 if is_session {
-                    found.extend(of_session(&session)?);
+                    found.extend(of_session(&session, indent(mark))?);
                 }
                 session.clear();
                 fence = None;
             }
             Some((mark, true)) => {
-                // A block inside a list is indented as its fence is.
-                let indent = mark.len() - mark.trim_start().len();
-                session.push((at, line.get(indent..).unwrap_or_default()));
+                session.push((at, line.get(indent(mark)..).unwrap_or_default()));
             }
             _ => {}
         }
@@ -47,12 +47,17 @@ pub fn steps(text: &str) -> Result<Vec<Step>> {
     Ok(found)
 }
 
-fn of_session(lines: &[(usize, &str)]) -> Result<Vec<Step>> {
+fn indent(fence: &str) -> usize {
+    fence.len() - fence.trim_start().len()
+}
+
+fn of_session(lines: &[(usize, &str)], indent: usize) -> Result<Vec<Step>> {
     let mut found: Vec<Step> = Vec::new();
     for &(at, line) in lines {
         if let Some(command) = line.strip_prefix("$ ") {
             let command = command.to_owned();
-            found.push(Step { line: at + 1, command, expected: None, code: 0, output_lines: at + 1..at + 1 });
+            let output_lines = at + 1..at + 1;
+            found.push(Step { line: at + 1, command, expected: None, code: 0, output_lines, indent });
             continue;
         }
         let Some(step) = found.last_mut() else { bail!("line {}: output before any command", at + 1) };

@@ -77,7 +77,8 @@ fn commands(code: &str) -> Vec<Vec<&str>> {
 }
 
 fn is_target(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 fn is_script(word: &str) -> bool {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{LIMIT, Process};
 
@@ -52,6 +52,17 @@ impl Broker {
     pub fn logged(&self, awaited: &str, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let process = self.process.as_ref().context("the broker is not running")?;
         process.until_log(awaited, LIMIT, |lines| lines.iter().any(|line| wanted(line)).then_some(()))
+    }
+
+    /// Publishes and retains `what` (`-m TEXT` or `-f FILE`) as another client.
+    pub fn publish_retained(&self, topic: &str, what: [&str; 2]) -> Result<()> {
+        let port = self.port.to_string();
+        let mut command = Command::new("mosquitto_pub");
+        command.args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-r", "-t", topic]).args(what);
+        let output = command.output().context("mosquitto_pub is missing: run `make setup`")?;
+        let log = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "mosquitto_pub to {topic}: {}: {log}", output.status);
+        Ok(())
     }
 
     /// The broker dies at once, as when the centre's machine fails.

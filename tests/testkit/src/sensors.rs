@@ -1,8 +1,6 @@
 //! A receiver's sentences and a sensor's readings on the box's own broker.
 
-use std::process::Command;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::Broker;
 
@@ -24,11 +22,5 @@ pub fn gga(second: u32, lat_deg: f64, damage: u8) -> String {
 
 /// Retained on [`TOPIC`], so that it is there whenever the agent subscribes. `what`: `-m TEXT` or `-f FILE`.
 pub fn publish(broker: &Broker, what: [&str; 2]) -> Result<()> {
-    let mut command = Command::new("mosquitto_pub");
-    command
-        .args(["-h", "127.0.0.1", "-p", &broker.port().to_string(), "-q", "1", "-r", "-t", TOPIC])
-        .args(what);
-    let status = command.status()?;
-    ensure!(status.success(), "mosquitto_pub ended with {status}");
-    Ok(())
+    broker.publish_retained(TOPIC, what)
 }

@@ -1,11 +1,12 @@
 //! Where time is read and waited for: clocks in one place of the agent and one of the tests, no sleeps in tests but one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use syn::Item;
 
 use crate::modules::{Reference, names};
+use crate::sources;
 
 /// The files that may read a clock: clippy's `disallowed-methods` is allowed there and nowhere else.
 pub const CLOCKS: [&str; 2] = ["agent/domain/src/time.rs", "tests/testkit/src/wait.rs"];
@@ -15,9 +16,7 @@ pub const SLEEP: &str = "tests/testkit/src/wait.rs";
 /// Every exception to the rule on clocks, and every sleep of a test, outside the files above.
 pub fn problems(root: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for file in sources(root)? {
-        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+    for (shown, text) in sources::read(root, &["agent", "desk", "tests", "tools"])? {
         found.extend(of_file(&shown, &text)?);
     }
     Ok(found)
@@ -36,15 +35,11 @@ pub fn of_file(shown: &str, text: &str) -> Result<Vec<String>> {
     if shown != SLEEP {
         let parsed = syn::parse_file(text).with_context(|| shown.to_owned())?;
         let mut references = Vec::new();
-        collect(&parsed.items, is_test_file(shown), &mut references);
+        collect(&parsed.items, sources::is_test(shown), &mut references);
         let sleeps = references.iter().filter(|r| is_sleep(&r.segments));
         found.extend(sleeps.map(|r| format!("{shown}:{}: a test sleeps; use testkit's wait", r.line)));
     }
     Ok(found)
-}
-
-fn is_test_file(shown: &str) -> bool {
-    shown.split('/').rev().skip(1).any(|folder| folder == "tests") || shown.ends_with("/tests.rs")
 }
 
 fn is_sleep(segments: &[String]) -> bool {
@@ -66,22 +61,4 @@ fn collect(items: &[Item], in_test: bool, into: &mut Vec<Reference>) {
             _ => {}
         }
     }
-}
-
-/// Every Rust file of ours.
-fn sources(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut open: Vec<PathBuf> = ["agent", "desk", "tests", "tools"].map(|folder| root.join(folder)).into();
-    let mut found = Vec::new();
-    while let Some(folder) = open.pop().filter(|folder| folder.is_dir()) {
-        for entry in std::fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-                open.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }

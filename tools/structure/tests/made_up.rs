@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use kerbside_structure::crates::{self, Crate};
-use kerbside_structure::{cycles, exceptions, modules, sleeps};
+use kerbside_structure::{cycles, exceptions, modules, queues, sleeps};
 
 /// A crate of these files, whose root is `lib.rs`.
 fn made_up(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
@@ -182,4 +182,15 @@ fn an_exception_without_a_date_a_reason_or_a_package_is_named() {
         assert!(found.len() == 1 && found[0].contains(why), "{found:?}");
     }
     assert!(exceptions::problems("[bans]", lock).is_err());
+}
+
+#[test]
+fn a_channel_without_a_bound_is_named() {
+    let source = "fn f() {\n    let a = crossbeam_channel::unbounded();\n    let b = mpsc::channel::<u8>();\n    let c = tokio::sync::mpsc::channel(8);\n    oneshot::channel();\n}\n\
+                  #[cfg(test)]\nmod tests { fn t() { unbounded(); } }\nfn g() { drop((unbounded_channel(), bounded(1))); }\n";
+    assert_eq!(
+        queues::of_file("agent/link/src/shell.rs", source).unwrap(),
+        [2, 3, 8]
+            .map(|line| format!("agent/link/src/shell.rs:{line}: a channel without a bound (invariant 4)"))
+    );
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kerbside_structure::{crates, exceptions, sleeps};
+use kerbside_structure::{crates, exceptions, queues, sleeps};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -38,6 +38,12 @@ fn clocks_are_read_and_tests_sleep_in_one_place_each() {
         assert!(clippy.contains(clock), "clippy.toml lets everybody call {clock}");
     }
     assert!(text("Cargo.toml").contains("disallowed_methods = \"deny\""));
+}
+
+/// Of invariant 4 what can be read from the source: queues are channels, and each has a bound.
+#[test]
+fn no_channel_of_the_agent_is_without_a_bound() {
+    assert_eq!(queues::problems(&root()).unwrap(), Vec::<String>::new());
 }
 
 #[test]

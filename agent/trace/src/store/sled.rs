@@ -77,7 +77,7 @@ impl SledStore {
     fn open_within(path: &Path, limit: Duration) -> Result<SledStore, StoreError> {
         let failed = |what, reason: String| StoreError::Failed { what, path: path.into(), reason };
         let new = !path.exists();
-        let (done, opened) = mpsc::channel();
+        let (done, opened) = mpsc::sync_channel(1);
         let config = sled::Config::new()
             .path(path)
             .mode(sled::Mode::LowSpace)
