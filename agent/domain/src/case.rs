@@ -7,30 +7,174 @@ use serde::{Deserialize, Serialize};
 pub struct Receipt {
     /// Event id: `incident_id.revision`, or another message's id.
     pub id: String,
+    /// Whether the centre took it.
     pub result: ReceiptResult,
+    /// The number of the case that the centre made of it.
     pub case_no: Option<String>,
+    /// Until when the case is to be handled, as the centre wrote it.
     pub due_at: Option<String>,
+    /// Why it was rejected.
     pub reason: Option<String>,
 }
 
+/// Whether the centre took a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptResult {
+    /// It did.
     Accepted,
+    /// It has it already.
     Duplicate,
+    /// It did not, for a reason.
     Rejected,
 }
 
-/// A step in the life of the centre's own case. Unknown states are kept as text, never an error.
+/// A step in the life of the centre's own case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseState {
+pub struct CaseUpdate {
+    /// Our incident that the case is about.
     pub incident_id: String,
+    /// The number of the case.
     pub case_no: Option<String>,
-    pub state: String,
+    /// The state that the case is in now.
+    pub state: CaseState,
+    /// Why, if the centre says so.
     pub reason: Option<String>,
 }
 
-/// Whether the centre is done with a case in this state; states we do not know are not the end.
-pub fn ends_case(state: &str) -> bool {
-    matches!(state, "closed" | "voided" | "not_filed" | "followed_up")
+/// The state of a case. Written as the centre writes it; a state that we do not know is kept as its text, never an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum CaseState {
+    /// It has a number.
+    Registered,
+    /// The centre takes it.
+    Accepted,
+    /// The centre does not take it.
+    NotAccepted,
+    /// It became a case.
+    Filed,
+    /// It did not become a case.
+    NotFiled,
+    /// It was sent to a department.
+    Dispatched,
+    /// The department sent it back.
+    Returned,
+    /// It is being handled.
+    InProgress,
+    /// It is handled later.
+    Deferred,
+    /// The department says that it was handled.
+    Disposed,
+    /// Somebody checks whether it was handled.
+    Verifying,
+    /// It was not.
+    VerifyFailed,
+    /// The centre is done with it.
+    Closed,
+    /// It should not have been a case.
+    Voided,
+    /// The centre took it up again.
+    Reopened,
+    /// Somebody asked afterwards; it is done with.
+    FollowedUp,
+    /// A state that this version does not know.
+    Other(String),
+}
+
+impl CaseState {
+    /// Every state that this version knows.
+    pub const KNOWN: [CaseState; 16] = [
+        CaseState::Registered,
+        CaseState::Accepted,
+        CaseState::NotAccepted,
+        CaseState::Filed,
+        CaseState::NotFiled,
+        CaseState::Dispatched,
+        CaseState::Returned,
+        CaseState::InProgress,
+        CaseState::Deferred,
+        CaseState::Disposed,
+        CaseState::Verifying,
+        CaseState::VerifyFailed,
+        CaseState::Closed,
+        CaseState::Voided,
+        CaseState::Reopened,
+        CaseState::FollowedUp,
+    ];
+
+    /// As the centre writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            CaseState::Registered => "registered",
+            CaseState::Accepted => "accepted",
+            CaseState::NotAccepted => "not_accepted",
+            CaseState::Filed => "filed",
+            CaseState::NotFiled => "not_filed",
+            CaseState::Dispatched => "dispatched",
+            CaseState::Returned => "returned",
+            CaseState::InProgress => "in_progress",
+            CaseState::Deferred => "deferred",
+            CaseState::Disposed => "disposed",
+            CaseState::Verifying => "verifying",
+            CaseState::VerifyFailed => "verify_failed",
+            CaseState::Closed => "closed",
+            CaseState::Voided => "voided",
+            CaseState::Reopened => "reopened",
+            CaseState::FollowedUp => "followed_up",
+            CaseState::Other(text) => text,
+        }
+    }
+
+    /// Whether the centre is done with a case in this state. A state that we do not know is not the end.
+    pub fn is_end(&self) -> bool {
+        matches!(self, CaseState::Closed | CaseState::Voided | CaseState::NotFiled | CaseState::FollowedUp)
+    }
+
+    /// Whether the place shall be looked at again: the centre says that it was handled.
+    pub fn requires_recheck(&self) -> bool {
+        matches!(self, CaseState::Disposed | CaseState::Verifying)
+    }
+}
+
+impl From<String> for CaseState {
+    fn from(text: String) -> Self {
+        CaseState::KNOWN.into_iter().find(|s| s.as_str() == text).unwrap_or(CaseState::Other(text))
+    }
+}
+
+impl From<CaseState> for String {
+    fn from(state: CaseState) -> Self {
+        match state {
+            CaseState::Other(text) => text,
+            known => known.as_str().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_and_written_as_the_centre_writes_them() {
+        for state in CaseState::KNOWN {
+            let text = serde_json::to_string(&state).expect("plain text");
+            assert_eq!(text, format!("{:?}", state.as_str()));
+            assert_eq!(serde_json::from_str::<CaseState>(&text).expect("and back"), state);
+        }
+        let unknown = CaseState::from("shelved_by_moonlight".to_owned());
+        assert_eq!(unknown, CaseState::Other("shelved_by_moonlight".to_owned()));
+        assert_eq!(serde_json::to_string(&unknown).expect("plain text"), "\"shelved_by_moonlight\"");
+    }
+
+    #[test]
+    fn four_states_end_a_case_and_two_require_a_recheck() {
+        let texts = |holds: fn(&CaseState) -> bool| -> Vec<String> {
+            CaseState::KNOWN.into_iter().filter(holds).map(String::from).collect()
+        };
+        assert_eq!(texts(CaseState::is_end), ["not_filed", "closed", "voided", "followed_up"]);
+        assert_eq!(texts(CaseState::requires_recheck), ["disposed", "verifying"]);
+        assert!(!CaseState::from("Closed ".to_owned()).is_end(), "what is not known is not the end");
+    }
 }

@@ -1,4 +1,4 @@
-//! Evidence of an incident: what shall be made, what was made.
+//! Evidence: what shall be made, what was made, and what it is about.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,61 +7,128 @@ use crate::frame::{BBox, CameraIx};
 use crate::kind::Kind;
 use crate::time::Moment;
 
-/// What came of a request to the evidence stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceOutcome {
-    pub incident_id: String,
-    pub revision: u32,
-    /// The roles asked for that this settles, made or not; the others are still to come.
-    pub answers: Vec<EvidenceRole>,
-    /// What is durable now; empty when all failed.
-    pub items: Vec<EvidenceItem>,
-    /// Why something asked for is missing, e.g. "clip degraded to snapshot: queue full".
-    pub shortfall: Option<String>,
+/// What evidence is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EvidenceSubject {
+    /// An incident, by its id.
+    Incident(String),
+    /// A command of the centre, which asked for pictures of a camera.
+    Command {
+        /// Id of the command, safe for a file name.
+        command_id: String,
+        /// Id of the camera.
+        camera_id: String,
+    },
 }
 
-/// One durable file of an incident. Paths are relative to the evidence folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceItem {
-    pub id: String,
-    pub role: EvidenceRole,
-    pub media: String,
-    pub path: String,
-    pub bytes: u64,
-    pub sha256: String,
-    pub captured: Moment,
+impl EvidenceSubject {
+    /// The name of its set of files: the incident's id, or one made of command and camera.
+    pub fn set_id(&self) -> String {
+        match self {
+            EvidenceSubject::Incident(id) => id.clone(),
+            EvidenceSubject::Command { command_id, camera_id } => format!("cmd-{command_id}-{camera_id}"),
+        }
+    }
+
+    /// The incident, if it is about one.
+    pub fn incident_id(&self) -> Option<&str> {
+        match self {
+            EvidenceSubject::Incident(id) => Some(id),
+            EvidenceSubject::Command { .. } => None,
+        }
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EvidenceRole {
-    Before,
-    Trigger,
-    Annotated,
-    After,
-    /// By order of the centre.
-    Snapshot,
-    Clip,
-    Manifest,
-}
-
-/// What the evidence stage shall make for one revision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What the evidence stage shall make for one revision, or for a command.
+#[derive(Clone, Debug, PartialEq)]
 pub struct EvidenceRequest {
-    pub incident_id: String,
+    /// What it is about.
+    pub subject: EvidenceSubject,
+    /// Of the incident; 1 for a command.
     pub revision: u32,
-    /// `None`: ordered by the centre, about no incident.
+    /// Of the incident; `None` for a command.
     pub kind: Option<Kind>,
+    /// Whose pictures.
     pub camera: CameraIx,
-    /// Picture before the thing appeared.
+    /// The moment that the picture before the object appeared shows.
     pub before_at: Option<Moment>,
-    /// The moment the trigger picture shows.
+    /// The moment that the trigger picture shows.
     pub trigger_at: Moment,
     /// The clip shall cover this span, if the ring still holds it.
     pub clip: Option<(Moment, Moment)>,
-    /// Drawn into the annotated picture.
+    /// Id of the zone that is drawn into the annotated picture.
     pub zone: String,
+    /// Drawn into it.
     pub bbox: BBox,
+    /// Drawn into it.
     pub objects: Vec<ReportObject>,
+    /// What shall be made.
     pub roles: Vec<EvidenceRole>,
+}
+
+/// What came of a request to the evidence stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceOutcome {
+    /// As in the request.
+    pub subject: EvidenceSubject,
+    /// As in the request.
+    pub revision: u32,
+    /// The requested roles that this settles, made or not; the others are still to come.
+    pub answers: Vec<EvidenceRole>,
+    /// What is durable now; empty when all failed.
+    pub items: Vec<EvidenceItem>,
+    /// Why something requested is missing, e.g. "clip degraded to snapshot: queue full".
+    pub shortfall: Option<String>,
+}
+
+/// One durable file. Paths are relative to the evidence folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceItem {
+    /// Unique within its set of files.
+    pub id: String,
+    /// What it shows.
+    pub role: EvidenceRole,
+    /// Media type.
+    pub media: String,
+    /// Below the evidence folder.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// 64 hex digits.
+    pub sha256: String,
+    /// The moment that it shows or begins with.
+    pub captured: Moment,
+}
+
+/// What a file of evidence shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceRole {
+    /// The place before the object appeared.
+    Before,
+    /// The moment when the incident opened.
+    Trigger,
+    /// The same, with zone, object and people drawn in.
+    Annotated,
+    /// The place now, after clearing or a recheck.
+    After,
+    /// A picture that the centre commanded.
+    Snapshot,
+    /// The coming and the leaving.
+    Clip,
+    /// The list of the other files, with their hashes.
+    Manifest,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_files_is_named_after_its_incident_or_its_command() {
+        let incident = EvidenceSubject::Incident("01J".into());
+        let command = EvidenceSubject::Command { command_id: "c1".into(), camera_id: "cam1".into() };
+        assert_eq!((incident.set_id().as_str(), command.set_id().as_str()), ("01J", "cmd-c1-cam1"));
+        assert_eq!((incident.incident_id(), command.incident_id()), (Some("01J"), None));
+    }
 }

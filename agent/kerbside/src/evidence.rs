@@ -255,7 +255,7 @@ impl Evidence {
             packets.first().is_some_and(|p| p.at.mono <= at)
                 && packets.last().is_some_and(|p| p.at.mono >= at)
         };
-        if let Some((info, packets)) = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone())
+        if let Some((info, packets)) = self.keeps.get(&request.subject.set_id()).and_then(|k| k.held.clone())
             && covers(&packets)
         {
             return Some((info, packets));
@@ -334,7 +334,7 @@ impl Evidence {
             }
             Err(why) => missing.push(format!("clip: {why}")),
         }
-        self.keeps.remove(&request.incident_id);
+        self.keeps.remove(&request.subject.set_id());
         self.outcome(&request, vec![EvidenceRole::Clip], items, missing, span)
     }
 
@@ -343,7 +343,7 @@ impl Evidence {
         if self.room() != Room::All {
             return Err(NEARLY_FULL.to_owned());
         }
-        let kept = self.keeps.get(&request.incident_id).and_then(|k| k.held.clone());
+        let kept = self.keeps.get(&request.subject.set_id()).and_then(|k| k.held.clone());
         let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
         // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.
         let shown_s = |found: &(StreamInfo, Vec<Packet>)| shown_s(&found.1, from.mono, to.mono);
@@ -416,7 +416,7 @@ impl Evidence {
             }
         }
         EvidenceOutcome {
-            incident_id: request.incident_id.clone(),
+            subject: request.subject.clone(),
             revision: request.revision,
             answers,
             items,

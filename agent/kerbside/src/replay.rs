@@ -22,7 +22,7 @@ use kerbside_domain::time::{Clock as _, VirtualClock};
 use kerbside_infer::Cascade;
 use kerbside_media::ring::PacketRing;
 use kerbside_media::source::{Done, Exe, FrameSource as _, Pace, Session, Setup};
-use kerbside_seeing::incident::{Counters, Input};
+use kerbside_seeing::incident::{CoreCounters, Input};
 use kerbside_site::config::{Camera, Site};
 use truth::{Said, SaidState, Score, Truth};
 
@@ -63,7 +63,7 @@ pub struct Outcome {
     /// Empty unless asked for by `keep_inputs`.
     pub heard: Vec<Input>,
     pub score: Option<Score>,
-    pub counters: Counters,
+    pub counters: CoreCounters,
     /// Evidence that could not be made, in words.
     pub shortfalls: Vec<String>,
 }

@@ -56,10 +56,11 @@ pub fn look_back(
     asked: &ReviewRequest,
 ) -> ReviewAnswer {
     match follow(past, detector, cut, asked) {
-        Ok((looks, witness)) => {
-            ReviewAnswer { camera: asked.camera, spot: asked.spot, witness, looks, why: None }
+        Ok((frames, witness)) => {
+            let (camera, candidate) = (asked.camera, asked.candidate);
+            ReviewAnswer { camera, candidate, witness, frames, failure: None }
         }
-        Err(why) => asked.unanswered(why),
+        Err(why) => asked.failed(why),
     }
 }
 
@@ -103,7 +104,7 @@ fn watch(
     if let Some(why) = follower.trouble.filter(|_| done != Done::Ended || follower.looks == 0) {
         return Err(why);
     }
-    let (from, to) = asked.arrival();
+    let (from, to) = asked.arrival_span();
     Ok((follower.looks, follower.tracker.witness(&asked.bbox, from, to)))
 }
 
@@ -151,7 +152,7 @@ impl Stage {
     /// Asks; the answer comes by the channel. Back comes the answer of a stage that is too busy.
     pub fn ask(&self, question: ReviewRequest) -> Option<ReviewAnswer> {
         let refused = self.asked.try_send(question).err()?;
-        Some(refused.into_inner().unanswered("too many questions at once".to_owned()))
+        Some(refused.into_inner().failed("too many questions at once".to_owned()))
     }
 }
 
@@ -181,8 +182,8 @@ fn answer_all(
         for question in std::iter::once(first).chain(questions.try_iter()) {
             let answer = match (&mut detector, pasts.get(usize::from(question.camera.0))) {
                 (Ok(detector), Some(past)) => look_back(past, &mut **detector, cut, &question),
-                (Err(why), _) => question.unanswered(why.clone()),
-                (_, None) => question.unanswered("no such camera".to_owned()),
+                (Err(why), _) => question.failed(why.clone()),
+                (_, None) => question.failed("no such camera".to_owned()),
             };
             if answers.send(answer).is_err() {
                 return;

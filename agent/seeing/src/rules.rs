@@ -6,7 +6,7 @@ mod schedule;
 mod zone;
 
 pub use operating::OperatingPoint;
-pub use schedule::{Force, force, hours_hold};
+pub use schedule::{RuleStatus, hours_include, rule_status};
 pub use zone::{contains, share_inside};
 
 use kerbside_domain::detection::Group;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Identity;
 use super::command::{self, Command};
 use super::topic::{self, DownTopic};
-use kerbside_domain::case::{CaseState, Receipt, ReceiptResult};
+use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult};
 
 /// Longest message that is looked at, bytes.
 pub const DOWN_LIMIT: usize = 16 * 1024;
@@ -16,7 +16,7 @@ const TEXT_LIMIT: usize = 512;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Down {
     Receipt(Receipt),
-    Case(CaseState),
+    Case(CaseUpdate),
     Command(Box<Command>),
     /// To be read with [`super::grant::read`].
     Grant,
@@ -88,7 +88,8 @@ pub fn parse(who: &Identity, topic: &str, payload: &[u8], retain: bool) -> Resul
                 limited("text", text, TEXT_LIMIT)?;
             }
             let CaseData { incident_id, case_no, state, reason } = data;
-            Ok(Down::Case(CaseState { incident_id, case_no, state, reason }))
+            let state = CaseState::from(state);
+            Ok(Down::Case(CaseUpdate { incident_id, case_no, state, reason }))
         }
         DownTopic::Command { .. } | DownTopic::Grant if retain => Err(Refusal::RetainedCommand),
         DownTopic::Grant => Ok(Down::Grant),
@@ -167,7 +168,7 @@ mod tests {
             r#"{"specversion":"1.0","type":"kerbside.case.state.v1","data":{"incident_id":"01J","state":"shelved_by_moonlight"}}"#,
             true,
             expect![[
-                r#"Case(CaseState { incident_id: "01J", case_no: None, state: "shelved_by_moonlight", reason: None })"#
+                r#"Case(CaseUpdate { incident_id: "01J", case_no: None, state: Other("shelved_by_moonlight"), reason: None })"#
             ]],
         );
         check("cmd/restart", "{}", true, expect!["refused: a retained command is never obeyed"]);

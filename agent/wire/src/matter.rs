@@ -240,7 +240,7 @@ fn data<'a>(
         incident_id: &report.incident_id,
         revision: report.revision,
         phase: report.phase,
-        cause: &report.cause,
+        cause: report.cause.as_str(),
         kind: report.kind.as_str(),
         matter: matter.map(|m| matter_data(m, report.act)),
         legal_status: "lead",
@@ -309,8 +309,8 @@ fn feature<'a>(who: &'a Identity, place: &'a Place, address: bool) -> Feature<'a
 }
 
 fn recheck(recheck: &Recheck, bbox: BBox) -> RecheckData<'_> {
-    let Recheck { result, why, looks, commands } = recheck;
-    RecheckData { result: *result, why, looks: *looks, commands, bbox_norm: corners(&bbox) }
+    let Recheck { result, why, frames, commands } = recheck;
+    RecheckData { result: *result, why, looks: *frames, commands, bbox_norm: corners(&bbox) }
 }
 
 fn corners(b: &BBox) -> [f64; 4] {

@@ -65,11 +65,11 @@ pub fn patrol(who: &Identity, report: &PatrolReport, last_sequence: u64) -> Mess
         blind_s: rounded(c.blind_s, 1),
         moved_s: rounded(c.moved_s, 1),
         off_s: rounded(c.off_s, 1),
-        looks: c.looks,
-        looks_due: c.looks_due,
+        looks: c.frames,
+        looks_due: c.frames_due,
     });
     let data = PatrolData {
-        verdict: &report.verdict,
+        verdict: report.verdict.as_str(),
         from: who.time(report.from),
         to: who.time(report.to),
         cameras: cameras.collect(),

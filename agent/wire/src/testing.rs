@@ -7,7 +7,7 @@ use kerbside_domain::detection::ReportObject;
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRole};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::{Act, Kind};
-use kerbside_domain::report::{Phase, Report};
+use kerbside_domain::report::{Cause, Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub fn report(incident: &str, revision: u32) -> Report {
         incident_id: incident.into(),
         revision,
         phase: if revision == 1 { Phase::Opened } else { Phase::Updated },
-        cause: "opened".into(),
+        cause: Cause::Opened,
         kind: Kind::StallOccupying,
         act: Some(Act::InProgress),
         confidence: 0.91,

@@ -102,11 +102,11 @@ fn what_is_unknown_is_absent() {
 #[test]
 fn the_others() {
     let camera =
-        CameraPatrol { watched_s: 880.0, off_s: 20.0, looks: 4300, looks_due: 4500, ..Default::default() };
+        CameraPatrol { watched_s: 880.0, off_s: 20.0, frames: 4300, frames_due: 4500, ..Default::default() };
     let round = PatrolReport {
         from: at(0.0),
         to: at(900.0),
-        verdict: "all_well".into(),
+        verdict: PatrolVerdict::AllWell,
         cameras: vec![camera],
         open_incidents: vec![],
         cleared_by_themselves: 0,
@@ -168,12 +168,12 @@ fn a_recheck_says_what_was_found_and_closes_nothing() {
     let found = Recheck {
         result: RecheckResult::Unobservable,
         why: "hidden".into(),
-        looks: 0,
+        frames: 0,
         commands: vec!["01JD8".into()],
     };
     let again = Report {
         phase: Phase::Recheck,
-        cause: "recheck".into(),
+        cause: Cause::Recheck,
         recheck: Some(found),
         objects: vec![],
         evidence: vec![],

@@ -10,7 +10,7 @@ use kerbside_domain::detection::Group;
 use kerbside_domain::detection::ReportObject;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::{Act, Kind};
-use kerbside_domain::report::{Phase, Report};
+use kerbside_domain::report::{Cause, Phase, Report};
 use kerbside_domain::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
 use kerbside_trace::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
 use kerbside_wire::{self as wire, CameraName, Identity};
@@ -54,7 +54,7 @@ pub fn report(incident: &str, at: Moment) -> Report {
         incident_id: incident.into(),
         revision: 1,
         phase: Phase::Opened,
-        cause: "opened".into(),
+        cause: Cause::Opened,
         kind: Kind::StallOccupying,
         act: Some(Act::InProgress),
         confidence: 0.91,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kerbside_domain::camera_state::{CameraState, Off};
-use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole};
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::{ClockQuality, Moment};
 use kerbside_seeing::incident::{Core, Input};
@@ -34,8 +34,8 @@ pub(crate) struct CommandStart {
 #[derive(Debug)]
 struct Pending {
     command: Commanded,
-    /// Sets of evidence that are still to come.
-    sets: BTreeSet<String>,
+    /// Subjects whose evidence is still to come.
+    subjects: BTreeSet<EvidenceSubject>,
     files: Vec<Value>,
     shortfalls: Vec<String>,
 }
@@ -135,7 +135,10 @@ impl Commands {
     fn request(&self, command: &Commanded, camera: CameraIx, now: Moment) -> EvidenceRequest {
         let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
         EvidenceRequest {
-            incident_id: format!("cmd-{}-{id}", wire::topic::word(&command.id)),
+            subject: EvidenceSubject::Command {
+                command_id: wire::topic::word(&command.id),
+                camera_id: id.to_owned(),
+            },
             revision: 1,
             kind: None,
             camera,
@@ -160,8 +163,8 @@ impl Commands {
             let reply = reply(&command, "failed", Some(&shortfalls.join("; ")), Value::Null, now);
             return CommandStart { reply: Some(reply), ..CommandStart::default() };
         }
-        let sets = requests.iter().map(|r| r.incident_id.clone()).collect();
-        self.pending.push(Pending { command, sets, files: Vec::new(), shortfalls });
+        let subjects = requests.iter().map(|r| r.subject.clone()).collect();
+        self.pending.push(Pending { command, subjects, files: Vec::new(), shortfalls });
         CommandStart { evidence: requests, ..CommandStart::default() }
     }
 
@@ -172,11 +175,11 @@ impl Commands {
         outcome: &EvidenceOutcome,
         now: Moment,
     ) -> Option<Vec<Item>> {
-        let index = self.pending.iter().position(|p| p.sets.contains(&outcome.incident_id))?;
+        let index = self.pending.iter().position(|p| p.subjects.contains(&outcome.subject))?;
         let mut items = Vec::new();
         let pending = self.pending.get_mut(index)?;
         if !outcome.items.is_empty() {
-            let set = outcome.incident_id.to_lowercase();
+            let set = outcome.subject.set_id().to_lowercase();
             let about = About::Command(&pending.command.id);
             let manifest = wire::evidence_manifest(who, &set, about, outcome.revision, &outcome.items, now);
             items.push(Item::Message(Box::new(manifest)));
@@ -188,8 +191,8 @@ impl Commands {
         if outcome.answers.is_empty() {
             return Some(items);
         }
-        pending.sets.remove(&outcome.incident_id);
-        if pending.sets.is_empty() {
+        pending.subjects.remove(&outcome.subject);
+        if pending.subjects.is_empty() {
             let done = self.pending.remove(index);
             let why = (!done.shortfalls.is_empty()).then(|| done.shortfalls.join("; "));
             let result = if done.files.is_empty() { "failed" } else { "done" };

@@ -1,7 +1,7 @@
 //! What the last run left: its open incidents, and evidence that will not come.
 
-use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::evidence::EvidenceRole::{After, Annotated, Before, Clip, Manifest, Snapshot, Trigger};
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceSubject};
 use kerbside_domain::time::Clock;
 use kerbside_seeing::incident::{Core, IncidentRecord};
 use kerbside_trace::delivery::SavedIncident;
@@ -28,7 +28,7 @@ pub(super) fn incidents(core: &mut Core, saved: Vec<SavedIncident>, clock: &dyn 
 /// Outcomes for evidence that the last run requested and did not make: its packets are gone with that run's memory.
 pub(super) fn lost_evidence(core: &Core) -> Vec<EvidenceOutcome> {
     let lost = |(incident_id, revision)| EvidenceOutcome {
-        incident_id,
+        subject: EvidenceSubject::Incident(incident_id),
         revision,
         answers: vec![Before, Trigger, Annotated, After, Snapshot, Clip, Manifest],
         items: Vec::new(),

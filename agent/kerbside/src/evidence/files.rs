@@ -43,7 +43,7 @@ fn media(role: EvidenceRole) -> (&'static str, &'static str) {
 /// `DIR/2026-11-21/INCIDENT/`, by the day the incident was reported, in the site's own time.
 pub(super) fn folder(request: &EvidenceRequest, utc_offset_s: i32) -> PathBuf {
     let day = rfc3339(request.trigger_at.wall_ms, utc_offset_s);
-    Path::new(day.get(..10).unwrap_or("undated")).join(&request.incident_id)
+    Path::new(day.get(..10).unwrap_or("undated")).join(request.subject.set_id())
 }
 
 /// The name of one file, before and after it is durable.

@@ -107,7 +107,7 @@ pub(super) fn extend(
     }));
     let manifest = Manifest {
         version: 1,
-        incident_id: request.incident_id.clone(),
+        incident_id: request.subject.set_id(),
         revision: request.revision,
         kind: request.kind,
         edge_id: head.edge_id.to_owned(),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use kerbside_domain::evidence::EvidenceSubject;
 use kerbside_domain::kind::Kind;
 
 const TICKS: i64 = 90_000;
@@ -62,7 +63,7 @@ fn at(s: f64) -> Moment {
 
 fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
     EvidenceRequest {
-        incident_id: id.into(),
+        subject: EvidenceSubject::Incident(id.into()),
         revision: 1,
         kind: Some(Kind::WasteExposed),
         camera: CameraIx(0),
@@ -165,7 +166,7 @@ fn too_many_waiting_clips_degrade_the_oldest_and_say_so() {
         .filter(|outcome| outcome.shortfall.is_some())
         .collect();
     assert_eq!(degraded.len(), 1);
-    assert_eq!(degraded[0].incident_id, "A00");
+    assert_eq!(degraded[0].subject.set_id(), "A00");
     assert_eq!(read(dir.path(), &degraded[0], EvidenceRole::Clip), "clip 10..19.9");
 }
 

@@ -35,13 +35,13 @@ impl Worker {
     pub fn order(&self, order: Order) {
         if let Err(TrySendError::Full(Order::Make(request))) = self.orders.try_send(order) {
             let outcome = EvidenceOutcome {
-                incident_id: request.incident_id,
+                subject: request.subject,
                 revision: request.revision,
                 answers: request.roles,
                 items: Vec::new(),
                 shortfall: Some("evidence queue full".to_owned()),
             };
-            tracing::warn!(incident = outcome.incident_id, "evidence queue full: no pictures, no clip");
+            tracing::warn!(subject = outcome.subject.set_id(), "evidence queue full: no pictures, no clip");
             let _ = self.outcomes.try_send(outcome);
         }
     }
@@ -106,7 +106,7 @@ fn run(
 fn hand_on(outcomes: Vec<EvidenceOutcome>, answers: &Sender<EvidenceOutcome>) {
     for outcome in outcomes {
         if let Some(shortfall) = &outcome.shortfall {
-            tracing::warn!(incident = outcome.incident_id, shortfall, "evidence incomplete");
+            tracing::warn!(subject = outcome.subject.set_id(), shortfall, "evidence incomplete");
         }
         // The core has gone: the files are durable all the same.
         let _ = answers.send(outcome);

@@ -77,9 +77,9 @@ fn print(outcome: &Outcome, out: &Path) {
     for shortfall in &outcome.shortfalls {
         say!("evidence incomplete: {shortfall}");
     }
-    let refused = outcome.counters.refused.iter();
+    let refused = outcome.counters.refusals.iter();
     for ((rule, reason), count) in refused {
-        say!("not an incident by {rule}: {reason} ({count})");
+        say!("not an incident by {rule}: {} ({count})", reason.as_str());
     }
     if let Some(score) = &outcome.score {
         print_score(score);

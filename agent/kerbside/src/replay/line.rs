@@ -177,7 +177,7 @@ impl<'a> Line<'a> {
                 self.evidence.keep(incident_id, camera, from.mono, to.mono);
             }
             Effect::Unpin { incident_id } => self.evidence.release(&incident_id),
-            Effect::Watch { hold, .. } => self.control.watch_closely(hold),
+            Effect::WatchRequired { required, .. } => self.control.watch_closely(required),
             Effect::CameraChanged { at, state, .. } => {
                 let at_s = at.mono.since_s(Mono::ZERO);
                 self.voice.states.push((at_s, state));
@@ -187,7 +187,7 @@ impl<'a> Line<'a> {
                 let answer = look_back(&self.past, self.cascade.street(), &mut self.cut, &question);
                 return Ok(vec![Input::Reviewed(answer)]);
             }
-            Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::NotKnown { .. } => {}
+            Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::UnknownIncident { .. } => {}
         }
         Ok(Vec::new())
     }
@@ -205,7 +205,7 @@ impl<'a> Line<'a> {
 
     fn note_shortfalls(&mut self, made: &[kerbside_domain::evidence::EvidenceOutcome]) {
         let texts =
-            made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.incident_id)));
+            made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.subject.set_id())));
         self.shortfalls.extend(texts);
     }
 

@@ -2,7 +2,7 @@
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::kind::Act;
-use kerbside_domain::report::{Phase, Report};
+use kerbside_domain::report::{Cause, Phase, Report};
 use kerbside_site::geo::Matter;
 
 /// `   12.4 s  opened    waste.exposed 暴露垃圾  sidewalk/no-dumping  0.87  in progress`
@@ -31,7 +31,7 @@ pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
         let because: Vec<String> = report.reasons.iter().map(|(k, v)| format!("{k} {v}")).collect();
         line.push_str(&format!("\n{:12}because {}", "", because.join(", ")));
     }
-    if report.cause == "evidence" {
+    if report.cause == Cause::Evidence {
         for item in &report.evidence {
             line.push_str(&format!("\n{:12}{} ({} bytes)", "", item.path, item.bytes));
         }

@@ -26,7 +26,7 @@ fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
     let (mut street, _) = kerbside_infer::load(&manifest, None, REPLAY_RUN_LIMIT).unwrap();
     let at = |s: f64| Moment::default().at(Mono::from_s(s));
     let (appeared, from, to) = (at(appeared_s), at(from_s), at(appeared_s + 3.0));
-    let question = ReviewRequest { camera: CameraIx(0), spot: 7, bbox, appeared, from, to };
+    let question = ReviewRequest { camera: CameraIx(0), candidate: 7, bbox, appeared, from, to };
     look_back(&past, &mut *street, &mut kerbside::evidence::in_child(kerbside()), &question)
 }
 
@@ -34,22 +34,22 @@ fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
 fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
     let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
     let answer = ask(bag, 12.6, 6.6);
-    assert_eq!((answer.spot, answer.why), (7, None));
-    assert!(SPAN_LOOKS.contains(&answer.looks), "{} frames", answer.looks);
+    assert_eq!((answer.candidate, answer.failure), (7, None));
+    assert!(SPAN_LOOKS.contains(&answer.frames), "{} frames", answer.frames);
     let witness = answer.witness.expect("the walker is seen");
     assert_eq!(&*witness.label, "person");
     assert!(witness.first_seen < Mono::from_s(12.6), "{witness:?}");
 
     let wall = BBox { x: 0.02, y: 0.02, w: 0.03, h: 0.05 };
     let answer = ask(wall, 12.6, 6.6);
-    assert_eq!((answer.witness, answer.why), (None, None));
-    assert!(SPAN_LOOKS.contains(&answer.looks), "{} frames", answer.looks);
+    assert_eq!((answer.witness, answer.failure), (None, None));
+    assert!(SPAN_LOOKS.contains(&answer.frames), "{} frames", answer.frames);
 }
 
 #[test]
 fn a_past_that_the_ring_has_lost_is_said() {
     let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
     let answer = ask(bag, 500.0, 494.0);
-    assert_eq!(answer.why.as_deref(), Some("the ring does not hold the moment when it appeared"));
-    assert_eq!((answer.witness, answer.looks), (None, 0));
+    assert_eq!(answer.failure.as_deref(), Some("the ring does not hold the moment when it appeared"));
+    assert_eq!((answer.witness, answer.frames), (None, 0));
 }

@@ -2,44 +2,63 @@
 
 use std::collections::BTreeMap;
 
+use super::refusal::Refusal;
+
 /// Monotone counts since the core was made. Bounded: keys come from the configuration and a closed set of reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Static things that began to be watched in a zone.
+pub struct CoreCounters {
+    /// Candidates that began in a zone.
     pub candidates: u64,
     /// Candidates that went away by themselves before any rule was met.
     pub candidates_gone: u64,
-    /// Things not watched because a camera had too many already.
+    /// Regions that began no candidate because a camera had too many already.
     pub candidates_refused: u64,
+    /// Incidents opened.
     pub opened: u64,
+    /// Later revisions, reappearances among them.
     pub updated: u64,
+    /// Incidents that were cleared and came back within their repeat interval.
     pub reappeared: u64,
+    /// Incidents cleared.
     pub cleared: u64,
+    /// Incidents withdrawn.
     pub withdrawn: u64,
     /// Places looked at again for the centre, answered.
     pub rechecks: u64,
-    /// Things of which the past was asked who brought them.
-    pub looked_back: u64,
+    /// Candidates for which a review of the ring was requested.
+    pub reviews: u64,
     /// Incidents that could not open because a camera had too many open ones; they open when there is room.
     pub incidents_refused: u64,
-    /// By rule id and reason: things that stayed long enough and still were no incident. Once per thing, rule and reason.
-    pub refused: BTreeMap<(String, &'static str), u64>,
-    /// Looks that came in the wrong order, or of a camera that is not configured.
-    pub looks_ignored: u64,
+    /// By rule id and reason: candidates that stayed long enough and still were no incident. Each candidate, rule and reason
+    /// once.
+    pub refusals: BTreeMap<(String, Refusal), u64>,
+    /// Frames that came in the wrong order, or of a camera that is not configured.
+    pub frames_ignored: u64,
     /// Boxes that the trackers could not follow.
     pub boxes_refused: u64,
+    /// Changes of a camera's state that were announced.
     pub camera_changes: u64,
+    /// Readings of sensors.
     pub readings: u64,
+    /// Readings that their adapter doubted, or that are no number.
     pub readings_suspicious: u64,
+    /// Readings of sensors that are not configured.
     pub readings_unknown: u64,
+    /// Alarms raised.
     pub sensor_alarms: u64,
     /// Evidence, receipts and case states about incidents that are no longer known.
     pub strays: u64,
+    /// Patrol reports.
     pub patrols: u64,
 }
 
-impl Counters {
-    /// Every plain count under its name; refusals are apart.
+impl CoreCounters {
+    /// Counts a refusal.
+    pub(super) fn refuse(&mut self, rule: &str, refusal: Refusal) {
+        *self.refusals.entry((rule.to_owned(), refusal)).or_default() += 1;
+    }
+
+    /// Every plain count under its metric label; refusals are apart.
     pub fn named(&self) -> [(&'static str, u64); 19] {
         [
             ("candidates", self.candidates),
@@ -51,9 +70,9 @@ impl Counters {
             ("cleared", self.cleared),
             ("withdrawn", self.withdrawn),
             ("rechecks", self.rechecks),
-            ("looked_back", self.looked_back),
+            ("looked_back", self.reviews),
             ("incidents_refused", self.incidents_refused),
-            ("looks_ignored", self.looks_ignored),
+            ("looks_ignored", self.frames_ignored),
             ("boxes_refused", self.boxes_refused),
             ("camera_changes", self.camera_changes),
             ("readings_suspicious", self.readings_suspicious),

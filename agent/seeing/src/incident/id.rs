@@ -4,14 +4,14 @@ use ulid::Ulid;
 
 use kerbside_domain::frame::BBox;
 
-/// What an id is made of, known when a candidate begins: the same thing seen by the same camera gets the same id.
+/// What an id is made of, known when a candidate begins: the same object seen by the same camera gets the same id.
 pub(super) struct Birth<'a> {
     pub(super) edge_id: &'a str,
     pub(super) camera_id: &'a str,
     pub(super) first_seen_ms: i64,
-    /// When the core took notice: what was withdrawn and opens again is another incident.
+    /// When the candidate began or got another id: what was withdrawn and opens again is another incident.
     pub(super) noticed_ms: i64,
-    /// Tells apart what appeared in one look at one place.
+    /// Tells apart what appeared in one frame at one place.
     pub(super) nth: u32,
     pub(super) bbox: BBox,
 }

@@ -1,25 +1,16 @@
-//! Labels: what the detectors call a thing that stands, over time. One look proves little; a mean over many does.
+//! Labels: what the detectors call a candidate, over time. One frame proves little; a mean over many does.
 //!
-//! Two witnesses: the network that sees whole looks, and the one that is shown close-ups. A score is what the surer one says.
+//! Two witnesses: the network that sees whole frames, and the one that is shown close-ups. A score is what the surer one says.
 
 use std::sync::Arc;
 
-use kerbside_domain::detection::{Detection, Group};
+use kerbside_domain::detection::{CloseUp, Detection, Group};
 use kerbside_domain::frame::BBox;
 
-use super::CloseUp;
-use super::spot::holds;
+use super::place::is_nested;
+use super::tuning::labels::{CLOSE_UPS, FRAME_TAU_S, MIN_CLOSE_UPS, NAMES_IOU, SHOWN};
 
-/// How fast the scores of whole looks follow.
-const LOOK_TAU_S: f64 = 20.0;
-/// Close-ups that make a score; later ones replace as much of it.
-const CLOSE_UPS: u32 = 8;
-/// Before so many close-ups nothing is made of them.
-const MIN_CLOSE_UPS: u32 = 3;
-/// A close-up speaks of a spot when it shows so much of it.
-const SHOWN: f32 = 0.8;
-
-/// How sure a detector is that a thing of each sort is here, 0..1.
+/// How sure a detector is that an object of each sort is here, 0..1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Scores {
     pub(super) waste: f32,
@@ -32,10 +23,10 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    /// The best of each sort among boxes that speak of the spot.
-    fn of(here: &[&Detection]) -> Scores {
-        let best = |wanted: &dyn Fn(&Detection) -> bool| {
-            here.iter().filter(|d| wanted(d)).map(|d| d.confidence).fold(0.0, f32::max)
+    /// The best of each sort among boxes that speak of the candidate.
+    fn of(detections: &[&Detection]) -> Scores {
+        let best = |is_of_sort: &dyn Fn(&Detection) -> bool| {
+            detections.iter().filter(|d| is_of_sort(d)).map(|d| d.confidence).fold(0.0, f32::max)
         };
         let is_overflow = |d: &Detection| d.group == Group::Waste && d.label.contains("overflow");
         Scores {
@@ -58,60 +49,64 @@ impl Scores {
     }
 }
 
+/// Labels and scores of one candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels {
-    looks: Scores,
-    asked_s: f64,
+    /// Of whole frames, over the time that they stand for.
+    frames: Scores,
+    sampled_s: f64,
+    /// Of close-ups.
     close: Scores,
     close_ups: u32,
-    /// What it was called last; a close-up's word stands until the next close-up.
-    look_label: Option<(Arc<str>, Group)>,
+    /// What it was called last; a close-up's label stands until the next close-up.
+    frame_label: Option<(Arc<str>, Group)>,
     close_label: Option<(Arc<str>, Group)>,
 }
 
 impl Labels {
-    /// One look at the whole picture.
-    pub(super) fn look(&mut self, dt_s: f64, bbox: &BBox, detections: &[Detection]) {
-        self.asked_s += dt_s;
-        let weight = (dt_s / self.asked_s.clamp(f64::EPSILON, LOOK_TAU_S)).min(1.0) as f32;
-        let here: Vec<&Detection> = detections.iter().filter(|d| names(&d.bbox, bbox)).collect();
-        self.looks = self.looks.with(Scores::of(&here), |mean, now| mean + weight * (now - mean));
-        self.look_label = best_thing(&here).or(self.look_label.take());
+    /// The detections of one whole frame, which stands for `dt_s`.
+    pub(super) fn sample_frame(&mut self, dt_s: f64, bbox: &BBox, detections: &[Detection]) {
+        self.sampled_s += dt_s;
+        let weight = (dt_s / self.sampled_s.clamp(f64::EPSILON, FRAME_TAU_S)).min(1.0) as f32;
+        let named: Vec<&Detection> = detections.iter().filter(|d| speaks_of(&d.bbox, bbox)).collect();
+        self.frames = self.frames.with(Scores::of(&named), |mean, now| mean + weight * (now - mean));
+        self.frame_label = best_object(&named).or(self.frame_label.take());
     }
 
-    /// One look at a part of it, if the thing is in that part.
-    pub(super) fn close_up(&mut self, bbox: &BBox, shown: &CloseUp) {
-        if shown.part.intersection(bbox) < SHOWN * bbox.area() {
+    /// A close-up of a part of the frame, if the candidate is in that part.
+    pub(super) fn sample_close_up(&mut self, bbox: &BBox, close_up: &CloseUp) {
+        if close_up.part.intersection(bbox) < SHOWN * bbox.area() {
             return;
         }
         self.close_ups = (self.close_ups + 1).min(CLOSE_UPS);
         let weight = 1.0 / self.close_ups as f32;
-        let here: Vec<&Detection> = shown.detections.iter().filter(|d| names(&d.bbox, bbox)).collect();
-        self.close = self.close.with(Scores::of(&here), |mean, now| mean + weight * (now - mean));
-        self.close_label = best_thing(&here).or(self.close_label.take());
+        let named: Vec<&Detection> =
+            close_up.detections.iter().filter(|d| speaks_of(&d.bbox, bbox)).collect();
+        self.close = self.close.with(Scores::of(&named), |mean, now| mean + weight * (now - mean));
+        self.close_label = best_object(&named).or(self.close_label.take());
     }
 
     pub(super) fn scores(&self) -> Scores {
         if self.close_ups < MIN_CLOSE_UPS {
-            return self.looks;
+            return self.frames;
         }
-        self.looks.with(self.close, f32::max)
+        self.frames.with(self.close, f32::max)
     }
 
-    /// The name for the report: of the one who saw it closer.
+    /// The label for the report: of the network that saw it closer.
     pub(super) fn last(&self) -> Option<&(Arc<str>, Group)> {
-        self.close_label.as_ref().or(self.look_label.as_ref())
+        self.close_label.as_ref().or(self.frame_label.as_ref())
     }
 }
 
-/// A detection's box speaks of a spot if it covers a fair part of it or lies in it.
-fn names(detection: &BBox, spot: &BBox) -> bool {
-    detection.iou(spot) >= 0.2 || holds(detection, spot)
+/// A detection's box speaks of a candidate if it covers a fair part of it or lies in it.
+fn speaks_of(detection: &BBox, candidate: &BBox) -> bool {
+    detection.iou(candidate) >= NAMES_IOU || is_nested(detection, candidate)
 }
 
-fn best_thing(here: &[&Detection]) -> Option<(Arc<str>, Group)> {
-    let things = here.iter().filter(|d| !matches!(d.group, Group::Person | Group::Vehicle));
-    let best = things.max_by(|a, b| a.confidence.total_cmp(&b.confidence))?;
+fn best_object(detections: &[&Detection]) -> Option<(Arc<str>, Group)> {
+    let objects = detections.iter().filter(|d| !matches!(d.group, Group::Person | Group::Vehicle));
+    let best = objects.max_by(|a, b| a.confidence.total_cmp(&b.confidence))?;
     Some((best.label.clone(), best.group))
 }
 
@@ -134,10 +129,10 @@ mod tests {
     fn one_close_up_proves_nothing_and_three_do() {
         let mut labels = Labels::default();
         for _ in 0..2 {
-            labels.close_up(&BAG, &shown(PART, vec![named("garbage", Group::Waste, 0.75)]));
+            labels.sample_close_up(&BAG, &shown(PART, vec![named("garbage", Group::Waste, 0.75)]));
         }
         assert_eq!(labels.scores(), Scores::default());
-        labels.close_up(&BAG, &shown(PART, vec![named("overflow", Group::Waste, 0.75)]));
+        labels.sample_close_up(&BAG, &shown(PART, vec![named("overflow", Group::Waste, 0.75)]));
         let scores = labels.scores();
         assert_eq!((scores.waste, scores.overflow), (0.5, 0.25));
         assert_eq!(labels.last().map(|l| &*l.0), Some("overflow"));
@@ -146,9 +141,9 @@ mod tests {
     #[test]
     fn the_surer_witness_is_believed_and_names_come_from_the_closer() {
         let mut labels = Labels::default();
-        labels.look(1.0, &BAG, &[named("handbag", Group::Goods, 0.75)]);
+        labels.sample_frame(1.0, &BAG, &[named("handbag", Group::Goods, 0.75)]);
         for _ in 0..3 {
-            labels.close_up(&BAG, &shown(PART, vec![named("garbage", Group::Waste, 0.5)]));
+            labels.sample_close_up(&BAG, &shown(PART, vec![named("garbage", Group::Waste, 0.5)]));
         }
         let scores = labels.scores();
         assert_eq!((scores.goods, scores.waste), (0.75, 0.5));
@@ -160,7 +155,7 @@ mod tests {
         let mut labels = Labels::default();
         let elsewhere = BBox { x: 0.0, ..PART };
         for _ in 0..3 {
-            labels.close_up(&BAG, &shown(elsewhere, vec![]));
+            labels.sample_close_up(&BAG, &shown(elsewhere, vec![]));
         }
         assert_eq!(labels.close_ups, 0);
     }

@@ -1,4 +1,4 @@
-//! Streets in words: scripted looks in, effects out as golden text.
+//! Streets in words: scripted frames in, effects out as golden text.
 
 mod always;
 mod cameras;

@@ -1,4 +1,4 @@
-//! When a rule is in force: weekly hours in the site's own time, minus the hours somebody has a permit for.
+//! When a rule is in force: weekly hours in the site's own time, without the hours that somebody has a permit for.
 
 use kerbside_site::config::{Hours, Permit, Rule};
 
@@ -6,29 +6,32 @@ const DAY_MIN: i64 = 24 * 60;
 
 /// Whether a rule applies at a moment, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Force {
+pub enum RuleStatus {
+    /// It applies.
     InForce,
+    /// Its hours are over.
     OutsideSchedule,
     /// Somebody may be there now.
     Permitted {
+        /// Who has the permit.
         holder: String,
     },
 }
 
-/// Asks schedule first, then permits. An empty schedule is always.
-pub fn force(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> Force {
-    if !rule.schedule.is_empty() && !rule.schedule.iter().any(|h| hours_hold(h, wall_ms, utc_offset_s)) {
-        return Force::OutsideSchedule;
+/// The schedule comes first, then the permits. An empty schedule is always.
+pub fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleStatus {
+    if !rule.schedule.is_empty() && !rule.schedule.iter().any(|h| hours_include(h, wall_ms, utc_offset_s)) {
+        return RuleStatus::OutsideSchedule;
     }
-    let holds = |permit: &&Permit| hours_hold(&permit.hours, wall_ms, utc_offset_s);
-    match rule.permits.iter().find(holds) {
-        Some(permit) => Force::Permitted { holder: permit.holder.clone() },
-        None => Force::InForce,
+    let includes_now = |permit: &&Permit| hours_include(&permit.hours, wall_ms, utc_offset_s);
+    match rule.permits.iter().find(includes_now) {
+        Some(permit) => RuleStatus::Permitted { holder: permit.holder.clone() },
+        None => RuleStatus::InForce,
     }
 }
 
-/// `from_min` belongs to the hours, `to_min` does not. `to_min <= from_min` runs over midnight and belongs to the day it began.
-pub fn hours_hold(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
+/// Whether a moment lies in weekly hours. `from_min` belongs to the hours, `to_min` does not. `to_min <= from_min` runs over midnight and belongs to the day it began.
+pub fn hours_include(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
     let local_min = (wall_ms + i64::from(utc_offset_s) * 1000).div_euclid(60_000);
     let minute = local_min.rem_euclid(DAY_MIN);
     // 1970-01-01 was a Thursday: day 3 of a week that starts on Monday.
@@ -90,7 +93,7 @@ mod tests {
         ];
         for (hours, wall_ms, holds) in table {
             let when = kerbside_domain::time::rfc3339(wall_ms, CHINA_S);
-            assert_eq!(hours_hold(hours, wall_ms, CHINA_S), holds, "{hours:?} at {when}");
+            assert_eq!(hours_include(hours, wall_ms, CHINA_S), holds, "{hours:?} at {when}");
         }
     }
 }

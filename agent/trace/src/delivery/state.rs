@@ -11,7 +11,7 @@ use crate::journal::{Position, Record};
 use crate::outbox::{Outbox, Row, Settings};
 use crate::store::{Change, Store, StoreError, Table};
 use kerbside_crypto::hash::Hash;
-use kerbside_domain::case::{CaseState, Receipt};
+use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_domain::time::{ClockQuality, Mono};
 use kerbside_wire::Order;
 use kerbside_wire::checkpoint::KIND;
@@ -39,7 +39,7 @@ pub struct SavedIncident {
 #[serde(rename_all = "snake_case")]
 pub enum DownInput {
     Receipt(Receipt),
-    Case(CaseState),
+    Case(CaseUpdate),
     Command(Commanded),
     /// Stays until its upload is over, whatever the core has consumed.
     Grant(Grant),

@@ -36,16 +36,18 @@ impl CoreThread {
     fn apply(&mut self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Report(report) => self.report(*report),
-            Effect::NotKnown { command_id, incident_id } => self.unknown_incident(&command_id, &incident_id),
+            Effect::UnknownIncident { command_id, incident_id } => {
+                self.unknown_incident(&command_id, &incident_id)
+            }
             Effect::Save(request) => self.writes.then(AfterWrite::Evidence(Order::Make(request))),
             Effect::Pin { incident_id, camera, from, to } => {
                 self.order_evidence(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
             }
             Effect::Unpin { incident_id } => self.unpin(incident_id),
             Effect::Review(request) => return self.review(request),
-            Effect::Watch { camera, hold } => {
+            Effect::WatchRequired { camera, required } => {
                 if let Some(control) = self.cameras.get(usize::from(camera.0)) {
-                    control.watch_closely(hold);
+                    control.watch_closely(required);
                 }
             }
             Effect::CameraChanged { camera, state, .. } => self.camera_changed(camera, state),
@@ -63,8 +65,7 @@ impl CoreThread {
         self.meter.report(&report);
         self.unsaved_report = true;
         self.writes.extend(messages::of_report(&self.site, &self.placer, &self.delivery, &report));
-        let record = self.core.snapshot().into_iter().find(|r| r.report.incident_id == report.incident_id);
-        let record = record.unwrap_or_else(|| IncidentRecord::new(report));
+        let record = self.core.record(&report.incident_id).unwrap_or_else(|| IncidentRecord::new(report));
         self.writes.extend(messages::saved(&record).map(Item::Incident));
     }
 
@@ -86,7 +87,7 @@ impl CoreThread {
     fn review(&mut self, request: ReviewRequest) -> Option<Input> {
         let answer = match &self.review {
             Some(stage) => stage.ask(request),
-            None => Some(request.unanswered("no detector".to_owned())),
+            None => Some(request.failed("no detector".to_owned())),
         };
         answer.map(Input::Reviewed)
     }

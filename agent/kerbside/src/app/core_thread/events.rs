@@ -1,6 +1,6 @@
 //! What each event leads to: inputs for the core, and items for the journal.
 
-use kerbside_domain::case::CaseState;
+use kerbside_domain::case::CaseUpdate;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::reading::Reading;
 use kerbside_seeing::incident::Input;
@@ -87,8 +87,8 @@ impl CoreThread {
     }
 
     /// The evidence of a case stays until the centre has ended it, also while the case is under appeal.
-    fn set_retention_hold(&self, case: &CaseState) {
-        let ended = kerbside_domain::case::ends_case(&case.state);
+    fn set_retention_hold(&self, case: &CaseUpdate) {
+        let ended = case.state.is_end();
         if let Err(error) = evidence::hold(&evidence_dir(&self.site), &case.incident_id, !ended) {
             tracing::error!(%error, incident = case.incident_id, "the evidence of a case is not protected");
         }

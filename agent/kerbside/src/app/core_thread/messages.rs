@@ -25,15 +25,16 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
 
 /// The message that names durable files, and the one that says which do not come.
 pub(super) fn of_outcome(delivery: &Delivery, outcome: &EvidenceOutcome, at: Moment) -> Vec<Item> {
-    let id = format!("{}-r{}", outcome.incident_id, outcome.revision).to_lowercase();
+    let incident_id = outcome.subject.set_id();
+    let id = format!("{incident_id}-r{}", outcome.revision).to_lowercase();
     let mut items = Vec::new();
     if !outcome.items.is_empty() {
-        let (who, about) = (delivery.identity(), wire::About::Incident(&outcome.incident_id));
+        let (who, about) = (delivery.identity(), wire::About::Incident(&incident_id));
         let message = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
         items.push(Item::Message(Box::new(message)));
     }
     if let Some(shortfall) = &outcome.shortfall {
-        let message = wire::evidence_failed(&id, &outcome.incident_id, shortfall, at);
+        let message = wire::evidence_failed(&id, &incident_id, shortfall, at);
         items.push(Item::Message(Box::new(message)));
     }
     items
@@ -56,7 +57,7 @@ pub(super) fn log_report(site: &Site, report: &Report) {
         incident = report.incident_id,
         revision = report.revision,
         phase = ?report.phase,
-        cause = report.cause,
+        cause = report.cause.as_str(),
         kind = report.kind.as_str(),
         camera,
         zone = report.zone,

@@ -47,7 +47,7 @@ impl WriteQueue {
 
     /// Evidence of this incident is to be made after the next write.
     pub(super) fn awaits_evidence(&self, incident_id: &str) -> bool {
-        let requested = |action: &AfterWrite| matches!(action, AfterWrite::Evidence(Order::Make(request)) if request.incident_id == incident_id);
+        let requested = |action: &AfterWrite| matches!(action, AfterWrite::Evidence(Order::Make(request)) if request.subject.incident_id() == Some(incident_id));
         self.after.iter().any(requested)
     }
 

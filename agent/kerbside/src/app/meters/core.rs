@@ -87,8 +87,8 @@ impl CoreMeter {
         for (decision, total) in core.counters().named() {
             raise(&self.metrics.decision(decision), total);
         }
-        for ((rule, reason), total) in &core.counters().refused {
-            raise(&self.metrics.refusal(rule, reason), *total);
+        for ((rule, reason), total) in &core.counters().refusals {
+            raise(&self.metrics.refusal(rule, reason.as_str()), *total);
         }
     }
 

@@ -7,8 +7,12 @@ use proptest::prelude::*;
 use super::street::*;
 use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
 use crate::incident::*;
-use kerbside_domain::detection::{Detection, Group};
+use kerbside_domain::camera_state::{Blind, CameraState, Off};
+use kerbside_domain::detection::{CloseUp, Detection, Group};
+use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::{BBox, CameraIx, Level};
+use kerbside_domain::kind::Kind;
+use kerbside_domain::report::Phase;
 use kerbside_domain::time::{Moment, Mono};
 
 const SCENES: [Scene; 7] = [
@@ -39,33 +43,33 @@ fn boxes() -> impl Strategy<Value = BBox> {
 /// What happens next, after so many half seconds, to which camera.
 #[derive(Clone, Debug)]
 enum Next {
-    /// A scene, regions and detections that stay for some looks.
-    Looks {
+    /// A scene, regions and detections that stay for some frames.
+    Frames {
         scene: Scene,
         regions: Vec<(u8, BBox, bool)>,
         detections: Option<Vec<(u8, BBox)>>,
-        looks: u8,
+        frames: u8,
     },
     Source(u8),
     Answer {
         fails: bool,
     },
     Idle(u16),
-    OldLook,
+    OldFrame,
     Restart,
 }
 
 fn nexts() -> impl Strategy<Value = (u16, Next)> {
     let regions = prop::collection::vec((0u8..6, boxes(), prop::bool::weighted(0.1)), 0..4);
     let detections = prop::option::weighted(0.9, prop::collection::vec((0u8..5, boxes()), 0..3));
-    let looks = (scenes(), regions, detections, 1u8..80)
-        .prop_map(|(scene, regions, detections, looks)| Next::Looks { scene, regions, detections, looks });
+    let frames = (scenes(), regions, detections, 1u8..80)
+        .prop_map(|(scene, regions, detections, frames)| Next::Frames { scene, regions, detections, frames });
     let next = prop_oneof![
-        16 => looks,
+        16 => frames,
         1 => (0u8..4).prop_map(Next::Source),
         3 => any::<bool>().prop_map(|fails| Next::Answer { fails }),
         1 => (0u16..300).prop_map(Next::Idle),
-        1 => Just(Next::OldLook),
+        1 => Just(Next::OldFrame),
         1 => Just(Next::Restart),
     ];
     (0u16..2, next)
@@ -80,7 +84,7 @@ fn two_cameras() -> Settings {
     settings
 }
 
-/// What the evidence stage has been told.
+/// What the evidence stage knows.
 #[derive(Default)]
 struct Outside {
     requests: Vec<EvidenceRequest>,
@@ -109,7 +113,7 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     assert!(seeing || report.phase == Phase::Updated, "said while not watching: {report:?}");
                 }
                 Effect::Save(request) => {
-                    outside.kept.remove(&request.incident_id);
+                    outside.kept.remove(&request.subject.set_id());
                     outside.requests.push(request.clone());
                 }
                 Effect::Pin { incident_id, .. } => {
@@ -131,13 +135,14 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
             quality: Default::default(),
         };
         match next {
-            Next::Looks { scene, regions, detections, looks } => {
+            Next::Frames { scene, regions, detections, frames } => {
                 let began = Mono(half_s * 500_000);
-                for _ in 0..*looks {
+                for _ in 0..*frames {
                     half_s += 1;
                     seq += 1;
-                    let look = look(camera, seq, moment(half_s, wall_ms), *scene, regions, detections, began);
-                    step(&mut core, Input::Observation(look), &mut outside);
+                    let frame =
+                        frame(camera, seq, moment(half_s, wall_ms), *scene, regions, detections, began);
+                    step(&mut core, Input::Observation(frame), &mut outside);
                 }
             }
             Next::Source(which) => {
@@ -161,10 +166,10 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     step(&mut core, Input::Tick(moment(half_s, wall_ms)), &mut outside);
                 }
             }
-            Next::OldLook => {
+            Next::OldFrame => {
                 let at = moment(half_s.saturating_sub(5), wall_ms);
-                let look = look(camera, seq, at, Scene::Clear, &[], &None, Mono::ZERO);
-                step(&mut core, Input::Observation(look), &mut outside);
+                let frame = frame(camera, seq, at, Scene::Clear, &[], &None, Mono::ZERO);
+                step(&mut core, Input::Observation(frame), &mut outside);
             }
             Next::Restart => {
                 let records = core.snapshot();
@@ -177,12 +182,12 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
         }
     }
     for camera in [CameraIx(0), CameraIx(1)] {
-        assert!(core.candidates(camera) <= MAX_SPOTS);
+        assert!(core.candidates(camera) <= MAX_CANDIDATES);
     }
     all
 }
 
-fn look(
+fn frame(
     camera: CameraIx,
     seq: u64,
     at: Moment,
@@ -230,7 +235,7 @@ fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {
     });
     EvidenceOutcome {
         items: if fails { Vec::new() } else { items.collect() },
-        incident_id: request.incident_id,
+        subject: request.subject,
         revision: request.revision,
         answers: request.roles,
         shortfall: fails.then(|| "full".to_owned()),

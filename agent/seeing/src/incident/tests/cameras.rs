@@ -7,7 +7,10 @@ use expect_test::expect;
 use super::street::*;
 use crate::gate::Scene;
 use crate::incident::*;
+use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::frame::CameraIx;
+use kerbside_domain::kind::Kind;
+use kerbside_domain::reading::Reading;
 use kerbside_site::config::{Sensor, SensorKind};
 
 fn waste() -> kerbside_site::config::Rule {
@@ -52,7 +55,7 @@ fn states_are_told_apart_and_a_short_darkness_is_none() {
         56.5 cam1 Blind(Learning)
         60.0 cam1 Watching
     "#]]
-    .assert_eq(&street.told());
+    .assert_eq(&street.lines());
 }
 
 #[test]
@@ -63,22 +66,22 @@ fn two_cameras_are_independent() {
     for _ in 0..30 {
         street.run(1.0);
         street.camera = CameraIx(1);
-        let mut look = street.look();
-        look.at = look.at.at(look.at.mono.plus_s(0.1));
-        look.gate.regions.clear();
-        street.step(Input::Observation(look));
+        let mut frame = street.frame();
+        frame.at = frame.at.at(frame.at.mono.plus_s(0.1));
+        frame.gate.regions.clear();
+        street.step(Input::Observation(frame));
         street.camera = CameraIx(0);
     }
     assert_eq!(street.core.candidates(CameraIx(1)), 0);
     expect![[r#"
         11.0 cam2 Watching
-        12.0 keep 20..160 (tenths)
-        12.0 cam1 held
-        13.0 looks back 40..130 (tenths)
+        12.0 pin 20..160 (tenths)
+        12.0 cam1 watch required
+        13.0 review 40..130 (tenths)
         30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]
-    .assert_eq(&street.told());
+    .assert_eq(&street.lines());
 }
 
 #[test]
@@ -94,8 +97,8 @@ fn the_patrol_says_what_was_seen() {
     street.scene = Scene::Covered;
     street.run(30.0);
     street.idle(51.0);
-    let told = street.told();
-    let patrols: Vec<&str> = told.lines().filter(|l| l.contains("patrol")).collect();
+    let lines = street.lines();
+    let patrols: Vec<&str> = lines.lines().filter(|l| l.contains("patrol")).collect();
     expect![[r#"
          100.5 patrol all_well open 0 cleared 0: [[98.0, 2.0, 0.0, 0.0, 201.0, 200.0]]
          200.5 patrol open_matters open 1 cleared 0: [[100.0, 0.0, 0.0, 0.0, 200.0, 200.0]]
@@ -149,20 +152,20 @@ fn a_sensor_alarms_after_its_time_and_doubtful_readings_never() {
         50.0 alarm bin-1 true at 90
         110.0 alarm bin-1 false at 60
     "#]]
-    .assert_eq(&street.told());
+    .assert_eq(&street.lines());
     let counters = street.core.counters();
     assert_eq!((counters.readings, counters.readings_suspicious, counters.readings_unknown), (12, 1, 1));
 }
 
 #[test]
-fn looks_out_of_order_or_of_strangers_change_nothing() {
+fn frames_out_of_order_or_of_strangers_change_nothing() {
     let mut street = street(waste());
-    let mut old = street.look();
+    let mut old = street.frame();
     old.at = old.at.minus_s(3.0);
     old.gate.scene = Scene::Black;
     street.step(Input::Observation(old));
-    let mut stranger = street.look();
+    let mut stranger = street.frame();
     stranger.camera = CameraIx(9);
     street.step(Input::Observation(stranger));
-    assert_eq!((street.told().as_str(), street.core.counters().looks_ignored), ("", 2));
+    assert_eq!((street.lines().as_str(), street.core.counters().frames_ignored), ("", 2));
 }

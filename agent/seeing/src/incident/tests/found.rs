@@ -8,10 +8,10 @@ use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
 use kerbside_site::config::Rule;
 
-fn check(rule: Rule, play: impl FnOnce(&mut Street), told: Expect) {
+fn check(rule: Rule, play: impl FnOnce(&mut Street), lines: Expect) {
     let mut street = street(rule);
     play(&mut street);
-    told.assert_eq(&street.told());
+    lines.assert_eq(&street.lines());
 }
 
 fn waste() -> Rule {
@@ -41,14 +41,14 @@ fn a_bag_left_by_a_walker() {
             street.run(5.0);
         },
         expect![[r#"
-            16.0 keep 60..200 (tenths)
-            16.0 cam1 held
+            16.0 pin 60..200 (tenths)
+            16.0 cam1 watch required
             36.5 opened r1: waste.exposed in_progress 0.83, dwell 22.5, count 1, at x 0.46, evidence 0+4
             36.5 save r1 before@120 clip 60..200 (tenths)
             57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
             67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
             67.0 save r3 (tenths)
-            67.0 cam1 let go
+            67.0 cam1 watch optional
             77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 5+0
         "#]],
     );
@@ -63,9 +63,9 @@ fn a_bag_that_nobody_was_seen_to_leave() {
             street.run(30.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -84,10 +84,10 @@ fn a_bag_whose_owner_waits_beside_it_and_then_leaves() {
             street.run(40.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 cam1 let go
-            49.0 cam1 held
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 cam1 watch optional
+            49.0 cam1 watch required
             61.5 opened r1: waste.exposed in_progress 0.83, dwell 51.5, count 1, at x 0.40, evidence 0+4
             61.5 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -105,10 +105,10 @@ fn a_car_parks_and_leaves() {
             street.run(30.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 cam1 let go
-            130.0 release
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 cam1 watch optional
+            130.0 unpin
         "#]],
     );
 }
@@ -126,10 +126,10 @@ fn a_parked_car_drives_off_and_bare_ground_is_no_waste() {
             street.run(120.0);
         },
         expect![[r#"
-            32.0 keep 220..360 (tenths)
-            32.0 cam1 held
-            33.0 cam1 let go
-            150.0 release
+            32.0 pin 220..360 (tenths)
+            32.0 cam1 watch required
+            33.0 cam1 watch optional
+            150.0 unpin
         "#]],
     );
 }
@@ -143,10 +143,10 @@ fn bare_ground_that_the_gate_recognises_is_nothing() {
             street.run(120.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 cam1 let go
-            130.0 release
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 cam1 watch optional
+            130.0 unpin
         "#]],
     );
 }
@@ -166,14 +166,14 @@ fn people_wait_for_a_bus() {
             street.run(30.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 keep 20..160 (tenths)
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 cam1 let go
-            130.0 release
-            130.0 release
-            130.0 release
+            12.0 pin 20..160 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 cam1 watch optional
+            130.0 unpin
+            130.0 unpin
+            130.0 unpin
         "#]],
     );
 }
@@ -193,10 +193,10 @@ fn a_stall_with_a_vendor_and_customers() {
             street.run(20.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 release
+            12.0 pin 20..160 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 unpin
             30.0 opened r1: stall.occupying in_progress 0.79, dwell 20, count 2, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -215,8 +215,8 @@ fn one_who_waits_with_his_long_shade_is_no_vendor_until_a_customer_comes() {
             street.run(5.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
             64.0 opened r1: stall.occupying in_progress 0.80, dwell 54, count 1, at x 0.40, evidence 0+4
             64.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -224,7 +224,7 @@ fn one_who_waits_with_his_long_shade_is_no_vendor_until_a_customer_comes() {
 }
 
 #[test]
-fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
+fn goods_that_nobody_attends_are_reported_as_such_when_the_rule_does_not_name_waste() {
     check(
         rule(&[Kind::StallOccupying, Kind::PileGoods]),
         |street| {
@@ -232,9 +232,9 @@ fn goods_that_nobody_keeps_are_named_as_such_when_waste_is_not_asked_for() {
             street.run(70.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             70.0 opened r1: pile.goods found_after 0.50, dwell 60, count 1, at x 0.40, evidence 0+4
             70.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -249,13 +249,13 @@ fn goods_before_a_shop() {
     street.put("rack", 0.4, 0.5, 0.1, 0.2);
     street.run(30.0);
     expect![[r#"
-        12.0 keep 20..160 (tenths)
-        12.0 cam1 held
-        13.0 looks back 40..130 (tenths)
+        12.0 pin 20..160 (tenths)
+        12.0 cam1 watch required
+        13.0 review 40..130 (tenths)
         30.0 opened r1: shopfront.overflow 0.55, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]]
-    .assert_eq(&street.told());
+    .assert_eq(&street.lines());
 }
 
 #[test]
@@ -275,12 +275,12 @@ fn a_tricycle_with_a_vendor_sells_and_without_visitors_it_parks() {
             }
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 cam1 let go
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 cam1 watch optional
             61.0 opened r1: stall.mobile_vendor in_progress 0.60, dwell 51, count 1, at x 0.40, evidence 0+4
             61.0 save r1 before@80 clip 20..160 (tenths)
-            61.0 cam1 held
+            61.0 cam1 watch required
         "#]],
     );
 }
@@ -297,14 +297,14 @@ fn waste_that_the_detector_names_needs_no_region() {
             street.run(20.0);
         },
         expect![[r#"
-            12.5 keep 25..165 (tenths)
-            12.5 cam1 held
-            13.5 looks back 45..135 (tenths)
+            12.5 pin 25..165 (tenths)
+            12.5 cam1 watch required
+            13.5 review 45..135 (tenths)
             30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
             30.5 save r1 before@85 clip 25..165 (tenths)
             50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
             50.0 save r2 (tenths)
-            50.0 cam1 let go
+            50.0 cam1 watch optional
         "#]],
     );
 }
@@ -319,9 +319,9 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(60.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
         "#]],
     );
     // The street begins at 10:00; the permit ends at 11:00.
@@ -333,9 +333,9 @@ fn outside_its_hours_nothing_and_with_a_permit_nothing_until_it_ends() {
             street.run(3600.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             3600.0 opened r1: waste.exposed found_after 0.68, dwell 3590, count 1, at x 0.40, evidence 0+4
             3600.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -352,7 +352,7 @@ fn too_small_outside_the_zone_or_never_the_same_is_nothing() {
             street.run(60.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
+            12.0 pin 20..160 (tenths)
         "#]],
     );
 }
@@ -369,11 +369,11 @@ fn a_bag_beside_an_old_speck_has_its_own_dwell() {
             street.run(25.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            112.0 keep 1020..1160 (tenths)
-            112.0 cam1 held
-            113.0 release
-            113.0 looks back 1040..1130 (tenths)
+            12.0 pin 20..160 (tenths)
+            112.0 pin 1020..1160 (tenths)
+            112.0 cam1 watch required
+            113.0 unpin
+            113.0 review 1040..1130 (tenths)
             130.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 2, at x 0.40, evidence 0+4
             130.0 save r1 before@1080 clip 1020..1160 (tenths)
         "#]],
@@ -399,13 +399,13 @@ fn without_the_detector_a_region_is_no_incident() {
     check(
         waste(),
         |street| {
-            street.asked = false;
+            street.detects = false;
             street.put_bag(0.4);
             street.run(60.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
         "#]],
     );
 }
@@ -416,14 +416,19 @@ fn why_nothing_was_said_is_counted_once_a_thing() {
     street.put_bag(0.4);
     street.car("car", 0.6);
     street.run(60.0);
-    let refused: Vec<String> =
-        street.core.counters().refused.iter().map(|((rule, why), n)| format!("{rule} {why} {n}")).collect();
+    let refused: Vec<String> = street
+        .core
+        .counters()
+        .refusals
+        .iter()
+        .map(|((rule, why), n)| format!("{rule} {} {n}", why.as_str()))
+        .collect();
     expect!["r outside_schedule 2"].assert_eq(&refused.join(", "));
 }
 
 #[test]
 fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
-    let close_up = |label: &'static str, group: Group, told: Expect| {
+    let close_up = |label: &'static str, group: Group, lines: Expect| {
         check(
             rule(&[Kind::BinOverflow, Kind::WasteExposed]),
             |street| {
@@ -431,16 +436,16 @@ fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
                 street.close_up("thing", (label, group, 0.8));
                 street.run(30.0);
             },
-            told,
+            lines,
         );
     };
     close_up(
         "overflow",
         Group::Waste,
         expect![[r#"
-        12.0 keep 20..160 (tenths)
-        12.0 cam1 held
-        13.0 looks back 40..130 (tenths)
+        12.0 pin 20..160 (tenths)
+        12.0 cam1 watch required
+        13.0 review 40..130 (tenths)
         30.0 opened r1: bin.overflow 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]],
@@ -449,18 +454,18 @@ fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
         "bin",
         Group::Bin,
         expect![[r#"
-        12.0 keep 20..160 (tenths)
-        12.0 cam1 held
-        13.0 looks back 40..130 (tenths)
+        12.0 pin 20..160 (tenths)
+        12.0 cam1 watch required
+        13.0 review 40..130 (tenths)
     "#]],
     );
     close_up(
         "garbage",
         Group::Waste,
         expect![[r#"
-        12.0 keep 20..160 (tenths)
-        12.0 cam1 held
-        13.0 looks back 40..130 (tenths)
+        12.0 pin 20..160 (tenths)
+        12.0 cam1 watch required
+        13.0 review 40..130 (tenths)
         30.0 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
         30.0 save r1 before@80 clip 20..160 (tenths)
     "#]],
@@ -468,19 +473,19 @@ fn a_close_up_tells_a_full_bin_from_one_in_order_and_from_a_bag() {
 }
 
 #[test]
-fn the_past_tells_who_left_it_before_the_report_and_after() {
+fn a_review_shows_who_left_it_before_the_report_and_after() {
     check(
         waste(),
         |street| {
             street.put_bag(0.4);
             street.run(10.0);
-            street.tell_the_past(Some(("person", Group::Person)), None);
+            street.answer_review(Some(("person", Group::Person)), None);
             street.run(20.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed in_progress 0.83, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -490,12 +495,12 @@ fn the_past_tells_who_left_it_before_the_report_and_after() {
         |street| {
             street.put_bag(0.4);
             street.run(30.0);
-            street.tell_the_past(Some(("car", Group::Vehicle)), None);
+            street.answer_review(Some(("car", Group::Vehicle)), None);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
             40.0 looked_back r2: waste.exposed in_progress 0.68, dwell 30, count 1, at x 0.40, evidence 0+4
@@ -504,14 +509,14 @@ fn the_past_tells_who_left_it_before_the_report_and_after() {
 }
 
 #[test]
-fn a_past_that_nobody_can_see_changes_nothing_and_is_said() {
+fn a_review_that_fails_changes_nothing_and_is_reported() {
     let mut street = street(waste());
     street.put_bag(0.4);
     street.run(10.0);
-    street.tell_the_past(None, Some("the ring holds nothing of it"));
+    street.answer_review(None, Some("the ring holds nothing of it"));
     street.run(20.0);
     let report = street.report();
     assert_eq!(report.act, Some(kerbside_domain::kind::Act::FoundAfter));
-    let told = report.reasons.iter().find(|r| r.0 == "looked_back").map(|r| r.1.clone());
-    assert_eq!(told, Some("not possible: the ring holds nothing of it".into()));
+    let answer = report.reasons.iter().find(|r| r.0 == "looked_back").map(|r| r.1.clone());
+    assert_eq!(answer, Some("not possible: the ring holds nothing of it".into()));
 }

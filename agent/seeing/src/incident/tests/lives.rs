@@ -5,13 +5,17 @@ use expect_test::{Expect, expect};
 use super::street::*;
 use crate::gate::Scene;
 use crate::incident::*;
+use kerbside_domain::camera_state::{CameraState, Off};
+use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult};
 use kerbside_domain::detection::Group;
+use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::BBox;
+use kerbside_domain::kind::Kind;
 
-fn check(play: impl FnOnce(&mut Street), told: Expect) -> Street {
+fn check(play: impl FnOnce(&mut Street), lines: Expect) -> Street {
     let mut street = street(rule(&[Kind::WasteExposed]));
     play(&mut street);
-    told.assert_eq(&street.told());
+    lines.assert_eq(&street.lines());
     street
 }
 
@@ -19,7 +23,7 @@ fn with_bag(street: &mut Street) {
     street.put_bag(0.4);
     street.run(25.0);
     street.answer();
-    street.told();
+    street.lines();
 }
 
 #[test]
@@ -34,9 +38,9 @@ fn occlusion_does_not_reset_the_dwell() {
             street.run(5.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -57,8 +61,8 @@ fn hidden_behind_a_parked_van_is_not_cleared() {
             street.run(20.0);
         },
         expect![[r#"
-            37.0 keep 270..410 (tenths)
-            100.0 release
+            37.0 pin 270..410 (tenths)
+            100.0 unpin
         "#]],
     );
 }
@@ -75,9 +79,9 @@ fn blind_time_counts_for_nothing() {
             street.run(15.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             23.5 cam1 Blind(Covered)
             81.5 cam1 Watching
             91.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
@@ -108,7 +112,7 @@ fn not_cleared_while_blind_or_off() {
             163.5 cam1 Watching
             167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             167.0 save r3 (tenths)
-            167.0 cam1 let go
+            167.0 cam1 watch optional
         "#]],
     );
 }
@@ -130,20 +134,20 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
         expect![[r#"
             45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             45.0 save r3 (tenths)
-            45.0 cam1 let go
-            67.0 keep 570..710 (tenths)
-            67.0 cam1 held
-            68.0 looks back 590..680 (tenths)
+            45.0 cam1 watch optional
+            67.0 pin 570..710 (tenths)
+            67.0 cam1 watch required
+            68.0 review 590..680 (tenths)
             85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
             85.0 save r4 clip 570..710 (tenths)
             105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
             105.0 save r5 (tenths)
-            105.0 cam1 let go
-            297.0 keep 2870..3010 (tenths)
-            297.0 cam1 held
-            298.0 looks back 2890..2980 (tenths)
-            315.0 keep 2870..3010 (tenths)
-            315.0 release
+            105.0 cam1 watch optional
+            297.0 pin 2870..3010 (tenths)
+            297.0 cam1 watch required
+            298.0 review 2890..2980 (tenths)
+            315.0 pin 2870..3010 (tenths)
+            315.0 unpin
             315.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 0+4
             315.0 save r1 before@2930 clip 2870..3010 (tenths)
         "#]],
@@ -166,11 +170,11 @@ fn after_a_restart_the_same_thing_is_not_opened_again() {
         },
         expect![[r#"
             0.5 cam1 Blind(Learning)
-            0.5 cam1 held
+            0.5 cam1 watch required
             5.5 cam1 Watching
             75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 4+1
             75.0 save r3 (tenths)
-            75.0 cam1 let go
+            75.0 cam1 watch optional
         "#]],
     );
     assert_eq!(street.core.counters().opened, 0);
@@ -193,7 +197,7 @@ fn after_a_restart_what_is_not_seen_is_not_called_gone() {
         },
         expect![[r#"
             0.5 cam1 Blind(Learning)
-            0.5 cam1 held
+            0.5 cam1 watch required
             5.5 cam1 Watching
         "#]],
     );
@@ -216,11 +220,11 @@ fn after_a_restart_what_leaves_the_background_is_gone() {
         },
         expect![[r#"
             0.5 cam1 Blind(Learning)
-            0.5 cam1 held
+            0.5 cam1 watch required
             5.5 cam1 Watching
             86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             86.5 save r3 (tenths)
-            86.5 cam1 let go
+            86.5 cam1 watch optional
         "#]],
     );
 }
@@ -240,11 +244,11 @@ fn the_repeat_interval_survives_a_restart() {
         expect![[r#"
             45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             45.0 save r3 (tenths)
-            45.0 cam1 let go
+            45.0 cam1 watch optional
             0.5 cam1 Watching
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
             30.0 save r4 clip 20..160 (tenths)
         "#]],
@@ -262,8 +266,8 @@ fn it_grows() {
             street.run(20.0);
         },
         expect![[r#"
-            37.0 keep 270..410 (tenths)
-            38.0 release
+            37.0 pin 270..410 (tenths)
+            38.0 unpin
             90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
         "#]],
     );
@@ -279,13 +283,13 @@ fn a_vehicle_that_was_recognised_late_is_withdrawn() {
             street.run(60.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
             45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
-            45.0 cam1 let go
+            45.0 cam1 watch optional
         "#]],
     );
 }
@@ -300,11 +304,11 @@ fn gone_before_its_dwell_leaves_nothing() {
             street.run(30.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
-            30.0 release
-            30.0 cam1 let go
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
+            30.0 unpin
+            30.0 cam1 watch optional
         "#]],
     );
     assert_eq!((street.core.counters().candidates, street.core.counters().candidates_gone), (1, 1));
@@ -320,9 +324,9 @@ fn regions_may_change_their_numbers() {
             street.run(40.0);
         },
         expect![[r#"
-            12.0 keep 20..160 (tenths)
-            12.0 cam1 held
-            13.0 looks back 40..130 (tenths)
+            12.0 pin 20..160 (tenths)
+            12.0 cam1 watch required
+            13.0 review 40..130 (tenths)
             31.5 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             31.5 save r1 before@80 clip 20..160 (tenths)
         "#]],
@@ -330,14 +334,14 @@ fn regions_may_change_their_numbers() {
 }
 
 #[test]
-fn evidence_that_fails_is_said_and_told_twice_is_said_once() {
+fn evidence_that_fails_is_reported_and_the_same_outcome_again_is_not() {
     let mut street = street(rule(&[Kind::WasteExposed]));
     street.put_bag(0.4);
     street.run(25.0);
-    street.told();
+    street.lines();
     let request = street.requests.remove(0);
     let outcome = EvidenceOutcome {
-        incident_id: request.incident_id,
+        subject: request.subject,
         revision: 1,
         answers: request.roles,
         items: Vec::new(),
@@ -348,7 +352,7 @@ fn evidence_that_fails_is_said_and_told_twice_is_said_once() {
     expect![[r#"
           35.0 evidence r2: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+0
     "#]]
-    .assert_eq(&street.told());
+    .assert_eq(&street.lines());
     assert!(street.report().reasons.iter().any(|r| r.0 == "evidence_shortfall"));
 }
 
@@ -365,12 +369,20 @@ fn receipts_and_case_states_are_kept_as_they_come() {
         reason: None,
     }));
     for state in ["filed", "handed_to_the_moon"] {
-        let said = CaseState { incident_id: id.clone(), case_no: None, state: state.into(), reason: None };
+        let said = CaseUpdate {
+            incident_id: id.clone(),
+            case_no: None,
+            state: CaseState::from(state.to_owned()),
+            reason: None,
+        };
         street.step(Input::Case(said));
     }
     let case = &street.core.snapshot()[0].case;
     assert_eq!(case.case_no.as_deref(), Some("C-7"));
-    assert_eq!((case.state.as_deref(), case.receipted_revision), (Some("handed_to_the_moon"), 1));
+    assert_eq!(
+        (case.state.as_ref().map(CaseState::as_str), case.receipted_revision),
+        (Some("handed_to_the_moon"), 1)
+    );
     let text = serde_json::to_string(&street.core.snapshot()).expect("records are plain data");
     let back: Vec<IncidentRecord> = serde_json::from_str(&text).expect("and come back");
     assert_eq!(back, street.core.snapshot());
@@ -395,13 +407,13 @@ fn records_can_be_folded_from_reports() {
     }
     let kept = &street.core.snapshot()[0];
     let folded = record.expect("reports were made");
-    assert_eq!((folded.standing, folded.closed, &folded.report), (kept.standing, kept.closed, &kept.report));
+    assert_eq!((folded.state, folded.closed, &folded.report), (kept.state, kept.closed, &kept.report));
 }
 
 fn disposed(street: &mut Street) {
     let incident_id = street.report().incident_id.clone();
     let (case_no, reason) = (Some("W-1".to_owned()), None);
-    street.step(Input::Case(CaseState { incident_id, case_no, state: "disposed".into(), reason }));
+    street.step(Input::Case(CaseUpdate { incident_id, case_no, state: CaseState::Disposed, reason }));
 }
 
 fn ordered(street: &mut Street, command: &str) {
@@ -419,7 +431,7 @@ fn disposed_is_looked_at_again_and_what_stands_there_persists() {
             street.run(5.0);
         },
         expect![[r#"
-            37.5 recheck r3: Recheck { result: Persisting, why: "seen_there", looks: 5, commands: ["c1"] }
+            37.5 recheck r3: Recheck { result: Persisting, why: "seen_there", frames: 5, commands: ["c1"] }
             37.5 save r3 (tenths)
         "#]],
     );
@@ -433,7 +445,7 @@ fn a_place_seen_free_for_a_while_is_cleared() {
             street.take("bag");
             ordered(street, "c1");
             street.run(15.0);
-            // Long closed, and asked again.
+            // Long closed, and commanded again.
             street.run(60.0);
             ordered(street, "c2");
             street.run(15.0);
@@ -441,26 +453,26 @@ fn a_place_seen_free_for_a_while_is_cleared() {
         expect![[r#"
             45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             45.0 save r3 (tenths)
-            45.5 recheck r4: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c1"] }
+            45.5 recheck r4: Recheck { result: Cleared, why: "place_seen_free", frames: 21, commands: ["c1"] }
             45.5 save r4 (tenths)
-            45.5 cam1 let go
-            110.5 cam1 held
-            120.5 recheck r5: Recheck { result: Cleared, why: "place_seen_free", looks: 21, commands: ["c2"] }
+            45.5 cam1 watch optional
+            110.5 cam1 watch required
+            120.5 recheck r5: Recheck { result: Cleared, why: "place_seen_free", frames: 21, commands: ["c2"] }
             120.5 save r5 (tenths)
-            120.5 cam1 let go
+            120.5 cam1 watch optional
         "#]],
     );
 }
 
 #[test]
 fn what_cannot_be_seen_is_unobservable_never_cleared() {
-    let check = |play: fn(&mut Street), told: Expect| {
+    let check = |play: fn(&mut Street), lines: Expect| {
         check(
             |street| {
                 with_bag(street);
                 play(street);
             },
-            told,
+            lines,
         );
     };
     // Behind a van that stays.
@@ -472,8 +484,8 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.run(50.0);
         },
         expect![[r#"
-            37.0 keep 270..410 (tenths)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "hidden", looks: 0, commands: ["c1"] }
+            37.0 pin 270..410 (tenths)
+            80.0 recheck r3: Recheck { result: Unobservable, why: "hidden", frames: 0, commands: ["c1"] }
             80.0 save r3 (tenths)
         "#]],
     );
@@ -487,7 +499,7 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
         },
         expect![[r#"
             38.5 cam1 Blind(Covered)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_blind:covered", looks: 0, commands: ["c1"] }
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_blind:covered", frames: 0, commands: ["c1"] }
         "#]],
     );
     check(
@@ -499,7 +511,7 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
         },
         expect![[r#"
             35.0 cam1 Off(Silent)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_off:silent", looks: 0, commands: ["c1"] }
+            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_off:silent", frames: 0, commands: ["c1"] }
         "#]],
     );
     // Looks before and after a gap make no run.
@@ -518,9 +530,9 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             74.5 cam1 Watching
             76.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             76.5 save r3 (tenths)
-            80.0 recheck r4: Recheck { result: Unobservable, why: "too_few_looks", looks: 12, commands: ["c1"] }
+            80.0 recheck r4: Recheck { result: Unobservable, why: "too_few_looks", frames: 12, commands: ["c1"] }
             80.0 save r4 (tenths)
-            80.5 cam1 let go
+            80.5 cam1 watch optional
         "#]],
     );
     // Started anew: the background was learnt with whatever stands there.
@@ -536,9 +548,9 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
         },
         expect![[r#"
             0.5 cam1 Blind(Learning)
-            0.5 cam1 held
+            0.5 cam1 watch required
             2.5 cam1 Watching
-            45.0 recheck r3: Recheck { result: Unobservable, why: "place_not_seen_since_learning", looks: 0, commands: [] }
+            45.0 recheck r3: Recheck { result: Unobservable, why: "place_not_seen_since_learning", frames: 0, commands: [] }
             45.0 save r3 (tenths)
         "#]],
     );

@@ -1,20 +1,23 @@
-//! A street in words. Things, people and cars are put there and taken away; `run` makes looks of what stands there at two
+//! A street in words. Things, people and cars are put there and taken away; `run` makes frames of what stands there, two
 //! a second, as a gate and a detector would report it, and writes every effect as a line.
 
 use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
 use crate::incident::*;
-use kerbside_domain::detection::{Detection, Group};
+use kerbside_domain::detection::{CloseUp, Detection, Group};
+use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::{BBox, CameraIx, Level};
+use kerbside_domain::kind::{Act, Kind};
+use kerbside_domain::report::Report;
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_site::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
 
 /// Saturday 2026-11-21, 10:00 +08:00, at monotonic zero.
 pub(super) const TEN_MS: i64 = 1_795_226_400_000;
-const LOOK_S: f64 = 0.5;
+const FRAME_S: f64 = 0.5;
 /// The gate tells of a region this long after it came to rest.
 const GATE_LAG_S: f64 = 2.0;
 
-/// Something drawn into the looks.
+/// Something drawn into the frames.
 #[derive(Clone, Debug)]
 struct Actor {
     name: &'static str,
@@ -39,8 +42,8 @@ pub(super) struct Street {
     pub(super) settings: Settings,
     pub(super) camera: CameraIx,
     pub(super) scene: Scene,
-    /// The detector is asked.
-    pub(super) asked: bool,
+    /// The detector sees every frame.
+    pub(super) detects: bool,
     /// Requests not answered yet.
     pub(super) requests: Vec<EvidenceRequest>,
     pub(super) effects: Vec<Effect>,
@@ -130,7 +133,7 @@ impl Street {
             settings,
             camera: CameraIx(0),
             scene: Scene::Learning,
-            asked: true,
+            detects: true,
             requests: Vec::new(),
             effects: Vec::new(),
             now_s: 0.0,
@@ -197,7 +200,7 @@ impl Street {
         self.put("bag", x, 0.66, 0.04, 0.04);
     }
 
-    /// From now on the close-up network is shown it in every look.
+    /// From now on the close-up network is shown it in every frame.
     pub(super) fn close_up(&mut self, name: &str, seen: (&'static str, Group, f32)) {
         for actor in self.actors.iter_mut().filter(|a| a.name == name) {
             actor.close_as = Some(seen);
@@ -262,13 +265,13 @@ impl Street {
 
     pub(super) fn run(&mut self, seconds: f64) {
         let end_s = self.now_s + seconds;
-        while self.now_s + LOOK_S <= end_s + 1e-9 {
-            self.now_s += LOOK_S;
+        while self.now_s + FRAME_S <= end_s + 1e-9 {
+            self.now_s += FRAME_S;
             for actor in &mut self.actors {
-                actor.bbox.x += actor.velocity * LOOK_S as f32;
+                actor.bbox.x += actor.velocity * FRAME_S as f32;
             }
-            let look = self.look();
-            self.step(Input::Observation(look));
+            let frame = self.frame();
+            self.step(Input::Observation(frame));
             if self.now_s.fract() == 0.0 {
                 let at = self.moment();
                 self.step(Input::Tick(at));
@@ -285,7 +288,7 @@ impl Street {
         }
     }
 
-    pub(super) fn look(&mut self) -> Observation {
+    pub(super) fn frame(&mut self) -> Observation {
         let at = self.moment();
         self.seq += 1;
         let in_sight = |a: &&Actor| a.bbox.x > -0.05 && a.bbox.x < 1.0;
@@ -323,7 +326,7 @@ impl Street {
                 active: true,
                 regions: regions.collect(),
             },
-            detections: self.asked.then(|| detections.collect()),
+            detections: self.detects.then(|| detections.collect()),
             close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
         }
     }
@@ -339,31 +342,31 @@ impl Street {
         }
     }
 
-    /// The past answers the latest question: who brought it, or why nobody could look.
-    pub(super) fn tell_the_past(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
-        let asked = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Review(asked) => Some(asked.clone()),
+    /// The latest review is answered: who brought it, or why the span could not be decoded.
+    pub(super) fn answer_review(&mut self, witness: Option<(&str, Group)>, why: Option<&str>) {
+        let request = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Review(request) => Some(request.clone()),
             _ => None,
         });
-        let asked = asked.expect("a question");
+        let request = request.expect("a review");
         let witness = witness.map(|(label, group)| crate::tracker::Witness {
             track: 3,
             label: label.into(),
             group,
             first_bbox: BBox { x: 0.0, y: 0.4, w: 0.06, h: 0.3 },
-            first_seen: asked.from.mono,
+            first_seen: request.from.mono,
         });
-        let ReviewRequest { camera, spot, .. } = asked;
+        let ReviewRequest { camera, candidate, .. } = request;
         self.step(Input::Reviewed(ReviewAnswer {
             camera,
-            spot,
+            candidate,
             witness,
-            looks: 60,
-            why: why.map(str::to_owned),
+            frames: 60,
+            failure: why.map(str::to_owned),
         }));
     }
 
-    /// The evidence stage answers all that was asked.
+    /// The evidence stage answers all requests.
     pub(super) fn answer(&mut self) {
         for request in std::mem::take(&mut self.requests) {
             let items = request.roles.iter().map(|role| EvidenceItem {
@@ -376,7 +379,7 @@ impl Street {
                 captured: request.trigger_at,
             });
             let outcome = EvidenceOutcome {
-                incident_id: request.incident_id,
+                subject: request.subject,
                 revision: request.revision,
                 items: items.collect(),
                 answers: request.roles,
@@ -401,7 +404,7 @@ impl Street {
     }
 
     /// The lines since the last call.
-    pub(super) fn told(&mut self) -> String {
+    pub(super) fn lines(&mut self) -> String {
         std::mem::take(&mut self.log)
     }
 
@@ -422,7 +425,7 @@ fn line(now_s: f64, effect: &Effect) -> String {
         }
         Effect::Report(r) => format!(
             "{} r{}: {}{} {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
-            r.cause,
+            r.cause.as_str(),
             r.revision,
             r.kind.as_str(),
             match r.act {
@@ -448,25 +451,25 @@ fn line(now_s: f64, effect: &Effect) -> String {
             )
         }
         Effect::Pin { from, to, .. } => {
-            format!("  keep {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+            format!("  pin {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
         }
-        Effect::Review(asked) => {
-            format!("  looks back {}..{} (tenths)", asked.from.mono.0 / 100_000, asked.to.mono.0 / 100_000)
+        Effect::Review(request) => {
+            format!("  review {}..{} (tenths)", request.from.mono.0 / 100_000, request.to.mono.0 / 100_000)
         }
-        Effect::Unpin { .. } => "  release".to_owned(),
-        Effect::NotKnown { command_id, .. } => format!("{command_id}: not known"),
-        Effect::Watch { camera, hold } => {
-            format!("  cam{} {}", camera.0 + 1, if *hold { "held" } else { "let go" })
+        Effect::Unpin { .. } => "  unpin".to_owned(),
+        Effect::UnknownIncident { command_id, .. } => format!("{command_id}: not known"),
+        Effect::WatchRequired { camera, required } => {
+            format!("  cam{} {}", camera.0 + 1, if *required { "watch required" } else { "watch optional" })
         }
         Effect::CameraChanged { camera, state, .. } => format!("cam{} {state:?}", camera.0 + 1),
         Effect::Patrol(p) => format!(
             "patrol {} open {} cleared {}: {:?}",
-            p.verdict,
+            p.verdict.as_str(),
             p.open_incidents.len(),
             p.cleared_by_themselves,
             p.cameras
                 .iter()
-                .map(|c| [c.watched_s, c.blind_s, c.moved_s, c.off_s, c.looks as f64, c.looks_due as f64])
+                .map(|c| [c.watched_s, c.blind_s, c.moved_s, c.off_s, c.frames as f64, c.frames_due as f64])
                 .collect::<Vec<_>>()
         ),
         Effect::SensorAlarm { reading, active } => {

@@ -1,0 +1,217 @@
+//! The core itself: takes one input after the other.
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceSubject};
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::reading::Reading;
+use kerbside_domain::report::Report;
+use kerbside_domain::time::Moment;
+use kerbside_site::config::Site;
+
+use super::camera::CameraCore;
+use super::context::StepContext;
+use super::counters::CoreCounters;
+use super::effect::Effect;
+use super::input::{Input, Observation};
+use super::patrol::PatrolPeriod;
+use super::sensor_monitor::SensorMonitor;
+use super::settings::Settings;
+use crate::tracker::Track;
+
+/// All state behind the detector: tracks, candidates, incidents, sensor alarms, the patrol's account.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) settings: Settings,
+    pub(super) cameras: Vec<CameraCore>,
+    sensors: Vec<SensorMonitor>,
+    patrol: PatrolPeriod,
+    counters: CoreCounters,
+    /// The latest moment that any input carried.
+    now: Moment,
+}
+
+impl Core {
+    /// A core for a site.
+    pub fn new(site: &Site) -> Self {
+        Core::with_settings(Settings::from(site))
+    }
+
+    /// A core for settings that did not come from a file.
+    pub fn with_settings(settings: Settings) -> Self {
+        Core {
+            cameras: settings.cameras.iter().cloned().map(CameraCore::new).collect(),
+            sensors: settings.sensors.iter().cloned().map(SensorMonitor::new).collect(),
+            patrol: PatrolPeriod::default(),
+            counters: CoreCounters::default(),
+            now: Moment::default(),
+            settings,
+        }
+    }
+
+    /// Takes one input and appends what shall be done, in order: a `Report` comes before the `Save` it speaks of.
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Observation(frame) => self.observation(&frame, effects),
+            Input::Camera { camera, at, state } => {
+                self.advance(at);
+                self.with_camera(camera, effects, |camera, context| {
+                    camera.source_changed(at, state, context)
+                });
+            }
+            Input::Reading(reading) => self.reading(reading, effects),
+            Input::Evidence(outcome) => self.evidence(outcome, effects),
+            Input::Reviewed(answer) => {
+                let now = self.now;
+                self.with_camera(answer.camera, effects, |camera, context| {
+                    camera.reviewed(answer, now, context)
+                });
+            }
+            Input::Receipt(receipt) => self.receipt(receipt),
+            Input::Case(update) => self.case(update, effects),
+            Input::Recheck { incident_id, command_id } => self.recheck(incident_id, command_id, effects),
+            Input::Tick(at) => self.tick(at, effects),
+        }
+        if self.now != Moment::default() {
+            let mut context = context(&self.settings, &mut self.counters, effects);
+            self.patrol.advance(self.now, &mut self.cameras, &mut context);
+        }
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &CoreCounters {
+        &self.counters
+    }
+
+    /// The camera's state as last announced.
+    pub fn camera_state(&self, camera: CameraIx) -> Option<CameraState> {
+        self.camera(camera).map(|c| c.visibility.state())
+    }
+
+    /// Believed tracks of a camera, for whoever draws them.
+    pub fn tracks(&self, camera: CameraIx) -> impl Iterator<Item = &Track> {
+        self.camera(camera).into_iter().flat_map(|c| c.tracker.tracks())
+    }
+
+    /// How many candidates stand in a camera's zones, with those that incidents stand on.
+    pub fn candidates(&self, camera: CameraIx) -> usize {
+        self.camera(camera).map_or(0, |c| c.candidates.len())
+    }
+
+    /// The open incidents, each as last reported and with what was seen since.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Report> {
+        self.cameras.iter().flat_map(|c| c.incidents.open().iter().map(|i| &i.report))
+    }
+
+    /// Time goes on, never back.
+    pub(super) fn advance(&mut self, at: Moment) {
+        if at.mono >= self.now.mono {
+            self.now = at;
+        }
+    }
+
+    fn camera(&self, camera: CameraIx) -> Option<&CameraCore> {
+        self.cameras.get(usize::from(camera.0))
+    }
+
+    fn with_camera(
+        &mut self,
+        camera: CameraIx,
+        effects: &mut Vec<Effect>,
+        act: impl FnOnce(&mut CameraCore, &mut StepContext<'_>),
+    ) {
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        match self.cameras.get_mut(usize::from(camera.0)) {
+            Some(camera) => act(camera, &mut context),
+            None => context.counters.frames_ignored += 1,
+        }
+    }
+
+    fn observation(&mut self, frame: &Observation, effects: &mut Vec<Effect>) {
+        self.advance(frame.at);
+        self.with_camera(frame.camera, effects, |camera, context| {
+            let refused = camera.tracker.refused();
+            camera.frame(frame, context);
+            context.counters.boxes_refused += camera.tracker.refused() - refused;
+        });
+    }
+
+    fn reading(&mut self, reading: Reading, effects: &mut Vec<Effect>) {
+        self.advance(reading.arrived);
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        context.counters.readings += 1;
+        match self.sensors.iter_mut().find(|s| s.is(&reading.sensor)) {
+            Some(sensor) => sensor.reading(reading, &mut context),
+            None => context.counters.readings_unknown += 1,
+        }
+    }
+
+    fn evidence(&mut self, outcome: EvidenceOutcome, effects: &mut Vec<Effect>) {
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        let incident = match &outcome.subject {
+            EvidenceSubject::Incident(id) => self.cameras.iter_mut().find_map(|c| c.incidents.get_mut(id)),
+            EvidenceSubject::Command { .. } => None,
+        };
+        match incident {
+            Some(incident) => incident.evidence(self.now, outcome, &mut context),
+            None => context.counters.strays += 1,
+        }
+    }
+
+    /// The centre's answer to a message. That of an incident has the id `incident_id.revision`.
+    fn receipt(&mut self, receipt: Receipt) {
+        let (id, revision) = match receipt.id.rsplit_once('.') {
+            Some((id, revision)) => (id, revision.parse().unwrap_or(0)),
+            None => (receipt.id.as_str(), 0),
+        };
+        match self.cameras.iter_mut().find_map(|c| c.incidents.get_mut(id)) {
+            Some(incident) => incident.receipt(revision, receipt),
+            None => self.counters.strays += 1,
+        }
+    }
+
+    fn case(&mut self, update: CaseUpdate, effects: &mut Vec<Effect>) {
+        let id = update.incident_id.clone();
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        for camera in &mut self.cameras {
+            let Some(incident) = camera.incidents.get_mut(&id) else { continue };
+            incident.case_update(update);
+            if incident.case.recheck_due {
+                camera.begin_recheck(&id, None, self.now, &mut context);
+            }
+            return;
+        }
+        context.counters.strays += 1;
+    }
+
+    /// The centre commands a recheck. An incident that is not known any more is answered at once.
+    fn recheck(&mut self, incident_id: String, command_id: String, effects: &mut Vec<Effect>) {
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        match self.cameras.iter_mut().find(|c| c.incidents.get(&incident_id).is_some()) {
+            Some(camera) => camera.begin_recheck(&incident_id, Some(command_id), self.now, &mut context),
+            None => context.effects.push(Effect::UnknownIncident { command_id, incident_id }),
+        }
+    }
+
+    fn tick(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        self.advance(at);
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        for camera in &mut self.cameras {
+            camera.account(at.mono);
+            camera.end_rechecks(at, &mut context);
+            camera.incidents.retire(at.mono);
+        }
+        for sensor in &mut self.sensors {
+            sensor.advance(at.mono, &mut context);
+        }
+    }
+}
+
+/// Borrows what a step needs of the core beside its cameras and sensors.
+fn context<'a>(
+    settings: &'a Settings,
+    counters: &'a mut CoreCounters,
+    effects: &'a mut Vec<Effect>,
+) -> StepContext<'a> {
+    StepContext { settings, counters, effects }
+}

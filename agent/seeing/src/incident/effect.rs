@@ -1,0 +1,71 @@
+//! What the core wants done.
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::evidence::EvidenceRequest;
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::patrol::PatrolReport;
+use kerbside_domain::reading::Reading;
+use kerbside_domain::report::Report;
+use kerbside_domain::time::Moment;
+
+use super::review::ReviewRequest;
+
+/// What the core wants done. Whoever applies it makes `Report`s durable before anything else.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a revision of an incident.
+    Report(Box<Report>),
+    /// Make the evidence of a revision.
+    Save(EvidenceRequest),
+    /// A candidate stands there and may become this incident: the packets of the span are needed later, when a dwell of
+    /// minutes has long left the ring. `to` may lie ahead. The same id may be pinned again.
+    Pin {
+        /// The incident that the candidate may become.
+        incident_id: String,
+        /// Whose packets.
+        camera: CameraIx,
+        /// First packet.
+        from: Moment,
+        /// Last packet.
+        to: Moment,
+    },
+    /// The candidate came to nothing: what was pinned for it may go. A `Save` for the id has used it otherwise.
+    Unpin {
+        /// The incident that it did not become.
+        incident_id: String,
+    },
+    /// A candidate stands there and nobody was seen to bring it: decode the ring for who did.
+    Review(ReviewRequest),
+    /// A recheck was commanded of an incident that is not known (any more).
+    UnknownIncident {
+        /// The command to answer.
+        command_id: String,
+        /// What it asked about.
+        incident_id: String,
+    },
+    /// While `required` is true the camera is never gated off and never below L1.
+    WatchRequired {
+        /// The camera.
+        camera: CameraIx,
+        /// Whether it must be watched.
+        required: bool,
+    },
+    /// The camera's state as the centre and the officers should know it (`device.health`, journal).
+    CameraChanged {
+        /// The camera.
+        camera: CameraIx,
+        /// When.
+        at: Moment,
+        /// Its state now.
+        state: CameraState,
+    },
+    /// Send the report of a patrol period.
+    Patrol(PatrolReport),
+    /// A reading crossed its limit for long enough, or came back.
+    SensorAlarm {
+        /// The latest reading.
+        reading: Reading,
+        /// Whether the alarm began or ended.
+        active: bool,
+    },
+}

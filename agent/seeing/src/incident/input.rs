@@ -1,0 +1,66 @@
+//! What the core is told.
+
+use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_domain::detection::{CloseUp, Detection};
+use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::frame::{CameraIx, Level};
+use kerbside_domain::reading::Reading;
+use kerbside_domain::time::Moment;
+
+use super::review::ReviewAnswer;
+use crate::gate::GateReport;
+
+/// One sampled frame, as the gate and, if it was due, the detectors saw it.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The camera that showed it.
+    pub camera: CameraIx,
+    /// Counts the frames of a camera since its session began.
+    pub seq: u64,
+    /// When the camera showed it.
+    pub at: Moment,
+    /// How much of the stream was decoded.
+    pub level: Level,
+    /// What the gate says of it.
+    pub gate: GateReport,
+    /// `None`: the detector did not see it (it was not due, or was dropped).
+    pub detections: Option<Vec<Detection>>,
+    /// What a second network saw in a part of the frame, if it was shown one.
+    pub close_up: Option<CloseUp>,
+}
+
+/// All that the core is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A frame was observed.
+    Observation(Observation),
+    /// From the source (off, undecodable, watching again). Blindness by scene comes with the observations themselves.
+    Camera {
+        /// The camera of the source.
+        camera: CameraIx,
+        /// When.
+        at: Moment,
+        /// The state that the source is in now.
+        state: CameraState,
+    },
+    /// A sensor's reading.
+    Reading(Reading),
+    /// What came of a request for evidence.
+    Evidence(EvidenceOutcome),
+    /// The answer to a review request.
+    Reviewed(ReviewAnswer),
+    /// The centre has one of our messages.
+    Receipt(Receipt),
+    /// The centre's case went a step further.
+    Case(CaseUpdate),
+    /// The centre commands to look again at an incident.
+    Recheck {
+        /// The incident.
+        incident_id: String,
+        /// The command to answer.
+        command_id: String,
+    },
+    /// At least once a second, so that dwell, patrol and repeat intervals end without a frame.
+    Tick(Moment),
+}

@@ -1,0 +1,67 @@
+//! Reasons: what was seen and why it was called so, for the officer who reads. In a fixed order and rounded, so that a replay
+//! gives the same.
+
+use serde_json::{Value, json};
+
+use kerbside_domain::detection::Group;
+use kerbside_domain::report::IncidentState;
+
+use super::candidate::Candidate;
+
+/// Name and value.
+type Reasons = Vec<(String, Value)>;
+
+const STATE: &str = "standing";
+const SHORTFALL: &str = "evidence_shortfall";
+
+/// What a candidate knows.
+pub(super) fn of(candidate: &Candidate, size_m2: Option<f64>) -> Reasons {
+    let appeared_with = match candidate.witness().map(|w| w.group) {
+        Some(Group::Vehicle) => "vehicle",
+        Some(_) => "person",
+        None => "nobody",
+    };
+    let attendance = &candidate.attendance;
+    let mut reasons = vec![
+        ("dwell_s", json!(tenths(candidate.dwell_s()))),
+        ("alone_s", json!(tenths(attendance.alone_s()))),
+        ("area_norm", json!((f64::from(candidate.area_norm()) * 1e5).round() / 1e5)),
+        ("similarity", json!(hundredths(candidate.similarity()))),
+        ("attendant_share", json!(hundredths(attendance.attendant_share()))),
+        ("visits", json!(attendance.visits())),
+        ("appeared_with", json!(appeared_with)),
+    ];
+    let scores = candidate.labels.scores();
+    let scores = [
+        ("waste_score", scores.waste),
+        ("overflow_score", scores.overflow),
+        ("bin_score", scores.bin),
+        ("stall_score", scores.stall),
+        ("goods_score", scores.goods),
+    ];
+    reasons.extend(scores.into_iter().filter(|s| s.1 > 0.0).map(|s| (s.0, json!(hundredths(s.1)))));
+    reasons.extend(candidate.review.answer().map(|answer| ("looked_back", json!(answer))));
+    reasons.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
+    reasons.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The state of the incident comes first.
+pub(super) fn set_state(reasons: &mut Reasons, state: IncidentState) {
+    reasons.retain(|r| r.0 != STATE);
+    reasons.insert(0, (STATE.to_owned(), json!(state.as_str())));
+}
+
+/// What is missing of the latest evidence comes last.
+pub(super) fn set_shortfall(reasons: &mut Reasons, shortfall: Option<String>) {
+    reasons.retain(|r| r.0 != SHORTFALL);
+    reasons.extend(shortfall.map(|shortfall| (SHORTFALL.to_owned(), json!(shortfall))));
+}
+
+fn hundredths(share: f32) -> f64 {
+    (f64::from(share) * 100.0).round() / 100.0
+}
+
+/// Rounded to one decimal.
+pub(super) fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}

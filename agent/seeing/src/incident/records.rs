@@ -1,0 +1,158 @@
+//! What the core remembers over a restart: its incidents, each as the last report about it.
+
+use serde::{Deserialize, Serialize};
+
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
+use kerbside_domain::time::{Moment, Mono};
+
+use super::camera::CameraCore;
+use super::case_file::CaseFile;
+use super::core::Core;
+use super::lifecycle::Incident;
+use super::tuning::lifecycle::{DEFAULT_CLEAR_AFTER_S, DEFAULT_REPEAT_S, LATE_S};
+
+/// One incident as it is stored: made by [`Core::record`], or folded from the journal's reports in their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentRecord {
+    /// The latest revision.
+    pub report: Report,
+    /// Whether it is open, cleared or withdrawn. Stored as `standing`.
+    #[serde(rename = "standing")]
+    pub state: IncidentState,
+    /// The camera's id: indices change with the configuration.
+    pub camera_id: Option<String>,
+    /// What the centre answered.
+    pub case: CaseFile,
+    /// When it was cleared or withdrawn.
+    pub closed: Option<Moment>,
+}
+
+impl IncidentRecord {
+    /// From the first report that is left of an incident.
+    pub fn new(report: Report) -> Self {
+        let mut record = IncidentRecord {
+            report: report.clone(),
+            state: IncidentState::Open,
+            camera_id: None,
+            case: CaseFile::default(),
+            closed: None,
+        };
+        record.fold(report);
+        record
+    }
+
+    /// A later report of the same incident.
+    pub fn fold(&mut self, report: Report) {
+        match report.phase {
+            Phase::Opened => self.state = IncidentState::Open,
+            Phase::Updated if report.cause == Cause::Reappeared => {
+                self.state = IncidentState::Open;
+                self.closed = None;
+            }
+            Phase::Updated | Phase::Recheck => {}
+            Phase::Cleared => self.state = IncidentState::Cleared,
+            Phase::Withdrawn => self.state = IncidentState::Withdrawn,
+        }
+        if matches!(report.phase, Phase::Cleared | Phase::Withdrawn) {
+            self.closed = Some(report.at);
+        }
+        self.report = report;
+    }
+
+    fn of(incident: &Incident, camera_id: &str) -> Self {
+        IncidentRecord {
+            report: incident.report.clone(),
+            state: incident.state,
+            camera_id: Some(camera_id.to_owned()),
+            case: incident.case.clone(),
+            closed: incident.closed,
+        }
+    }
+}
+
+impl Core {
+    /// One incident that is open or may still be asked about.
+    pub fn record(&self, incident_id: &str) -> Option<IncidentRecord> {
+        self.cameras.iter().find_map(|camera| {
+            let incident = camera.incidents.get(incident_id)?;
+            Some(IncidentRecord::of(incident, &camera.config.id))
+        })
+    }
+
+    /// All incidents that are open or may still be asked about, by camera; the closed ones first.
+    pub fn snapshot(&self) -> Vec<IncidentRecord> {
+        let records = |camera: &CameraCore| -> Vec<IncidentRecord> {
+            camera.incidents.all().map(|i| IncidentRecord::of(i, &camera.config.id)).collect()
+        };
+        self.cameras.iter().flat_map(records).collect()
+    }
+
+    /// Takes up what an earlier run left. Monotonic time began anew, so the records' wall times are laid on `now`.
+    /// Open incidents stand on whatever is seen at their place again; until then nothing is said about them.
+    /// Records of cameras that are no longer configured are left out; returns how many.
+    pub fn restore(&mut self, records: Vec<IncidentRecord>, now: Moment) -> usize {
+        self.advance(now);
+        let mut left_out = 0;
+        for record in records {
+            match self.camera_of(&record) {
+                Some(index) => self.restore_one(index, record, now),
+                None => left_out += 1,
+            }
+        }
+        for camera in &mut self.cameras {
+            camera.incidents.retire(now.mono);
+            camera.resume_rechecks(now.mono);
+        }
+        left_out
+    }
+
+    fn camera_of(&self, record: &IncidentRecord) -> Option<usize> {
+        match &record.camera_id {
+            Some(id) => self.cameras.iter().position(|c| &c.config.id == id),
+            None => Some(usize::from(record.report.camera.0)).filter(|ix| *ix < self.cameras.len()),
+        }
+    }
+
+    fn restore_one(&mut self, index: usize, record: IncidentRecord, now: Moment) {
+        let mut report = record.report;
+        report.camera = CameraIx(index as u16);
+        for moment in [&mut report.at, &mut report.first_seen, &mut report.last_seen] {
+            *moment = rebase(*moment, now);
+        }
+        let rule = self.settings.rule(report.camera, &report.zone, &report.rule).map(|r| r.1);
+        let clear_after_s = rule.map_or(DEFAULT_CLEAR_AFTER_S, |r| r.clear_after_s);
+        let repeat_s = rule.map_or(DEFAULT_REPEAT_S, |r| r.repeat_s);
+        let mut incident = Incident::new(report, now.mono, clear_after_s, repeat_s);
+        incident.state = record.state;
+        incident.case = record.case;
+        incident.observable = false;
+        let Some(camera) = self.cameras.get_mut(index) else { return };
+        if record.state == IncidentState::Open {
+            camera.incidents.push_open(incident);
+            return;
+        }
+        // What is left of the repeat interval, whatever the monotonic clock's age.
+        let age_s = record.closed.map_or(0.0, |c| (now.wall_ms - c.wall_ms).max(0) as f64 / 1000.0);
+        incident.repeat_s = (repeat_s - age_s).max(0.0);
+        incident.closed = Some(now);
+        if age_s <= repeat_s.max(LATE_S) {
+            camera.incidents.push_past(incident);
+        }
+    }
+
+    /// Evidence that was requested and never answered, by incident and revision. After a restart its ring is gone: whoever
+    /// makes evidence should answer with an [`EvidenceOutcome`](kerbside_domain::evidence::EvidenceOutcome) that says so.
+    pub fn evidence_pending(&self) -> Vec<(String, u32)> {
+        let all = self.cameras.iter().flat_map(|c| c.incidents.all());
+        all.flat_map(|i| i.pending_revisions().into_iter().map(|revision| (i.id().to_owned(), revision)))
+            .collect()
+    }
+}
+
+/// The same wall time on this run's monotonic clock; what lies before its origin is at its origin.
+fn rebase(moment: Moment, now: Moment) -> Moment {
+    let age_s = (now.wall_ms - moment.wall_ms) as f64 / 1000.0;
+    let mono = if age_s >= 0.0 { now.mono.minus_s(age_s) } else { Mono(now.mono.0) };
+    Moment { mono, ..moment }
+}

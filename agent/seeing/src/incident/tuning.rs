@@ -1,0 +1,242 @@
+//! Every tuning constant of the incident core: its unit, why it has this value, and what it was measured on.
+//!
+//! Where nothing else is said, a value was chosen with the scripted streets of this module's tests and with `kerbside score`
+//! on the clips of split `tune` of `test-videos/`, at sensitivity 5. It was then checked on the clips of split `report` and
+//! on three hours of rendered ordinary life (`maker.long`), which gave no false report. Boxes and areas are in shares of the
+//! picture; a "share" is 0..1; "IoU" is intersection over union.
+//!
+//! What a rule of the site says (dwell, size, schedule, sensitivity) is not here. What moves with the sensitivity stands in
+//! `rules::operating`.
+
+/// Bounds: what one camera may hold at once.
+pub(crate) mod bounds {
+    /// Open incidents. Further ones wait until there is room, and are counted.
+    pub const MAX_OPEN: usize = 64;
+    /// Closed incidents kept for repeats and late evidence.
+    pub(crate) const MAX_PAST: usize = 64;
+    /// Candidates, with those that incidents stand on. Further regions are counted and not watched.
+    pub const MAX_CANDIDATES: usize = 64;
+    /// Parts of one candidate.
+    pub(crate) const MAX_PARTS: usize = 24;
+    /// Places that are looked at again at once. Beyond, the answer is `unobservable`.
+    pub(crate) const MAX_RECHECKS: usize = 16;
+    /// People remembered beside one candidate; the one who stayed shortest is forgotten first.
+    pub(crate) const MAX_NEARBY: usize = 32;
+    /// Attendants and vehicles named in a report beside the object itself.
+    pub(crate) const MAX_OBJECTS: usize = 8;
+}
+
+/// Time between frames.
+pub(crate) mod frames {
+    /// Time between two frames that is believed at most, s; more is a gap in which anything may have happened.
+    pub(crate) const MAX_GAP_S: f64 = 15.0;
+    /// The same between two detections, s, which say who is there: people come and go faster.
+    pub(crate) const MAX_DETECTION_GAP_S: f64 = 5.0;
+    /// Frames with detections before anything is said about what a candidate is not.
+    pub(crate) const MIN_DETECTIONS: u32 = 3;
+}
+
+/// Whether a camera sees.
+pub(crate) mod visibility {
+    /// A scene must be bad for so long before the camera is called blind, s: one dark or odd frame is no state.
+    pub(crate) const BLIND_AFTER_S: f64 = 3.0;
+    /// And good for so long before it is called watching again, s.
+    pub(crate) const WATCHING_AFTER_S: f64 = 1.0;
+    /// Without a frame for so long a camera does not watch, whatever its state says, s: key frames may be 4 s apart.
+    pub(crate) const SILENT_AFTER_S: f64 = 10.0;
+    /// Frames due a second when only key frames are decoded: sources with rarer ones are decoded whole.
+    pub(crate) const KEY_FRAMES_PER_S: f64 = 0.25;
+}
+
+/// When two boxes are about the same.
+pub(crate) mod place {
+    /// Boxes of one place agree by this IoU ...
+    pub(crate) const SAME_PLACE_IOU: f32 = 0.2;
+    /// ... or the smaller lies in the larger by this share of its area ...
+    pub(crate) const INSIDE: f32 = 0.6;
+    /// ... and their areas differ by no more than this factor: a bag behind a van is not the van.
+    pub(crate) const MAX_SIZE_RATIO: f32 = 6.0;
+    /// Boxes that touch when each is grown by this share of its size are neighbours.
+    pub(crate) const NEIGHBOUR_BUFFER: f32 = 0.35;
+    /// People and vehicles hide a place when they cover this share of it.
+    pub(crate) const COVERED: f32 = 0.6;
+    /// Two boxes of one object, seen by detector and gate, agree by this IoU.
+    pub(crate) const SAME_OBJECT_IOU: f32 = 0.4;
+    /// Buffer around the witness's box when it is asked whether they are still there, share of its size.
+    pub(crate) const WITNESS_BUFFER: f32 = 0.1;
+}
+
+/// What a static region is, and how it is found again.
+pub(crate) mod candidate {
+    /// A part that has agreed with a person or vehicle for so long in a row is one, s, whatever covered it before.
+    pub(crate) const IS_MOVER_S: f64 = 10.0;
+    /// Uncovered for this share of the covered time, a part is an object of its own: whoever stood before it has left.
+    pub(crate) const UNCOVERED_SHARE: f64 = 0.3;
+    /// At least so long, s: still tracks are remembered longer than the detector misses them.
+    pub(crate) const UNCOVERED_LEAST_S: f64 = 5.0;
+    /// And at most so long, s.
+    pub(crate) const UNCOVERED_MOST_S: f64 = 60.0;
+    /// Share of the time covered from which a part is explained, where no rule says otherwise.
+    pub(crate) const EXPLAINED_SHARE: f32 = 0.5;
+    /// The age of a candidate is that of the parts that make this share of its area: a speck that has lain here for an hour
+    /// makes no bag old.
+    pub(crate) const PRINCIPAL_SHARE: f32 = 0.5;
+    /// A region that comes back within this time is the same one, s.
+    pub(crate) const FORGET_GONE_S: f64 = 5.0;
+    /// A candidate that is hidden for longer is given up, s.
+    pub(crate) const FORGET_HIDDEN_S: f64 = 120.0;
+    /// The gate may change its mind for 10 s about whether a region is a removal; after this time it is one, s.
+    pub(crate) const REMOVAL_SURE_S: f64 = 12.0;
+    /// How far back a new region's rest is believed, s: the gate needs time to be sure.
+    pub(crate) const MAX_HEAD_START_S: f64 = 60.0;
+    /// A place may have been in motion for long before an object came to rest there (a lorry stops, bags fall beside it). The
+    /// object is believed to have come at most this long before its rest, s, so that report, witness and clip are about
+    /// its leaving.
+    pub(crate) const MAX_ARRIVAL_S: f64 = 3.0;
+    /// A place is left at most this long before the gate sees the change, s ...
+    pub(crate) const VACATED_BEFORE_S: f64 = 10.0;
+    /// ... or this long after it, s: a hidden track is kept for 90 s.
+    pub(crate) const VACATED_AFTER_S: f64 = 100.0;
+    /// A track that began in the very place, up to this long after the change, was there before it, s.
+    pub(crate) const BEGAN_BY_S: f64 = 2.0;
+}
+
+/// Who is with a candidate.
+pub(crate) mod attendance {
+    /// Near for so long is staying with it, s; shorter is walking past.
+    pub(crate) const STAYS_S: f64 = 8.0;
+    /// Near for so long, and not an attendant, is a visit, s.
+    pub(crate) const PAUSES_S: f64 = 3.0;
+    /// One who is with it for this share of the time belongs to it.
+    pub(crate) const OWNER_SHARE: f64 = 0.5;
+    /// One who was not near for so long has left, s.
+    pub(crate) const LEFT_AFTER_S: f64 = 10.0;
+    /// The shade at a person's feet reaches so far to each side ...
+    pub(crate) const SHADE_W: f32 = 0.6;
+    /// ... and so far below, both in shares of the person's box.
+    pub(crate) const SHADE_H: f32 = 0.1;
+    /// A place that people and their shade fill by this share holds nothing else.
+    pub(crate) const SHADE_FILLS: f32 = 0.7;
+    /// Points a side at which a place is sampled for it.
+    pub(crate) const SHADE_GRID: u32 = 8;
+}
+
+/// What the detectors call a candidate.
+pub(crate) mod labels {
+    /// The mean score of whole frames follows with this time constant, s.
+    pub(crate) const FRAME_TAU_S: f64 = 20.0;
+    /// Close-ups that make a score; later ones replace as much of it.
+    pub(crate) const CLOSE_UPS: u32 = 8;
+    /// With fewer close-ups nothing is made of them.
+    pub(crate) const MIN_CLOSE_UPS: u32 = 3;
+    /// A close-up speaks of a candidate when it shows this share of it.
+    pub(crate) const SHOWN: f32 = 0.8;
+    /// A detection speaks of a candidate when their boxes agree by this IoU, or one lies in the other.
+    pub(crate) const NAMES_IOU: f32 = 0.2;
+}
+
+/// Who brought an object.
+pub(crate) mod arrival {
+    /// Who touched the place from this long before the first change ...
+    pub(crate) const BEFORE_S: f64 = 3.0;
+    /// ... until this long after it brought the object, s.
+    pub(crate) const AFTER_S: f64 = 2.0;
+    /// A review decodes the ring from this long before the first change, s: a walker needs some seconds from the edge.
+    pub(crate) const REVIEW_BEFORE_S: f64 = 6.0;
+    /// And until this long after it, s, for the leaving.
+    pub(crate) const REVIEW_AFTER_S: f64 = 3.0;
+}
+
+/// When a candidate is an incident.
+pub(crate) mod judge {
+    /// A changed share of the picture beyond this is no object on the ground.
+    pub(crate) const MAX_AREA: f32 = 0.25;
+    /// Sides of a plausible object differ by no more than this factor.
+    pub(crate) const MAX_ASPECT: f32 = 6.0;
+    /// Goods that merely stand there get so many dwells before they are reported.
+    pub(crate) const PATIENT_DWELLS: f64 = 3.0;
+    /// Attended for so many dwells, an object belongs to somebody even while nobody is there.
+    pub(crate) const OWNED_DWELLS: f64 = 2.0;
+    /// One attendant alone must be there for this share of what is required of all: a queue of strangers is no vendor.
+    pub(crate) const STEADY_SHARE: f32 = 0.5;
+    /// Goods of a stall are handled all the time: it may look so much less like itself.
+    pub(crate) const HANDLED: f32 = 0.3;
+    /// What is nothing but people and their shade for this share of the time is no object.
+    pub(crate) const MOSTLY_SHADE: f32 = 0.6;
+    /// Filling less of its own box than this, it is legs and a long shade beside them, or goods that a label or a customer
+    /// must vouch for.
+    pub(crate) const THIN: f32 = 0.35;
+    /// Where the detector calls it a stall, this share of the usual attendance is enough.
+    pub(crate) const NAMED_STALL_SHARE: f32 = 0.5;
+    /// A vehicle with somebody beside it becomes a vendor's when so many others paused there.
+    pub(crate) const VENDOR_VISITS: u32 = 2;
+    /// So many parts together are an accumulation.
+    pub(crate) const ACCUMULATED: usize = 3;
+}
+
+/// How sure a report is, 0..1. Chosen so that what nothing but a rule supports stays below 0.7 and a detector's own score
+/// counts as it is. Not calibrated: see the limits in the README.
+pub(crate) mod confidence {
+    /// Of a stall or a mobile vendor, before anything speaks for it.
+    pub(crate) const STALL: f32 = 0.5;
+    /// Added as the attendance rises from what is required to all of the time.
+    pub(crate) const STALL_ATTENDANCE: f32 = 0.25;
+    /// Added for each visit ...
+    pub(crate) const VISIT: f32 = 0.05;
+    /// ... up to so many at a stall ...
+    pub(crate) const STALL_VISITS: u32 = 3;
+    /// ... and at a vehicle.
+    pub(crate) const VENDOR_VISITS: u32 = 6;
+    /// Of objects before a shop, and what a score for goods adds.
+    pub(crate) const FRONTAGE: (f32, f32) = (0.55, 0.3);
+    /// Of waste that no detector named.
+    pub(crate) const WASTE: f32 = 0.55;
+    /// Added as it looks more like itself than required.
+    pub(crate) const WASTE_STEADY: f32 = 0.15;
+    /// Added when somebody was seen leaving it.
+    pub(crate) const WASTE_SEEN_LEFT: f32 = 0.15;
+    /// Of goods, and what a score for goods adds.
+    pub(crate) const GOODS: (f32, f32) = (0.5, 0.4);
+    /// Least room that such additions are measured over.
+    pub(crate) const MIN_RANGE: f32 = 0.1;
+    /// No report is surer.
+    pub(crate) const MOST: f32 = 0.99;
+}
+
+/// The life of an incident.
+pub(crate) mod lifecycle {
+    /// An incident that proves to be a vehicle or person so soon after opening is withdrawn, s.
+    pub(crate) const WITHDRAW_WITHIN_S: f64 = 60.0;
+    /// Evidence and receipts may come so long after an incident has closed, s.
+    pub(crate) const LATE_S: f64 = 600.0;
+    /// Between two revisions that say it grew, s.
+    pub(crate) const GREW_EVERY_S: f64 = 60.0;
+    /// An area larger by this factor has grown ...
+    pub(crate) const GREW_FACTOR: f32 = 1.5;
+    /// ... if it stays so for so long, s.
+    pub(crate) const GREW_FOR_S: f64 = 10.0;
+    /// Where its rule is no longer configured, an incident still clears after so long, s ...
+    pub(crate) const DEFAULT_CLEAR_AFTER_S: f64 = 30.0;
+    /// ... and may reappear for so long, s.
+    pub(crate) const DEFAULT_REPEAT_S: f64 = 1800.0;
+}
+
+/// Packets pinned for candidates.
+pub(crate) mod pin {
+    /// A candidate that is explained (a parked car) for so long will hardly become an incident: its packets may go, s.
+    pub(crate) const UNPIN_EXPLAINED_S: f64 = 120.0;
+    /// The picture `before` is taken this long before the first change was seen, s.
+    pub(crate) const BEFORE_S: f64 = 2.0;
+}
+
+/// Looking again at the place of an incident.
+pub(crate) mod recheck {
+    /// An answer rests on so many frames in a row that agree ...
+    pub(crate) const MIN_FRAMES: u32 = 3;
+    /// ... over so long, s: an object is there at once ...
+    pub(crate) const PERSISTS_S: f64 = 2.0;
+    /// ... but a place is free only when it stays so.
+    pub(crate) const FREE_S: f64 = 10.0;
+    /// Without an answer for so long the answer is `unobservable`, s.
+    pub(crate) const LIMIT_S: f64 = 45.0;
+}
