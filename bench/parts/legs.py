@@ -65,12 +65,12 @@ def agent_cut(leg, times=5):
     cpus_ms = []
     for _ in range(times):
         with open(work / "order", "rb") as order:
-            child = subprocess.Popen([KERBSIDE, "capture", "--cut"], stdin=order, stdout=subprocess.PIPE)
+            child = subprocess.Popen([KERBSIDE, "capture", "--clip"], stdin=order, stdout=subprocess.PIPE)
         answer = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode or b'"clip":{"Ok"' not in answer:
-            raise NotReady(f"capture --cut ended with {child.returncode}: {answer[:300]!r}")
+            raise NotReady(f"capture --clip ended with {child.returncode}: {answer[:300]!r}")
         cpus_ms.append(1e3 * (used.ru_utime + used.ru_stime))
     return {"ms_each": statistics.median(cpus_ms), "count": times}
 

@@ -302,7 +302,7 @@ fn journal(input: &[u8]) -> Result<()> {
 }
 
 fn hello() -> Vec<u8> {
-    use kerbside_media::source::proto;
+    use kerbside_media::proto;
     let mut out = Vec::new();
     let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
     let look = proto::RawFrame {
@@ -322,7 +322,7 @@ fn hello() -> Vec<u8> {
 fn child(input: &[u8]) -> Result<()> {
     let mut rest = input;
     for _ in 0..10 {
-        if !matches!(kerbside_media::source::proto::read_from_child(&mut rest), Ok(Some(_))) {
+        if !matches!(kerbside_media::proto::read_from_child(&mut rest), Ok(Some(_))) {
             break;
         }
     }

@@ -56,7 +56,7 @@ fn a_camera_that_is_switched_off_is_seen_again_when_it_is_back() -> Result<()> {
     agent.camera_state(0, "Watching", 0, LIMIT)?;
     drop(cameras);
     let off = |e: &serde_json::Value| {
-        e["message"] == "camera"
+        e["message"] == "source state"
             && e["state"].as_str().is_some_and(|s| s.starts_with("Off(") && s != "Off(Connecting)")
     };
     agent.logged("state of the switched-off camera", LIMIT, off)?;

@@ -1,7 +1,7 @@
 //! Watches one source through a capture child and says what comes; a workbench for the source stage.
 //!
 //! ```text
-//! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--frames PER_S] [--cut DIR]
+//! source_probe EXE URL [--lockstep | --realtime] [--level 0|1|2] [--seconds N] [--frames PER_S] [--clip DIR]
 //! ```
 //! `EXE` is the kerbside program.
 
@@ -11,9 +11,12 @@ use std::time::Duration;
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{BBox, CameraIx, Frame, Level, StreamInfo};
 use kerbside_domain::time::{Clock, Moment, SystemClock, VirtualClock};
-use kerbside_media::ring::PacketRing;
-use kerbside_media::source::cut_job::{CutJob, Mark, PictureJob};
-use kerbside_media::source::{Done, Exe, FrameSink, FrameSource, Notice, Pace, Session, Setup, is_file};
+use kerbside_media::clip::{ClipJob, StillJob};
+use kerbside_media::picture::Drawing;
+use kerbside_media::ring::{PacketRing, RingSpan};
+use kerbside_media::{
+    CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource, Notice, Pace, SourceEnd, url,
+};
 use parking_lot::Mutex;
 
 struct Probe {
@@ -63,18 +66,18 @@ impl FrameSink for Probe {
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
-    let [exe, url, ..] = args.as_slice() else { anyhow::bail!("usage: source_probe EXE URL ...") };
+    let [exe, address, ..] = args.as_slice() else { anyhow::bail!("usage: source_probe EXE URL ...") };
     let lockstep = args.iter().any(|a| a == "--lockstep");
     let level =
         [Level::L0, Level::L1, Level::L2][value("--level").map_or(Ok(2), |l| l.parse::<usize>())?.min(2)];
     let pace = match lockstep {
         true => Pace::Lockstep,
-        false if is_file(url) => Pace::Realtime,
+        false if url::is_file(address) => Pace::Realtime,
         false => Pace::Live,
     };
-    let setup = Setup {
+    let setup = CaptureSettings {
         camera: CameraIx(0),
-        url: url.clone(),
+        url: address.clone(),
         opencv: args.iter().any(|a| a == "--opencv"),
         pace,
         analysis_fps: value("--frames").map_or(Ok(5.0), |l| l.parse())?,
@@ -82,7 +85,7 @@ fn main() -> anyhow::Result<()> {
         stall_after_s: 5.0,
         restart_after_s: 10.0,
         level,
-        exe: Exe::of(exe),
+        program: CaptureProgram::of(exe),
         seed: 1,
     };
     let real = Arc::new(SystemClock::new());
@@ -99,40 +102,41 @@ fn main() -> anyhow::Result<()> {
     } else {
         std::mem::forget(stopper);
     }
-    let done: Done = Session::new(setup, clock, Arc::clone(&ring)).run(&mut probe, &stop);
+    let done: SourceEnd = CaptureSession::new(setup, clock, Arc::clone(&ring)).run(&mut probe, &stop);
     println!(
         "{done:?}: {} frames, hash {:016x}, oldest {:.3} s",
         probe.frames, probe.rgb_sum, probe.oldest_s
     );
     let held = ring.lock();
     println!("ring: {} packets, {} bytes, {} evicted", held.len(), held.bytes(), held.evicted());
-    if let Some(dir) = value("--cut") {
-        cut(&held, dir, &Exe::of(exe))?;
+    if let Some(dir) = value("--clip") {
+        clip(&held, dir, &CaptureProgram::of(exe))?;
     }
     Ok(())
 }
 
-fn cut(ring: &PacketRing, dir: &str, exe: &Exe) -> anyhow::Result<()> {
+fn clip(ring: &PacketRing, dir: &str, exe: &CaptureProgram) -> anyhow::Result<()> {
     let latest = ring.latest().ok_or_else(|| anyhow::anyhow!("the ring is empty"))?;
     let from = latest.mono.minus_s(8.0);
-    let (stream, packets) = ring.cut(from, latest.mono).ok_or_else(|| anyhow::anyhow!("nothing to cut"))?;
+    let RingSpan { stream, packets } =
+        ring.span(from, latest.mono).ok_or_else(|| anyhow::anyhow!("nothing to make a clip of"))?;
     std::fs::create_dir_all(dir)?;
     let pts = packets[packets.len() / 2].pts;
-    let picture = |name: &str, marks| PictureJob {
+    let picture = |name: &str, drawings| StillJob {
         pts,
         path: std::path::Path::new(dir).join(name),
         max_bytes: 200_000,
-        marks,
+        drawings,
     };
     let bbox = BBox { x: 0.4, y: 0.5, w: 0.1, h: 0.2 };
-    let marks = vec![
-        Mark::Zone { polygon_norm: vec![(0.1, 0.5), (0.9, 0.5), (0.95, 0.95), (0.05, 0.95)] },
-        Mark::Box { bbox, label: "waste 0.81".into(), emphasis: true },
-        Mark::Caption("cam1 2026-11-21T10:00:00+08:00".into()),
+    let drawings = vec![
+        Drawing::Zone { polygon_norm: vec![(0.1, 0.5), (0.9, 0.5), (0.95, 0.95), (0.05, 0.95)] },
+        Drawing::Box { bbox, label: "waste 0.81".into(), emphasis: true },
+        Drawing::Caption("cam1 2026-11-21T10:00:00+08:00".into()),
     ];
     let clip = Some(std::path::Path::new(dir).join("clip.mp4.part"));
-    let pictures = vec![picture("trigger.jpg", Vec::new()), picture("annotated.jpg", marks)];
-    let job = CutJob { stream, packets, clip, pictures };
-    println!("{:?}", kerbside_media::source::cut(exe, Duration::from_secs(30), &job)?);
+    let stills = vec![picture("trigger.jpg", Vec::new()), picture("annotated.jpg", drawings)];
+    let job = ClipJob { stream, packets, clip, stills };
+    println!("{:?}", kerbside_media::clip::make(exe, Duration::from_secs(30), &job)?);
     Ok(())
 }

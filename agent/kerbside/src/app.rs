@@ -32,7 +32,7 @@ use anyhow::Context as _;
 use crossbeam_channel::bounded;
 use kerbside_domain::time::SystemClock;
 use kerbside_link::{self as link, upload};
-use kerbside_media::source::Exe;
+use kerbside_media::CaptureProgram;
 use kerbside_site::config::{Site, Tls};
 use kerbside_trace::delivery::{self, Delivery};
 use kerbside_wire::Identity;
@@ -57,7 +57,7 @@ pub enum Ended {
 }
 
 /// Runs the agent until a signal or the centre stops it.
-pub fn run(site: Site, program: Exe) -> anyhow::Result<Ended> {
+pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
     let runtime = runtime()?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
     let (site, detectors, models) = models::load(site);

@@ -78,9 +78,9 @@ pub enum Command {
     /// Internal: the process that demuxes and decodes one camera.
     #[command(hide = true)]
     Capture {
-        /// Cut evidence instead of watching a source.
+        /// Write a clip and stills of packets instead of watching a source.
         #[arg(long)]
-        cut: bool,
+        clip: bool,
     },
     /// Internal: a broker in memory, for demonstrations and tests only.
     #[cfg(feature = "embedded-broker")]

@@ -8,5 +8,5 @@ fn main() -> ExitCode {
         eprintln!("kerbside-devices is a part of kerbside, which starts it; see: kerbside --help");
         return ExitCode::from(kerbside::cli::exit::CONFIG);
     }
-    kerbside_media::source::capture::main(Some(kerbside_media::source::device::run))
+    kerbside_media::child::capture::main(Some(kerbside_media::child::device::run))
 }

@@ -1,6 +1,6 @@
 //! Evidence: pictures, clip and manifest of an incident, durable before anything names them (invariant 8).
 //!
-//! Nothing is decoded here: a [`CutJob`] goes to a child process (`source::cut`) that writes files under temporary names;
+//! Nothing is decoded here: a [`ClipJob`] goes to a child process (`kerbside_media::clip`) that writes files under temporary names;
 //! this stage makes them durable, hashes them and writes the manifest. Early beats rich: pictures are handed on as soon as
 //! they are durable, the clip when its post-roll has passed.
 //!
@@ -18,7 +18,8 @@ use kerbside_domain::frame::{CameraIx, Packet, StreamInfo};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_media::ring::PacketRing;
 
-use kerbside_media::source::cut_job::{CutDone, CutJob, Mark, PictureJob};
+use kerbside_media::clip::{ClipJob, ClipMaker, StillJob};
+use kerbside_media::picture::Drawing;
 
 mod files;
 mod hold;
@@ -45,17 +46,6 @@ const POST_ROLL_GRACE_S: f64 = 5.0;
 const NEARLY_FULL: &str = "the disk is nearly full";
 /// Largest picture (contract: still first, at most 200 KB).
 const MAX_PICTURE_BYTES: u64 = 200_000;
-
-/// How a cut is made: in the program a child process, in tests a closure.
-pub type Cut = Box<dyn FnMut(&CutJob) -> Result<CutDone, String> + Send>;
-
-/// Longest a cut may take; a child that takes longer is killed.
-const CUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Cuts in a child process.
-pub fn in_child(exe: kerbside_media::source::Exe) -> Cut {
-    Box::new(move |job| kerbside_media::source::cut(&exe, CUT_LIMIT, job).map_err(|error| error.to_string()))
-}
 
 /// What a camera contributes: its ring, and what is drawn and written about it.
 #[derive(Clone, Debug)]
@@ -109,7 +99,7 @@ pub struct Evidence {
     edge_id: String,
     utc_offset_s: i32,
     cameras: Vec<CameraSource>,
-    cut: Cut,
+    make_clip: ClipMaker,
     keeps: BTreeMap<String, Keep>,
     waiting: Vec<EvidenceRequest>,
     counters: Counters,
@@ -136,14 +126,14 @@ impl Evidence {
         edge_id: String,
         utc_offset_s: i32,
         cameras: Vec<CameraSource>,
-        cut: Cut,
+        make_clip: ClipMaker,
     ) -> Self {
         Evidence {
             dir,
             edge_id,
             utc_offset_s,
             cameras,
-            cut,
+            make_clip,
             keeps: BTreeMap::new(),
             waiting: Vec::new(),
             counters: Counters::default(),
@@ -233,7 +223,7 @@ impl Evidence {
             let Some(source) = self.cameras.get(usize::from(keep.camera.0)) else { continue };
             let ring = source.ring.lock();
             if ended || ring.latest().is_some_and(|latest| latest.mono >= keep.to) {
-                keep.held = ring.cut(keep.from, keep.to);
+                keep.held = ring.span(keep.from, keep.to).map(|s| (s.stream, s.packets));
             }
         }
     }
@@ -261,7 +251,7 @@ impl Evidence {
             return Some((info, packets));
         }
         // The frame at `at` needs its group of pictures from the key frame on, and nothing after.
-        self.source(request.camera)?.ring.lock().cut(at, at)
+        self.source(request.camera)?.ring.lock().span(at, at).map(|s| (s.stream, s.packets))
     }
 
     fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
@@ -306,15 +296,15 @@ impl Evidence {
             .map(|role| files::Place::new(&self.dir, request, *role, self.utc_offset_s))
             .collect();
         places.iter().try_for_each(files::Place::prepare).map_err(|e| e.to_string())?;
-        let picture = |(place, role): (&files::Place, &EvidenceRole)| PictureJob {
+        let picture = |(place, role): (&files::Place, &EvidenceRole)| StillJob {
             pts,
             path: place.temporary(),
             max_bytes: MAX_PICTURE_BYTES,
-            marks: self.marks(request, *role, captured),
+            drawings: self.marks(request, *role, captured),
         };
         let pictures = places.iter().zip(roles).map(picture).collect();
-        let done = (self.cut)(&CutJob { stream, packets, clip: None, pictures })?;
-        let mut results = done.pictures.into_iter();
+        let done = (self.make_clip)(&ClipJob { stream, packets, clip: None, stills: pictures })?;
+        let mut results = done.stills.into_iter();
         let made = places.iter().map(|place| {
             results.next().unwrap_or_else(|| Err("the cutter gave no picture".into()))?;
             self.counters.pictures += 1;
@@ -344,7 +334,10 @@ impl Evidence {
             return Err(NEARLY_FULL.to_owned());
         }
         let kept = self.keeps.get(&request.subject.set_id()).and_then(|k| k.held.clone());
-        let in_ring = self.source(request.camera).and_then(|c| c.ring.lock().cut(from.mono, to.mono));
+        let in_ring = self
+            .source(request.camera)
+            .and_then(|c| c.ring.lock().span(from.mono, to.mono))
+            .map(|s| (s.stream, s.packets));
         // What was kept may be about an earlier change at this place: the one that shows more of the span, else the kept.
         let shown_s = |found: &(StreamInfo, Vec<Packet>)| shown_s(&found.1, from.mono, to.mono);
         let better = in_ring.into_iter().chain(kept).max_by(|a, b| shown_s(a).total_cmp(&shown_s(b)));
@@ -356,8 +349,8 @@ impl Evidence {
         let span = manifest::Span::of(&stream, &packets, first, last, self.utc_offset_s);
         let place = files::Place::new(&self.dir, request, EvidenceRole::Clip, self.utc_offset_s);
         place.prepare().map_err(|e| e.to_string())?;
-        let job = CutJob { stream, packets, clip: Some(place.temporary()), pictures: Vec::new() };
-        let done = (self.cut)(&job)?;
+        let job = ClipJob { stream, packets, clip: Some(place.temporary()), stills: Vec::new() };
+        let done = (self.make_clip)(&job)?;
         if !done.clip_written {
             return Err("the cutter wrote no clip".into());
         }
@@ -366,28 +359,28 @@ impl Evidence {
         Ok((item, span))
     }
 
-    fn marks(&self, request: &EvidenceRequest, role: EvidenceRole, captured: Moment) -> Vec<Mark> {
+    fn marks(&self, request: &EvidenceRequest, role: EvidenceRole, captured: Moment) -> Vec<Drawing> {
         if role != EvidenceRole::Annotated {
             return Vec::new();
         }
         let mut marks = Vec::new();
         if let Some(polygon) = self.source(request.camera).and_then(|c| c.zones.get(&request.zone)) {
-            marks.push(Mark::Zone { polygon_norm: polygon.clone() });
+            marks.push(Drawing::Zone { polygon_norm: polygon.clone() });
         }
         // The thing itself is the incident's own box.
         let (itself, others): (Vec<_>, Vec<_>) = request.objects.iter().partition(|o| o.bbox == request.bbox);
         for object in others {
             let label = format!("{} {:.2}", object.label, object.confidence);
-            marks.push(Mark::Box { bbox: object.bbox, label, emphasis: false });
+            marks.push(Drawing::Box { bbox: object.bbox, label, emphasis: false });
         }
         if let Some(kind) = request.kind {
             let sure = itself.first().map(|o| format!(" {:.2}", o.confidence)).unwrap_or_default();
             let label = format!("{}{sure}", kind.as_str());
-            marks.push(Mark::Box { bbox: request.bbox, label, emphasis: true });
+            marks.push(Drawing::Box { bbox: request.bbox, label, emphasis: true });
         }
         let camera = self.source(request.camera).map_or("?", |c| c.id.as_str());
         let when = kerbside_domain::time::rfc3339(captured.wall_ms, self.utc_offset_s);
-        marks.push(Mark::Caption(format!("{} {camera} {when}", self.edge_id)));
+        marks.push(Drawing::Caption(format!("{} {camera} {when}", self.edge_id)));
         marks
     }
 

@@ -27,12 +27,12 @@ fn main() -> ExitCode {
         }
     };
     #[cfg(feature = "camera")]
-    if let Command::Capture { cut } = &cli.command {
+    if let Command::Capture { clip } = &cli.command {
         // A child of ours: no logs, no signals, only its pipes.
-        return if *cut {
-            kerbside_media::source::cut::main()
+        return if *clip {
+            kerbside_media::child::clip::main()
         } else {
-            kerbside_media::source::capture::main(None)
+            kerbside_media::child::capture::main(None)
         };
     }
     kerbside::log::init();
@@ -49,7 +49,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => match load(&args.config) {
             Some(site) => {
-                kerbside::app::run(site, kerbside_media::source::Exe::this()?).map(|ended| match ended {
+                kerbside::app::run(site, kerbside_media::CaptureProgram::this()?).map(|ended| match ended {
                     Ended::Stopped => exit::OK,
                     Ended::Restart => exit::RESTART,
                 })
@@ -113,7 +113,7 @@ fn order(args: CommandArgs) -> anyhow::Result<u8> {
 
 fn doctor(config: Option<&Path>) -> u8 {
     #[cfg(feature = "camera")]
-    let versions = Some(kerbside_media::source::versions as _);
+    let versions = Some(kerbside_media::versions as _);
     #[cfg(not(feature = "camera"))]
     let versions = None;
     let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };

@@ -21,7 +21,7 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock as _, VirtualClock};
 use kerbside_infer::Cascade;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Done, Exe, FrameSource as _, Pace, Session, Setup};
+use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSource as _, Pace, SourceEnd};
 use kerbside_seeing::incident::{CoreCounters, Input};
 use kerbside_site::config::{Camera, Site};
 use truth::{Said, SaidState, Score, Truth};
@@ -44,7 +44,7 @@ pub struct Options {
     /// Wall clock at the first frame.
     pub start_wall_ms: i64,
     pub realtime: bool,
-    pub exe: Exe,
+    pub exe: CaptureProgram,
     /// The detectors, as reports name them.
     pub models: kerbside_domain::model::ModelNames,
     /// Give back what the core heard: a core with other rules can then be asked without playing the clip again.
@@ -84,17 +84,17 @@ pub fn run(options: Options, cascade: Cascade, tell: &mut dyn FnMut(&str)) -> an
     let camera = site.cameras.first().context("the site has no camera")?.clone();
     let clock = VirtualClock::new(options.start_wall_ms);
     let ring = Arc::new(Mutex::new(PacketRing::new(camera.ring_s, RING_BYTES)));
-    let setup = Setup {
+    let setup = CaptureSettings {
         url: options.clip.display().to_string(),
         opencv: false,
         pace: if options.realtime { Pace::Realtime } else { Pace::Lockstep },
-        ..Setup::of(&camera, options.exe.clone())
+        ..CaptureSettings::of(&camera, options.exe.clone())
     };
     let mut line = line::Line::new(&site, &camera, &options, cascade, clock.clone(), ring.clone(), tell)?;
-    let mut session = Session::new(setup, clock.clone(), ring);
+    let mut session = CaptureSession::new(setup, clock.clone(), ring);
     let (_running, stop) = crossbeam_channel::bounded(0);
     let done = session.run(&mut line, &stop);
-    if done != Done::Ended {
+    if done != SourceEnd::Ended {
         bail!("{}: {}", options.clip.display(), line.trouble().unwrap_or("the source failed"));
     }
     line.finish(clock.now(), options.truth.as_ref())

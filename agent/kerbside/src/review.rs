@@ -11,14 +11,16 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 
-use crate::evidence::Cut;
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Detector;
+use kerbside_media::clip::ClipJob;
+use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::cut_job::CutJob;
-use kerbside_media::source::{Done, Exe, FrameSink, FrameSource as _, Pace, Session, Setup};
+use kerbside_media::{
+    CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource as _, Pace, RingSpan, SourceEnd,
+};
 use kerbside_seeing::incident::{ReviewAnswer, ReviewRequest};
 use kerbside_seeing::tracker::{Tracker, Witness};
 
@@ -32,19 +34,23 @@ const NO_RING_BYTES: usize = 1 << 20;
 /// What is needed of a camera to look back.
 #[derive(Clone, Debug)]
 pub struct Past {
-    setup: Setup,
+    setup: CaptureSettings,
     ring: Arc<Mutex<PacketRing>>,
 }
 
 impl Past {
-    pub fn of(camera: &kerbside_site::config::Camera, exe: Exe, ring: Arc<Mutex<PacketRing>>) -> Self {
-        Past::new(Setup::of(camera, exe), ring)
+    pub fn of(
+        camera: &kerbside_site::config::Camera,
+        exe: CaptureProgram,
+        ring: Arc<Mutex<PacketRing>>,
+    ) -> Self {
+        Past::new(CaptureSettings::of(camera, exe), ring)
     }
 
     /// A camera that did not come from a file.
-    pub fn new(setup: Setup, ring: Arc<Mutex<PacketRing>>) -> Self {
+    pub fn new(setup: CaptureSettings, ring: Arc<Mutex<PacketRing>>) -> Self {
         let (pace, analysis_fps, level) = (Pace::Lockstep, ANALYSIS_FPS, Level::L2);
-        Past { setup: Setup { pace, analysis_fps, level, opencv: false, ..setup }, ring }
+        Past { setup: CaptureSettings { pace, analysis_fps, level, opencv: false, ..setup }, ring }
     }
 }
 
@@ -52,10 +58,10 @@ impl Past {
 pub fn look_back(
     past: &Past,
     detector: &mut dyn Detector,
-    cut: &mut Cut,
+    make_clip: &mut ClipMaker,
     asked: &ReviewRequest,
 ) -> ReviewAnswer {
-    match follow(past, detector, cut, asked) {
+    match follow(past, detector, make_clip, asked) {
         Ok((frames, witness)) => {
             let (camera, candidate) = (asked.camera, asked.candidate);
             ReviewAnswer { camera, candidate, witness, frames, failure: None }
@@ -67,11 +73,11 @@ pub fn look_back(
 fn follow(
     past: &Past,
     detector: &mut dyn Detector,
-    cut: &mut Cut,
+    make_clip: &mut ClipMaker,
     asked: &ReviewRequest,
 ) -> Result<(u32, Option<Witness>), String> {
-    let found = past.ring.lock().cut(asked.from.mono, asked.to.mono);
-    let (stream, packets) = found.ok_or("the ring holds nothing of it")?;
+    let found = past.ring.lock().span(asked.from.mono, asked.to.mono);
+    let RingSpan { stream, packets } = found.ok_or("the ring holds nothing of it")?;
     let begin = packets.first().map(|p| p.at).unwrap_or_default();
     let covers = |at: Mono| begin.mono <= at && packets.last().is_some_and(|p| p.at.mono >= at);
     if !covers(asked.appeared.mono) {
@@ -79,7 +85,7 @@ fn follow(
     }
     let dir = tempfile::tempdir().map_err(|e| format!("a folder for the clip: {e}"))?;
     let clip = dir.path().join("back.mp4");
-    let done = cut(&CutJob { stream, packets, clip: Some(clip.clone()), pictures: Vec::new() })?;
+    let done = make_clip(&ClipJob { stream, packets, clip: Some(clip.clone()), stills: Vec::new() })?;
     if !done.clip_written {
         return Err("the span could not be cut".to_owned());
     }
@@ -95,13 +101,13 @@ fn watch(
 ) -> Result<(u32, Option<Witness>), String> {
     let clock = VirtualClock::new(begin.wall_ms);
     clock.advance_to(begin.mono);
-    let setup = Setup { url: clip.display().to_string(), ..past.setup.clone() };
+    let setup = CaptureSettings { url: clip.display().to_string(), ..past.setup.clone() };
     let ring = Arc::new(Mutex::new(PacketRing::new(1.0, NO_RING_BYTES)));
     let from = asked.from.mono;
     let mut follower = Follower { detector, tracker: Tracker::new(), from, looks: 0, trouble: None };
     let (_running, stop) = bounded(0);
-    let done = Session::new(setup, clock, ring).run(&mut follower, &stop);
-    if let Some(why) = follower.trouble.filter(|_| done != Done::Ended || follower.looks == 0) {
+    let done = CaptureSession::new(setup, clock, ring).run(&mut follower, &stop);
+    if let Some(why) = follower.trouble.filter(|_| done != SourceEnd::Ended || follower.looks == 0) {
         return Err(why);
     }
     let (from, to) = asked.arrival_span();
@@ -160,19 +166,19 @@ impl Stage {
 /// questions wait, not longer, since most boxes have none for hours.
 pub fn spawn(
     pasts: Vec<Past>,
-    mut cut: Cut,
+    mut make_clip: ClipMaker,
     load: impl Fn() -> Result<Box<dyn Detector>, String> + Send + 'static,
     answers: Sender<ReviewAnswer>,
 ) -> std::io::Result<Stage> {
     let (asked, questions) = bounded(WAITING);
-    let body = move || answer_all(&pasts, &mut cut, &load, &questions, &answers);
+    let body = move || answer_all(&pasts, &mut make_clip, &load, &questions, &answers);
     std::thread::Builder::new().name("lookback".to_owned()).spawn(body)?;
     Ok(Stage { asked })
 }
 
 fn answer_all(
     pasts: &[Past],
-    cut: &mut Cut,
+    make_clip: &mut ClipMaker,
     load: &dyn Fn() -> Result<Box<dyn Detector>, String>,
     questions: &Receiver<ReviewRequest>,
     answers: &Sender<ReviewAnswer>,
@@ -181,7 +187,7 @@ fn answer_all(
         let mut detector = load();
         for question in std::iter::once(first).chain(questions.try_iter()) {
             let answer = match (&mut detector, pasts.get(usize::from(question.camera.0))) {
-                (Ok(detector), Some(past)) => look_back(past, &mut **detector, cut, &question),
+                (Ok(detector), Some(past)) => look_back(past, &mut **detector, make_clip, &question),
                 (Err(why), _) => question.failed(why.clone()),
                 (_, None) => question.failed("no such camera".to_owned()),
             };

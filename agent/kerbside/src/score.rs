@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use crate::cli::{ScoreArgs, exit};
 use crate::replay::truth::Truth;
 use crate::say;
-use kerbside_media::source::Exe;
+use kerbside_media::CaptureProgram;
 use kerbside_site::config::Site;
 use play::{Played, play};
 use tally::Results;
@@ -40,7 +40,7 @@ pub fn command(args: &ScoreArgs) -> anyhow::Result<u8> {
     if cases.is_empty() {
         bail!("{}: no *.truth.toml whose clip is there", args.dir.display());
     }
-    let exe = Exe::this()?;
+    let exe = CaptureProgram::this()?;
     let mut played = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         eprintln!("{}/{}  {}", index + 1, cases.len(), case.name);

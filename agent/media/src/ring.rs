@@ -1,6 +1,6 @@
 //! Packet ring: the last seconds of a camera, still encoded. Bounded by seconds and bytes; the oldest group of pictures goes first.
 //!
-//! Pure. It knows nothing of codecs beyond "key packet"; whoever cuts a clip hands the packets to the capture child.
+//! Pure. It knows nothing of codecs beyond "key packet".
 
 use std::collections::VecDeque;
 
@@ -9,6 +9,42 @@ use kerbside_domain::time::{Moment, Mono};
 
 /// What a packet costs besides its payload, bytes.
 const PACKET_OVERHEAD: usize = std::mem::size_of::<Packet>();
+
+/// Packets of one epoch in decoding order, with the stream they belong to. They share their bytes with the ring.
+#[derive(Clone, Debug)]
+pub struct RingSpan {
+    pub stream: StreamInfo,
+    /// Begins with a key packet.
+    pub packets: Vec<Packet>,
+}
+
+impl RingSpan {
+    /// When the first packet was shown.
+    pub fn begin(&self) -> Option<Moment> {
+        self.packets.first().map(|p| p.at)
+    }
+
+    /// When the last packet was shown.
+    pub fn end(&self) -> Option<Moment> {
+        self.packets.last().map(|p| p.at)
+    }
+
+    /// `at` lies between the first and the last packet.
+    pub fn covers(&self, at: Mono) -> bool {
+        self.begin().is_some_and(|b| b.mono <= at) && self.end().is_some_and(|e| e.mono >= at)
+    }
+
+    /// How much of `from..=to` the packets show, s.
+    pub fn shown_s(&self, from: Mono, to: Mono) -> f64 {
+        let ends = self.begin().zip(self.end());
+        ends.map_or(0.0, |(begin, end)| end.mono.min(to).since_s(begin.mono.max(from)).max(0.0))
+    }
+
+    /// Payload of the packets.
+    pub fn bytes(&self) -> usize {
+        self.packets.iter().map(|p| p.data.len()).sum()
+    }
+}
 
 /// The last `seconds` of one camera: at least that long (it drops whole groups of pictures), never more than `max_bytes`.
 #[derive(Debug)]
@@ -37,7 +73,7 @@ impl PacketRing {
     pub fn set_stream(&mut self, info: StreamInfo) {
         self.streams.retain(|s| s.epoch != info.epoch);
         self.streams.push_back(info);
-        self.forget_streams();
+        self.drop_old_streams();
     }
 
     /// Takes one packet, in decoding order. A packet that nothing can be decoded from (no key packet of its epoch
@@ -53,7 +89,7 @@ impl PacketRing {
         self.bound();
     }
 
-    /// When the newest packet was shown: the evidence stage waits on this for its post-roll.
+    /// When the newest packet was shown: a clip waits on this for its post-roll.
     pub fn latest(&self) -> Option<Moment> {
         self.packets.back().map(|p| p.at)
     }
@@ -83,16 +119,16 @@ impl PacketRing {
 
     /// The packets that show `from..=to`, in decoding order, from the key packet at or before `from` (or the first there
     /// is), all of one epoch: the one that covers most of the span. `None` if the ring holds nothing of it.
-    pub fn cut(&self, from: Mono, to: Mono) -> Option<(StreamInfo, Vec<Packet>)> {
+    pub fn span(&self, from: Mono, to: Mono) -> Option<RingSpan> {
         let epoch = self.epoch_covering(from, to)?;
-        let info = self.streams.iter().find(|s| s.epoch == epoch)?.clone();
+        let stream = self.streams.iter().find(|s| s.epoch == epoch)?.clone();
         let first = self.packets.iter().position(|p| p.epoch == epoch)?;
         let of_epoch = || self.packets.iter().enumerate().skip(first).take_while(|(_, p)| p.epoch == epoch);
         let end = of_epoch().filter(|(_, p)| p.at.mono <= to).map(|(i, _)| i).last().unwrap_or(first);
         let start =
             of_epoch().filter(|(_, p)| p.key && p.at.mono <= from).map(|(i, _)| i).last().unwrap_or(first);
         let packets = self.packets.range(start..=end.max(start)).cloned().collect();
-        Some((info, packets))
+        Some(RingSpan { stream, packets })
     }
 
     /// The epoch with most packets in the span; if none is inside, the one shown last before it.
@@ -114,9 +150,9 @@ impl PacketRing {
             self.drop_front_group();
         }
         let Some(newest) = self.latest() else { return };
-        let keep_from = newest.mono.minus_s(self.seconds);
+        let oldest_wanted = newest.mono.minus_s(self.seconds);
         while let Some(next) = self.second_group() {
-            if next > keep_from {
+            if next > oldest_wanted {
                 break;
             }
             self.drop_front_group();
@@ -139,11 +175,11 @@ impl PacketRing {
             self.evicted += 1;
             self.packets.pop_front();
         }
-        self.forget_streams();
+        self.drop_old_streams();
     }
 
     /// Keeps the newest stream and those that still have packets.
-    fn forget_streams(&mut self) {
+    fn drop_old_streams(&mut self) {
         let newest = self.streams.back().map(|s| s.epoch);
         let oldest = self.packets.front().map(|p| p.epoch);
         self.streams.retain(|s| Some(s.epoch) == newest || oldest.is_some_and(|o| s.epoch >= o));
@@ -189,30 +225,31 @@ mod tests {
         ring
     }
 
-    fn pts(cut: &(StreamInfo, Vec<Packet>)) -> (i64, i64, usize) {
-        (cut.1[0].pts, cut.1[cut.1.len() - 1].pts, cut.1.len())
+    fn pts(span: &RingSpan) -> (i64, i64, usize) {
+        let packets = &span.packets;
+        (packets[0].pts, packets[packets.len() - 1].pts, packets.len())
     }
 
     #[test]
-    fn a_cut_starts_at_the_key_packet_before_the_span() {
+    fn a_span_starts_at_the_key_packet_before_the_span() {
         let ring = ring_of(10, 20.0);
-        let cut = ring.cut(Mono::from_s(3.5), Mono::from_s(5.0)).unwrap();
-        assert_eq!(pts(&cut), (3000, 5000, 51));
-        assert!(cut.1[0].key);
+        let span = ring.span(Mono::from_s(3.5), Mono::from_s(5.0)).unwrap();
+        assert_eq!(pts(&span), (3000, 5000, 51));
+        assert!(span.packets[0].key);
     }
 
     #[test]
-    fn a_cut_of_one_moment_ends_with_the_picture_shown_then() {
+    fn a_span_of_one_moment_ends_with_the_picture_shown_then() {
         let ring = ring_of(10, 20.0);
-        assert_eq!(pts(&ring.cut(Mono::from_s(3.5), Mono::from_s(3.5)).unwrap()), (3000, 3480, 13));
+        assert_eq!(pts(&ring.span(Mono::from_s(3.5), Mono::from_s(3.5)).unwrap()), (3000, 3480, 13));
     }
 
     #[test]
     fn a_span_older_than_the_ring_gets_what_there_is() {
         let ring = ring_of(10, 4.0);
         assert_eq!(ring.oldest().unwrap().mono, Mono::from_s(5.0));
-        assert_eq!(pts(&ring.cut(Mono::ZERO, Mono::from_s(6.0)).unwrap()), (5000, 6000, 26));
-        assert!(ring.cut(Mono::ZERO, Mono::from_s(1.0)).is_none());
+        assert_eq!(pts(&ring.span(Mono::ZERO, Mono::from_s(6.0)).unwrap()), (5000, 6000, 26));
+        assert!(ring.span(Mono::ZERO, Mono::from_s(1.0)).is_none());
     }
 
     #[test]
@@ -222,10 +259,10 @@ mod tests {
         for i in 0..50 {
             ring.push(packet(2, 4000 + i * 40, i % 25 == 0, 100));
         }
-        let cut = ring.cut(Mono::from_s(3.5), Mono::from_s(5.5)).unwrap();
-        assert_eq!((cut.0.epoch, pts(&cut)), (2, (4000, 5480, 38)));
-        let cut = ring.cut(Mono::from_s(1.5), Mono::from_s(4.1)).unwrap();
-        assert_eq!((cut.0.epoch, pts(&cut)), (1, (1000, 3960, 75)));
+        let span = ring.span(Mono::from_s(3.5), Mono::from_s(5.5)).unwrap();
+        assert_eq!((span.stream.epoch, pts(&span)), (2, (4000, 5480, 38)));
+        let span = ring.span(Mono::from_s(1.5), Mono::from_s(4.1)).unwrap();
+        assert_eq!((span.stream.epoch, pts(&span)), (1, (1000, 3960, 75)));
     }
 
     #[test]
@@ -249,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bounds_hold_and_every_cut_can_be_decoded(
+        fn bounds_hold_and_every_span_can_be_decoded(
             steps in proptest::collection::vec((0u64..500, any::<bool>(), 0usize..3000, 0u8..20), 1..300),
             from in 0u64..60_000, len in 0u64..20_000,
         ) {
@@ -269,9 +306,9 @@ mod tests {
                 prop_assert!(ring.packets.front().is_none_or(|p| p.key));
                 prop_assert!(ring.packets.iter().all(|p| ring.streams.iter().any(|s| s.epoch == p.epoch)));
             }
-            if let Some((info, packets)) = ring.cut(Mono(from * 1000), Mono((from + len) * 1000)) {
+            if let Some(RingSpan { stream, packets }) = ring.span(Mono(from * 1000), Mono((from + len) * 1000)) {
                 prop_assert!(packets[0].key);
-                prop_assert!(packets.iter().all(|p| p.epoch == info.epoch));
+                prop_assert!(packets.iter().all(|p| p.epoch == stream.epoch));
             }
         }
     }

@@ -13,7 +13,7 @@ use ffmpeg_next::codec::threading;
 use ffmpeg_next::{Discard, decoder, format, frame, media};
 use kerbside_domain::frame::StreamInfo;
 use kerbside_domain::time::{Clock, Mono, SystemClock};
-use kerbside_media::source::proto::{CutHead, StreamHead, write_frame};
+use kerbside_media::proto::{ClipMessage, StreamHeader, write_message};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Tensor, ValueType};
@@ -64,7 +64,7 @@ enum What {
     Keyframes { clip: PathBuf },
     /// Remux the clip's first 20 s into an mp4 (a clip of evidence, without anything around it).
     Remux { clip: PathBuf, out: PathBuf },
-    /// Write the order for such a clip to standard output, as the agent gives it to its evidence child (`capture --cut`).
+    /// Write the order for such a clip to standard output, as the agent gives it to its evidence child (`capture --clip`).
     /// Wants the clip as MPEG-TS: packets as a camera sends them.
     Order { clip: PathBuf, out: PathBuf },
     /// Run the model on a filled tensor: one thread, no spinning, all optimisations. The library is the one in KERBSIDE_ORT.
@@ -222,16 +222,19 @@ fn order(clip: &Path, out: &Path) -> Result<()> {
         extradata: Vec::new().into(),
     };
     let mut pipe = std::io::BufWriter::new(std::io::stdout().lock());
-    let job =
-        CutHead::Job { stream: StreamHead::of(&stream), clip: Some(out.to_path_buf()), pictures: Vec::new() };
-    write_frame(&mut pipe, &job, &[])?;
+    let job = ClipMessage::Job {
+        stream: StreamHeader::of(&stream),
+        clip: Some(out.to_path_buf()),
+        stills: Vec::new(),
+    };
+    write_message(&mut pipe, &job, &[])?;
     for (stream, packet) in input.packets() {
         let (Some(pts), Some(dts), Some(data)) = (packet.pts(), packet.dts(), packet.data()) else {
             continue;
         };
         if stream.index() == index {
-            let head = CutHead::Packet { pts, dts, duration: packet.duration(), key: packet.is_key() };
-            write_frame(&mut pipe, &head, &[data])?;
+            let head = ClipMessage::Packet { pts, dts, duration: packet.duration(), key: packet.is_key() };
+            write_message(&mut pipe, &head, &[data])?;
         }
     }
     Ok(std::io::Write::flush(&mut pipe)?)

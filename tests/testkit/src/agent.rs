@@ -72,7 +72,7 @@ impl Agent {
     /// Waits until the camera with this number in the site is said to be in `state`, for example `Off(Silent)`, after
     /// `earlier` other times.
     pub fn camera_state(&self, camera: u64, state: &str, earlier: usize, limit: Duration) -> Result<Value> {
-        let is = |e: &Value| e["message"] == "camera" && e["camera"] == camera && e["state"] == state;
+        let is = |e: &Value| e["message"] == "source state" && e["camera"] == camera && e["state"] == state;
         self.process.until_log(&format!("state {state} of camera {camera}"), limit, |lines| {
             events(lines).filter(is).nth(earlier)
         })

@@ -13,7 +13,7 @@ use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_infer::schedule::{Slots, Urgency};
-use kerbside_media::source::{FrameSink, Notice};
+use kerbside_media::{FrameSink, Notice};
 use kerbside_seeing::incident::Input;
 use kerbside_seeing::pipeline::{CameraLine, DetectionJob, DetectorLoad, Route};
 

@@ -12,7 +12,7 @@ use kerbside_domain::time::Clock;
 use kerbside_infer::schedule::Slots;
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Exe, FrameSource as _, Session, Setup};
+use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSource as _};
 use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
@@ -44,7 +44,7 @@ pub(super) struct Parts<'a> {
     pub(super) site: Arc<Site>,
     pub(super) clock: Arc<dyn Clock>,
     /// The program whose child processes decode.
-    pub(super) program: Exe,
+    pub(super) program: CaptureProgram,
     /// One detector a worker; none: the cameras count as blind.
     pub(super) detectors: Vec<Cascade>,
     pub(super) delivery: Delivery,
@@ -143,7 +143,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
 fn start_evidence(
     site: &Site,
     clock: &Arc<dyn Clock>,
-    program: &Exe,
+    program: &CaptureProgram,
     rings: &[Ring],
     outcomes: Sender<EvidenceOutcome>,
     meters: &Meters,
@@ -154,7 +154,7 @@ fn start_evidence(
         site.device.edge_id.clone(),
         site.device.utc_offset_s,
         cameras.collect(),
-        evidence::in_child(program.clone()),
+        kerbside_media::clip::in_child(program.clone()),
     )
     .with_watermark(watermark(site));
     evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
@@ -174,7 +174,7 @@ struct Cameras {
 fn start_cameras(
     site: &Site,
     clock: &Arc<dyn Clock>,
-    program: &Exe,
+    program: &CaptureProgram,
     rings: &[Ring],
     has_detector: bool,
     inputs: &Sender<Input>,
@@ -187,7 +187,8 @@ fn start_cameras(
     for (camera, ring) in site.cameras.iter().zip(rings) {
         let control: Arc<CameraControl> = Arc::default();
         let with_detector: Arc<AtomicUsize> = Arc::default();
-        let mut session = Session::new(Setup::of(camera, program.clone()), clock.clone(), ring.clone());
+        let mut session =
+            CaptureSession::new(CaptureSettings::of(camera, program.clone()), clock.clone(), ring.clone());
         let now = clock.now().mono;
         let mut camera_thread = CameraThread {
             camera: camera.ix,
@@ -233,7 +234,7 @@ fn start_detector(
 
 fn start_review(
     site: &Site,
-    program: &Exe,
+    program: &CaptureProgram,
     rings: &[Ring],
     results: Sender<ReviewAnswer>,
 ) -> anyhow::Result<review::Stage> {
@@ -245,7 +246,7 @@ fn start_review(
         let loaded = kerbside_infer::load(street, models.runtime.as_deref(), LIVE_RUN_LIMIT);
         loaded.map(|(detector, _)| detector).map_err(|error| error.to_string())
     };
-    review::spawn(cameras.collect(), evidence::in_child(program.clone()), load, results)
+    review::spawn(cameras.collect(), kerbside_media::clip::in_child(program.clone()), load, results)
         .context("starting the review stage")
 }
 

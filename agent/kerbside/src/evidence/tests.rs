@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::*;
 use kerbside_domain::evidence::EvidenceSubject;
 use kerbside_domain::kind::Kind;
+use kerbside_media::clip::ClipOutput;
 
 const TICKS: i64 = 90_000;
 
@@ -38,23 +39,23 @@ fn feed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
 }
 
 fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
-    let cut: Cut = Box::new(|job| {
+    let make_clip: ClipMaker = Box::new(|job| {
         let first = job.packets.first().map(|p| p.pts / TICKS).unwrap_or_default();
         let last = job.packets.last().map(|p| p.pts as f64 / TICKS as f64).unwrap_or_default();
         if let Some(clip) = &job.clip {
             std::fs::write(clip, format!("clip {first}..{last:.1}")).unwrap();
         }
-        for picture in &job.pictures {
+        for picture in &job.stills {
             std::fs::write(&picture.path, format!("picture {:.1}", picture.pts as f64 / TICKS as f64))
                 .unwrap();
         }
-        Ok(CutDone {
+        Ok(ClipOutput {
             clip_written: job.clip.is_some(),
-            pictures: job.pictures.iter().map(|_| Ok(())).collect(),
+            stills: job.stills.iter().map(|_| Ok(())).collect(),
         })
     });
     let camera = CameraSource { id: "cam1".into(), ring, zones: BTreeMap::new() };
-    Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], cut)
+    Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], make_clip)
 }
 
 fn at(s: f64) -> Moment {

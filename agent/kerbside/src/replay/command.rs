@@ -10,7 +10,7 @@ use crate::cli::{ReplayArgs, exit};
 use crate::say;
 use kerbside_domain::frame::CameraIx;
 use kerbside_infer::REPLAY_RUN_LIMIT;
-use kerbside_media::source::Exe;
+use kerbside_media::CaptureProgram;
 use kerbside_site::config::Site;
 
 /// Runs it and prints; the exit code.
@@ -35,7 +35,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         truth,
         start_wall_ms,
         realtime: args.realtime,
-        exe: Exe::this()?,
+        exe: CaptureProgram::this()?,
         models: manifests.names(),
         keep_inputs: false,
     };

@@ -10,15 +10,16 @@ use parking_lot::Mutex;
 
 use super::truth::{Said, SaidState, Truth, score};
 use super::{Options, Outcome, timeline};
-use crate::evidence::{CameraSource, Cut, Evidence};
+use crate::evidence::{CameraSource, Evidence};
 use crate::review::{Past, look_back};
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{CameraIx, Frame, Level};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Cascade;
+use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{FrameSink, Notice};
+use kerbside_media::{FrameSink, Notice};
 use kerbside_seeing::incident::{Core, Effect, Input, Observation};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob, Route, Ticks, Unloaded};
 use kerbside_site::config::{Camera, Site};
@@ -33,7 +34,7 @@ pub(crate) struct Line<'a> {
     cascade: Cascade,
     core: Core,
     past: Past,
-    cut: Cut,
+    make_clip: ClipMaker,
     evidence: Evidence,
     voice: Voice<'a>,
     #[cfg(feature = "camera")]
@@ -73,7 +74,7 @@ impl<'a> Line<'a> {
             let path = options.out.join(name);
             File::create(&path).with_context(|| format!("creating {}", path.display()))
         };
-        let cut = || crate::evidence::in_child(options.exe.clone());
+        let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let past = Past::of(camera, options.exe.clone(), ring.clone());
         let source = CameraSource::of(camera, ring);
         let evidence = Evidence::new(
@@ -81,7 +82,7 @@ impl<'a> Line<'a> {
             site.device.edge_id.clone(),
             site.device.utc_offset_s,
             vec![source],
-            cut(),
+            clip_maker(),
         );
         let voice = Voice {
             site: site.clone(),
@@ -102,7 +103,7 @@ impl<'a> Line<'a> {
             cascade,
             core: Core::new(site),
             past,
-            cut: cut(),
+            make_clip: clip_maker(),
             evidence,
             voice,
             #[cfg(feature = "camera")]
@@ -184,7 +185,7 @@ impl<'a> Line<'a> {
                 self.voice.say(&timeline::camera(at_s, state))?;
             }
             Effect::Review(question) => {
-                let answer = look_back(&self.past, self.cascade.street(), &mut self.cut, &question);
+                let answer = look_back(&self.past, self.cascade.street(), &mut self.make_clip, &question);
                 return Ok(vec![Input::Reviewed(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::UnknownIncident { .. } => {}

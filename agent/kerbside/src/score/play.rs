@@ -11,7 +11,7 @@ use crate::replay::{Options, run, start_wall_ms};
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
 use kerbside_infer::REPLAY_RUN_LIMIT;
-use kerbside_media::source::Exe;
+use kerbside_media::CaptureProgram;
 use kerbside_seeing::incident::{Core, Effect, Input};
 use kerbside_site::config::Site;
 
@@ -37,7 +37,7 @@ pub(super) struct Played {
 }
 
 /// Replays the clip with the sensitivities of its site; what it writes goes to `runs`.
-pub(super) fn play(case: &Case, runs: &Path, exe: &Exe) -> anyhow::Result<Played> {
+pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Result<Played> {
     let (cascade, manifests) = kerbside_infer::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
     let models = manifests.names();
     let model = [&models.street, &models.close_up].into_iter().flatten();

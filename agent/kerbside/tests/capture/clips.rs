@@ -5,8 +5,9 @@ use std::time::Duration;
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::frame::{BBox, Level, Packet, StreamInfo};
 use kerbside_domain::time::Mono;
-use kerbside_media::source::cut_job::{CutDone, CutJob, Mark, PictureJob};
-use kerbside_media::source::{Done, Pace, cut};
+use kerbside_media::clip::{ClipJob, ClipOutput, StillJob, make};
+use kerbside_media::picture::Drawing;
+use kerbside_media::{Pace, RingSpan, SourceEnd};
 use kerbside_testkit::clips::{Picture, picture};
 
 use super::support::{bag_left, kerbside, packets_of, run, run_judged, setup};
@@ -22,7 +23,7 @@ fn a_replay_drops_nothing_and_repeats_itself_byte_for_byte() {
     let mut setup = setup(url(), Pace::Lockstep);
     setup.analysis_fps = 1.0;
     let (done, first, ring) = run(setup.clone());
-    assert_eq!(done, Done::Ended);
+    assert_eq!(done, SourceEnd::Ended);
     let off = CameraState::Off;
     assert_eq!(first.states, [off(Off::Connecting), CameraState::Watching, off(Off::Ended)]);
     assert_eq!(first.frames.len(), 46);
@@ -43,7 +44,7 @@ fn opencv_sees_in_a_clip_what_libav_sees_and_keeps_no_packets() {
     let (_, ours, _) = run(setup.clone());
     setup.opencv = true;
     let (done, theirs, ring) = run(setup);
-    assert_eq!((done, ring.len()), (Done::Ended, 0), "{:?}", theirs.why);
+    assert_eq!((done, ring.len()), (SourceEnd::Ended, 0), "{:?}", theirs.why);
     assert_eq!(theirs.frames.len(), ours.frames.len());
     for (a, b) in ours.frames.iter().zip(&theirs.frames) {
         let off: f64 = a.rgb.iter().zip(&b.rgb[..]).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
@@ -60,7 +61,7 @@ fn a_pipeline_is_a_camera() {
     setup.restart_after_s = 60.0;
     let (done, seen, _) = run(setup);
     // The pattern's end is a camera lost, to be opened again; the test stops there.
-    assert_eq!(done, Done::Stopped, "{:?}", seen.why);
+    assert_eq!(done, SourceEnd::Stopped, "{:?}", seen.why);
     let sizes: Vec<(u32, u32)> = seen.frames.iter().map(|l| (l.width, l.height)).collect();
     assert!(!sizes.is_empty() && sizes.iter().all(|size| *size == (320, 180)), "{sizes:?}");
     // The first bar of the pattern is white, the last of the seven blue.
@@ -76,7 +77,7 @@ fn key_frames_alone_are_seen_at_once_and_a_climb_does_not_wait_for_the_next() {
     // Climb after the fourth key picture, down again after thirty frames.
     let judge = |seq| if (3..30).contains(&seq) { Level::L2 } else { Level::L1 };
     let (_, seen, ring) = run_judged(setup, Box::new(judge));
-    let (_, packets) = ring.cut(Mono::ZERO, Mono::from_s(1e6)).unwrap();
+    let RingSpan { packets, .. } = ring.span(Mono::ZERO, Mono::from_s(1e6)).unwrap();
     let key_pts: Vec<i64> = packets.iter().filter(|p| p.key).map(|p| p.pts).collect();
     let at = |level| seen.frames.iter().filter(move |l| l.level == level);
     assert!(at(Level::L1).count() >= 10);
@@ -94,8 +95,8 @@ fn the_clip_holds_the_cameras_own_packets() {
         packets.iter().filter(|p| p.at.mono >= from && p.at.mono <= to).cloned().collect();
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.mp4.part");
-    let job = CutJob { stream, packets: part.clone(), clip: Some(clip.clone()), pictures: Vec::new() };
-    assert!(cut(&kerbside(), LIMIT, &job).unwrap().clip_written);
+    let job = ClipJob { stream, packets: part.clone(), clip: Some(clip.clone()), stills: Vec::new() };
+    assert!(make(&kerbside(), LIMIT, &job).unwrap().clip_written);
 
     let (_, back) = packets_of(&clip);
     let first_key = part.iter().position(|p| p.key).unwrap();
@@ -103,7 +104,7 @@ fn the_clip_holds_the_cameras_own_packets() {
     assert_eq!(back[0].dts, 0);
 
     let once = std::fs::read(&clip).unwrap();
-    cut(&kerbside(), LIMIT, &job).unwrap();
+    make(&kerbside(), LIMIT, &job).unwrap();
     assert!(once == std::fs::read(&clip).unwrap(), "the same packets give the same bytes");
 }
 
@@ -123,15 +124,15 @@ fn annex_b_without_extradata_makes_the_same_clip() {
         .collect();
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.part");
-    let picture = PictureJob {
+    let still = StillJob {
         pts: annex_b[30].pts,
         path: dir.path().join("still"),
         max_bytes: 200_000,
-        marks: Vec::new(),
+        drawings: Vec::new(),
     };
-    let job = CutJob { stream: bare, packets: annex_b, clip: Some(clip.clone()), pictures: vec![picture] };
-    let done = cut(&kerbside(), LIMIT, &job).unwrap();
-    assert!(done.clip_written && done.pictures == [Ok(())], "{done:?}");
+    let job = ClipJob { stream: bare, packets: annex_b, clip: Some(clip.clone()), stills: vec![still] };
+    let done = make(&kerbside(), LIMIT, &job).unwrap();
+    assert!(done.clip_written && done.stills == [Ok(())], "{done:?}");
     let (info, back) = packets_of(&clip);
     assert_eq!(info.extradata.first(), Some(&1), "avcC");
     let tail = |p: &Packet| p.data[p.data.len() - 64.min(p.data.len())..].to_vec();
@@ -143,31 +144,31 @@ fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
     let mut setup = setup(url(), Pace::Lockstep);
     setup.analysis_fps = 1.0;
     let (_, seen, ring) = run(setup);
-    let (stream, packets) = ring.cut(Mono::from_s(18.0), Mono::from_s(24.0)).unwrap();
+    let RingSpan { stream, packets } = ring.span(Mono::from_s(18.0), Mono::from_s(24.0)).unwrap();
     let frames: Vec<_> =
         seen.frames.iter().filter(|l| (18.5..23.5).contains(&(l.at.mono.0 as f64 / 1e6))).collect();
     let wanted = frames[frames.len() / 2];
     let dir = tempfile::tempdir().unwrap();
-    let still = |name: &str, max_bytes, marks| PictureJob {
+    let still = |name: &str, max_bytes, marks| StillJob {
         pts: wanted.pts,
         path: dir.path().join(name),
         max_bytes,
-        marks,
+        drawings: marks,
     };
     let bbox = BBox { x: 0.4, y: 0.4, w: 0.2, h: 0.3 };
     let marks = vec![
-        Mark::Zone { polygon_norm: vec![(0.1, 0.5), (0.9, 0.5), (0.9, 0.9)] },
-        Mark::Box { bbox, label: "waste 0.81".into(), emphasis: true },
-        Mark::Caption("cam1 10:00:00 \u{5783}".into()),
+        Drawing::Zone { polygon_norm: vec![(0.1, 0.5), (0.9, 0.5), (0.9, 0.9)] },
+        Drawing::Box { bbox, label: "waste 0.81".into(), emphasis: true },
+        Drawing::Caption("cam1 10:00:00 \u{5783}".into()),
     ];
-    let pictures = vec![
+    let stills = vec![
         still("plain", 200_000, Vec::new()),
         still("marked", 200_000, marks),
         still("small", 9_000, Vec::new()),
     ];
-    let done = cut(&kerbside(), LIMIT, &CutJob { stream, packets, clip: None, pictures }).unwrap();
-    let CutDone { clip_written, pictures } = done;
-    assert_eq!((clip_written, pictures), (false, vec![Ok(()), Ok(()), Ok(())]));
+    let done = make(&kerbside(), LIMIT, &ClipJob { stream, packets, clip: None, stills }).unwrap();
+    let ClipOutput { clip_written, stills } = done;
+    assert_eq!((clip_written, stills), (false, vec![Ok(()), Ok(()), Ok(())]));
 
     let size = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().len();
     assert!(size("plain") <= 200_000 && size("marked") <= 200_000 && size("small") <= 9_000);

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
-use kerbside_media::source::proto::{self, FromChild, RawFrame};
-use kerbside_media::source::{Done, Notice, Pace};
+use kerbside_media::proto::{self, FromChild, RawFrame};
+use kerbside_media::{Notice, Pace, SourceEnd};
 
 use super::support::{Seen, bag_left, run, setup, sh};
 
@@ -29,7 +29,7 @@ fn a_source_that_cannot_be_opened_says_why() {
     ];
     for (url, state, why) in cases {
         let (done, seen, _) = run(setup(url, Pace::Lockstep));
-        assert_eq!(done, Done::Failed, "{url}");
+        assert_eq!(done, SourceEnd::Failed, "{url}");
         let (got, text) = last(&seen);
         assert_eq!(got, state, "{url}: {text}");
         assert!(text.contains(why) && !text.contains("secret"), "{url}: {text}");
@@ -62,7 +62,7 @@ fn a_server_that_accepts_and_says_nothing_is_silent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (done, seen, _) = run(setup(format!("rtsp://127.0.0.1:{port}/cam"), Pace::Live));
-    assert_eq!(done, Done::Stopped);
+    assert_eq!(done, SourceEnd::Stopped);
     assert_eq!(seen.states, [CameraState::Off(Off::Connecting), CameraState::Off(Off::Silent)]);
     assert!(matches!(seen.notices.last(), Some(Notice::Restarting { .. })));
 }
@@ -106,13 +106,13 @@ fn a_child_that_dies_hangs_or_babbles_is_replaced() {
     let cases = [
         (format!("{cat}; kill -9 $$"), Off::Crashed, "ended without a word"),
         (format!("{cat}; exec sleep 1000"), Off::Silent, "no packet for"),
-        (format!("{cat}; echo what; exec sleep 1000"), Off::Crashed, "not a frame"),
+        (format!("{cat}; echo what; exec sleep 1000"), Off::Crashed, "not a message"),
     ];
     for (script, state, why) in cases {
         let mut setup = setup("rtsp://127.0.0.1:1/", Pace::Live);
-        setup.exe = sh(&script);
+        setup.program = sh(&script);
         let (done, seen, _) = run(setup);
-        assert_eq!(done, Done::Stopped, "{script}");
+        assert_eq!(done, SourceEnd::Stopped, "{script}");
         assert_eq!(seen.frames.len(), 1, "{script}");
         let off = CameraState::Off;
         assert_eq!(seen.states, [off(Off::Connecting), CameraState::Watching, off(state)], "{script}");

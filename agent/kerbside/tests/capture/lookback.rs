@@ -7,7 +7,7 @@ use kerbside::review::{Past, look_back};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_infer::REPLAY_RUN_LIMIT;
-use kerbside_media::source::Pace;
+use kerbside_media::Pace;
 use kerbside_seeing::incident::{ReviewAnswer, ReviewRequest};
 use parking_lot::Mutex;
 
@@ -27,7 +27,7 @@ fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
     let at = |s: f64| Moment::default().at(Mono::from_s(s));
     let (appeared, from, to) = (at(appeared_s), at(from_s), at(appeared_s + 3.0));
     let question = ReviewRequest { camera: CameraIx(0), candidate: 7, bbox, appeared, from, to };
-    look_back(&past, &mut *street, &mut kerbside::evidence::in_child(kerbside()), &question)
+    look_back(&past, &mut *street, &mut kerbside_media::clip::in_child(kerbside()), &question)
 }
 
 #[test]

@@ -8,17 +8,20 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{CameraIx, Frame, Level, Packet, StreamInfo};
 use kerbside_domain::time::{Clock, Moment, Mono, SystemClock, VirtualClock};
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Done, Exe, FrameSink, FrameSource, Notice, Pace, Session, Setup, StopSignal};
+use kerbside_media::{
+    CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource, Notice, Pace, SourceEnd,
+    StopSignal,
+};
 use parking_lot::Mutex;
 
 /// The program under test.
-pub fn kerbside() -> Exe {
-    Exe::of(env!("CARGO_BIN_EXE_kerbside"))
+pub fn kerbside() -> CaptureProgram {
+    CaptureProgram::of(env!("CARGO_BIN_EXE_kerbside"))
 }
 
 /// A script in place of the program.
-pub fn sh(script: &str) -> Exe {
-    Exe { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
+pub fn sh(script: &str) -> CaptureProgram {
+    CaptureProgram { path: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
 }
 
 /// 640x360, 10 pictures a second, 46 s, a key picture every 2 s.
@@ -26,8 +29,8 @@ pub fn bag_left() -> PathBuf {
     kerbside_testkit::clip("bag-left.mp4")
 }
 
-pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {
-    Setup {
+pub fn setup(url: impl Into<String>, pace: Pace) -> CaptureSettings {
+    CaptureSettings {
         camera: CameraIx(0),
         url: url.into(),
         opencv: false,
@@ -37,7 +40,7 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> Setup {
         stall_after_s: 0.3,
         restart_after_s: 1.2,
         level: Level::L2,
-        exe: kerbside(),
+        program: kerbside(),
         seed: 1,
     }
 }
@@ -86,11 +89,11 @@ impl FrameSink for Seen {
 }
 
 /// Runs a source until it is done, or until its child is to be replaced for the first time.
-pub fn run(setup: Setup) -> (Done, Seen, PacketRing) {
+pub fn run(setup: CaptureSettings) -> (SourceEnd, Seen, PacketRing) {
     run_judged(setup, Box::new(|_| Level::L2))
 }
 
-pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
+pub fn run_judged(setup: CaptureSettings, judge: Judge) -> (SourceEnd, Seen, PacketRing) {
     let clock: Arc<dyn Clock> = match setup.pace {
         Pace::Lockstep => VirtualClock::new(0),
         _ => Arc::new(SystemClock::new()),
@@ -108,7 +111,7 @@ pub fn run_judged(setup: Setup, judge: Judge) -> (Done, Seen, PacketRing) {
         level,
         stopper: Some(stopper),
     };
-    let mut session = Session::new(setup, clock, Arc::clone(&ring));
+    let mut session = CaptureSession::new(setup, clock, Arc::clone(&ring));
     let done = session.run(&mut seen, &stop);
     drop(session);
     let ring = Arc::try_unwrap(ring).expect("the session is gone").into_inner();
@@ -121,6 +124,7 @@ pub fn packets_of(path: &Path) -> (StreamInfo, Vec<Packet>) {
     setup.level = Level::L1;
     setup.analysis_fps = 0.1;
     let (done, _, ring) = run_judged(setup, Box::new(|_| Level::L1));
-    assert_eq!(done, Done::Ended);
-    ring.cut(Mono::ZERO, Mono::from_s(1e6)).expect("packets")
+    assert_eq!(done, SourceEnd::Ended);
+    let span = ring.span(Mono::ZERO, Mono::from_s(1e6)).expect("packets");
+    (span.stream, span.packets)
 }

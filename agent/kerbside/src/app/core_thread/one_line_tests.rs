@@ -15,7 +15,7 @@ use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
 use kerbside_infer::schedule::Slots;
 use kerbside_infer::{Cascade, Detector, DetectorError};
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::{Done, Exe, FrameSink, FrameSource, StopSignal};
+use kerbside_media::{CaptureProgram, FrameSink, FrameSource, SourceEnd, StopSignal};
 use kerbside_seeing::incident::{Core, Input};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
@@ -88,7 +88,7 @@ struct Packets {
 }
 
 impl FrameSource for Packets {
-    fn run(&mut self, sink: &mut dyn FrameSink, _stop: &StopSignal) -> Done {
+    fn run(&mut self, sink: &mut dyn FrameSink, _stop: &StopSignal) -> SourceEnd {
         let start = VirtualClock::new(START_MS).now();
         let at = |s: f64| start.at(Mono::from_s(s));
         sink.state(at(0.0), CameraState::Watching, "pictures arrive");
@@ -120,7 +120,7 @@ impl FrameSource for Packets {
             self.levels.push((at.mono.0 / 1000, level, self.wanted));
             seq += 1;
         }
-        Done::Ended
+        SourceEnd::Ended
     }
 }
 
@@ -243,7 +243,7 @@ fn replayed(site: &Arc<Site>) -> Played {
         truth: None,
         start_wall_ms: START_MS,
         realtime: false,
-        exe: Exe::of("/nonexistent/kerbside"),
+        exe: CaptureProgram::of("/nonexistent/kerbside"),
         models: ModelNames::default(),
         keep_inputs: true,
     };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kerbside_domain::frame::Level;
+use kerbside_media::CaptureStats;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::source::Stats;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
@@ -20,7 +20,7 @@ pub(crate) struct CameraMeter {
     skipped: Counter,
     overtaking: Counter,
     /// The totals of the running capture child.
-    last: Stats,
+    last: CaptureStats,
     pulse: Pulse,
 }
 
@@ -39,7 +39,7 @@ impl CameraMeter {
             overwritten: metrics.dropped(DropPolicy::SlotOlderFrame),
             skipped: metrics.dropped(DropPolicy::CaptureOlderFrame),
             overtaking: metrics.dropped(DropPolicy::IdleFrameOvertaking),
-            last: Stats::default(),
+            last: CaptureStats::default(),
             pulse,
         }
     }
@@ -65,7 +65,7 @@ impl CameraMeter {
     }
 
     /// Totals of the capture child, which begin anew with each child.
-    pub(crate) fn capture(&mut self, stats: &Stats) {
+    pub(crate) fn capture(&mut self, stats: &CaptureStats) {
         self.packets.inc_by(stats.packets.saturating_sub(self.last.packets));
         self.skipped.inc_by(stats.frames_dropped.saturating_sub(self.last.frames_dropped));
         self.metrics.decode_errors.inc_by(stats.decode_errors.saturating_sub(self.last.decode_errors));
@@ -73,7 +73,7 @@ impl CameraMeter {
     }
 
     pub(crate) fn restarted(&mut self) {
-        self.last = Stats::default();
+        self.last = CaptureStats::default();
     }
 
     pub(crate) fn alive(&self) {

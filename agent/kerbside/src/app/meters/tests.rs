@@ -4,7 +4,7 @@ use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::Level;
 use kerbside_domain::time::{Mono, VirtualClock};
 use kerbside_infer::worker::InferenceTiming;
-use kerbside_media::source::Stats;
+use kerbside_media::CaptureStats;
 
 use super::*;
 use crate::app::tests::site;
@@ -30,7 +30,7 @@ fn a_camera_s_frames_packets_and_losses_are_counted_over_restarts_of_its_child()
     meter.frame(Level::L2);
     meter.overwritten();
     meter.overtaking();
-    let stats = |packets| Stats { packets, ..Stats::default() };
+    let stats = |packets| CaptureStats { packets, ..CaptureStats::default() };
     meter.capture(&stats(10));
     meter.capture(&stats(25));
     meter.restarted();

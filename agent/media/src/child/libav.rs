@@ -1,0 +1,96 @@
+//! libav in the capture child: demux once, send every packet, decode as little as the level asks.
+//!
+//! RTSP over TCP, HTTP and files; devices come opened. No FFmpeg type leaves this crate (invariant 3).
+
+mod deadline;
+mod key_spacing;
+mod opening;
+mod pacer;
+mod stream_reader;
+
+use std::time::Duration;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Error, Packet};
+
+use self::deadline::Deadline;
+use self::stream_reader::StreamReader;
+use super::error::CaptureError;
+use super::parent_link::ParentLink;
+use crate::proto::{OpenSource, Pace, SourceFault};
+use crate::tuning::MAX_GARBLED_PACKETS;
+use crate::url;
+
+/// What a demuxer that has nothing yet gets before it is asked again.
+const AGAIN_AFTER: Duration = Duration::from_millis(2);
+
+/// Opens a source and reads it until it ends.
+pub(super) fn run(open: &OpenSource, parent: &mut ParentLink) -> Result<(), CaptureError> {
+    let deadline = Deadline::new(open.timeout_s);
+    let input = opening::open_input(open, &deadline)?;
+    read(input, open, &deadline, parent)
+}
+
+/// The same for an input that is open already.
+pub(super) fn run_input(
+    input: Input,
+    open: &OpenSource,
+    parent: &mut ParentLink,
+) -> Result<(), CaptureError> {
+    read(input, open, &Deadline::new(open.timeout_s), parent)
+}
+
+fn read(
+    mut input: Input,
+    open: &OpenSource,
+    deadline: &Deadline,
+    parent: &mut ParentLink,
+) -> Result<(), CaptureError> {
+    let mut reader = StreamReader::new(open, &mut input, parent)?;
+    let mut garbled = 0;
+    loop {
+        let mut packet = Packet::empty();
+        deadline.renew();
+        match packet.read(&mut input) {
+            // An interrupted demuxer first hands out what its parser held: that is no sign of life.
+            Ok(()) if deadline.is_over() => return Err(read_failed(Error::Exit, open)),
+            Ok(()) => garbled = 0,
+            Err(Error::Eof) if is_live(open) => return Err(lost("the server closed the stream")),
+            Err(Error::Eof) => return reader.finish(parent),
+            Err(Error::Other { errno }) if errno == ffmpeg::error::EAGAIN => {
+                std::thread::sleep(AGAIN_AFTER);
+                continue;
+            }
+            Err(Error::InvalidData) if garbled < MAX_GARBLED_PACKETS => {
+                garbled += 1;
+                continue;
+            }
+            Err(error) => return Err(read_failed(error, open)),
+        }
+        if packet.stream() == reader.index() && packet.size() > 0 {
+            reader.packet(packet, parent)?;
+        }
+    }
+}
+
+fn is_live(open: &OpenSource) -> bool {
+    open.pace == Pace::Live && url::is_network(&open.url)
+}
+
+fn lost(text: &str) -> CaptureError {
+    CaptureError::source(SourceFault::Lost, text)
+}
+
+fn read_failed(error: Error, open: &OpenSource) -> CaptureError {
+    match error {
+        Error::Exit => {
+            CaptureError::source(SourceFault::TimedOut, format!("nothing came for {} s", open.timeout_s))
+        }
+        Error::InvalidData => {
+            CaptureError::source(SourceFault::Garbled, "the stream is not readable as video")
+        }
+        other if is_live(open) => lost(&format!("reading: {other}")),
+        other => CaptureError::source(SourceFault::Garbled, format!("reading: {other}")),
+    }
+}

@@ -1,0 +1,65 @@
+//! Opening a source: the options that FFmpeg gets, and what its errors mean.
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::error as errno;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Dictionary, Error};
+
+use super::deadline::Deadline;
+use crate::child::error::CaptureError;
+use crate::proto::{OpenSource, SourceFault};
+use crate::tuning::{ANALYSE_US, FPS_PROBE_PICTURES, SILENCE_SHARE};
+
+pub(super) fn open_input(open: &OpenSource, deadline: &Deadline) -> Result<Input, CaptureError> {
+    // `ffmpeg::init` would link libavdevice. The texts of errors are all that is needed of it.
+    ffmpeg::util::error::register_all();
+    // Broken streams would fill the log; what matters is reported as events.
+    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    let interrupt = deadline.clone();
+    let url = open.url.strip_prefix("file://").unwrap_or(&open.url);
+    ffmpeg::format::input_with_interrupt_and_dictionary(url, move || interrupt.is_over(), options(open))
+        .map_err(|e| if deadline.spent_share() >= SILENCE_SHARE { Error::Exit } else { e })
+        .map_err(|e| open_failed(e, open))
+}
+
+/// Timeouts are in microseconds. The whitelists keep a playlist or a hostile file from opening anything else.
+fn options(open: &OpenSource) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    let timeout_us = ((open.timeout_s * 1e6) as u64).to_string();
+    if open.url.starts_with("rtsp") {
+        options.set("rtsp_transport", "tcp");
+        options.set("timeout", &timeout_us);
+        options.set("allowed_media_types", "video");
+        options.set("protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls");
+        options.set("analyzeduration", ANALYSE_US);
+        options.set("fpsprobesize", FPS_PROBE_PICTURES);
+    } else if open.url.starts_with("http") {
+        options.set("rw_timeout", &timeout_us);
+        options.set("protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto,hls");
+        options.set("analyzeduration", ANALYSE_US);
+        options.set("fpsprobesize", FPS_PROBE_PICTURES);
+    } else {
+        options.set("protocol_whitelist", "file");
+    }
+    options
+}
+
+fn open_failed(error: Error, open: &OpenSource) -> CaptureError {
+    let fault = match error {
+        Error::HttpUnauthorized | Error::HttpForbidden => SourceFault::Unauthorised,
+        Error::HttpNotFound => SourceFault::NotFound,
+        Error::Exit => SourceFault::TimedOut,
+        Error::Other { errno: errno::ETIMEDOUT } => SourceFault::TimedOut,
+        Error::Other { errno: errno::ENOENT } => SourceFault::NotFound,
+        Error::InvalidData => SourceFault::Garbled,
+        Error::HttpBadRequest | Error::HttpOther4xx | Error::HttpServerError => SourceFault::Refused,
+        Error::Other { .. } => SourceFault::Refused,
+        _ => SourceFault::Other,
+    };
+    let why = if fault == SourceFault::TimedOut {
+        format!("no answer for {} s", open.timeout_s)
+    } else {
+        error.to_string()
+    };
+    CaptureError::source(fault, format!("{}: {why}", open.url))
+}

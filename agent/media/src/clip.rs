@@ -1,0 +1,9 @@
+//! Clips and stills: what a job is, and how the parent has a child do it.
+//!
+//! The child is [`crate::child::clip`]. Nothing is decoded here.
+
+mod job;
+mod maker;
+
+pub use job::{ClipJob, ClipOutput, StillJob};
+pub use maker::{ClipError, ClipMaker, in_child, make};

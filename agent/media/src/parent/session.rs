@@ -1,0 +1,315 @@
+//! One camera's session: `run` is retry around a fallible `run_once`.
+//!
+//! Fates: a child that fails, crashes or falls silent is replaced after a backoff; a file that ends, and any failure in replay,
+//! ends the session; the stop signal ends it from outside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, select_biased};
+use kerbside_domain::camera_state::{Blind, CameraState, Off};
+use kerbside_domain::frame::{Frame, Level, Packet};
+use kerbside_domain::time::{Clock, SystemClock};
+use parking_lot::Mutex;
+
+use super::backoff::Backoff;
+use super::liveness::ChildLiveness;
+use super::process::CaptureProcess;
+use super::settings::CaptureSettings;
+use super::timeline::Timeline;
+use crate::proto::{
+    self, CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild,
+};
+use crate::ring::PacketRing;
+use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
+use crate::tuning::{SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT};
+use crate::url;
+
+/// The real source: a capture child, replaced when it fails.
+#[derive(Debug)]
+pub struct CaptureSession {
+    settings: CaptureSettings,
+    clock: Arc<dyn Clock>,
+    /// Liveness is a matter of real time, in replay too.
+    real_clock: SystemClock,
+    ring: Arc<Mutex<PacketRing>>,
+    timeline: Timeline,
+    backoff: Backoff,
+    state: Option<CameraState>,
+    /// Epochs of earlier children; those of this child count on from it.
+    epoch_base: u32,
+    epoch: u32,
+    seq: u64,
+}
+
+/// One child and what is known of its life.
+struct RunningChild {
+    process: CaptureProcess,
+    liveness: ChildLiveness,
+}
+
+/// How one child ended.
+enum ChildEnd {
+    Stopped,
+    Ended,
+    Failed { state: CameraState, why: String },
+}
+
+impl From<ProtoError> for ChildEnd {
+    fn from(error: ProtoError) -> Self {
+        ChildEnd::failed(CameraState::Off(Off::Crashed), error.to_string())
+    }
+}
+
+impl FrameSource for CaptureSession {
+    fn run(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> SourceEnd {
+        self.report_state(sink, CameraState::Off(Off::Connecting), "opening");
+        loop {
+            let started = self.real_clock.now().mono;
+            let (state, why) = match self.run_once(sink, stop) {
+                ChildEnd::Stopped => return SourceEnd::Stopped,
+                ChildEnd::Ended if url::is_file(&self.settings.url) => {
+                    self.report_state(sink, CameraState::Off(Off::Ended), "end of the file");
+                    return SourceEnd::Ended;
+                }
+                ChildEnd::Ended => (CameraState::Off(Off::Ended), "the stream ended".to_string()),
+                ChildEnd::Failed { state, why } => (state, why),
+            };
+            self.report_state(sink, state, &why);
+            if self.settings.pace == Pace::Lockstep {
+                return SourceEnd::Failed;
+            }
+            if self.real_clock.now().mono.since_s(started) >= STABLE_AFTER_S {
+                self.backoff.reset();
+            }
+            let wait_s = self.backoff.wait_s();
+            tracing::warn!(
+                camera = self.settings.camera.0,
+                wait_s,
+                why,
+                "source failed; it will be reopened"
+            );
+            sink.notice(self.clock.now(), &Notice::Restarting { wait_s });
+            if !self.wait(wait_s, sink, stop) {
+                return SourceEnd::Stopped;
+            }
+        }
+    }
+}
+
+impl CaptureSession {
+    /// `clock` dates packets and frames; `ring` takes the packets.
+    pub fn new(settings: CaptureSettings, clock: Arc<dyn Clock>, ring: Arc<Mutex<PacketRing>>) -> Self {
+        let timeline = match settings.pace {
+            Pace::Lockstep => Timeline::replay(clock.now()),
+            Pace::Live | Pace::Realtime => Timeline::live(),
+        };
+        let backoff = Backoff::new(settings.seed);
+        CaptureSession {
+            settings,
+            clock,
+            real_clock: SystemClock::new(),
+            ring,
+            timeline,
+            backoff,
+            state: None,
+            epoch_base: 0,
+            epoch: 0,
+            seq: 0,
+        }
+    }
+
+    /// One child, from its start to its end.
+    fn run_once(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> ChildEnd {
+        let program = self.settings.program_for_source();
+        let process = match CaptureProcess::spawn(program.command()) {
+            Ok(process) => process,
+            Err(error) => {
+                let why = format!("cannot start {}: {error}", program.path.display());
+                return ChildEnd::failed(CameraState::Off(Off::Crashed), why);
+            }
+        };
+        self.epoch_base = self.epoch;
+        let liveness = ChildLiveness::new(self.real_clock.now().mono, self.settings.level);
+        let mut child = RunningChild { process, liveness };
+        let end = self.serve(&mut child, sink, stop).unwrap_or_else(|end| end);
+        child.process.stop(STOP_LIMIT);
+        end
+    }
+
+    /// Takes the child's messages until it ends.
+    fn serve(
+        &mut self,
+        child: &mut RunningChild,
+        sink: &mut dyn FrameSink,
+        stop: &StopSignal,
+    ) -> Result<ChildEnd, ChildEnd> {
+        child.process.send(&ToChild::Open(self.settings.open()))?;
+        let messages = child.process.messages.clone();
+        loop {
+            let message = select_biased! {
+                recv(stop) -> _ => return Ok(ChildEnd::Stopped),
+                recv(messages) -> message => Some(message),
+                default(SESSION_TICK) => None,
+            };
+            match message {
+                Some(Ok(Ok(message))) => {
+                    if let Some(end) = self.message(message, child, sink)? {
+                        return Ok(end);
+                    }
+                }
+                Some(Ok(Err(error))) => return Err(error.into()),
+                Some(Err(_)) => return Err(ChildEnd::without_a_word()),
+                None => {}
+            }
+            self.tick(child, sink)?;
+        }
+    }
+
+    fn message(
+        &mut self,
+        message: FromChild,
+        child: &mut RunningChild,
+        sink: &mut dyn FrameSink,
+    ) -> Result<Option<ChildEnd>, ChildEnd> {
+        let real_now = self.real_clock.now().mono;
+        match message {
+            FromChild::Hello { version: proto::VERSION } => {}
+            FromChild::Hello { version } => return Err(ProtoError::Version { theirs: version }.into()),
+            FromChild::Stream(mut info) => {
+                info.epoch = info.epoch.saturating_add(self.epoch_base);
+                self.epoch = info.epoch;
+                self.timeline.begin(info.epoch, info.time_base);
+                self.ring.lock().set_stream(info.clone());
+                sink.stream(&info);
+            }
+            FromChild::Packet(packet) => {
+                child.liveness.delivered(real_now);
+                self.packet(packet);
+            }
+            FromChild::Frame(frame) => {
+                child.liveness.delivered(real_now);
+                let level = self.frame(frame, sink);
+                child.liveness.level = level;
+                child.process.send(&ToChild::Ack { level })?;
+            }
+            FromChild::Stats(stats) => {
+                child.liveness.counted(stats.packets, real_now);
+                sink.notice(self.clock.now(), &Notice::Stats(stats));
+            }
+            FromChild::Event(event) => return Ok(self.event(event, sink)),
+        }
+        Ok(None)
+    }
+
+    fn packet(&mut self, raw: RawPacket) {
+        let epoch = raw.epoch.saturating_add(self.epoch_base);
+        let at = self.timeline.packet(epoch, raw.pts, self.clock.now());
+        let RawPacket { pts, dts, duration, key, data, .. } = raw;
+        self.ring.lock().push(Packet { epoch, pts, dts, duration, key, at, data });
+    }
+
+    fn frame(&mut self, raw: RawFrame, sink: &mut dyn FrameSink) -> Level {
+        let epoch = raw.epoch.saturating_add(self.epoch_base);
+        let now = self.clock.now();
+        let at = if self.settings.has_no_packets() {
+            self.timeline.packet(epoch, raw.pts, now)
+        } else {
+            self.timeline.picture(epoch, raw.pts, now)
+        };
+        self.report_state(sink, CameraState::Watching, "pictures arrive");
+        let RawFrame { pts, level, width, height, rgb, luma, .. } = raw;
+        let (camera, seq) = (self.settings.camera, self.seq);
+        self.seq += 1;
+        sink.frame(Frame { camera, seq, epoch, pts, at, level, width, height, rgb, luma })
+    }
+
+    fn event(&mut self, event: CaptureEvent, sink: &mut dyn FrameSink) -> Option<ChildEnd> {
+        let now = self.clock.now();
+        match event {
+            CaptureEvent::Failed { fault, text } => return Some(ChildEnd::failed(state_of(fault), text)),
+            CaptureEvent::Ended => return Some(ChildEnd::Ended),
+            CaptureEvent::Undecodable { text } => {
+                self.report_state(sink, CameraState::Blind(Blind::Undecodable), &text);
+            }
+            // The next frame reports `Watching`.
+            CaptureEvent::Decodable => {}
+            CaptureEvent::SparseKeys { gap_s } => sink.notice(now, &Notice::SparseKeys { gap_s }),
+            CaptureEvent::ResolutionChanged { from, to } => {
+                sink.notice(now, &Notice::ResolutionChanged { from, to });
+            }
+            CaptureEvent::StaleFrames => sink.notice(now, &Notice::StaleFrames),
+        }
+        None
+    }
+
+    /// Checks for silence, and passes on the level wanted between frames. A replay has no silence: there the parent may take as
+    /// long as it likes.
+    fn tick(&mut self, child: &mut RunningChild, sink: &mut dyn FrameSink) -> Result<(), ChildEnd> {
+        if self.settings.pace == Pace::Lockstep {
+            return Ok(());
+        }
+        let now = self.real_clock.now().mono;
+        let silent_s = child.liveness.silent_s(now);
+        if silent_s >= self.settings.restart_after_s {
+            let why = format!("nothing came for {silent_s:.0} s");
+            return Err(ChildEnd::failed(CameraState::Off(Off::Silent), why));
+        }
+        if child.liveness.has_delivered && silent_s >= self.settings.stall_after_s {
+            let why = format!("no packet for {silent_s:.0} s");
+            self.report_state(sink, CameraState::Off(Off::Silent), &why);
+        }
+        if child.liveness.tick_due(now, SESSION_TICK.as_secs_f64()) {
+            let level = sink.tick(self.clock.now());
+            if level != child.liveness.level {
+                child.liveness.level = level;
+                child.process.send(&ToChild::SetLevel(level))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sleeps through the backoff; false if the stop signal came.
+    fn wait(&mut self, wait_s: f64, sink: &mut dyn FrameSink, stop: &StopSignal) -> bool {
+        let until = self.real_clock.now().mono.plus_s(wait_s);
+        loop {
+            let left_s = until.since_s(self.real_clock.now().mono);
+            if left_s <= 0.0 {
+                return true;
+            }
+            match stop.recv_timeout(SESSION_TICK.min(Duration::from_secs_f64(left_s))) {
+                Err(RecvTimeoutError::Timeout) => _ = sink.tick(self.clock.now()),
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Reports a state once.
+    fn report_state(&mut self, sink: &mut dyn FrameSink, state: CameraState, why: &str) {
+        if self.state.replace(state) != Some(state) {
+            tracing::info!(camera = self.settings.camera.0, ?state, why, "source state");
+            sink.state(self.clock.now(), state, why);
+        }
+    }
+}
+
+impl ChildEnd {
+    fn failed(state: CameraState, why: String) -> Self {
+        ChildEnd::Failed { state, why }
+    }
+
+    fn without_a_word() -> Self {
+        ChildEnd::failed(CameraState::Off(Off::Crashed), "the capture child ended without a word".to_string())
+    }
+}
+
+fn state_of(fault: SourceFault) -> CameraState {
+    match fault {
+        SourceFault::Refused | SourceFault::Unauthorised | SourceFault::NotFound | SourceFault::Other => {
+            CameraState::Off(Off::Refused)
+        }
+        SourceFault::TimedOut | SourceFault::Lost => CameraState::Off(Off::Silent),
+        SourceFault::NoVideo | SourceFault::WrongCodec => CameraState::Off(Off::WrongCodec),
+        SourceFault::Garbled => CameraState::Blind(Blind::Undecodable),
+    }
+}

@@ -1,0 +1,76 @@
+//! What a session needs to know of its camera.
+
+use kerbside_domain::frame::{CameraIx, Level};
+use kerbside_site::config::{Backend, Camera};
+
+use super::program::CaptureProgram;
+use crate::proto::{OpenSource, Pace};
+use crate::tuning::{CHILD_MEMORY_BYTES, CHILD_TIMEOUT_SHARE};
+use crate::url;
+
+/// One camera as its session sees it.
+#[derive(Clone, Debug)]
+pub struct CaptureSettings {
+    pub camera: CameraIx,
+    pub url: String,
+    /// OpenCV's `VideoCapture` instead of libav.
+    pub opencv: bool,
+    pub pace: Pace,
+    /// Frames a second that are analysed at L2.
+    pub analysis_fps: f64,
+    /// Width of these frames, px.
+    pub analysis_width: u32,
+    /// Silence after which the camera is reported as silent, s.
+    pub stall_after_s: f64,
+    /// Silence after which the child is replaced, s.
+    pub restart_after_s: f64,
+    /// Level until the first frame has been judged.
+    pub level: Level,
+    pub program: CaptureProgram,
+    /// Jitter of the backoff.
+    pub seed: u64,
+}
+
+impl CaptureSettings {
+    /// A camera of the configuration, live or at a file's own pace.
+    pub fn of(camera: &Camera, program: CaptureProgram) -> Self {
+        let pace = if url::is_file(&camera.url) { Pace::Realtime } else { Pace::Live };
+        CaptureSettings {
+            camera: camera.ix,
+            url: camera.url.clone(),
+            opencv: camera.backend == Backend::OpenCv,
+            pace,
+            analysis_fps: camera.looks_per_s,
+            analysis_width: camera.look_width,
+            stall_after_s: camera.stall_after_s,
+            restart_after_s: camera.restart_after_s,
+            level: Level::L2,
+            program,
+            seed: u64::from(camera.ix.0) ^ u64::from(std::process::id()) << 16,
+        }
+    }
+
+    /// The program that reads this source.
+    pub(super) fn program_for_source(&self) -> CaptureProgram {
+        if url::is_device(&self.url, self.opencv) { self.program.for_devices() } else { self.program.clone() }
+    }
+
+    /// The backend gives pictures only: there are no packets to date them by.
+    pub(super) fn has_no_packets(&self) -> bool {
+        self.opencv || self.url.starts_with("gst:")
+    }
+
+    /// The first message to a child.
+    pub(super) fn open(&self) -> OpenSource {
+        OpenSource {
+            url: self.url.clone(),
+            opencv: self.opencv,
+            pace: self.pace,
+            level: self.level,
+            analysis_fps: self.analysis_fps,
+            analysis_width: self.analysis_width,
+            timeout_s: (self.restart_after_s * CHILD_TIMEOUT_SHARE).max(1.0),
+            memory_bytes: CHILD_MEMORY_BYTES,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What is said about one camera: what the child shall open, what it found, packets and frames.
+
+use std::io::{Read, Write};
+
+use bytes::Bytes;
+use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH, Level, StreamInfo};
+use serde::{Deserialize, Serialize};
+
+use super::error::ProtoError;
+use super::framing::{check_length, read_message, write_message};
+use super::stream::StreamHeader;
+use crate::tuning::MAX_CODEC_NAME;
+
+/// How the time of a source passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// As the source gives it.
+    #[default]
+    Live,
+    /// A file, by its own timestamps.
+    Realtime,
+    /// A file, as fast as its frames are acknowledged; nothing is dropped.
+    Lockstep,
+}
+
+/// What the child shall open. Sent on stdin, never as an argument: urls hold passwords.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenSource {
+    pub url: String,
+    /// OpenCV's `VideoCapture` instead of libav.
+    pub opencv: bool,
+    pub pace: Pace,
+    pub level: Level,
+    pub analysis_fps: f64,
+    /// Width of frames, px.
+    pub analysis_width: u32,
+    /// Silence after which reading gives up, s.
+    pub timeout_s: f64,
+    /// Address space the child may use beyond what it has at its start, bytes.
+    pub memory_bytes: u64,
+}
+
+/// Parent to child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToChild {
+    /// The first message; it is sent once.
+    Open(OpenSource),
+    /// The level wanted between frames.
+    SetLevel(Level),
+    /// One frame has been taken. In lockstep `level` holds from the frame after the next one on, so that a replay is the same
+    /// whatever the machine's load.
+    Ack { level: Level },
+    /// The child ends at once.
+    Stop,
+}
+
+/// Why a source could not be opened or went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceFault {
+    Refused,
+    Unauthorised,
+    NotFound,
+    TimedOut,
+    NoVideo,
+    /// No decoder, or not one that the ring and its clips can carry.
+    WrongCodec,
+    /// Bytes arrive and are no video.
+    Garbled,
+    /// It was open, and the other side closed it.
+    Lost,
+    Other,
+}
+
+/// What the child noticed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureEvent {
+    /// The child ends after this one.
+    Failed {
+        fault: SourceFault,
+        text: String,
+    },
+    /// End of a file; the child ends.
+    Ended,
+    /// Packets arrive but give no pictures.
+    Undecodable {
+        text: String,
+    },
+    /// Pictures come again.
+    Decodable,
+    /// Key frames come too seldom to watch by them alone; distance in seconds.
+    SparseKeys {
+        gap_s: f64,
+    },
+    ResolutionChanged {
+        from: (u32, u32),
+        to: (u32, u32),
+    },
+    /// The backend keeps giving the same old picture (OpenCV after a stall).
+    StaleFrames,
+}
+
+/// Counters since the child's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureStats {
+    pub packets: u64,
+    pub packet_bytes: u64,
+    pub decoded: u64,
+    pub decode_errors: u64,
+    pub frames: u64,
+    /// Frames not sent because the parent still had two (live only: newest wins).
+    pub frames_dropped: u64,
+    /// CPU the child has used, ms.
+    pub cpu_ms: u64,
+    /// Resident memory, bytes.
+    pub rss_bytes: u64,
+}
+
+/// A packet before the parent has put it on the agent's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawPacket {
+    pub epoch: u32,
+    pub pts: i64,
+    pub dts: i64,
+    pub duration: i64,
+    pub key: bool,
+    pub data: Bytes,
+}
+
+/// A frame before the parent has put it on the agent's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawFrame {
+    pub epoch: u32,
+    pub pts: i64,
+    pub level: Level,
+    pub width: u32,
+    pub height: u32,
+    pub rgb: Bytes,
+    pub luma: Bytes,
+}
+
+/// Child to parent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromChild {
+    Hello { version: u32 },
+    Stream(StreamInfo),
+    Packet(RawPacket),
+    Frame(RawFrame),
+    Event(CaptureEvent),
+    Stats(CaptureStats),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Header {
+    Hello { version: u32 },
+    Stream(StreamHeader),
+    Packet { epoch: u32, pts: i64, dts: i64, duration: i64, key: bool },
+    Frame { epoch: u32, pts: i64, level: Level, width: u32, height: u32 },
+    Event(CaptureEvent),
+    Stats(CaptureStats),
+}
+
+/// The child's next message; `None` when it closed its end.
+pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoError> {
+    let Some((header, blob)) = read_message(from)? else { return Ok(None) };
+    Ok(Some(match header {
+        Header::Hello { version } => FromChild::Hello { version },
+        Header::Stream(stream) => {
+            check_length("codec name", stream.codec.len(), MAX_CODEC_NAME)?;
+            FromChild::Stream(stream.with_extradata(blob))
+        }
+        Header::Packet { epoch, pts, dts, duration, key } => {
+            FromChild::Packet(RawPacket { epoch, pts, dts, duration, key, data: blob })
+        }
+        Header::Frame { epoch, pts, level, width, height } => {
+            let rgb_len = (u64::from(width) * u64::from(height)).saturating_mul(3);
+            let expected = rgb_len.saturating_add((LUMA_WIDTH * LUMA_HEIGHT) as u64);
+            if width == 0 || height == 0 || expected != blob.len() as u64 {
+                return Err(ProtoError::Blob { what: "frame", expected, bytes: blob.len() });
+            }
+            let rgb = blob.slice(..rgb_len as usize);
+            let luma = blob.slice(rgb_len as usize..);
+            FromChild::Frame(RawFrame { epoch, pts, level, width, height, rgb, luma })
+        }
+        Header::Event(event) => FromChild::Event(event),
+        Header::Stats(stats) => FromChild::Stats(stats),
+    }))
+}
+
+/// Writes the child's message and flushes it.
+pub fn write_from_child(out: &mut impl Write, message: &FromChild) -> Result<(), ProtoError> {
+    match message {
+        FromChild::Hello { version } => write_message(out, &Header::Hello { version: *version }, &[])?,
+        FromChild::Stream(s) => write_message(out, &Header::Stream(StreamHeader::of(s)), &[&s.extradata])?,
+        FromChild::Packet(p) => write_packet(out, p.epoch, (p.pts, p.dts, p.duration), p.key, &p.data)?,
+        FromChild::Frame(f) => {
+            let (epoch, pts, level) = (f.epoch, f.pts, f.level);
+            let header = Header::Frame { epoch, pts, level, width: f.width, height: f.height };
+            write_message(out, &header, &[&f.rgb, &f.luma])?;
+        }
+        FromChild::Event(event) => write_message(out, &Header::Event(event.clone()), &[])?,
+        FromChild::Stats(stats) => write_message(out, &Header::Stats(*stats), &[])?,
+    }
+    Ok(out.flush()?)
+}
+
+/// A packet straight from the demuxer's buffer, without a copy; the caller flushes. `times`: pts, dts, duration in ticks.
+pub fn write_packet(
+    out: &mut impl Write,
+    epoch: u32,
+    times: (i64, i64, i64),
+    key: bool,
+    data: &[u8],
+) -> Result<(), ProtoError> {
+    let header = Header::Packet { epoch, pts: times.0, dts: times.1, duration: times.2, key };
+    write_message(out, &header, &[data])
+}
+
+pub fn write_to_child(out: &mut impl Write, message: &ToChild) -> Result<(), ProtoError> {
+    write_message(out, message, &[])?;
+    Ok(out.flush()?)
+}
+
+/// The parent's next message; `None` when the parent is gone.
+pub fn read_to_child(from: &mut impl Read) -> Result<Option<ToChild>, ProtoError> {
+    Ok(read_message(from)?.map(|(message, _)| message))
+}

@@ -1,0 +1,102 @@
+//! Every constant of this crate that could be another number, with its unit and its reason.
+//!
+//! Three kinds of reasons: *measured* names what it was measured on, *bound* keeps memory or time finite whatever a stream
+//! sends, *chosen* is a judgement that no measurement contradicted. Constants that a standard or a file format fixes stand
+//! where they are used.
+
+use std::time::Duration;
+
+// The parent.
+
+/// How often a quiet session looks at its clocks. Chosen: half of the shortest interval that anything waits for (1 s).
+pub(crate) const SESSION_TICK: Duration = Duration::from_millis(500);
+/// What a stopped child gets before it is killed. Chosen: a child ends at once unless the kernel is busy.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// A child that lived this long resets the backoff, s. Chosen: longer than any camera took to fail after it had opened.
+pub(crate) const STABLE_AFTER_S: f64 = 30.0;
+/// First wait before a child is replaced, s. Chosen: a camera that only dropped its connection is back at once.
+pub(crate) const BACKOFF_FIRST_S: f64 = 1.0;
+/// Longest wait, s. However long a camera was away, it is watched again within half a minute: the wait, the opening and the
+/// learning of its scene. An attempt costs a process start and a connection.
+pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
+/// Live time further than this from the packet's own time starts a new anchor, s. Chosen: beyond any jitter of a network that
+/// still delivers, below what an officer would notice in a clip.
+pub(crate) const MAX_DRIFT_S: f64 = 2.0;
+/// Messages between the thread that reads the pipe and the session. Bound: when it is full the pipe fills, and the child waits.
+pub(crate) const MESSAGE_QUEUE: usize = 4;
+/// The child gives up at this share of the time after which it would be killed, so that it can say why.
+pub(crate) const CHILD_TIMEOUT_SHARE: f64 = 0.9;
+
+/// Memory a child may take beyond its libraries, bytes. Bound: a 4K decoder with a full set of references, and a queue.
+pub(crate) const CHILD_MEMORY_BYTES: u64 = 768 << 20;
+
+// Messages.
+
+/// Longest header, bytes. Bound: a clip job with its drawings is the longest.
+pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
+/// Longest blob, bytes. Bound: a 4K key frame, or a frame of 1920 px.
+pub(crate) const MAX_BLOB_BYTES: usize = 16 * 1024 * 1024;
+/// Longest name of a codec, characters. Bound: FFmpeg's longest has 20.
+pub(crate) const MAX_CODEC_NAME: usize = 64;
+
+// Clips and stills.
+
+/// Longest a clip job may take; a child that takes longer is killed. Chosen: the longest job of the tests takes 3 s on one core.
+pub(crate) const CLIP_LIMIT: Duration = Duration::from_secs(30);
+
+// What follows is for the child alone.
+
+#[cfg(feature = "camera")]
+pub(crate) use child::*;
+
+#[cfg(feature = "camera")]
+mod child {
+    /// Frames that the parent may have unacknowledged. Two: it judges one while the next is decoded.
+    pub(crate) const FRAME_WINDOW: usize = 2;
+    /// Counters are sent this often, s.
+    pub(crate) const STATS_EVERY_S: f64 = 1.0;
+    /// Packets in a row that the demuxer calls invalid before the source is called garbled. Chosen: 8 s at 25 packets a second.
+    pub(crate) const MAX_GARBLED_PACKETS: u32 = 200;
+    /// A jump of decoding time beyond this starts a new epoch, s. Chosen: longer than any gap of a camera that went on.
+    pub(crate) const MAX_JUMP_S: f64 = 10.0;
+    /// A jump back beyond this starts a new epoch, s. Chosen: no reordering of packets reaches so far.
+    pub(crate) const MAX_JUMP_BACK_S: f64 = 1.0;
+    /// If this share of the time limit is gone when opening fails, it failed for silence, whatever FFmpeg calls it (for RTSP it
+    /// says "invalid data").
+    pub(crate) const SILENCE_SHARE: f64 = 0.8;
+    /// Pictures from whose times FFmpeg derives a live stream's rate. By itself it waits for twenty, most of a second in which
+    /// nothing is seen.
+    pub(crate) const FPS_PROBE_PICTURES: &str = "5";
+    /// How long FFmpeg may analyse a live stream before it opens it, microseconds.
+    pub(crate) const ANALYSE_US: &str = "1000000";
+    /// Key frames in a row at short distance before a source counts as dense again.
+    pub(crate) const DENSE_AGAIN: u32 = 3;
+    /// Longest pause between two packets of a file that is played in real time, s. Bound: the parent must stay able to stop us.
+    pub(crate) const LONGEST_PACE_S: f64 = 5.0;
+
+    /// The group of pictures kept for a switch to L2, bytes. Bound: beyond, the switch waits for the next key frame.
+    pub(crate) const MAX_GOP_BYTES: usize = 8 << 20;
+    /// The same in packets. Bound: 16 s at 25 packets a second.
+    pub(crate) const MAX_GOP_PACKETS: usize = 400;
+    /// Without a picture for this long although packets were fed, the stream is undecodable, s of stream time.
+    pub(crate) const UNDECODABLE_S: f64 = 3.0;
+    /// With fewer packets than this nothing is called undecodable: a single broken key frame is no verdict.
+    pub(crate) const UNDECODABLE_PACKETS: u32 = 3;
+    /// How early a picture counts as the one due, s: half a frame of 25 Hz early is as near as half a frame late.
+    pub(crate) const EARLY_S: f64 = 0.02;
+    /// OpenCV at L1: it has no key frames to wait for, so this many frames a second stand in for them.
+    pub(crate) const OPENCV_L1_FPS: f64 = 0.5;
+
+    /// Packets of one clip job. Bound: a ring of a minute and a half at 60 pictures a second.
+    pub(crate) const MAX_JOB_PACKETS: usize = 5400;
+    /// Stills of one clip job. Bound: an incident asks for at most four.
+    pub(crate) const MAX_JOB_STILLS: usize = 64;
+    /// Payload of one clip job, bytes. Bound: a ring of 64 MB with room.
+    pub(crate) const MAX_JOB_BYTES: usize = 128 << 20;
+    /// JPEG qualities tried, best first, until the still fits.
+    pub(crate) const JPEG_QUALITIES: [u8; 6] = [90, 82, 74, 66, 56, 46];
+    /// After the last quality the picture is made smaller by this factor, again and again.
+    pub(crate) const STILL_SHRINK: f64 = 0.75;
+    /// A still that would become narrower than this stays larger than its limit, px: a smaller one is no evidence.
+    pub(crate) const STILL_MIN_WIDTH: i32 = 160;
+}
