@@ -99,8 +99,8 @@ id = "cam{n}"
 url = "{url}"
 point = [121.37608, 31.1124]
 accuracy_m = 15.0
-looks_per_s = {looks_per_s}
-look_width = 640
+analysis_fps = {analysis_fps}
+analysis_width = 640
 ring_s = {ring_s}
 [[camera.zone]]
 id = "square-{n}"
@@ -126,7 +126,7 @@ class Agent:
         shutil.rmtree(work / "data", ignore_errors=True)
         site = SITE.format(work=work, port=port, root=ROOT, health=self.health)
         for n, url in enumerate(urls, 1):
-            site += CAMERA.format(n=n, url=url, looks_per_s=LOOKS_PER_S, ring_s=ring_s)
+            site += CAMERA.format(n=n, url=url, analysis_fps=LOOKS_PER_S, ring_s=ring_s)
         (work / "site.toml").write_text(site)
         self.tree = Tree([KERBSIDE, "run", "--config", work / "site.toml"], work / "agent.log")
 

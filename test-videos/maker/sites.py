@@ -42,8 +42,8 @@ id = "cam1"
 url = "{clip}"
 point = [{lon:.6f}, {lat:.6f}]
 accuracy_m = {accuracy}
-looks_per_s = 5.0
-look_width = 640
+analysis_fps = 5.0
+analysis_width = 640
 """
 
 WASTE = """

@@ -70,9 +70,13 @@ fn run(command: Command) -> anyhow::Result<u8> {
     }
 }
 
-/// The checked site, or `None` with every problem on stderr.
+/// The checked site, with its warnings logged; or `None`, with every problem on stderr.
 fn load(path: &Path) -> Option<Site> {
-    config::load(path).map_err(|problems| eprint!("{problems}")).ok()
+    let site = config::load(path).map_err(|problems| eprint!("{problems}")).ok()?;
+    for warning in &site.warnings {
+        tracing::warn!("{warning}");
+    }
+    Some(site)
 }
 
 fn check(path: &Path) -> u8 {
@@ -118,12 +122,12 @@ fn doctor(config: Option<&Path>) -> u8 {
     let versions = None;
     let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };
     let clock = kerbside_domain::time::SystemClock::new();
-    let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("looking at: {what}"));
+    let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("checking: {what}"));
     say!("{}", kerbside::doctor::render(&findings).trim_end());
     kerbside::doctor::exit_code(&findings)
 }
 
-/// What `doctor` says of a model that loads.
+/// The sentence of `doctor` about a model that loads.
 fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
     let (_, manifest) =
         kerbside_infer::load(manifest, runtime, LIVE_RUN_LIMIT).map_err(|error| error.to_string())?;

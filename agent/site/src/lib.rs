@@ -1,5 +1,16 @@
-//! The site: its configuration file, checked whole, and the geometry of its places.
+//! The site: what one box is told about the place where it stands.
+//!
+//! A tour:
+//!
+//! * [`config`] reads the site file (TOML) and checks it whole before a thread starts (invariant 10). The result is a
+//!   [`config::Site`]; otherwise every problem is reported with line, column and a suggestion.
+//! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
+//! * [`place`] uses both to say where on the ground something in a camera's picture is.
+//!
+//! Lengths are in metres, times in seconds, places in degrees of WGS-84 as (longitude, latitude), positions in a picture as
+//! shares of its width and height. The names say so: `dwell_s`, `lon_deg`, `polygon_norm`.
 
+#![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
 pub mod config;

@@ -6,17 +6,19 @@ use serde::{Deserialize, Serialize};
 use crate::config::Site;
 use crate::geo::{GridTable, Ground, Homography, gcj02};
 
-/// Beyond this distance from the camera a pixel is worth too many metres: the camera's own point is sent.
+/// Greatest distance from the camera at which a pixel still tells the place, m. From a 6 m mast the error of the foot is
+/// about 3 m there, and it grows with the square of the distance. Beyond, the camera's own point is sent.
 pub const MAX_DISTANCE_M: f64 = 60.0;
-/// How well the foot of a box is known, in shares of the picture: about 5 px of 640.
+/// Error of the foot of a detector's box, in shares of the picture: about 5 px of 640.
 const FOOT_ERROR_NORM: f64 = 0.008;
-/// Nothing on a street is placed better than this, whatever the survey says.
+/// Best accuracy that is claimed, m, whatever the residual of the survey.
 const MIN_ACCURACY_M: f64 = 0.5;
 
 /// How a place was found. On the wire `homography` or `camera`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
+    /// The foot of the box, projected to the ground.
     Homography,
     /// The camera's point (or that of the box), with an accuracy that covers what it sees.
     Camera,
@@ -25,22 +27,28 @@ pub enum Method {
 /// Where something is. Degrees are WGS-84, rounded to 1e-7; accuracy is a radius in metres, rounded up to 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
+    /// Longitude.
     pub lon_deg: f64,
+    /// Latitude.
     pub lat_deg: f64,
+    /// Radius that holds the place.
     pub accuracy_m: f64,
+    /// How it was found.
     pub method: Method,
     /// lon_deg, lat_deg of the camera, or of its box.
     pub camera_point: (f64, f64),
     /// lon_deg, lat_deg in GCJ-02; only where maps use it.
     pub gcj02: Option<(f64, f64)>,
+    /// Code of the unit grid that holds it.
     pub unit_grid: Option<String>,
     /// Grids in question when the accuracy circle crosses a border.
     pub candidates: Vec<String>,
+    /// The address of the box, for people.
     pub address: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Eye {
+struct CameraView {
     point: Option<(f64, f64)>,
     accuracy_m: f64,
     homography: Option<Homography>,
@@ -49,20 +57,21 @@ struct Eye {
 /// Places what cameras see.
 #[derive(Clone, Debug)]
 pub struct Placer {
-    eyes: Vec<Eye>,
+    views: Vec<CameraView>,
     grid: GridTable,
-    /// The box: surveyed, or what GNSS said last, with its accuracy in metres.
+    /// The box: surveyed, or the newest position of GNSS, with its accuracy in metres.
     box_point: Option<((f64, f64), f64)>,
     surveyed: bool,
     address: Option<String>,
 }
 
 impl Placer {
+    /// With the points and grids of the site.
     pub fn new(site: &Site) -> Self {
-        let eyes = site
+        let views = site
             .cameras
             .iter()
-            .map(|camera| Eye {
+            .map(|camera| CameraView {
                 point: camera.point,
                 accuracy_m: camera.accuracy_m,
                 // Checked with the configuration; one that does not fit was refused there.
@@ -70,7 +79,7 @@ impl Placer {
             })
             .collect();
         Placer {
-            eyes,
+            views,
             grid: site.grid.clone(),
             box_point: site.device.point.map(|p| (p, 0.0)),
             surveyed: site.device.point.is_some(),
@@ -78,7 +87,7 @@ impl Placer {
         }
     }
 
-    /// What GNSS says of the box; ignored where a survey is configured.
+    /// Sets the position of the box that GNSS gave; ignored where a surveyed point is configured.
     pub fn set_box_point(&mut self, point: (f64, f64), accuracy_m: f64) {
         if !self.surveyed {
             self.box_point = Some((point, accuracy_m));
@@ -87,14 +96,14 @@ impl Placer {
 
     /// Place of a box in a camera's picture, by its foot. `None`: neither camera nor box has a point yet.
     pub fn place(&self, camera: CameraIx, bbox: BBox) -> Option<Place> {
-        let eye = self.eyes.get(usize::from(camera.0))?;
-        let (point, own_m) = match (eye.point, self.box_point) {
+        let view = self.views.get(usize::from(camera.0))?;
+        let (point, own_m) = match (view.point, self.box_point) {
             (Some(point), _) => (point, 0.0),
             (None, Some(of_box)) => of_box,
             (None, None) => return None,
         };
-        let at_camera = |accuracy_m: f64| (point, accuracy_m.max(eye.accuracy_m) + own_m, Method::Camera);
-        let (lon_lat, accuracy_m, method) = match &eye.homography {
+        let at_camera = |accuracy_m: f64| (point, accuracy_m.max(view.accuracy_m) + own_m, Method::Camera);
+        let (lon_lat, accuracy_m, method) = match &view.homography {
             None => at_camera(0.0),
             Some(homography) => match on_ground(homography, bbox) {
                 Ok((lon_lat, accuracy_m)) => (lon_lat, accuracy_m, Method::Homography),
@@ -124,7 +133,7 @@ impl Placer {
     /// Ground covered by a box, m2: its width at the foot, times its depth, which is never taken for more than the width
     /// (a picture shows height as depth). `None` without a homography, or beyond its reach.
     pub fn ground_area_m2(&self, camera: CameraIx, bbox: BBox) -> Option<f64> {
-        let homography = self.eyes.get(usize::from(camera.0))?.homography.as_ref()?;
+        let homography = self.views.get(usize::from(camera.0))?.homography.as_ref()?;
         let (left, right) = (f64::from(bbox.x), f64::from(bbox.x + bbox.w));
         let foot = f64::from(bbox.y + bbox.h);
         let (a, b) = (homography.ground((left, foot))?, homography.ground((right, foot))?);

@@ -197,7 +197,7 @@ fn start_cameras(
             slots: has_detector.then(|| cameras.slots.clone()),
             inputs: inputs.clone(),
             meter: meters.camera(camera.ix, ring.clone()).context("a camera without its meter")?,
-            period_s: 1.0 / camera.looks_per_s,
+            period_s: 1.0 / camera.analysis_fps,
             load: Load::new(camera.id.clone(), with_detector.clone(), now),
         };
         let stopped = stopped.clone();

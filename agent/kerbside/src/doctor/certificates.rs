@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use super::Finding;
+use super::finding::{Area, Finding};
 use kerbside_domain::time::Clock;
 use kerbside_link::certificates::{Chain, SOON_S};
 use kerbside_site::config::Site;
-
-const TLS: (&str, &str) = ("certificate", "证书");
 
 /// All files of [centre.tls]; nothing if there is none.
 pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
@@ -21,39 +19,47 @@ pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
 }
 
 fn certificate(key: &str, path: &Path, now_s: i64, edge_id: Option<&str>) -> Finding {
-    let ask = "ask the centre for a new one";
+    let renew = "ask the centre for a new one";
     let shown = format!("{key} {}", path.display());
     let chain = match Chain::read(path) {
         Ok(Some(chain)) => chain,
         Ok(None) => {
             return Finding::wrong(
-                TLS,
+                Area::Certificate,
                 format!("{shown}: holds no certificate"),
                 "it must be PEM: -----BEGIN CERTIFICATE-----",
             );
         }
-        Err(why) => return Finding::wrong(TLS, format!("{shown}: {why}"), ask),
+        Err(why) => return Finding::wrong(Area::Certificate, format!("{shown}: {why}"), renew),
     };
     let Chain { begins_s, ends_s, common_name } = chain;
     let date = |s: i64| kerbside_domain::time::rfc3339(s.saturating_mul(1000), 0)[..10].to_owned();
     if ends_s < now_s {
-        return Finding::wrong(TLS, format!("{shown}: expired on {}", date(ends_s)), ask);
+        return Finding::wrong(Area::Certificate, format!("{shown}: expired on {}", date(ends_s)), renew);
     }
     if begins_s > now_s {
-        let mend = "is the clock of this box right?";
-        return Finding::wrong(TLS, format!("{shown}: not valid before {}", date(begins_s)), mend);
+        let remedy = "is the clock of this box right?";
+        return Finding::wrong(
+            Area::Certificate,
+            format!("{shown}: not valid before {}", date(begins_s)),
+            remedy,
+        );
     }
     if let Some(edge_id) = edge_id.filter(|id| common_name.as_deref() != Some(*id)) {
         let name = common_name.unwrap_or_else(|| "nobody".into());
         let what = format!("{shown}: is that of \"{name}\", but edge_id is \"{edge_id}\"");
         return Finding::wrong(
-            TLS,
+            Area::Certificate,
             what,
             "the CN must be the edge_id: the centre lets a box publish only under its own name",
         );
     }
     let what = format!("{shown}: valid until {}", date(ends_s));
-    if ends_s - now_s < SOON_S { Finding::advice(TLS, what, ask) } else { Finding::good(TLS, what) }
+    if ends_s - now_s < SOON_S {
+        Finding::advice(Area::Certificate, what, renew)
+    } else {
+        Finding::good(Area::Certificate, what)
+    }
 }
 
 fn key(path: &Path) -> Finding {
@@ -61,12 +67,16 @@ fn key(path: &Path) -> Finding {
     let read = std::fs::File::open(path)
         .and_then(|file| rustls_pemfile::private_key(&mut std::io::BufReader::new(file)));
     match read {
-        Ok(Some(_)) => Finding::good(TLS, format!("{shown}: holds a private key")),
-        Ok(None) => {
-            Finding::wrong(TLS, format!("{shown}: holds no private key"), "it must be PEM, PKCS#8 or PKCS#1")
-        }
-        Err(e) => {
-            Finding::wrong(TLS, format!("{shown}: {e}"), "the user of the service must be able to read it")
-        }
+        Ok(Some(_)) => Finding::good(Area::Certificate, format!("{shown}: holds a private key")),
+        Ok(None) => Finding::wrong(
+            Area::Certificate,
+            format!("{shown}: holds no private key"),
+            "it must be PEM, PKCS#8 or PKCS#1",
+        ),
+        Err(e) => Finding::wrong(
+            Area::Certificate,
+            format!("{shown}: {e}"),
+            "the user of the service must be able to read it",
+        ),
     }
 }

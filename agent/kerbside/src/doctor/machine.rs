@@ -1,47 +1,50 @@
 //! The machine itself: clock, memory, disk, devices.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Finding, existing_above};
+use super::finding::{Area, Finding};
 use crate::ntp::{self, Synchronised};
 use kerbside_domain::time::Clock;
 use kerbside_site::config::Site;
 
-const CLOCK: (&str, &str) = ("clock", "时钟");
-const MEMORY: (&str, &str) = ("memory", "内存");
-const DISK: (&str, &str) = ("disk", "磁盘");
-
-/// Journal, index and ballast beside the evidence.
+/// Journal, index and reserve file beside the evidence, bytes. The outbox alone is bounded to 368 MiB.
 const BESIDE_EVIDENCE: u64 = 512 << 20;
-/// The agent without its rings (targets: at most 90 MB) and its capture children, with room.
+/// The agent process without its rings, bytes. The goal is 90 MB; the rest is room.
 const AGENT_BYTES: u64 = 256 << 20;
+/// A capture child, bytes, with room.
 const CHILD_BYTES: u64 = 48 << 20;
-/// A disk that takes longer to sync a small file makes every report wait.
+/// A disk that takes longer to sync a small file makes every report wait, s.
 const SLOW_SYNC_S: f64 = 0.5;
 
-/// As the running agent judges it too.
+/// By the same sources as the running agent.
 pub(super) fn clock_synchronised() -> Finding {
-    let mend = "turn on NTP (timedatectl set-ntp true), or configure [gnss]; reports say how far the time is to be trusted";
+    let remedy = "turn on NTP (timedatectl set-ntp true), or configure [gnss]; reports say how far the time is to be trusted";
     match ntp::synchronised() {
-        Synchronised::Yes(says) => Finding::good(CLOCK, format!("synchronised by NTP ({says})")),
-        Synchronised::No => Finding::advice(CLOCK, "not synchronised", mend),
-        Synchronised::Unknown => Finding::advice(CLOCK, "it cannot be told whether it is synchronised", mend),
+        Synchronised::Yes(says) => Finding::good(Area::Clock, format!("synchronised by NTP ({says})")),
+        Synchronised::No => Finding::advice(Area::Clock, "not synchronised", remedy),
+        Synchronised::Unknown => {
+            Finding::advice(Area::Clock, "it cannot be told whether it is synchronised", remedy)
+        }
     }
 }
 
 /// Memory available against what the rings and children may take.
 pub(super) fn memory(site: Option<&Site>) -> Finding {
     let Some(available) = available_memory() else {
-        return Finding::advice(MEMORY, "/proc/meminfo cannot be read", "run on Linux with /proc mounted");
+        return Finding::advice(
+            Area::Memory,
+            "/proc/meminfo cannot be read",
+            "run on Linux with /proc mounted",
+        );
     };
     let cameras = site.map_or(0, |s| s.cameras.len() as u64);
     let rings: u64 = site.map_or(0, |s| s.cameras.iter().map(|c| c.ring_bytes as u64).sum());
     let needed = AGENT_BYTES + rings + cameras * CHILD_BYTES;
     let what = format!("{} available, up to {} needed", mib(available), mib(needed));
     if available >= needed {
-        Finding::good(MEMORY, what)
+        Finding::good(Area::Memory, what)
     } else {
-        Finding::wrong(MEMORY, what, "lower ring_mb of the cameras, or use a box with more memory")
+        Finding::wrong(Area::Memory, what, "lower ring_mb of the cameras, or use a box with more memory")
     }
 }
 
@@ -61,9 +64,9 @@ pub(super) fn data_dir(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
     match write_and_sync(&folder) {
         Err(e) => {
             let what = format!("{shown}: not writable in {}: {e}", folder.display());
-            let mend =
+            let remedy =
                 format!("install -d -o kerbside {shown}, and check that the disk is not mounted read-only");
-            findings.push(Finding::wrong(DISK, what, mend));
+            findings.push(Finding::wrong(Area::Disk, what, remedy));
         }
         Ok(()) => {
             let took_s = clock.now().mono.since_s(began);
@@ -71,12 +74,12 @@ pub(super) fn data_dir(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
             if took_s > SLOW_SYNC_S {
                 let what = format!("{shown}{missing}: a small file took {took_s:.1} s to sync");
                 findings.push(Finding::advice(
-                    DISK,
+                    Area::Disk,
                     what,
                     "use a faster or healthier disk; look at dmesg and smartctl",
                 ));
             } else {
-                findings.push(Finding::good(DISK, format!("{shown}{missing} is writable and syncs")));
+                findings.push(Finding::good(Area::Disk, format!("{shown}{missing} is writable and syncs")));
             }
         }
     }
@@ -84,7 +87,7 @@ pub(super) fn data_dir(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
     findings
 }
 
-/// What every durable record needs: write, fsync of the file, fsync of the folder.
+/// Does what every durable record needs: write, fsync of the file, fsync of the folder.
 fn write_and_sync(folder: &Path) -> std::io::Result<()> {
     use std::io::Write as _;
     let path = folder.join(format!(".kerbside-doctor-{}", std::process::id()));
@@ -101,25 +104,33 @@ fn free_space(site: &Site, folder: &Path) -> Finding {
     let stat = match rustix::fs::statvfs(folder) {
         Ok(stat) => stat,
         Err(e) => {
-            return Finding::advice(DISK, format!("free space is not known: {e}"), "look at it with df");
+            return Finding::advice(
+                Area::Disk,
+                format!("free space is not known: {e}"),
+                "look at it with df",
+            );
         }
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let needed = site.evidence.max_bytes.saturating_add(BESIDE_EVIDENCE);
     let what = format!("{} free, up to {} needed (evidence and journal)", mib(free), mib(needed));
     if free >= needed {
-        Finding::good(DISK, what)
+        Finding::good(Area::Disk, what)
     } else if free >= BESIDE_EVIDENCE {
-        Finding::advice(DISK, what, "lower max_bytes in [evidence]; what is there already counts against it")
+        Finding::advice(
+            Area::Disk,
+            what,
+            "lower max_bytes in [evidence]; what is there already counts against it",
+        )
     } else {
-        Finding::wrong(DISK, what, "make room: the journal itself may not fit")
+        Finding::wrong(Area::Disk, what, "make room: the journal itself may not fit")
     }
 }
 
 /// The file or device can be opened for reading by this user.
 pub(super) fn readable(path: &Path) -> Result<(), String> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    // Without waiting for a carrier or for a writer at the other end of a pipe.
+    // Does not wait for a carrier, nor for a writer at the other end of a pipe.
     let flags = rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOCTTY).bits();
     let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags as i32).open(path);
     opened.map(|_| ()).map_err(|e| e.to_string())
@@ -127,4 +138,9 @@ pub(super) fn readable(path: &Path) -> Result<(), String> {
 
 fn mib(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
+}
+
+/// The nearest folder above that exists.
+fn existing_above(path: &Path) -> PathBuf {
+    path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned()
 }

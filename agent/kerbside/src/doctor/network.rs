@@ -1,21 +1,24 @@
-//! Whether somebody answers: TCP, and RTSP far enough to know that it is a camera.
+//! Whether a host answers: TCP, and enough RTSP to know that it is a camera.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use super::finding::Fault;
 use super::machine;
 
+/// Longest wait for a host: a camera in the same street answers within milliseconds.
 const LIMIT: Duration = Duration::from_secs(3);
+/// Addresses of a name that are tried, so that a name with many costs few limits.
+const MAX_ADDRESSES: usize = 2;
 
 /// Connects within the limit; the error says whether the name or the host is the trouble.
 pub(super) fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses =
         (host, port).to_socket_addrs().map_err(|e| format!("the name cannot be resolved: {e}"))?;
     let mut last = "the name has no address".to_owned();
-    // A name with many addresses shall not cost many limits.
-    for address in addresses.take(2) {
+    for address in addresses.take(MAX_ADDRESSES) {
         match TcpStream::connect_timeout(&address, LIMIT) {
             Ok(stream) => return Ok(stream),
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => last = "no answer within 3 s".into(),
@@ -32,11 +35,11 @@ pub(super) fn connect_to(address: &str) -> Result<TcpStream, String> {
     connect(host, port.parse().map_err(|_| "no port")?).map_err(|why| format!("{address}: {why}"))
 }
 
-/// What can be said of a camera without decoding: it answers; or what is wrong and how to mend it.
-pub(super) fn camera(url: &str) -> Result<String, (String, String)> {
+/// What can be said of a camera without decoding: that it answers, or what is wrong.
+pub(super) fn camera(url: &str) -> Result<String, Fault> {
     if let Some(device) = url.strip_prefix("v4l2:") {
-        let mend = "plug it in; add the user of the service to the group video: usermod -aG video kerbside";
-        return device_or_file(device, mend);
+        let remedy = "plug it in; add the user of the service to the group video: usermod -aG video kerbside";
+        return device_or_file(device, remedy);
     }
     if url.starts_with("gst:") {
         return Ok("a GStreamer pipeline; try it with gst-launch-1.0".into());
@@ -51,7 +54,7 @@ pub(super) fn camera(url: &str) -> Result<String, (String, String)> {
         _ => 80,
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // Never in a message: user and password.
+    // User and password must not appear in a message.
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let address = match authority.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => {
@@ -59,25 +62,25 @@ pub(super) fn camera(url: &str) -> Result<String, (String, String)> {
         }
         _ => format!("{authority}:{default_port}"),
     };
-    let mend = "check power, cable and address of the camera; ping it from this box";
-    let stream = connect_to(&address).map_err(|why| (why, mend.to_owned()))?;
+    let remedy = "check power, cable and address of the camera; ping it from this box";
+    let stream = connect_to(&address).map_err(|what| Fault { what, remedy: remedy.to_owned() })?;
     if scheme != "rtsp" {
         return Ok(format!("{address} answers"));
     }
     options(stream, &format!("rtsp://{address}/{path}")).map_err(|why| {
-        let mend = "is RTSP turned on in the camera, at this port?";
-        (format!("{address}: {why}"), mend.to_owned())
+        let remedy = "is RTSP turned on in the camera, at this port?";
+        Fault { what: format!("{address}: {why}"), remedy: remedy.to_owned() }
     })
 }
 
-fn device_or_file(path: &str, mend: &str) -> Result<String, (String, String)> {
+fn device_or_file(path: &str, remedy: &str) -> Result<String, Fault> {
     match machine::readable(Path::new(path)) {
         Ok(()) => Ok(format!("{path} can be opened")),
-        Err(why) => Err((format!("{path}: {why}"), mend.to_owned())),
+        Err(why) => Err(Fault { what: format!("{path}: {why}"), remedy: remedy.to_owned() }),
     }
 }
 
-/// One RTSP OPTIONS (RFC 2326, 10.1). Any RTSP status is an answer; 401 too, as some cameras ask even here.
+/// One RTSP OPTIONS (RFC 2326, 10.1). Any RTSP status is an answer, also 401: some cameras want a password even here.
 fn options(mut stream: TcpStream, url: &str) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("it does not speak RTSP: {e}");
     stream.set_read_timeout(Some(LIMIT)).map_err(failed)?;

@@ -11,9 +11,13 @@ use kerbside_domain::time::VirtualClock;
 #[test]
 fn findings_are_rendered_worst_last_with_a_summary_in_both_languages() {
     let findings = [
-        Finding::wrong(CENTRE, "centre.example:8883: connection refused", "check cable, SIM and firewall"),
-        Finding::good(CONFIGURATION, "site.toml is accepted"),
-        Finding::advice(MODEL, "no model is configured", "set street in [models]"),
+        Finding::wrong(
+            Area::Centre,
+            "centre.example:8883: connection refused",
+            "check cable, SIM and firewall",
+        ),
+        Finding::good(Area::Configuration, "site.toml is accepted"),
+        Finding::advice(Area::Model, "no model is configured", "set street in [models]"),
     ];
     expect![[r#"
         ✓ configuration (配置): site.toml is accepted
@@ -35,10 +39,10 @@ fn host(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
     let address = listener.local_addr().unwrap().to_string();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut asked = [0u8; 512];
-        let n = stream.read(&mut asked).unwrap();
+        let mut request = [0u8; 512];
+        let n = stream.read(&mut request).unwrap();
         stream.write_all(answer.as_bytes()).unwrap();
-        String::from_utf8_lossy(&asked[..n]).into_owned()
+        String::from_utf8_lossy(&request[..n]).into_owned()
     });
     (address, thread)
 }
@@ -46,19 +50,19 @@ fn host(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
 #[test]
 fn a_camera_is_asked_for_its_options_and_its_password_is_never_shown() {
     let (address, thread) = host("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n");
-    let said = network::camera(&format!("rtsp://viewer:s@cret@{address}/stream2")).unwrap();
-    assert_eq!(said, "answers RTSP (401 Unauthorized)");
-    let asked = thread.join().unwrap();
-    assert!(asked.starts_with(&format!("OPTIONS rtsp://{address}/stream2 RTSP/1.0\r\n")), "{asked}");
-    assert!(!asked.contains("s@cret"));
+    let answer = network::camera(&format!("rtsp://viewer:s@cret@{address}/stream2")).unwrap();
+    assert_eq!(answer, "answers RTSP (401 Unauthorized)");
+    let request = thread.join().unwrap();
+    assert!(request.starts_with(&format!("OPTIONS rtsp://{address}/stream2 RTSP/1.0\r\n")), "{request}");
+    assert!(!request.contains("s@cret"));
 }
 
 #[test]
 fn a_web_server_is_no_camera() {
     let (address, thread) = host("HTTP/1.1 400 Bad Request\r\n\r\n");
-    let (why, mend) = network::camera(&format!("rtsp://{address}/x")).unwrap_err();
-    assert_eq!(why, format!("{address}: it answers, but not as RTSP"));
-    assert!(mend.contains("RTSP"));
+    let fault = network::camera(&format!("rtsp://{address}/x")).unwrap_err();
+    assert_eq!(fault.what, format!("{address}: it answers, but not as RTSP"));
+    assert!(fault.remedy.contains("RTSP"));
     thread.join().unwrap();
 }
 
@@ -137,16 +141,17 @@ fn a_whole_examination_names_what_is_wrong() {
         load_model: Some(|_, _| Ok("street 1.0.0".into())),
     };
     let clock = VirtualClock::new(1_803_859_200_000);
-    let mut heard = Vec::new();
+    let mut checked = Vec::new();
     let findings =
-        run(Some(&dir.path().join("site.toml")), &hooks, &*clock, |what| heard.push(what.to_owned()));
-    assert_eq!(heard, ["machine", "disk", "model", "centre", "cameras"]);
-    let wrong: Vec<&str> = findings.iter().filter(|f| f.level == Level::Wrong).map(|f| f.area.0).collect();
+        run(Some(&dir.path().join("site.toml")), &hooks, &*clock, |what| checked.push(what.to_owned()));
+    assert_eq!(checked, ["machine", "disk", "model", "centre", "cameras"]);
+    let wrong: Vec<&str> =
+        findings.iter().filter(|f| f.level == Level::Wrong).map(|f| f.area.names().0).collect();
     // Nobody listens at port 1, the key is none, the clip is not there.
     for area in ["centre", "certificate", "camera"] {
         assert!(wrong.contains(&area), "{area} is not in {wrong:?}");
     }
-    let disk = findings.iter().find(|f| f.area.0 == "disk").unwrap();
+    let disk = findings.iter().find(|f| f.area.names().0 == "disk").unwrap();
     assert!(disk.what.ends_with("(will be made) is writable and syncs"), "{disk:?}");
     assert!(std::fs::read_dir(dir.path()).unwrap().count() == 4, "the test file was left behind");
     assert!(findings.iter().any(|f| f.what == "libavcodec 59.37"));
@@ -163,5 +168,5 @@ fn a_rejected_configuration_is_said_and_ends_the_examination() {
         (last.level, last.what.as_str()),
         (Level::Wrong, format!("{}: 3 problem(s)", path.display()).as_str())
     );
-    assert!(last.mend.as_ref().unwrap().starts_with("kerbside check "));
+    assert!(last.remedy.as_ref().unwrap().starts_with("kerbside check "));
 }

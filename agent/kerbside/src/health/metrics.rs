@@ -26,8 +26,8 @@ use labels::{
 };
 pub(crate) use labels::{DeliveryOutcome, DropPolicy, Priority, Queue, Stage};
 
-/// Bounds of frame age and inference time, s. Dense between 10 ms and 0.4 s, where the goals lie: one period of analysis
-/// is 0.2 s, one inference takes 20 to 100 ms.
+/// Bounds of frame age and inference time, s. Dense between 10 ms and 0.4 s, where the goals lie: a frame is analysed every
+/// 0.2 s.
 const SECONDS: [f64; 18] =
     [0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.7, 1.5, 4.0, 10.0, 20.0];
 

@@ -20,7 +20,7 @@ pub(super) struct Film {
 impl Film {
     pub(super) fn new(path: &Path, camera: &Camera) -> Film {
         let zones = camera.zones.iter().map(|z| Drawing::Zone { polygon_norm: z.polygon_norm.clone() });
-        Film { path: path.to_owned(), fps: camera.looks_per_s, zones: zones.collect(), writer: None }
+        Film { path: path.to_owned(), fps: camera.analysis_fps, zones: zones.collect(), writer: None }
     }
 
     pub(super) fn picture(

@@ -43,7 +43,7 @@ impl CameraCore {
 
     /// Writes the time until now to the account of the camera's state.
     pub(super) fn account(&mut self, to: Mono) {
-        self.visibility.account(to, self.config.looks_per_s);
+        self.visibility.account(to, self.config.analysis_fps);
     }
 
     /// Large enough for one of the rules where it stands.

@@ -8,14 +8,15 @@ use super::check::{Check, SiteFacts};
 use super::problem::nearest;
 use super::raw;
 use super::read::Table;
+use super::site::{Backend, Camera};
 use super::tables::missing_table;
-use super::{Backend, Camera, shape, values, zones};
+use super::{shape, values, zones};
 use crate::geo;
 use kerbside_domain::frame::CameraIx;
 
-/// More than this many cameras is a box nobody has measured.
+/// Most cameras of a box. A larger number has never been measured.
 const MAX_CAMERAS: usize = 64;
-/// Control points that disagree by more than this would place reports across the street.
+/// Largest residual of the control points, m. A larger one would place reports on the other side of the street.
 const MAX_RESIDUAL_M: f64 = 3.0;
 
 pub(super) fn all(
@@ -51,10 +52,13 @@ pub(super) fn all(
 }
 
 fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, before: &[Camera]) -> Camera {
-    let name = named("[[camera]]", &table);
+    let name = table.named("[[camera]]");
     let span = table.span.clone();
     let zone_tables = table.take_tables("zone", "[[camera.zone]]", cx.sink);
     let points = table.take_tables("control_point", "[[camera.control_point]]", cx.sink);
+    for (old, new) in [("looks_per_s", "analysis_fps"), ("look_width", "analysis_width")] {
+        table.rename_key(old, new, cx.sink);
+    }
     let raw: raw::Camera = table.read(&["zone", "control_point"], cx.sink);
     let here = (name.as_str(), &span);
     let id_at = cx.required("id", &raw.id, here, "\"cam1\"");
@@ -84,8 +88,8 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
         gb28181_id: raw.gb28181_id.clone().map(Spanned::into_inner),
         point,
         accuracy_m: cx.number("accuracy_m", &raw.accuracy_m, 0.1..=1000.0, 15.0),
-        looks_per_s: cx.number("looks_per_s", &raw.looks_per_s, 0.1..=30.0, 5.0),
-        look_width: cx.whole("look_width", &raw.look_width, 160..=1920, 640),
+        analysis_fps: cx.number("analysis_fps", &raw.analysis_fps, 0.1..=30.0, 5.0),
+        analysis_width: cx.whole("analysis_width", &raw.analysis_width, 160..=1920, 640),
         ring_s: cx.number("ring_s", &raw.ring_s, 1.0..=600.0, 20.0),
         ring_bytes: (ring_mb * f64::from(1 << 20)) as usize,
         stall_after_s: cx.number("stall_after_s", &raw.stall_after_s, 1.0..=300.0, 5.0),
@@ -122,9 +126,9 @@ fn consistent(
         let at = if raw.restart_after_s.is_some() { &raw.restart_after_s } else { &raw.stall_after_s };
         cx.sink.at(span(at), what).help("a stall is reported first, the source replaced later");
     }
-    if camera.look_width % 2 == 1 {
-        let what = format!("`look_width` {} is odd", camera.look_width);
-        cx.sink.at(span(&raw.look_width), what).help(format!("write {}", camera.look_width + 1));
+    if camera.analysis_width % 2 == 1 {
+        let what = format!("`analysis_width` {} is odd", camera.analysis_width);
+        cx.sink.at(span(&raw.analysis_width), what).help(format!("write {}", camera.analysis_width + 1));
     }
 }
 
@@ -149,7 +153,7 @@ fn place(
     }
 }
 
-/// Disagreement of the control points, before anybody relies on them.
+/// Reports control points that disagree, before a report relies on them.
 fn residual(
     cx: &mut Check<'_>,
     here: (&str, &Range<usize>),
@@ -179,17 +183,17 @@ const BACKENDS: [(&str, Backend); 2] = [("libav", Backend::Libav), ("opencv", Ba
 const SCHEMES: [&str; 5] = ["rtsp", "rtsps", "http", "https", "file"];
 
 fn url_and_backend(cx: &mut Check<'_>, raw: &raw::Camera, here: (&str, &Range<usize>)) -> (String, Backend) {
-    let asked = raw.backend.as_ref().and_then(|v| cx.word("backend", v, &BACKENDS));
+    let chosen = raw.backend.as_ref().and_then(|v| cx.word("backend", v, &BACKENDS));
     let example = "\"rtsp://192.168.1.64:554/stream2\"";
     let Some(v) = cx.required("url", &raw.url, here, example) else { return (String::new(), Backend::Libav) };
     let text = v.get_ref().trim();
     let natural = if text.starts_with("gst:") { Backend::OpenCv } else { Backend::Libav };
-    if natural == Backend::OpenCv && asked == Some(Backend::Libav) {
+    if natural == Backend::OpenCv && chosen == Some(Backend::Libav) {
         let span = raw.backend.as_ref().map_or(v.span(), |b| b.span());
         let what = "`backend` libav cannot open a GStreamer pipeline";
         cx.sink.at(span, what).help("remove backend, or write \"opencv\"");
     }
-    (camera_url(cx, &v, text), asked.unwrap_or(natural))
+    (camera_url(cx, &v, text), chosen.unwrap_or(natural))
 }
 
 fn camera_url(cx: &mut Check<'_>, v: &Spanned<String>, text: &str) -> String {
@@ -278,12 +282,4 @@ fn control_points(cx: &mut Check<'_>, tables: Vec<Table<'_>>, camera: &str) -> V
         }
     }
     points
-}
-
-/// How a person finds the table: its header and id.
-pub(super) fn named(header: &str, table: &Table<'_>) -> String {
-    match table.text("id") {
-        Some(id) => format!("{header} \"{id}\""),
-        None => header.to_owned(),
-    }
 }

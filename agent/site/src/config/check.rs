@@ -1,5 +1,4 @@
-//! From raw tables to a checked [`Site`]: the order of it, and the checks that every table
-//! needs. The tables are in `tables`, `sensors`, `camera` and `zones`.
+//! The checks that every table needs: required keys, numbers in range, words, ids, places, files.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -7,9 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::problem::{Problem, Sink, nearest, one_of};
-use super::raw::{self, At};
+use super::raw::At;
 use super::read::Table;
-use super::{Evidence, Site, camera, sensors, tables, values};
+use super::site::Evidence;
+use super::values;
 use crate::geo::CodeTable;
 
 /// What every check needs: where problems go and what paths are relative to.
@@ -26,49 +26,6 @@ pub(super) struct SiteFacts<'a> {
     pub(super) evidence: &'a Evidence,
     /// The box has a place of its own, surveyed or by GNSS, or was meant to.
     pub(super) box_has_place: bool,
-}
-
-const SCHEMA: i64 = 1;
-const ROOT_TABLES: [&str; 12] = [
-    "device", "centre", "patrol", "models", "codes", "grid", "health", "evidence", "gnss", "sensors",
-    "sensor", "camera",
-];
-
-/// Checks the whole tree. The result is only meaningful when the sink stayed empty.
-pub(super) fn site(mut root: Table<'_>, base: &Path, sink: &mut Sink) -> Site {
-    let known: Vec<&str> = ROOT_TABLES.into_iter().chain(["schema"]).collect();
-    root.strike_unknown(&known, sink);
-    let cx = &mut Check { sink, base };
-    let (device, ring_budget_mb, box_was_placed) = tables::device(cx, &mut root);
-    let centre = tables::centre(cx, &mut root);
-    let patrol = tables::patrol(cx, &mut root);
-    let models = tables::models(cx, &mut root);
-    let codes = tables::codes(cx, &mut root);
-    let grid = tables::grid(cx, &mut root);
-    let health = tables::health(cx, &mut root);
-    let evidence = tables::evidence(cx, &mut root);
-    let gnss = sensors::gnss(cx, &mut root);
-    let sensors = sensors::all(cx, &mut root);
-    let facts = SiteFacts {
-        codes: &codes,
-        evidence: &evidence,
-        box_has_place: box_was_placed || gnss.is_some() || cx.sink.is_spoilt(&(0..0), "gnss"),
-    };
-    let cameras = camera::all(cx, &mut root, &facts, ring_budget_mb);
-    let top: raw::Root = root.read(&ROOT_TABLES, cx.sink);
-    match top.schema {
-        Some(schema) if *schema.get_ref() != SCHEMA => {
-            let what = format!("schema {} is not known to this program", schema.get_ref());
-            cx.sink.at(schema.span(), what).help(format!("write schema = {SCHEMA}"));
-        }
-        Some(_) => {}
-        None if cx.sink.is_spoilt(&(0..0), "schema") => {}
-        None => {
-            let help = format!("begin the file with: schema = {SCHEMA}");
-            cx.sink.at(0..0, "missing key `schema`: which form of configuration this is").help(help);
-        }
-    }
-    Site { device, centre, patrol, models, codes, grid, health, evidence, gnss, sensors, cameras }
 }
 
 impl Check<'_> {
@@ -142,7 +99,7 @@ impl Check<'_> {
         None
     }
 
-    /// One of a few words.
+    /// A word out of a list.
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &str,
@@ -162,7 +119,7 @@ impl Check<'_> {
         None
     }
 
-    /// `[a-z0-9-]{1,32}`; problems name what would do.
+    /// `[a-z0-9-]{1,32}`; a problem suggests a valid id.
     pub(super) fn id(&mut self, key: &str, value: &Spanned<String>) -> String {
         let text = value.get_ref();
         if !values::is_id(text) {

@@ -1,4 +1,4 @@
-//! Problems: what is wrong in a file, where, what is allowed, and how to mend it; rendered as compilers do.
+//! Problems: what is wrong in a file, where, what is allowed, and how to correct it. They are shown as compilers show theirs.
 //!
 //! It knows text and byte spans, nothing of what the keys mean.
 
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Problem {
     /// Bytes of the text it is about; `None`: the file as a whole.
     pub span: Option<Range<usize>>,
+    /// What is wrong.
     pub what: String,
     /// What is allowed, and suggestions; one line each.
     pub help: Vec<String>,
@@ -28,7 +29,9 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     list: Vec<Problem>,
-    /// Keys that were meant to be there (start of the table, key) but could not be used: not to be called missing.
+    /// Accepted, but to be changed.
+    warnings: Vec<(Range<usize>, String)>,
+    /// Keys (start of the table, key) that are there but cannot be used. They are not reported as missing.
     spoilt: Vec<(usize, String)>,
 }
 
@@ -39,6 +42,10 @@ impl Sink {
 
     pub(super) fn file(&mut self, what: impl Into<String>) -> &mut Problem {
         self.push(Problem { span: None, what: what.into(), help: Vec::new() })
+    }
+
+    pub(super) fn warn(&mut self, span: Range<usize>, what: impl Into<String>) {
+        self.warnings.push((span, what.into()));
     }
 
     fn push(&mut self, problem: Problem) -> &mut Problem {
@@ -58,6 +65,15 @@ impl Sink {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// The warnings, a line each.
+    pub(super) fn warnings(&self, path: &Path, text: &str) -> Vec<String> {
+        let shown = |(span, what): &(Range<usize>, String)| {
+            let (line, column) = line_and_column(text, span.start);
+            format!("{}:{line}:{column}: warning: {what}", path.display())
+        };
+        self.warnings.iter().map(shown).collect()
     }
 
     /// The problems in the order of the text, as one error.
@@ -84,14 +100,17 @@ impl Problems {
         sink.into_problems(path, "")
     }
 
+    /// How many problems there are.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
+    /// There is no problem.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
+    /// In the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
@@ -99,11 +118,7 @@ impl Problems {
     /// Line and column (in characters) of a problem, both from 1.
     pub fn position(&self, problem: &Problem) -> Option<(usize, usize)> {
         let span = problem.span.as_ref()?;
-        let at = floor_char(&self.text, span.start);
-        let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |i| i + 1);
-        Some((line, self.text[start..at].chars().count() + 1))
+        Some(line_and_column(&self.text, span.start))
     }
 }
 
@@ -156,6 +171,15 @@ impl Problems {
     }
 }
 
+/// Line and column (in characters) of a byte of the text, both from 1.
+fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
+    let at = floor_char(text, byte);
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    (line, text[start..at].chars().count() + 1)
+}
+
 /// The part of a long line around the column, and the column's place in it (from 0).
 fn window(source: &str, column: usize) -> (String, usize) {
     const WIDE: usize = 110;
@@ -178,7 +202,7 @@ fn floor_char(text: &str, at: usize) -> usize {
     at
 }
 
-/// The known word that `word` was probably meant to be.
+/// The known word that is nearest to `word`, if one is near.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1) + 1;
     known

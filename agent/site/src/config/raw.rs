@@ -1,5 +1,5 @@
-//! Raw structs: the file as it is written, key by key. Nothing is required here and nothing is judged:
-//! `check` does both, with better words than serde has.
+//! Raw structs: the file as it is written, key by key. Nothing is required or checked here: `check` does both, with better
+//! messages than serde has.
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -133,8 +133,8 @@ pub(super) struct Camera {
     pub(super) gb28181_id: At<String>,
     pub(super) point: At<[f64; 2]>,
     pub(super) accuracy_m: At<f64>,
-    pub(super) looks_per_s: At<f64>,
-    pub(super) look_width: At<f64>,
+    pub(super) analysis_fps: At<f64>,
+    pub(super) analysis_width: At<f64>,
     pub(super) ring_s: At<f64>,
     pub(super) ring_mb: At<f64>,
     pub(super) stall_after_s: At<f64>,

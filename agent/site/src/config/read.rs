@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::problem::{Sink, nearest, one_of};
 
-/// A table of the file with the place of its header and how a person calls it.
+/// A table of the file, with the place of its header and its name in messages.
 #[derive(Clone, Debug)]
 pub(super) struct Table<'i> {
     /// `[device]`, `[[camera]] "cam1"`, ...
@@ -71,6 +71,26 @@ impl<'i> Table<'i> {
             }
         }
         tables
+    }
+
+    /// How messages call the table: its header and its id.
+    pub(super) fn named(&self, header: &str) -> String {
+        match self.text("id") {
+            Some(id) => format!("{header} \"{id}\""),
+            None => header.to_owned(),
+        }
+    }
+
+    /// Reads the key `old` as `new`, of which it is an earlier name, and warns.
+    pub(super) fn rename_key(&mut self, old: &str, new: &'i str, sink: &mut Sink) {
+        let Some((key, value)) = self.entries.remove_entry(old) else { return };
+        if self.entries.contains_key(new) {
+            let what = format!("`{old}` is an earlier name of `{new}`, which is there too");
+            sink.at(key.span(), what).help(format!("remove `{old}`"));
+            return;
+        }
+        sink.warn(key.span(), format!("`{old}` is now called `{new}`"));
+        self.entries.insert(Spanned::new(key.span(), new.into()), value);
     }
 
     fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'i>>> {
@@ -146,7 +166,7 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// serde's words in those of a person who edits the file.
+/// serde's message in the words of a person who edits the file.
 fn plain(message: &str) -> String {
     let pairs = [
         ("invalid type: ", "this is "),

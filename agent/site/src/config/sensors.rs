@@ -1,4 +1,4 @@
-//! What comes to the box beside pictures: GNSS and sensors.
+//! The tables of GNSS and sensors.
 
 use std::path::Path;
 
@@ -7,8 +7,9 @@ use toml::Spanned;
 use super::check::{Check, optional};
 use super::raw;
 use super::read::Table;
+use super::site::{GnssSource, Sensor, SensorKind, Sensors};
 use super::tables::mqtt_address;
-use super::{GnssSource, Sensor, SensorKind, Sensors, values};
+use super::values;
 
 pub(super) fn gnss(cx: &mut Check<'_>, root: &mut Table<'_>) -> Option<GnssSource> {
     let table = root.take_table("gnss", "[gnss]", cx.sink)?;
@@ -80,10 +81,7 @@ pub(super) fn all(cx: &mut Check<'_>, root: &mut Table<'_>) -> Sensors {
 }
 
 fn sensor(cx: &mut Check<'_>, table: Table<'_>, before: &[Sensor]) -> Sensor {
-    let name = match table.text("id") {
-        Some(id) => format!("[[sensor]] \"{id}\""),
-        None => "[[sensor]]".into(),
-    };
+    let name = table.named("[[sensor]]");
     let span = table.span.clone();
     let raw: raw::Sensor = table.read(&[], cx.sink);
     let here = (name.as_str(), &span);

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use kerbside_domain::kind::Kind;
+
 use super::*;
 
 fn edge_config() -> PathBuf {
@@ -39,7 +41,7 @@ fn the_example_for_one_camera_is_accepted_as_documented() {
         ("127.0.0.1", 1883, Protocol::V5)
     );
     let camera = &site.cameras[0];
-    assert_eq!((camera.ring_bytes, camera.backend, camera.look_width), (24 << 20, Backend::Libav, 640));
+    assert_eq!((camera.ring_bytes, camera.backend, camera.analysis_width), (24 << 20, Backend::Libav, 640));
     let rule = &camera.zones[0].rules[1];
     assert_eq!(rule.kinds, [Kind::StallOccupying, Kind::StallMobileVendor]);
     assert_eq!(rule.schedule, [Hours { days: [true; 7], from_min: 420, to_min: 1260 }]);
@@ -75,8 +77,8 @@ fn a_minimal_file_gets_the_documented_defaults() {
     assert_eq!(
         (
             a.accuracy_m,
-            a.looks_per_s,
-            a.look_width,
+            a.analysis_fps,
+            a.analysis_width,
             a.ring_s,
             a.ring_bytes,
             a.stall_after_s,
@@ -84,8 +86,8 @@ fn a_minimal_file_gets_the_documented_defaults() {
         ),
         (
             b.accuracy_m,
-            b.looks_per_s,
-            b.look_width,
+            b.analysis_fps,
+            b.analysis_width,
             b.ring_s,
             b.ring_bytes,
             b.stall_after_s,
@@ -134,6 +136,26 @@ fn a_polygon_may_be_closed_as_in_geojson() {
     let closed = MINIMAL.replace("[1, 1]]", "[1, 1], [0, 0]]");
     let site = parse(&closed, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}"));
     assert_eq!(site.cameras[0].zones[0].polygon_norm.len(), 3);
+}
+
+#[test]
+fn an_earlier_name_of_a_key_is_read_with_a_warning() {
+    let old =
+        MINIMAL.replace("url = \"clip.mp4\"", "url = \"clip.mp4\"\nlooks_per_s = 2\n  look_width = 320");
+    let site = parse(&old, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!((site.cameras[0].analysis_fps, site.cameras[0].analysis_width), (2.0, 320));
+    assert_eq!(
+        site.warnings,
+        [
+            "site.toml:13:1: warning: `looks_per_s` is now called `analysis_fps`",
+            "site.toml:14:3: warning: `look_width` is now called `analysis_width`",
+        ]
+    );
+    let both = old.replace("looks_per_s = 2", "looks_per_s = 2\nanalysis_fps = 3");
+    let problems = parse(&both, Path::new("site.toml")).unwrap_err();
+    let only = problems.iter().next().unwrap();
+    assert_eq!(only.what, "`looks_per_s` is an earlier name of `analysis_fps`, which is there too");
+    assert!(parse(MINIMAL, Path::new("site.toml")).unwrap().warnings.is_empty());
 }
 
 #[test]

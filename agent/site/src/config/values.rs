@@ -1,6 +1,6 @@
-//! Small languages inside values: ids, addresses, hours, offsets. Pure text in, plain value or a sentence out.
+//! Small languages inside values: ids, addresses, hours, offsets. Pure: text in; a plain value, or a sentence about the fault, out.
 
-use super::Hours;
+use super::site::Hours;
 
 /// `[a-z0-9-]{1,32}`: what fits a topic level, a certificate's CN and a file name.
 pub(super) fn is_id(text: &str) -> bool {
@@ -8,7 +8,7 @@ pub(super) fn is_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// An id near to what was written, if one can be made of it.
+/// A valid id that is similar to the text, if one can be made of it.
 pub(super) fn id_like(text: &str) -> Option<String> {
     let made: String = text
         .chars()

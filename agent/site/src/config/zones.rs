@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::camera::named;
 use super::check::{Check, SiteFacts};
 use super::problem::{nearest, one_of};
 use super::raw;
 use super::read::Table;
-use super::{Camera, Hours, Permit, Rule, Zone, shape, values};
+use super::site::{Camera, Hours, Permit, Rule, Zone};
+use super::{shape, values};
 use kerbside_domain::kind::Kind;
 
 pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {
-    let name = named("[[camera.zone]]", &table);
+    let name = table.named("[[camera.zone]]");
     let span = table.span.clone();
     let rule_tables = table.take_tables("rule", "[[camera.zone.rule]]", cx.sink);
     let raw: raw::Zone = table.read(&["rule"], cx.sink);
@@ -70,7 +70,7 @@ fn rule(
     camera: &Camera,
     zone: &Zone,
 ) -> Rule {
-    let name = named("[[camera.zone.rule]]", &table);
+    let name = table.named("[[camera.zone.rule]]");
     let span = table.span.clone();
     let schedule_tables =
         table.take_tables("schedule", "schedule = [{ days = \"...\", hours = \"...\" }]", cx.sink);

@@ -9,23 +9,35 @@ use kerbside_domain::kind::Kind;
 /// The scheme in force since 2026-07-01.
 pub const CURRENT_SCHEME: &str = "GB/T 47678.5-2026";
 
+/// Why a code table cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CodesError {
+    /// A line is wrong.
     #[error("line {line}: {why}")]
-    Line { line: u64, why: String },
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// For people.
+        why: String,
+    },
+    /// Only a header, or nothing.
     #[error("it holds no codes")]
     Empty,
 }
 
-/// A code is never a bare number: scheme, code and name. On the wire `matter`.
+/// The coded category under which the centre files a kind: scheme, code and name, never a bare number. On the wire `matter`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matter {
+    /// The standard whose code it is.
     pub scheme: String,
+    /// The code in that standard.
     pub code: String,
     /// Division (6 digits) and category (5 digits); absent for schemes whose codes are not 5 digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code11: Option<String>,
+    /// The name that officers know, in Chinese.
     pub name: String,
+    /// The codes of other standards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<AlsoCode>,
 }
@@ -33,7 +45,9 @@ pub struct Matter {
 /// The same matter in another scheme.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlsoCode {
+    /// The other standard.
     pub scheme: String,
+    /// The code in it.
     pub code: String,
 }
 
@@ -65,7 +79,7 @@ impl CodeTable {
     /// The table that comes with the program: edge-config/codes/matters.csv.
     pub fn shipped() -> Self {
         let text = include_str!("../../../../edge-config/codes/matters.csv");
-        // A test reads the same text, so a broken table cannot be built into a program that passed it.
+        // A test parses the same text, so a program that passed its tests holds no broken table.
         Self::parse(text).unwrap_or(CodeTable { scheme: CURRENT_SCHEME.into(), rows: Vec::new() })
     }
 
@@ -97,12 +111,13 @@ impl CodeTable {
         })
     }
 
-    /// The table as a centre sees it that runs `scheme`.
+    /// The table for a centre that runs `scheme`.
     pub fn with_scheme(mut self, scheme: &str) -> Self {
         self.scheme = scheme.to_owned();
         self
     }
 
+    /// The scheme that the centre runs.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }

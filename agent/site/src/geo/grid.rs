@@ -4,12 +4,21 @@ use geojson::{FeatureCollection, GeometryValue};
 
 use super::datum::LocalPlane;
 
+/// Why a file of unit grids cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GridError {
+    /// No FeatureCollection.
     #[error("not a GeoJSON FeatureCollection: {0}")]
     NotGeoJson(String),
+    /// A feature is wrong.
     #[error("feature {feature}: {why}")]
-    Feature { feature: usize, why: String },
+    Feature {
+        /// Counted from 1.
+        feature: usize,
+        /// For people.
+        why: String,
+    },
+    /// No feature at all.
     #[error("it holds no grids")]
     Empty,
 }
@@ -36,6 +45,7 @@ pub struct GridTable {
 /// Which grid a place lies in, and which it might lie in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Located {
+    /// The grid that holds the place.
     pub unit_grid: Option<String>,
     /// Every grid the accuracy circle touches, nearest first, if it crosses a border; else empty.
     pub candidates: Vec<String>,
@@ -58,6 +68,7 @@ impl GridTable {
         if grids.is_empty() { Err(GridError::Empty) } else { Ok(GridTable { grids }) }
     }
 
+    /// The site has no grids.
     pub fn is_empty(&self) -> bool {
         self.grids.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Picture to ground: a homography from control points, with what it is worth in metres.
+//! Picture to ground: a homography from control points, with its error in metres.
 //!
 //! Direct linear transformation with normalised coordinates (Hartley 1997), solved by SVD.
 
@@ -9,12 +9,16 @@ use super::datum::LocalPlane;
 /// A place in the picture (shares) and on the ground (lon_deg, lat_deg).
 pub type ControlPoint = ((f64, f64), (f64, f64));
 
+/// Why no homography fits.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HomographyError {
+    /// With four points any error in them would stay hidden.
     #[error("{0} points are given, a homography with a residual needs at least 6")]
     TooFew(usize),
+    /// The points lie on a line or in one place.
     #[error("no plane fits them")]
     NoPlane,
+    /// A point has a negative depth.
     #[error("one of them would lie behind the camera; are two points swapped?")]
     Behind,
 }
@@ -31,7 +35,9 @@ pub struct Homography {
 /// A point on the ground with the error that comes from one in the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ground {
+    /// East of the camera point.
     pub east_m: f64,
+    /// North of the camera point.
     pub north_m: f64,
     /// Metres on the ground for one unit (a whole picture) in the picture, in the worst direction.
     pub m_per_norm: f64,

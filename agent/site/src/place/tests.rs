@@ -4,17 +4,17 @@ use super::*;
 use crate::geo::homography::tests::{ORIGIN, control_points, mast};
 use crate::geo::{LocalPlane, distance_m};
 
-fn eye(homography: bool) -> Eye {
-    Eye {
+fn view(homography: bool) -> CameraView {
+    CameraView {
         point: Some(ORIGIN),
         accuracy_m: 15.0,
         homography: homography.then(|| Homography::fit(ORIGIN, &control_points(0.0)).unwrap()),
     }
 }
 
-fn placer(eyes: Vec<Eye>) -> Placer {
+fn placer(views: Vec<CameraView>) -> Placer {
     let grid = GridTable::parse(include_str!("../../../../edge-config/grids/example.geojson")).unwrap();
-    Placer { eyes, grid, box_point: None, surveyed: false, address: Some("Kerb street 1".into()) }
+    Placer { views, grid, box_point: None, surveyed: false, address: Some("Kerb street 1".into()) }
 }
 
 fn foot_at(x: f32, y: f32) -> BBox {
@@ -23,7 +23,7 @@ fn foot_at(x: f32, y: f32) -> BBox {
 
 #[test]
 fn a_box_on_the_ground_is_placed_by_its_foot() {
-    let place = placer(vec![eye(true)]).place(CameraIx(0), foot_at(0.4, 0.6)).unwrap();
+    let place = placer(vec![view(true)]).place(CameraIx(0), foot_at(0.4, 0.6)).unwrap();
     let truth = LocalPlane::new(ORIGIN).degrees(mast((0.4, 0.6)).unwrap());
     assert_eq!(place.method, Method::Homography);
     assert!(distance_m(truth, (place.lon_deg, place.lat_deg)) < 0.05, "{place:?}");
@@ -34,7 +34,7 @@ fn a_box_on_the_ground_is_placed_by_its_foot() {
 
 #[test]
 fn far_away_and_above_the_horizon_the_camera_stands_for_it() {
-    let placer = placer(vec![eye(true)]);
+    let placer = placer(vec![view(true)]);
     // 0.15 is about 130 m away, 0.02 in the sky.
     for (y, at_least) in [(0.15, 60.0), (0.02, 60.0)] {
         let place = placer.place(CameraIx(0), foot_at(0.5, y)).unwrap();
@@ -45,7 +45,7 @@ fn far_away_and_above_the_horizon_the_camera_stands_for_it() {
 
 #[test]
 fn without_a_homography_the_camera_s_accuracy_is_said() {
-    let place = placer(vec![eye(false)]).place(CameraIx(0), foot_at(0.5, 0.9)).unwrap();
+    let place = placer(vec![view(false)]).place(CameraIx(0), foot_at(0.5, 0.9)).unwrap();
     assert_eq!((place.method, place.accuracy_m), (Method::Camera, 15.0));
     // The origin lies on the corner of four grids.
     assert_eq!(place.candidates.len(), 4);
@@ -53,7 +53,7 @@ fn without_a_homography_the_camera_s_accuracy_is_said() {
 
 #[test]
 fn a_camera_without_a_point_takes_that_of_the_box() {
-    let mut placer = placer(vec![Eye { point: None, accuracy_m: 15.0, homography: None }]);
+    let mut placer = placer(vec![CameraView { point: None, accuracy_m: 15.0, homography: None }]);
     let bbox = foot_at(0.5, 0.9);
     assert_eq!(placer.place(CameraIx(0), bbox), None);
     assert_eq!(placer.place(CameraIx(7), bbox), None);
@@ -64,7 +64,7 @@ fn a_camera_without_a_point_takes_that_of_the_box() {
 
 #[test]
 fn ground_area_does_not_take_height_for_depth() {
-    let placer = placer(vec![eye(true), eye(false)]);
+    let placer = placer(vec![view(true), view(false)]);
     // A metre wide and as tall as a man, 20 m away.
     let width_norm = 0.9 / 20.0;
     let y = (0..1000)

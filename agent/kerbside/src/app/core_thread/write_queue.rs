@@ -6,7 +6,7 @@ use kerbside_wire::Message;
 use crate::evidence::Order;
 
 /// Items that may wait while the disk refuses them. With more, frames are left out, so that no new item results from them.
-/// Senders never wait, and reports already made are kept. About 8 MB of messages.
+/// Senders never wait, and reports already made are kept.
 pub(super) const MAX_ITEMS: usize = 4096;
 /// With more items than this, observations of sensors are left out: the rest of the room is for reports.
 pub(super) const MAX_ITEMS_FOR_OBSERVATIONS: usize = MAX_ITEMS / 2;

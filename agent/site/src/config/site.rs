@@ -1,0 +1,316 @@
+//! The checked configuration: plain data for every stage.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use kerbside_crypto::sign::CentreKey;
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::kind::Kind;
+
+use crate::geo::{CodeTable, GridTable};
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The box itself.
+    pub device: Device,
+    /// The linkage centre, and the way there.
+    pub centre: Centre,
+    /// The regular account of what the cameras saw.
+    pub patrol: Patrol,
+    /// The detection models.
+    pub models: Models,
+    /// Codes of the centre for kinds of incidents.
+    pub codes: CodeTable,
+    /// Unit grids of the city.
+    pub grid: GridTable,
+    /// The pages for metrics and health.
+    pub health: Health,
+    /// Pictures and clips.
+    pub evidence: Evidence,
+    /// The GNSS receiver, if there is one.
+    pub gnss: Option<GnssSource>,
+    /// Sensors of the street, and their broker.
+    pub sensors: Sensors,
+    /// Indexed by [`CameraIx`].
+    pub cameras: Vec<Camera>,
+    /// What is accepted but should be changed, a line each: old names of keys.
+    pub warnings: Vec<String>,
+}
+
+impl Site {
+    /// The camera at this index.
+    pub fn camera(&self, ix: CameraIx) -> Option<&Camera> {
+        self.cameras.get(usize::from(ix.0))
+    }
+}
+
+/// `[device]`: the box itself.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its id at the centre, `[a-z0-9-]{1,32}`; with TLS the CN of its certificate.
+    pub edge_id: String,
+    /// GB/T 2260, six digits.
+    pub division: String,
+    /// Seconds east of UTC; schedules and texts use this time.
+    pub utc_offset_s: i32,
+    /// Where journal, index and evidence lie.
+    pub data_dir: PathBuf,
+    /// lon_deg, lat_deg, WGS-84.
+    pub point: Option<(f64, f64)>,
+    /// For people, e.g. the number of the lamp post.
+    pub address: Option<String>,
+}
+
+/// MQTT version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT 5.
+    V5,
+    /// MQTT 3.1.1.
+    V311,
+}
+
+/// `[centre]`: the linkage centre's broker.
+#[derive(Clone, Debug)]
+pub struct Centre {
+    /// Name or address of the broker.
+    pub host: String,
+    /// TCP port of the broker.
+    pub port: u16,
+    /// MQTT version.
+    pub protocol: Protocol,
+    /// The centre sends receipts; otherwise PUBACK ends a report.
+    pub receipts: bool,
+    /// MQTT keep-alive, s.
+    pub keep_alive_s: u16,
+    /// MQTT user, if the broker asks for one.
+    pub username: Option<String>,
+    /// File with the user's password.
+    pub password_file: Option<PathBuf>,
+    /// With mqtts://.
+    pub tls: Option<Tls>,
+    /// Keys whose commands count; without one every command is refused.
+    pub keys: Vec<CentreKey>,
+}
+
+/// Certificates of a TLS connection. PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Who may certify the server.
+    pub ca_file: PathBuf,
+    /// The box's own certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// The private key of that certificate.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[patrol]`: the regular account of what the cameras saw.
+#[derive(Clone, Debug)]
+pub struct Patrol {
+    /// Between two accounts, s.
+    pub period_s: f64,
+    /// Share of the period that a camera must have been watching for "nothing there" to be said.
+    pub min_watched_share: f64,
+}
+
+/// `[models]`: manifests of the detection models.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// Manifest of the model that sees whole frames.
+    pub street: Option<PathBuf>,
+    /// Manifest of the model that is shown parts of frames.
+    pub close_up: Option<PathBuf>,
+    /// libonnxruntime; `None`: KERBSIDE_ORT, beside the binary, /usr/lib/kerbside.
+    pub runtime: Option<PathBuf>,
+    /// Detectors that run at the same time, one a thread.
+    pub workers: usize,
+}
+
+/// `[health]`: pages for metrics and health.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Loopback only.
+    pub listen: SocketAddr,
+}
+
+/// `[evidence]`: pictures and clips.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// Most bytes of all evidence; beyond, the oldest is deleted.
+    pub max_bytes: u64,
+    /// Older evidence is deleted.
+    pub max_age_days: u32,
+    /// Free bytes of the disk below which no pictures are made (clips: twice that, and old evidence is deleted); `None`:
+    /// 256 MiB, of a small disk a twentieth.
+    pub min_free: Option<u64>,
+    /// Who certifies the https servers of uploads; `None`: the centre's CA, else the system's.
+    pub upload_ca_file: Option<PathBuf>,
+    /// What a clip shows before the incident, s.
+    pub pre_s: f64,
+    /// What a clip shows after the report, s.
+    pub post_s: f64,
+    /// Clips are made, not only pictures.
+    pub clip: bool,
+}
+
+/// `[gnss]`: the receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GnssSource {
+    /// NMEA over a serial port.
+    Serial {
+        /// The device.
+        path: PathBuf,
+        /// Its speed.
+        baud: u32,
+    },
+    /// NMEA over TCP, `host:port`.
+    Tcp(String),
+    /// NMEA from a file, once.
+    File(PathBuf),
+    /// gpsd at `host:port`.
+    Gpsd(String),
+}
+
+/// `[sensors]` and `[[sensor]]`: sensors of the street.
+#[derive(Clone, Debug, Default)]
+pub struct Sensors {
+    /// Host and port of the box's own broker.
+    pub broker: Option<(String, u16)>,
+    /// All sensors, each with an id and a topic of its own.
+    pub sensors: Vec<Sensor>,
+}
+
+/// What a sensor measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SensorKind {
+    /// Fill level of a bin.
+    BinLevel,
+    /// Smoke.
+    Smoke,
+    /// Sound level.
+    Noise,
+}
+
+/// `[[sensor]]`: one sensor.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// Unique on this box.
+    pub id: String,
+    /// What it measures.
+    pub kind: SensorKind,
+    /// The MQTT topic of its readings.
+    pub topic: String,
+    /// The unit of its readings.
+    pub unit: String,
+    /// An older reading counts as stale, s.
+    pub max_age_s: f64,
+    /// A larger value for longer than `alarm_for_s` is an alarm.
+    pub alarm_above: Option<f64>,
+    /// See `alarm_above`, s.
+    pub alarm_for_s: f64,
+    /// lon_deg, lat_deg, WGS-84.
+    pub point: Option<(f64, f64)>,
+}
+
+/// The library that opens a camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// FFmpeg.
+    Libav,
+    /// OpenCV `VideoCapture`, for GStreamer pipelines.
+    OpenCv,
+}
+
+/// `[[camera]]`: one camera.
+#[derive(Clone, Debug)]
+pub struct Camera {
+    /// Its place in [`Site::cameras`].
+    pub ix: CameraIx,
+    /// Unique on this box.
+    pub id: String,
+    /// rtsp://, http(s)://, a file path, v4l2:/dev/videoN, gst:PIPELINE
+    pub url: String,
+    /// The library that opens it.
+    pub backend: Backend,
+    /// The camera's id on the city's video platform, 20 digits.
+    pub gb28181_id: Option<String>,
+    /// lon_deg, lat_deg, WGS-84.
+    pub point: Option<(f64, f64)>,
+    /// How far from `point` the things lie that the camera shows, m.
+    pub accuracy_m: f64,
+    /// Frames analysed a second while something moves.
+    pub analysis_fps: f64,
+    /// Width of an analysed frame, px.
+    pub analysis_width: u32,
+    /// Length of the packet ring, s.
+    pub ring_s: f64,
+    /// Size of the packet ring.
+    pub ring_bytes: usize,
+    /// Without a packet for this long the camera counts as silent, s.
+    pub stall_after_s: f64,
+    /// Without a packet for this long its capture process is replaced, s.
+    pub restart_after_s: f64,
+    /// Picture (0..1, 0..1) to lon_deg, lat_deg; at least six or none.
+    pub control_points: Vec<((f64, f64), (f64, f64))>,
+    /// Parts of the picture with rules.
+    pub zones: Vec<Zone>,
+}
+
+/// `[[camera.zone]]`: a part of the picture with rules.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Unique in its camera.
+    pub id: String,
+    /// Shares of the picture.
+    pub polygon_norm: Vec<(f32, f32)>,
+    /// A shop's own frontage: goods here are `shopfront.overflow`.
+    pub frontage: bool,
+    /// What is reported here, and when.
+    pub rules: Vec<Rule>,
+}
+
+/// `[[camera.zone.rule]]`: when a thing in the zone becomes an incident.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique in its zone.
+    pub id: String,
+    /// Kinds of incidents that the rule reports.
+    pub kinds: Vec<Kind>,
+    /// How long a thing must stay, s.
+    pub dwell_s: f64,
+    /// Smallest thing, as a share of the picture's area.
+    pub min_area_norm: f32,
+    /// Smallest thing on the ground; needs control points.
+    pub min_size_m2: Option<f64>,
+    /// When the rule applies; empty: always.
+    pub schedule: Vec<Hours>,
+    /// Who may be here, and when.
+    pub permits: Vec<Permit>,
+    /// 1..10; 5 is the documented operating point.
+    pub sensitivity: u8,
+    /// The same thing within this time is a revision, not a new incident, s.
+    pub repeat_s: f64,
+    /// A thing that has not been seen for this long is cleared, s.
+    pub clear_after_s: f64,
+}
+
+/// Weekly hours in the site's own time. `to_min <= from_min` runs over midnight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// Monday first.
+    pub days: [bool; 7],
+    /// Minutes after midnight.
+    pub from_min: u16,
+    /// Minutes after midnight, at most 24 * 60.
+    pub to_min: u16,
+}
+
+/// A permit: at these hours the holder is no incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// For people; not compared with anything.
+    pub holder: String,
+    /// When it applies.
+    pub hours: Hours,
+}
