@@ -3,22 +3,22 @@
 //! `make faults` runs every row in full; `tests/tests/survives.rs` runs the same rows in short. A row that this machine cannot
 //! run is skipped by name, with the reason. Times are measured and shown; only the targets themselves are asserted.
 
-pub mod above;
-pub mod boxed;
+pub mod box_process;
 pub mod camera;
 pub mod damage;
-pub mod disk;
-pub mod full;
+pub mod disk_faults;
 pub mod interop;
 pub mod kill;
 pub mod link;
+pub mod loop_disk;
 pub mod models;
-pub mod pace;
 pub mod power;
 pub mod promise;
+pub mod refusals;
 mod row;
 pub mod sensors;
-pub mod sim;
+pub mod simulation;
+pub mod store_speed;
 pub mod table;
 pub mod upload;
 pub mod writer;
@@ -34,16 +34,16 @@ pub const PARTS: &[(&str, Run)] = &[
     ("power", power::run),
     ("damage", damage::run),
     ("kill", kill::run),
-    ("disk", full::run),
+    ("disk", disk_faults::run),
     ("link", link::run),
     ("backlog", link::backlogs),
     ("upload", upload::run),
-    ("pace", pace::run),
-    ("sim", sim::run),
+    ("pace", store_speed::run),
+    ("sim", simulation::run),
     ("camera", camera::run),
     ("models", models::run),
-    ("commands", above::commands),
-    ("configuration", above::configuration),
+    ("commands", refusals::commands),
+    ("configuration", refusals::configuration),
     ("sensors", sensors::run),
     ("interop", interop::run),
 ];

@@ -158,8 +158,8 @@ fn configuration(input: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(input);
     // Paths in it begin where the samples lie.
     if let Err(problems) = kerbside_site::config::parse(&text, &repo().join("edge-config/fuzz.toml")) {
-        let said = problems.to_string();
-        if said.trim().is_empty() {
+        let text_of_problems = problems.to_string();
+        if text_of_problems.trim().is_empty() {
             bail!("refused without a word");
         }
     }
@@ -215,8 +215,8 @@ fn outputs(input: &[u8]) -> Result<()> {
     );
     let manifest = kerbside_infer::Manifest::parse(Path::new("fuzz.toml"), &manifest)?;
     let outputs: Vec<_> = lines.filter_map(output).collect();
-    let look = kerbside_infer::frame_of(64, 36, |_, _| [0; 3]);
-    match kerbside_infer::decode_outputs(&manifest, &look, &outputs) {
+    let frame = kerbside_infer::frame_of(64, 36, |_, _| [0; 3]);
+    match kerbside_infer::decode_outputs(&manifest, &frame, &outputs) {
         Err(why) if why.is_empty() => bail!("refused without a word"),
         Err(_) => Ok(()),
         Ok(all) if all.len() > 4 => bail!("{} detections", all.len()),
@@ -268,8 +268,8 @@ fn segment() -> Vec<u8> {
         let stamp =
             record::Stamp { n, prev, boot: "01JD7Z6T6V8Q0M5N3K2H1G9F8E", at: moment(), utc_offset_s: 28_800 };
         let item = writer::message(&writer::identity(), "01FAULT", moment());
-        let kerbside_trace::delivery::Item::Message(draft) = item else { break };
-        let body = wire::message_body(&draft, &writer::identity(), n, moment());
+        let kerbside_trace::delivery::Item::Message(message) = item else { break };
+        let body = wire::message_body(&message, &writer::identity(), n, moment());
         prev = record::seal(&mut out, &stamp, if n % 3 == 0 { "note" } else { "message" }, &body);
     }
     out
@@ -294,9 +294,9 @@ fn journal(input: &[u8]) -> Result<()> {
     }
     let missing = 6 - seen.len() as u64;
     // At the end only the index knows that something is missing.
-    let told = damage.missing_count() + (6 - seen.last().map_or(0, |(r, _, _)| r.n));
-    if missing != told {
-        bail!("{missing} are missing, {told} are told: {damage:?}");
+    let counted = damage.missing_count() + (6 - seen.last().map_or(0, |(r, _, _)| r.n));
+    if missing != counted {
+        bail!("{missing} are missing, {counted} are counted: {damage:?}");
     }
     Ok(())
 }
@@ -305,7 +305,7 @@ fn hello() -> Vec<u8> {
     use kerbside_media::proto;
     let mut out = Vec::new();
     let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
-    let look = proto::RawFrame {
+    let frame = proto::RawFrame {
         epoch: 1,
         pts: 0,
         level: kerbside_domain::frame::Level::L2,
@@ -314,7 +314,7 @@ fn hello() -> Vec<u8> {
         rgb: vec![1; 12].into(),
         luma: vec![1; 160 * 90].into(),
     };
-    let _ = proto::write_from_child(&mut out, &proto::FromChild::Frame(look));
+    let _ = proto::write_from_child(&mut out, &proto::FromChild::Frame(frame));
     out
 }
 

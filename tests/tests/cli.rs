@@ -48,8 +48,8 @@ fn a_reader_that_has_gone_changes_nothing() -> Result<()> {
         let (reader, writer) = std::io::pipe()?;
         drop(reader);
         let without = command(args)?.stdout(writer).output()?;
-        let said = String::from_utf8_lossy(&without.stderr);
-        assert_eq!(without.status.code(), with_reader.code, "{args:?}\n{said}");
+        let text = String::from_utf8_lossy(&without.stderr);
+        assert_eq!(without.status.code(), with_reader.code, "{args:?}\n{text}");
     }
     Ok(())
 }
@@ -63,9 +63,9 @@ fn a_model_is_loaded_and_nothing_is_written_home() -> Result<()> {
     for variable in ["ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME"] {
         doctor.env_remove(variable);
     }
-    let said = doctor.env("HOME", home.path()).output()?;
-    let said = String::from_utf8_lossy(&said.stdout);
-    ensure!(said.contains("loads; its hash is right"), "{said}");
+    let text = doctor.env("HOME", home.path()).output()?;
+    let text = String::from_utf8_lossy(&text.stdout);
+    ensure!(text.contains("loads; its hash is right"), "{text}");
     let left: Vec<_> = std::fs::read_dir(home.path())?.flatten().map(|e| e.path()).collect();
     assert_eq!(left, Vec::<PathBuf>::new());
     Ok(())

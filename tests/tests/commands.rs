@@ -31,9 +31,9 @@ fn the_centre_and_nobody_else_commands_a_box() -> Result<()> {
     ensure!(code == Some(0), "{first}");
     assert_eq!(first["data"]["detail"]["incident_id"], incident.as_str());
     assert_eq!(first["data"]["detail"]["result"], "persisting", "{first}");
-    let told = centre.message("matter.recheck")?;
-    assert_eq!(told["data"]["recheck"]["result"], "persisting");
-    assert_eq!(told["data"]["recheck"]["commands"][0], "c-recheck");
+    let recheck_matter = centre.message("matter.recheck")?;
+    assert_eq!(recheck_matter["data"]["recheck"]["result"], "persisting");
+    assert_eq!(recheck_matter["data"]["recheck"]["commands"][0], "c-recheck");
     let after = centre.until("an available picture after it", "matter.updated", LIMIT, |all| {
         let mut evidence = all.iter().filter_map(|m| m["data"]["evidence"].as_array()).flatten();
         evidence.find(|e| e["role"] == "after" && e["state"] == "available").cloned()

@@ -35,8 +35,8 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
 
     let agent = Agent::start(&site)?;
     broker.resume()?;
-    let told = centre.message("matter.opened")?;
-    assert_eq!(told["data"]["incident_id"], opened["incident"]);
+    let first = centre.message("matter.opened")?;
+    assert_eq!(first["data"]["incident_id"], opened["incident"]);
     // The bag is carried away and left again where it was: another revision of the same incident, if anything.
     agent.watching("cam1")?;
     let restored =
@@ -46,12 +46,12 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     agent.stop()?;
 
     let all: BTreeSet<String> = matters(&site)?.into_iter().collect();
-    let heard = centre.until_lines("every report of the journal", |lines| {
-        let heard = heard(lines);
-        all.iter().all(|id| heard.contains(id)).then_some(heard)
+    let received = centre.until_lines("every report of the journal", |lines| {
+        let received = received(lines);
+        all.iter().all(|id| received.contains(id)).then_some(received)
     })?;
-    let once: BTreeSet<&String> = heard.iter().collect();
-    assert_eq!(once.len(), heard.len(), "after de-duplication each report comes once: {heard:?}");
+    let once: BTreeSet<&String> = received.iter().collect();
+    assert_eq!(once.len(), received.len(), "after de-duplication each report comes once: {received:?}");
     assert_eq!(
         once.into_iter().cloned().collect::<BTreeSet<_>>(),
         all,
@@ -69,7 +69,7 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
 }
 
 /// Ids of all matters that came, in order.
-fn heard(lines: &[String]) -> Vec<String> {
+fn received(lines: &[String]) -> Vec<String> {
     let events = lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok());
     let matters = events.filter(|e| e["type"].as_str().is_some_and(|t| t.starts_with("kerbside.matter.")));
     matters.filter_map(|e| Some(e["id"].as_str()?.to_owned())).collect()

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, above, camera, damage, full, interop, kill, link, models, pace, power, sensors, sim, upload,
+    Row, Scale, camera, damage, disk_faults, interop, kill, link, models, power, refusals, sensors,
+    simulation, store_speed, upload,
 };
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
@@ -26,12 +27,12 @@ fn kills() -> Result<()> {
 
 #[test]
 fn failing_disks() -> Result<()> {
-    check("survives::failing_disks", full::run(Scale::Short)?)
+    check("survives::failing_disks", disk_faults::run(Scale::Short)?)
 }
 
 #[test]
 fn simulated_weeks() -> Result<()> {
-    check("survives::simulated_weeks", sim::run(Scale::Short)?)
+    check("survives::simulated_weeks", simulation::run(Scale::Short)?)
 }
 
 /// The same seeds every time; `make fuzz` takes new ones.
@@ -52,8 +53,8 @@ fn unusable_models() -> Result<()> {
 
 #[test]
 fn false_commands_and_configurations() -> Result<()> {
-    check("survives::false_commands", above::commands(Scale::Short)?)?;
-    check("survives::false_configurations", above::configuration(Scale::Short)?)
+    check("survives::false_commands", refusals::commands(Scale::Short)?)?;
+    check("survives::false_configurations", refusals::configuration(Scale::Short)?)
 }
 
 #[test]
@@ -83,5 +84,5 @@ fn uploads() -> Result<()> {
 
 #[test]
 fn a_long_journal() -> Result<()> {
-    check("survives::a_long_journal", pace::run(Scale::Short)?)
+    check("survives::a_long_journal", store_speed::run(Scale::Short)?)
 }

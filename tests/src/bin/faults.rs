@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kerbside_testkit::repo;
-use kerbside_tests::faults::{PARTS, Scale, boxed, part, sim, table};
+use kerbside_tests::faults::{PARTS, Scale, box_process, part, simulation, table};
 use kerbside_tests::fuzz;
 
 const USAGE: &str = "\
@@ -45,9 +45,9 @@ fn run(args: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["-h" | "--help", ..] => println!("{USAGE}"),
-        ["box", ..] => boxed::main(&args[1..])?,
+        ["box", ..] => box_process::main(&args[1..])?,
         ["fuzz", ..] => fuzz(&args[1..])?,
-        ["sim", seed] => sim::again(seed.parse()?)?,
+        ["sim", seed] => simulation::again(seed.parse()?)?,
         ["--into", document] => table::put_into(Path::new(document), &table::read(&results)?)?,
         ["--short", parts @ ..] => return suite(Scale::Short, parts, &results),
         parts => return suite(Scale::Full, parts, &results),

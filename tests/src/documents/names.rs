@@ -95,8 +95,8 @@ fn of_kerbside(
 ) -> Result<Option<String>> {
     let mut page = |path: &[&str]| -> Result<String> {
         let key = path.join(" ");
-        if let Some(known) = pages.get(&key) {
-            return Ok(known.clone());
+        if let Some(page) = pages.get(&key) {
+            return Ok(page.clone());
         }
         let text = help(path)?;
         pages.insert(key, text.clone());

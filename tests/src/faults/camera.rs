@@ -25,7 +25,7 @@ struct Bounds {
 const TARGETS: Bounds = Bounds { seen_s: 10.0, back_s: 30.0, rate: 0.95 };
 const BESIDE_OTHERS: Bounds = Bounds { seen_s: 30.0, back_s: 90.0, rate: 0.5 };
 
-/// So long the other camera's looks are counted, without the fault and with it; a fault lasts as long.
+/// So long the other camera's frames are counted, without the fault and with it; a fault lasts as long.
 const WINDOW: Duration = Duration::from_secs(16);
 /// Messages about one trial: the fault, the return, and health in between. More is a burst.
 const MESSAGES: usize = 12;
@@ -212,20 +212,20 @@ impl Street {
         Ok(Street { bounds, failing, _steady: steady, _broker: broker, centre, agent })
     }
 
-    /// Two windows of the other camera's looks, the second under the fault; then back.
+    /// Two windows of the other camera's frames, the second under the fault; then back.
     fn trial(&self, fault: &Fault, row: &mut Row, worst: &mut Worst) -> Result<()> {
-        let before = self.rate_from(now(), self.looks("cam2")?)?;
+        let before = self.rate_from(now(), self.frames("cam2")?)?;
         let (reports, messages, log) = (self.reports(), self.messages(), self.agent.log().len());
         let errors = self.errors()?;
-        let (begun, counted) = (now(), self.looks("cam2")?);
+        let (begun, counted) = (now(), self.frames("cam2")?);
         match &fault.make {
             Make::Camera(fault) => self.failing.set(fault.clone()),
             Make::Signal(signal) => kill_process(self.capture()?, *signal)?,
         }
         let ended = now();
         match fault.sign {
-            Sign::State(_) => self.said(fault.name, log, |e| is_state(e, |state| state != "Watching"))?,
-            Sign::Notice(text) => self.said(fault.name, log, |e| e["message"] == text)?,
+            Sign::State(_) => self.logged(fault.name, log, |e| is_state(e, |state| state != "Watching"))?,
+            Sign::Notice(text) => self.logged(fault.name, log, |e| e["message"] == text)?,
             Sign::Errors => {
                 self.agent.until_metric(ERRORS, CAM1, "more decode errors of cam1", |now| now > errors)?;
             }
@@ -233,7 +233,7 @@ impl Street {
         let seen_s = begun.elapsed().as_secs_f64();
         // That it is gone shows at once; what is wrong with it may need another attempt to open it.
         if let Sign::State(names) = fault.sign {
-            self.said(fault.name, log, |e| is_state(e, |state| names.contains(&state)))?;
+            self.logged(fault.name, log, |e| is_state(e, |state| names.contains(&state)))?;
         }
         worst.named_s = worst.named_s.max(begun.elapsed().as_secs_f64());
         row.must(seen_s <= self.bounds.seen_s, || format!("seen after {seen_s:.1} s"));
@@ -258,27 +258,27 @@ impl Street {
         Ok(())
     }
 
-    /// Waits for a look of the failing camera while it counts as watching.
+    /// Waits for a frame of the failing camera while it counts as watching.
     fn watched_since(&self, ended: Instant, row: &mut Row) -> Result<()> {
-        let looks = self.looks("cam1")?;
+        let frames = self.frames("cam1")?;
         self.agent.until_metric(STATE, WATCHED, "cam1 watched again", |is| is == 1.0)?;
-        self.agent.until_metric(FRAMES, CAM1, "another frame of cam1", |now| now > looks)?;
+        self.agent.until_metric(FRAMES, CAM1, "another frame of cam1", |now| now > frames)?;
         row.took(ended.elapsed().as_secs_f64());
         Ok(())
     }
 
     /// Waits for a line of the log that came after `log` others.
-    fn said(&self, what: &str, log: usize, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+    fn logged(&self, what: &str, log: usize, wanted: impl Fn(&Value) -> bool) -> Result<()> {
         self.agent.logged_after(log, what, wanted).map(drop)
     }
 
-    /// Looks a second since `begun`, when there had been `counted`; waits for the window to be over.
+    /// Frames a second since `begun`, when there had been `counted`; waits for the window to be over.
     fn rate_from(&self, begun: Instant, counted: f64) -> Result<f64> {
         sleep_until(begun + WINDOW);
-        Ok((self.looks("cam2")? - counted) / begun.elapsed().as_secs_f64())
+        Ok((self.frames("cam2")? - counted) / begun.elapsed().as_secs_f64())
     }
 
-    fn looks(&self, camera: &str) -> Result<f64> {
+    fn frames(&self, camera: &str) -> Result<f64> {
         self.agent.metric_sum(FRAMES, &[&format!("camera=\"{camera}\"")])
     }
 

@@ -17,7 +17,7 @@ use super::promise::{Promise, outbox};
 use super::row::{Row, Scale};
 use super::writer::{self, Writer};
 
-/// One record of the store before it was hurt.
+/// One record of the store before it was damaged.
 #[derive(Clone, Debug)]
 struct Known {
     file: PathBuf,
@@ -33,14 +33,14 @@ struct Template {
     records: BTreeMap<u64, Known>,
     /// What waits in its outbox.
     waiting: BTreeSet<String>,
-    /// What it knows besides: incidents with their versions, and what the core has not heard.
+    /// What it knows besides: incidents with their versions, and what the core has not taken.
     rest: Rest,
 }
 
 type Rest = (Vec<SavedIncident>, Vec<Inbound>);
 
 /// What was done to a file.
-struct Hurt {
+struct Damaged {
     file: PathBuf,
     what: String,
     /// Bytes that are not what was written.
@@ -71,34 +71,36 @@ fn damaged(
         let dir = tempfile::tempdir()?;
         copy(template.dir.path(), dir.path())?;
         let files: Vec<PathBuf> = files(dir.path())?.into_iter().filter(|f| which(f)).collect();
-        let file = files.get(rng.usize(..files.len().max(1))).context("no file to hurt")?;
-        let hurt = hurt(file, &mut rng)?;
+        let file = files.get(rng.usize(..files.len().max(1))).context("no file to damage")?;
+        let damaged = damage_file(file, &mut rng)?;
         let begun = now();
         let (mut ledger, recovery) = writer::open(dir.path())
-            .with_context(|| format!("case {case}, {}: it does not open", hurt.what))?;
+            .with_context(|| format!("case {case}, {}: it does not open", damaged.what))?;
         row.took(begun.elapsed().as_secs_f64());
         row.trials += 1;
         doubts += u64::from(recovery.index_doubt.is_some() || recovery.rebuilt);
         let rest = (ledger.incidents(), ledger.inbound());
         row.must(rest == template.rest, || {
-            format!("case {case}, {}: incidents or receipts differ ({recovery:?})", hurt.what)
+            format!("case {case}, {}: incidents or receipts differ ({recovery:?})", damaged.what)
         });
         let sent: BTreeSet<String> = outbox(&mut ledger)?.into_keys().collect();
-        let told = told(dir.path(), ledger, &recovery.damage, template)?;
-        let say = |text: String| format!("case {case}, {}: {text} ({recovery:?})", hurt.what);
+        let reported = reported_missing(dir.path(), ledger, &recovery.damage, template)?;
+        let describe = |text: String| format!("case {case}, {}: {text} ({recovery:?})", damaged.what);
         for id in template.waiting.difference(&sent) {
             let n = template.number(id);
-            if !n.is_some_and(|n| told.contains(&n)) {
+            if !n.is_some_and(|n| reported.contains(&n)) {
                 row.lost += 1;
-                eprintln!("{}", say(format!("message {id} (record {n:?}) is gone without a word")));
+                eprintln!("{}", describe(format!("message {id} (record {n:?}) is gone without a word")));
             }
         }
-        for n in &told {
+        for n in &reported {
             let touched =
-                template.records.get(n).is_some_and(|k| hurt.touches(k, dir.path(), template.dir.path()));
-            row.must(truth && touched, || say(format!("record {n} is called missing but was not hurt")));
+                template.records.get(n).is_some_and(|k| damaged.touches(k, dir.path(), template.dir.path()));
+            row.must(truth && touched, || {
+                describe(format!("record {n} is called missing but was not damaged"))
+            });
         }
-        missing += told.len();
+        missing += reported.len();
     }
     row.figures = format!("{missing} records missing, each named; index rebuilt {doubts} times");
     row.judge(Some(60.0));
@@ -106,7 +108,12 @@ fn damaged(
 }
 
 /// Numbers that the store, or `kerbside journal verify`, calls missing; every other record must read as it was written.
-fn told(dir: &Path, ledger: Ledger, damage: &Damage, template: &Template) -> Result<BTreeSet<u64>> {
+fn reported_missing(
+    dir: &Path,
+    ledger: Ledger,
+    damage: &Damage,
+    template: &Template,
+) -> Result<BTreeSet<u64>> {
     drop(ledger);
     let settings = kerbside_trace::journal::Settings {
         segment_bytes: 1 << 20,
@@ -120,14 +127,14 @@ fn told(dir: &Path, ledger: Ledger, damage: &Damage, template: &Template) -> Res
         read.insert(record.n, record.hash);
     })?;
     let ranges = [&damage.missing, &verified.missing, &at_tip.missing];
-    let told: BTreeSet<u64> = ranges.into_iter().flatten().flat_map(|(a, b)| *a..=*b).collect();
+    let reported: BTreeSet<u64> = ranges.into_iter().flatten().flat_map(|(a, b)| *a..=*b).collect();
     for (n, known) in &template.records {
         ensure!(
-            told.contains(n) || read.get(n) == Some(&known.hash),
+            reported.contains(n) || read.get(n) == Some(&known.hash),
             "record {n} is neither there nor called missing"
         );
     }
-    Ok(told)
+    Ok(reported)
 }
 
 impl Template {
@@ -172,16 +179,16 @@ impl Template {
     }
 }
 
-impl Hurt {
-    fn touches(&self, known: &Known, hurt_dir: &Path, dir: &Path) -> bool {
-        let same = self.file.strip_prefix(hurt_dir).ok() == known.file.strip_prefix(dir).ok();
+impl Damaged {
+    fn touches(&self, known: &Known, damaged_dir: &Path, dir: &Path) -> bool {
+        let same = self.file.strip_prefix(damaged_dir).ok() == known.file.strip_prefix(dir).ok();
         // A hit on the line feed before a record may cost the record too.
         let wide = known.bytes.start.saturating_sub(1)..known.bytes.end + 1;
         same && self.bytes.start < wide.end && wide.start < self.bytes.end
     }
 }
 
-fn hurt(file: &Path, rng: &mut fastrand::Rng) -> Result<Hurt> {
+fn damage_file(file: &Path, rng: &mut fastrand::Rng) -> Result<Damaged> {
     let mut bytes = std::fs::read(file)?;
     let len = bytes.len();
     ensure!(len > 0, "{} is empty", file.display());
@@ -209,7 +216,7 @@ fn hurt(file: &Path, rng: &mut fastrand::Rng) -> Result<Hurt> {
     };
     std::fs::write(file, bytes)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Hurt { file: file.to_owned(), what: format!("{what} in {name} at {range:?}"), bytes: range })
+    Ok(Damaged { file: file.to_owned(), what: format!("{what} in {name} at {range:?}"), bytes: range })
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>> {

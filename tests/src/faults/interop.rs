@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use kerbside_testkit::{Broker, LIMIT, Process, certificates};
 
-use super::boxed::Boxed;
+use super::box_process::BoxProcess;
 use super::row::{Row, Scale};
 
 /// What a centre gives each of its boxes: its own root, and what is meant for it.
@@ -33,8 +33,8 @@ impl Peers<'_> {
         command
     }
 
-    /// Its own output waits in a buffer, so the broker is asked whether it has subscribed.
-    fn hears(&self, broker: &Broker, who: &str, filters: &[&str]) -> Result<Process> {
+    /// Its own output waits in a buffer, so the broker's log says when it has subscribed.
+    fn subscribes(&self, broker: &Broker, who: &str, filters: &[&str]) -> Result<Process> {
         let mut command = self.client("mosquitto_sub", who);
         command.arg("-v");
         for filter in filters {
@@ -47,7 +47,7 @@ impl Peers<'_> {
     }
 
     /// Its exit code is no matter: some brokers say that they refuse, some do not.
-    fn says(&self, who: &str, topic: &str, payload: &str) -> Result<()> {
+    fn publishes(&self, who: &str, topic: &str, payload: &str) -> Result<()> {
         self.client("mosquitto_pub", who)
             .args(["-t", topic, "-m", payload])
             .output()
@@ -64,11 +64,15 @@ pub fn run(_: Scale) -> Result<Vec<Row>> {
     let port = broker.port();
     let peers = Peers { dir: dir.path(), port };
 
-    let centre = peers.hears(&broker, "centre", &["cg/v1/#"])?;
-    let other =
-        peers.hears(&broker, "other-box", &["cg/v1/310112/fault-box/#", "cg/v1/310112/other-box/cmd/+"])?;
+    let centre = peers.subscribes(&broker, "centre", &["cg/v1/#"])?;
+    let other = peers.subscribes(
+        &broker,
+        "other-box",
+        &["cg/v1/310112/fault-box/#", "cg/v1/310112/other-box/cmd/+"],
+    )?;
     let tls = dir.path().to_string_lossy().into_owned();
-    let mut box_ = Boxed::start(&dir.path().join("data"), &["--broker", &port.to_string(), "--tls", &tls])?;
+    let mut box_ =
+        BoxProcess::start(&dir.path().join("data"), &["--broker", &port.to_string(), "--tls", &tls])?;
     box_.ready()?;
     box_.report("01OWN", 3, 1)?;
     for id in box_.durable("01OWN", 3)? {
@@ -84,22 +88,22 @@ pub fn run(_: Scale) -> Result<Vec<Row>> {
         ("receipt", receipt.as_str()),
         ("matter/06010/opened", "{\"forged\":2}"),
     ] {
-        peers.says("other-box", &format!("{root}/{topic}"), payload)?;
+        peers.publishes("other-box", &format!("{root}/{topic}"), payload)?;
         row.trials += 1;
     }
     // What the centre says comes, and shows that whatever was before it would have come.
     let last = String::from_utf8(super::writer::receipt("01OWN000000000000000000002.0001"))?;
-    peers.says("centre", &format!("{root}/receipt"), &last)?;
+    peers.publishes("centre", &format!("{root}/receipt"), &last)?;
     let mut receipts = 0;
     while receipts == 0 {
         let stats = box_.stats()?;
         receipts = stats["receipts"].as_u64().unwrap_or(0);
         row.must(stats["commands"] == 0 && stats["refused"] == 0, || {
-            format!("the box heard the other one: {stats}")
+            format!("the box obeyed the other one: {stats}")
         });
     }
     row.must(receipts == 1, || format!("{receipts} receipts, one of them forged"));
-    peers.says("centre", "cg/v1/310112/other-box/cmd/marker", "marker")?;
+    peers.publishes("centre", "cg/v1/310112/other-box/cmd/marker", "marker")?;
     other.until("the marker", LIMIT, |lines| lines.iter().any(|l| l.contains("marker")).then_some(()))?;
     let overheard =
         other.lines().iter().filter(|l| l.contains("01OWN") || l.contains("/fault-box/matter")).count();

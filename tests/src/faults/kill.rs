@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use kerbside_testkit::wait::{now, sleep};
 use kerbside_testkit::{Agent, Broker, Site, free_port};
 
-use super::boxed::{Boxed, durable};
+use super::box_process::{BoxProcess, durable};
 use super::promise::outbox;
 use super::row::{Row, Scale};
 use super::writer;
@@ -25,7 +25,7 @@ fn writing(trials: u64) -> Result<Row> {
     let mut rng = fastrand::Rng::with_seed(9);
     for trial in 0..trials {
         let begun = now();
-        let mut box_ = Boxed::start(dir.path(), &[])?;
+        let mut box_ = BoxProcess::start(dir.path(), &[])?;
         // Every fifth dies while it opens its store.
         if trial % 5 == 4 {
             let moment = Duration::from_millis(rng.u64(..100));

@@ -122,9 +122,9 @@ impl Box_ {
         std::fs::write(&to, bytes)?;
         let mut manifest = std::fs::read_to_string(&source)?;
         if mutant != Mutant::FlippedSilently {
-            let known = |line: &str| line.starts_with("sha256");
+            let is_hash = |line: &str| line.starts_with("sha256");
             let hash = format!("sha256 = \"{}\"", sha256(&to)?);
-            let lines = manifest.lines().map(|line| if known(line) { hash.as_str() } else { line });
+            let lines = manifest.lines().map(|line| if is_hash(line) { hash.as_str() } else { line });
             manifest = lines.collect::<Vec<_>>().join("\n");
         }
         std::fs::write(self.network.join("street.toml"), manifest)?;

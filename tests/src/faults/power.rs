@@ -10,7 +10,7 @@ use kerbside_trace::delivery::Ledger;
 use kerbside_trace::journal::Syncs;
 use parking_lot::Mutex;
 
-use super::disk::LoopDisk;
+use super::loop_disk::LoopDisk;
 use super::promise::Promise;
 use super::row::{Row, Scale};
 use super::writer::{self, Writer};
@@ -145,7 +145,7 @@ fn cut_while_writing(
         Ok(cut_at)
     })?;
     *promise = shared.into_inner();
-    let acknowledged = promise.fresh();
+    let acknowledged = promise.unsettled();
     *total += acknowledged;
     promise.settle(cut_at.checked_sub(MARGIN));
     disk.replug()?;
@@ -153,7 +153,7 @@ fn cut_while_writing(
     let (mut ledger, recovery) =
         writer::open(&data).with_context(|| format!("round {round}: it does not open"))?;
     row.took(begun.elapsed().as_secs_f64());
-    promise.kept(&mut ledger, row)?;
+    promise.check(&mut ledger, row)?;
     ledger.close()?;
     row.trials += 1;
     row.must(recovery.damage.missing.is_empty() || row.lost == 0, || format!("round {round}: {recovery:?}"));

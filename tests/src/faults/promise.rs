@@ -30,7 +30,7 @@ pub enum Ack {
         topic: String,
         payload: Vec<u8>,
     },
-    /// The core has heard all that came down to this journal number.
+    /// The core has taken all that came down to this journal number.
     Consumed {
         upto: u64,
     },
@@ -45,15 +45,15 @@ pub struct Promise {
     commands: Vec<(String, Vec<u8>)>,
     consumed: u64,
     last_seq: u64,
-    /// Said since the store was opened, with the moment of the acknowledgement.
-    fresh: Vec<(Instant, Ack)>,
+    /// Acknowledged since the store was opened, with the moment of the acknowledgement.
+    unsettled: Vec<(Instant, Ack)>,
     /// Begun and not acknowledged: either outcome is right.
     doubtful_receipts: BTreeSet<String>,
 }
 
 impl Promise {
-    pub fn said(&mut self, ack: Ack) {
-        self.fresh.push((kerbside_testkit::wait::now(), ack));
+    pub fn acknowledged(&mut self, ack: Ack) {
+        self.unsettled.push((kerbside_testkit::wait::now(), ack));
     }
 
     /// Before a receipt is handed in: without its acknowledgement nobody knows whether it counts.
@@ -62,13 +62,13 @@ impl Promise {
     }
 
     /// Acknowledgements since the store was opened.
-    pub fn fresh(&self) -> usize {
-        self.fresh.len()
+    pub fn unsettled(&self) -> usize {
+        self.unsettled.len()
     }
 
-    /// Takes what was said up to `until` as promised and the rest as doubtful.
+    /// Takes what was acknowledged up to `until` as promised and the rest as doubtful.
     pub fn settle(&mut self, until: Option<Instant>) {
-        for (at, ack) in std::mem::take(&mut self.fresh) {
+        for (at, ack) in std::mem::take(&mut self.unsettled) {
             if until.is_some_and(|until| at > until) {
                 continue;
             }
@@ -94,7 +94,7 @@ impl Promise {
     }
 
     /// Compares an opened store with everything promised. What it holds beyond that counts from now on.
-    pub fn kept(&mut self, ledger: &mut Ledger, row: &mut Row) -> Result<()> {
+    pub fn check(&mut self, ledger: &mut Ledger, row: &mut Row) -> Result<()> {
         let held = outbox(ledger)?;
         for id in self.messages.iter().filter(|id| !self.receipted.contains(*id)) {
             if !held.contains_key(id) && !self.doubtful_receipts.contains(id) {
@@ -147,7 +147,7 @@ impl Promise {
             }
         }
         self.incidents.extend(saved);
-        // A receipt that the core has not consumed must be told again; one that it has must not.
+        // A receipt that the core has not consumed must be handed over again; one that it has must not.
         for inbound in ledger.inbound() {
             if inbound.n <= self.consumed {
                 row.duplicated += 1;
@@ -166,13 +166,13 @@ impl Promise {
 pub fn outbox(ledger: &mut Ledger) -> Result<BTreeMap<String, u32>> {
     ledger.connected(1, false, 8)?;
     let mut held = BTreeMap::new();
-    while let Some(parcel) = ledger.next(1 << 20) {
-        let event: Value = serde_json::from_slice(&parcel.body)?;
+    while let Some(outgoing) = ledger.next(1 << 20) {
+        let event: Value = serde_json::from_slice(&outgoing.body)?;
         let is_matter = event["type"].as_str().is_some_and(|t| t.starts_with("kerbside.matter."));
         if let Some(id) = event["id"].as_str().filter(|_| is_matter) {
             *held.entry(id.to_owned()).or_default() += 1;
         }
-        ledger.puback(parcel.seq);
+        ledger.puback(outgoing.seq);
     }
     Ok(held)
 }

@@ -57,7 +57,7 @@ impl Row {
         self.worst_recovery_s = Some(self.worst_recovery_s.map_or(s, |worst| worst.max(s)));
     }
 
-    /// What must hold; what does not is said on stderr with the trial, and the row counts as not held.
+    /// What must hold; what does not is written to stderr with the trial, and the row counts as not held.
     pub fn must(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.held = false;

@@ -12,7 +12,7 @@ use kerbside_testkit::{BrokerFault, PutServer, ScriptedBroker};
 use kerbside_wire::{grant, signed};
 use serde_json::json;
 
-use super::boxed::Boxed;
+use super::box_process::BoxProcess;
 use super::row::{Row, Scale};
 use super::writer;
 
@@ -63,9 +63,9 @@ fn row(name: &str, how: &str, trials: u64, way: Way, kills: bool) -> Result<Row>
         let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
         let moment = rng.usize(1..bytes.len() * 3 / 4);
         sent += bytes.len();
-        let told = Trial { name: format!("01UP{trial:022}"), bytes, way, kills, moment };
+        let trial_of = Trial { name: format!("01UP{trial:022}"), bytes, way, kills, moment };
         let midway_now =
-            one(&mut row, dir.path(), &key, &told).with_context(|| format!("{name}, trial {trial}"))?;
+            one(&mut row, dir.path(), &key, &trial_of).with_context(|| format!("{name}, trial {trial}"))?;
         midway += u64::from(midway_now);
         row.trials += 1;
     }
@@ -116,7 +116,7 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
 
     let (port, public) = (broker.port().to_string(), key.public().to_string());
     let args = ["--broker", &port, "--centre-key", &public];
-    let mut box_ = Boxed::start(dir, &args)?;
+    let mut box_ = BoxProcess::start(dir, &args)?;
     let arrived = |what: &str, enough: usize| match trial.way {
         Way::Mqtt => broker
             .until(what, LIMIT, |c| (c.files.get(&trial.name).map_or(0, Vec::len) >= enough).then_some(())),
@@ -128,7 +128,7 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
     if trial.kills {
         box_.0.kill_and_read()?;
         midway = broker.read(|r| r.uploads_ended.is_empty());
-        box_ = Boxed::start(dir, &args)?;
+        box_ = BoxProcess::start(dir, &args)?;
     }
     let ended = broker.until("the end of the upload", LIMIT, |c| {
         c.uploads_ended.iter().find(|e| e["data"]["grant_id"] == trial.name.as_str()).cloned()

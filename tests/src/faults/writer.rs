@@ -148,7 +148,7 @@ impl Writer {
         Writer { rng, prefix: format!("01FAULT{round:06}"), next: 0, open: Vec::new() }
     }
 
-    fn fresh_id(&mut self) -> String {
+    fn next_id(&mut self) -> String {
         self.next += 1;
         format!("{}{:013}", self.prefix, self.next)
     }
@@ -158,7 +158,7 @@ impl Writer {
         match self.rng.u8(..11) {
             0..=4 => {
                 let count = self.rng.usize(1..4);
-                let incidents: Vec<String> = (0..count).map(|_| self.fresh_id()).collect();
+                let incidents: Vec<String> = (0..count).map(|_| self.next_id()).collect();
                 self.report(ledger, promise, &incidents)
             }
             5..=7 => self.receipt(ledger, promise),
@@ -174,7 +174,7 @@ impl Writer {
     /// Makes a store that has lived: many reports in few syncs, and then some of everything.
     pub fn fill(&mut self, ledger: &mut Ledger, promise: &mut Promise, reports: u64) -> Result<()> {
         for _ in 0..reports.div_ceil(50) {
-            let incidents: Vec<String> = (0..50).map(|_| self.fresh_id()).collect();
+            let incidents: Vec<String> = (0..50).map(|_| self.next_id()).collect();
             self.report(ledger, promise, &incidents)?;
         }
         (0..60).try_for_each(|_| self.step(ledger, promise))
@@ -186,7 +186,7 @@ impl Writer {
         let items = incidents.iter().map(|i| message(ledger.identity(), i, at)).collect();
         for (incident, done) in incidents.iter().zip(ledger.commit(items)?) {
             let id = format!("{incident}.0001");
-            promise.said(Ack::Message { id: id.clone(), seq: done.seq.unwrap_or(0) });
+            promise.acknowledged(Ack::Message { id: id.clone(), seq: done.seq.unwrap_or(0) });
             self.open.push(id);
         }
         Ok(())
@@ -199,20 +199,20 @@ impl Writer {
         let id = self.open.swap_remove(self.rng.usize(..self.open.len()));
         promise.trying_receipt(&id);
         let inbound = ledger.incoming(&receipt_topic(), &receipt(&id), false)?;
-        promise.said(Ack::Receipt { id });
+        promise.acknowledged(Ack::Receipt { id });
         if let Some(inbound) = inbound
             && self.rng.bool()
         {
             ledger.commit(vec![Item::Consumed(inbound.n)])?;
-            promise.said(Ack::Consumed { upto: inbound.n });
+            promise.acknowledged(Ack::Consumed { upto: inbound.n });
         }
         Ok(())
     }
 
     fn command(&mut self, ledger: &mut Ledger, promise: &mut Promise) -> Result<()> {
-        let (topic, payload) = command(&self.fresh_id(), ledger.now());
+        let (topic, payload) = command(&self.next_id(), ledger.now());
         ledger.incoming(&topic, &payload, false)?.context("a good command was not obeyed")?;
-        promise.said(Ack::Command { topic, payload });
+        promise.acknowledged(Ack::Command { topic, payload });
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Writer {
         self.next += 1;
         let record = Some(json!({"version": version, "text": "x".repeat(self.rng.usize(..600))}));
         ledger.commit(vec![Item::Incident(SavedIncident { id: id.clone(), place: None, record })])?;
-        promise.said(Ack::Incident { id, version });
+        promise.acknowledged(Ack::Incident { id, version });
         Ok(())
     }
 }

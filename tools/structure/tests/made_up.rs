@@ -190,7 +190,7 @@ fn a_channel_without_a_bound_is_named() {
                   #[cfg(test)]\nmod tests { fn t() { unbounded(); } }\nfn g() { drop((unbounded_channel(), bounded(1))); }\n";
     assert_eq!(
         queues::of_file("agent/link/src/shell.rs", source).unwrap(),
-        [2, 3, 8]
+        [2, 3, 9]
             .map(|line| format!("agent/link/src/shell.rs:{line}: a channel without a bound (invariant 4)"))
     );
 }

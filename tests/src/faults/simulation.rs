@@ -98,26 +98,26 @@ impl Totals {
 
 /// What has reached the disk, by inode: so many bytes of a file, and the files that their folder knows.
 #[derive(Debug, Default)]
-struct Platter {
+struct Disk {
     bytes: BTreeMap<u64, u64>,
-    known: BTreeSet<u64>,
+    named: BTreeSet<u64>,
 }
 
 thread_local! {
     /// Of the simulation that runs on this thread: a sync knows its file and nothing else.
-    static PLATTER: RefCell<Platter> = RefCell::default();
+    static DISK: RefCell<Disk> = RefCell::default();
 }
 
 fn file_synced(file: &File) -> std::io::Result<()> {
     let meta = file.metadata()?;
-    PLATTER.with_borrow_mut(|platter| platter.bytes.insert(meta.ino(), meta.len()));
+    DISK.with_borrow_mut(|disk| disk.bytes.insert(meta.ino(), meta.len()));
     Ok(())
 }
 
 fn folder_synced(folder: &File) -> std::io::Result<()> {
     for entry in rustix::fs::Dir::read_from(folder)? {
         let inode = entry?.ino();
-        PLATTER.with_borrow_mut(|platter| platter.known.insert(inode));
+        DISK.with_borrow_mut(|disk| disk.named.insert(inode));
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ struct World<'a> {
 }
 
 fn seeded(seed: u64, syncs: Syncs) -> Result<Totals> {
-    PLATTER.take();
+    DISK.take();
     let base = Path::new("/dev/shm");
     let dir = if base.is_dir() { tempfile::tempdir_in(base)? } else { tempfile::tempdir()? };
     // It holds its ballast already: setting 64 MiB aside would take longer than all the rest.
@@ -342,11 +342,11 @@ impl World<'_> {
             Action::Tell(FromLink::Incoming { topic, payload, .. }) => {
                 self.ledger()?.incoming(&topic, &payload, false)?;
             }
-            Action::Publish(parcel) => {
+            Action::Publish(outgoing) => {
                 self.next_pkid = self.next_pkid % 65_000 + 1;
                 let pkid = self.next_pkid;
-                self.event(Event::Written { pkid: if parcel.qos == 0 { 0 } else { pkid } })?;
-                self.broker(pkid, &parcel.body)?;
+                self.event(Event::Written { pkid: if outgoing.qos == 0 { 0 } else { pkid } })?;
+                self.broker(pkid, &outgoing.body)?;
             }
             Action::Tell(FromLink::Unwanted { reason, .. }) => bail!("a message was buried: {reason}"),
             _ => {}
@@ -375,9 +375,9 @@ impl World<'_> {
     fn pump(&mut self) -> Result<()> {
         while self.up {
             let max_packet = self.max_packet;
-            let Some(parcel) = self.ledger()?.next(max_packet) else { break };
+            let Some(outgoing) = self.ledger()?.next(max_packet) else { break };
             let epoch = self.epoch;
-            self.event(Event::Order(ToLink::Outgoing { epoch, parcel, last: false }))?;
+            self.event(Event::Order(ToLink::Outgoing { epoch, parcel: outgoing, last: false }))?;
         }
         Ok(())
     }
@@ -394,20 +394,20 @@ impl World<'_> {
 
     fn cut_power(&mut self) -> Result<()> {
         self.index.crash();
-        let platter = PLATTER.take();
+        let disk = DISK.take();
         for entry in std::fs::read_dir(self.dir.join("journal"))? {
             let entry = entry?;
             let (inode, len, path) = (entry.ino(), entry.metadata()?.len(), entry.path());
-            if !platter.known.contains(&inode) && self.rng.bool() {
+            if !disk.named.contains(&inode) && self.rng.bool() {
                 std::fs::remove_file(path)?;
                 continue;
             }
-            let left = self.rng.u64(platter.bytes.get(&inode).copied().unwrap_or(0).min(len)..=len);
+            let left = self.rng.u64(disk.bytes.get(&inode).copied().unwrap_or(0).min(len)..=len);
             File::options().write(true).open(path)?.set_len(left)?;
             // What is there after a cut is there.
-            PLATTER.with_borrow_mut(|platter| {
-                platter.known.insert(inode);
-                platter.bytes.insert(inode, left);
+            DISK.with_borrow_mut(|disk| {
+                disk.named.insert(inode);
+                disk.bytes.insert(inode, left);
             });
         }
         Ok(())

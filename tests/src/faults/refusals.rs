@@ -1,4 +1,4 @@
-//! Commands that the centre did not give, and configurations that are none: refused and said, nothing done.
+//! Commands that the centre did not give, and configurations that are none: refused and output_text, nothing done.
 
 use std::path::{Path, PathBuf};
 
@@ -58,10 +58,10 @@ pub fn commands(scale: Scale) -> Result<Vec<Row>> {
         for seed in 0..each {
             row.trials += 1;
             let (topic, payload) = made(attack, seed, &thief, &ledger);
-            let before = heard(&ledger);
+            let before = judged(&ledger);
             let obeyed = ledger.incoming(&topic, &payload, attack == Attack::Retained)?;
             row.must(obeyed.is_none(), || format!("{attack:?}, seed {seed} was obeyed: {obeyed:?}"));
-            row.must(heard(&ledger) > before, || format!("{attack:?}, seed {seed} left no trace"));
+            row.must(judged(&ledger) > before, || format!("{attack:?}, seed {seed} left no trace"));
         }
     }
     row.figures = format!("refused and counted: {}", ATTACKS.map(|(_, what)| what).join(", "));
@@ -78,7 +78,7 @@ pub fn commands(scale: Scale) -> Result<Vec<Row>> {
 }
 
 /// Refusals, and commands that were judged.
-fn heard(ledger: &Ledger) -> u64 {
+fn judged(ledger: &Ledger) -> u64 {
     let stats = ledger.stats();
     stats.refused + stats.commands
 }
@@ -144,7 +144,7 @@ fn replayed(mut ledger: Ledger, seed: u64, row: &mut Row, dir: &Path) -> Result<
     Ok(ledger)
 }
 
-/// Every rejected example starts nothing; every key of an example missing, wrong, huge or unknown has its place said.
+/// Every rejected example starts nothing; every key of an example missing, wrong, huge or unknown has its place output_text.
 pub fn configuration(scale: Scale) -> Result<Vec<Row>> {
     let mut started =
         Row::new("configuration: a file with a problem", "`kerbside run` on edge-config/rejected");
@@ -153,12 +153,13 @@ pub fn configuration(scale: Scale) -> Result<Vec<Row>> {
         started.trials += 1;
         let name = file.display();
         let output = command(&["run", "--config", &file.to_string_lossy()])?.output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let output_text = String::from_utf8_lossy(&output.stderr);
         let wanted = std::fs::read_to_string(file.with_extension("txt"))?;
         let last = wanted.trim_end().lines().last().context("no text")?;
         started.must(output.status.code() == Some(78), || format!("{name}: {}", output.status));
-        started.must(said.contains(last), || format!("{name}: no {last:?} in {said}"));
-        started.must(!said.contains("metrics and health"), || format!("{name}: something was started"));
+        started.must(output_text.contains(last), || format!("{name}: no {last:?} in {output_text}"));
+        started
+            .must(!output_text.contains("metrics and health"), || format!("{name}: something was started"));
     }
     started.figures = "exit code 78, every problem with its place, nothing started".to_owned();
 
@@ -186,8 +187,10 @@ pub fn configuration(scale: Scale) -> Result<Vec<Row>> {
                 Ok(_) => harmless += 1,
                 Err(problems) => {
                     refused += 1;
-                    let said = problems.to_string();
-                    keys.must(said.contains("one-camera.toml:"), || format!("{changed}: no place in {said}"));
+                    let output_text = problems.to_string();
+                    keys.must(output_text.contains("one-camera.toml:"), || {
+                        format!("{changed}: no place in {output_text}")
+                    });
                 }
             }
         }

@@ -109,7 +109,7 @@ fn start_link(
         clock: clock.clone(),
         trust: None,
     });
-    // As the core does: hears all that waits, then says that it has heard. Ends with the delivery.
+    // As the core does: takes all that waits, then says how far it got. Ends with the delivery.
     std::thread::spawn(move || {
         while let Ok(first) = opened.inbound.recv() {
             let mut last = first.n;
@@ -163,10 +163,10 @@ fn report(delivery: &Delivery, clock: &Arc<dyn Clock>, prefix: &str, count: u64,
 
 /// A report that is longer than any broker's limit may be.
 fn big(delivery: &Delivery, clock: &Arc<dyn Clock>, incident: &str, bytes: usize) {
-    let mut draft =
+    let mut message =
         kerbside_wire::matter(delivery.identity(), &writer::report(incident, clock.now()), None, None);
-    draft.data = serde_json::json!({ "text": "x".repeat(bytes) }).to_string();
-    match delivery.send(draft) {
+    message.data = serde_json::json!({ "text": "x".repeat(bytes) }).to_string();
+    match delivery.send(message) {
         Ok(_) => println!("durable {incident}.0001"),
         Err(e) => println!("refused {e}"),
     }
@@ -174,20 +174,20 @@ fn big(delivery: &Delivery, clock: &Arc<dyn Clock>, incident: &str, bytes: usize
 
 /// The parent's side: a running box.
 #[derive(Debug)]
-pub struct Boxed(pub Process);
+pub struct BoxProcess(pub Process);
 
-impl Boxed {
+impl BoxProcess {
     /// Does not wait until it is ready.
-    pub fn start(dir: &Path, more: &[&str]) -> Result<Boxed> {
+    pub fn start(dir: &Path, more: &[&str]) -> Result<BoxProcess> {
         let mut command = Command::new(built("faults")?);
         command.args(["box", "--dir"]).arg(dir).args(more);
-        Ok(Boxed(Process::start_with_stdin("faults box", command)?))
+        Ok(BoxProcess(Process::start_with_stdin("faults box", command)?))
     }
 
     /// The same under a program that meddles with it.
-    pub fn start_under(mut wrapper: Command, dir: &Path) -> Result<Boxed> {
+    pub fn start_under(mut wrapper: Command, dir: &Path) -> Result<BoxProcess> {
         wrapper.arg(built("faults")?).args(["box", "--dir"]).arg(dir);
-        Ok(Boxed(Process::start_with_stdin("faults box, traced", wrapper)?))
+        Ok(BoxProcess(Process::start_with_stdin("faults box, traced", wrapper)?))
     }
 
     /// Returns what it found when it opened its store.

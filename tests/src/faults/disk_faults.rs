@@ -11,8 +11,8 @@ use kerbside::evidence::{Room, Watermark};
 use kerbside_testkit::wait::{now, poll};
 use kerbside_testkit::{Agent, Broker, LIMIT, Site, free_port};
 
-use super::boxed::{Boxed, durable, refused};
-use super::disk::LoopDisk;
+use super::box_process::{BoxProcess, durable, refused};
+use super::loop_disk::LoopDisk;
 use super::promise::outbox;
 use super::row::{Row, Scale};
 use super::writer;
@@ -50,7 +50,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
         let dir = tempfile::tempdir()?;
         let disk = LoopDisk::new(dir.path(), 40)?;
         let data = disk.path().join("data");
-        let mut box_ = Boxed::start(&data, &[])?;
+        let mut box_ = BoxProcess::start(&data, &[])?;
         box_.ready()?;
         box_.report("01BEFORE", 20, 2)?;
         box_.durable("01BEFORE", 20)?;
@@ -98,7 +98,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
     Ok(row)
 }
 
-fn answers(box_: &Boxed) -> usize {
+fn answers(box_: &BoxProcess) -> usize {
     box_.0.lines().len()
 }
 
@@ -143,8 +143,8 @@ fn read_only(name: &str, how: &str, trials: u64) -> Result<Row> {
                 .is_some_and(|m| m.contains("the journal refuses") || m.contains("cannot be written"))
         })?;
         // A camera's life goes on all the same.
-        let known = agent.log().len();
-        agent.logged_after(known, "a line after it", |_| true)?;
+        let lines_before = agent.log().len();
+        agent.logged_after(lines_before, "a line after it", |_| true)?;
         let (status, _) = agent.get("/healthz")?;
         row.must(status.contains("200"), || format!("its health page says {status}"));
         let panics = agent.log().iter().filter(|l| l.contains("panicked at") && !l.contains("sled")).count();
@@ -192,7 +192,7 @@ fn unreadable(scale: Scale) -> Result<Row> {
         strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(&segment);
         strace.args(["-e", "inject=read:error=EIO", "-e", &format!("inject=pread64:error=EIO:{blocks}")]);
         let begun = now();
-        let mut box_ = Boxed::start_under(strace, dir.path())?;
+        let mut box_ = BoxProcess::start_under(strace, dir.path())?;
         let recovery = box_.ready()?;
         row.took(begun.elapsed().as_secs_f64());
         row.must(!recovery.contains("\"missing\":[]"), || {
@@ -239,7 +239,7 @@ fn failing_calls(scale: Scale) -> Result<Row> {
                 .args(["-f", "-qq", "-o", "/dev/null", "-P"])
                 .arg(&segment)
                 .args(["-e", &format!("inject={calls}:error={error}:when={nth}{for_good}")]);
-            let mut box_ = Boxed::start_under(strace, dir.path())?;
+            let mut box_ = BoxProcess::start_under(strace, dir.path())?;
             let begun = now();
             box_.0
                 .until("the box, or its refusal to start", LIMIT, |lines| (!lines.is_empty()).then_some(()))
@@ -271,7 +271,7 @@ fn failing_calls(scale: Scale) -> Result<Row> {
             row.trials += 1;
         }
     }
-    row.figures = format!("{failures} commits failed and said so; the next went to a fresh segment");
+    row.figures = format!("{failures} commits failed and said so; the next went to a new segment");
     row.judge(Some(10.0));
     Ok(row)
 }

@@ -40,8 +40,8 @@ fn run(program: &str, args: &[&str]) -> Result<()> {
         .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
         .output()
         .with_context(|| format!("{program} is missing"))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    ensure!(output.status.success(), "{program} {}: {said}", args.join(" "));
+    let log = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    ensure!(output.status.success(), "{program} {}: {log}", args.join(" "));
     Ok(())
 }
 
@@ -57,7 +57,7 @@ impl LoopDisk {
         })
     }
 
-    /// A fresh file system of `mb` MiB, mounted below `dir`.
+    /// A new file system of `mb` MiB, mounted below `dir`.
     pub fn new(dir: &Path, mb: u64) -> Result<LoopDisk> {
         let (image, mount) = (dir.join("disk.img"), dir.join("disk"));
         std::fs::File::create(&image)?.set_len(mb << 20)?;
@@ -107,7 +107,7 @@ impl LoopDisk {
             .context("python3")?;
         let (order, answer) = (child.stdin.take().context("stdin")?, child.stdout.take().context("stdout")?);
         let mut cutter = Cutter { child, order, answer: BufReader::new(answer) };
-        cutter.said("ready")?;
+        cutter.expect_line("ready")?;
         Ok(cutter)
     }
 
@@ -133,11 +133,11 @@ impl Drop for LoopDisk {
 }
 
 impl Cutter {
-    fn said(&mut self, wanted: &str) -> Result<()> {
+    fn expect_line(&mut self, wanted: &str) -> Result<()> {
         let mut line = String::new();
         self.answer.read_line(&mut line)?;
         if line.trim() != wanted {
-            bail!("the cutter did not say {wanted:?} but {line:?}");
+            bail!("the cutter did not write {wanted:?} but {line:?}");
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Cutter {
     /// When this returns the power is off.
     pub fn cut(mut self) -> Result<()> {
         self.order.write_all(b"\n")?;
-        self.said("cut")?;
+        self.expect_line("cut")?;
         drop(self.order);
         self.child.wait()?;
         Ok(())
