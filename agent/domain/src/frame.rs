@@ -1,12 +1,14 @@
-//! What travels between source and detector: packets, looks and boxes. Plain data, no library types.
+//! What travels between source and detector: packets and frames. Plain data, no library types.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use crate::boxes::BBox;
 use crate::time::Moment;
 
-/// Width and height of the luma plane that the gate sees, px.
+/// Width of the luma picture that the gate sees, px.
 pub const LUMA_WIDTH: usize = 160;
+/// Height of the luma picture that the gate sees, px.
 pub const LUMA_HEIGHT: usize = 90;
 
 /// Index of a camera in the checked configuration.
@@ -35,7 +37,9 @@ pub struct StreamInfo {
     pub epoch: u32,
     /// FFmpeg's codec name: `h264`, `hevc`, `mjpeg`, ...
     pub codec: String,
+    /// Of the picture, px.
     pub width: u32,
+    /// Of the picture, px.
     pub height: u32,
     /// Seconds per tick of `pts` and `dts`, as numerator and denominator.
     pub time_base: (i32, i32),
@@ -48,29 +52,40 @@ pub struct StreamInfo {
 /// One encoded packet as the camera sent it.
 #[derive(Clone, Debug)]
 pub struct Packet {
+    /// See [`StreamInfo::epoch`].
     pub epoch: u32,
-    /// In ticks of the stream's time base.
+    /// When it is shown, in ticks of the stream's time base.
     pub pts: i64,
+    /// When it is decoded, in the same ticks.
     pub dts: i64,
+    /// How long it is shown, in the same ticks.
     pub duration: i64,
+    /// It begins a group of pictures.
     pub key: bool,
     /// When the camera showed it, on the line's clock (pts mapped to the monotonic clock).
     pub at: Moment,
+    /// As it came.
     pub data: Bytes,
 }
 
-/// A decoded picture, small, for gate and detector.
+/// A decoded picture that is analysed: small, for gate and detector.
 #[derive(Clone)]
 pub struct Frame {
+    /// The camera that showed it.
     pub camera: CameraIx,
-    /// Counts the looks of a camera since its session began.
+    /// Counts the frames of a camera since its session began.
     pub seq: u64,
+    /// See [`StreamInfo::epoch`].
     pub epoch: u32,
+    /// As in its packet.
     pub pts: i64,
     /// When the camera showed it.
     pub at: Moment,
+    /// How much of the stream was decoded.
     pub level: Level,
+    /// Of `rgb`, px.
     pub width: u32,
+    /// Of `rgb`, px.
     pub height: u32,
     /// RGB24, row by row, no padding: `width * height * 3` bytes.
     pub rgb: Bytes,
@@ -79,7 +94,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A part of the picture at its own scale, px; what lies outside is left out. The luma stays that of the whole.
+    /// A part of the picture at its own scale, px. What lies outside the picture is left out. The luma stays that of the whole.
     pub fn part(&self, x: u32, y: u32, width: u32, height: u32) -> Frame {
         let (x, y) = (x.min(self.width), y.min(self.height));
         let (width, height) = (width.min(self.width - x), height.min(self.height - y));
@@ -98,86 +113,6 @@ impl std::fmt::Debug for Frame {
             f,
             "Frame({:?} #{} {}x{} at {:?})",
             self.camera, self.seq, self.width, self.height, self.at.mono
-        )
-    }
-}
-
-/// A box in shares of the picture: left, top, width, height, each 0..1. On the wire `bbox_norm`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BBox {
-    pub x: f32,
-    pub y: f32,
-    pub w: f32,
-    pub h: f32,
-}
-
-impl BBox {
-    pub fn from_corners(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
-        BBox { x: x0, y: y0, w: (x1 - x0).max(0.0), h: (y1 - y0).max(0.0) }
-    }
-
-    pub fn area(&self) -> f32 {
-        self.w * self.h
-    }
-
-    pub fn centre(&self) -> (f32, f32) {
-        (self.x + self.w / 2.0, self.y + self.h / 2.0)
-    }
-
-    /// Where the thing touches the ground: middle of the lower edge.
-    pub fn foot(&self) -> (f32, f32) {
-        (self.x + self.w / 2.0, self.y + self.h)
-    }
-
-    pub fn intersection(&self, other: &BBox) -> f32 {
-        let w = (self.x + self.w).min(other.x + other.w) - self.x.max(other.x);
-        let h = (self.y + self.h).min(other.y + other.h) - self.y.max(other.y);
-        w.max(0.0) * h.max(0.0)
-    }
-
-    /// Intersection over union, 0..1.
-    pub fn iou(&self, other: &BBox) -> f32 {
-        let inter = self.intersection(other);
-        let union = self.area() + other.area() - inter;
-        if union > 0.0 { inter / union } else { 0.0 }
-    }
-
-    /// The box grown on each side by `share` of its own size (buffered IoU), not clamped.
-    pub fn buffered(&self, share: f32) -> Self {
-        BBox {
-            x: self.x - self.w * share,
-            y: self.y - self.h * share,
-            w: self.w * (1.0 + 2.0 * share),
-            h: self.h * (1.0 + 2.0 * share),
-        }
-    }
-
-    pub fn union(&self, other: &BBox) -> Self {
-        BBox::from_corners(
-            self.x.min(other.x),
-            self.y.min(other.y),
-            (self.x + self.w).max(other.x + other.w),
-            (self.y + self.h).max(other.y + other.h),
-        )
-    }
-
-    /// A box in shares of `part` as shares of the picture that the part is of.
-    pub fn within(&self, part: &BBox) -> Self {
-        BBox {
-            x: part.x + self.x * part.w,
-            y: part.y + self.y * part.h,
-            w: self.w * part.w,
-            h: self.h * part.h,
-        }
-    }
-
-    /// Clamped to the picture.
-    pub fn clamped(&self) -> Self {
-        BBox::from_corners(
-            self.x.clamp(0.0, 1.0),
-            self.y.clamp(0.0, 1.0),
-            (self.x + self.w).clamp(0.0, 1.0),
-            (self.y + self.h).clamp(0.0, 1.0),
         )
     }
 }

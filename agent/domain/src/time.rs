@@ -1,7 +1,7 @@
 //! Time: the only module that reads clocks (invariant 1).
 //!
-//! Packets are ordered by their own timestamps, the line by the monotonic clock ([`Mono`]);
-//! wall-clock time is for people and carries its quality.
+//! Packets are ordered by their own timestamps, events by the monotonic clock ([`Mono`]). Wall-clock time is for people and
+//! carries its quality.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 pub struct Mono(pub u64);
 
 impl Mono {
+    /// The clock's origin.
     pub const ZERO: Mono = Mono(0);
 
+    /// `s` seconds after the origin.
     pub fn from_s(s: f64) -> Self {
         Mono((s.max(0.0) * 1e6).round() as u64)
     }
@@ -24,10 +26,12 @@ impl Mono {
         self.0.saturating_sub(earlier.0) as f64 / 1e6
     }
 
+    /// `s` seconds later.
     pub fn plus_s(self, s: f64) -> Self {
         Mono(self.0.saturating_add((s.max(0.0) * 1e6).round() as u64))
     }
 
+    /// `s` seconds earlier; not before the origin.
     pub fn minus_s(self, s: f64) -> Self {
         Mono(self.0.saturating_sub((s.max(0.0) * 1e6).round() as u64))
     }
@@ -37,8 +41,11 @@ impl Mono {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockQuality {
+    /// Disciplined by a satellite receiver.
     Gnss,
+    /// Disciplined by NTP.
     Ntp,
+    /// Not known to be disciplined.
     #[default]
     None,
 }
@@ -46,9 +53,11 @@ pub enum ClockQuality {
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
+    /// On the monotonic clock.
     pub mono: Mono,
     /// Milliseconds since the Unix epoch, UTC.
     pub wall_ms: i64,
+    /// How far `wall_ms` can be trusted.
     pub quality: ClockQuality,
 }
 
@@ -65,8 +74,9 @@ impl Moment {
     }
 }
 
-/// The seam between the line and real time.
+/// The seam between the pipeline and real time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The moment on both clocks.
     fn now(&self) -> Moment;
 }
 
@@ -78,6 +88,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
+    /// Monotonic time counts from now.
     #[allow(clippy::disallowed_methods)] // The one place.
     pub fn new() -> Self {
         SystemClock { origin: std::time::Instant::now(), quality: AtomicU8::new(2) }
@@ -117,7 +128,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told: replay and tests.
+/// A clock that moves only by [`VirtualClock::advance_to`]: replay and tests.
 #[derive(Debug, Default)]
 pub struct VirtualClock {
     mono_us: AtomicU64,

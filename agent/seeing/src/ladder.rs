@@ -44,6 +44,7 @@ impl Ladder {
         }
     }
 
+    /// How much of the stream to decode now.
     pub fn level(&self) -> Level {
         self.level
     }

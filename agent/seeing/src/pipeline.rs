@@ -38,7 +38,9 @@ impl CameraControl {
 /// A frame on its way to the detector, with what the gate said of it.
 #[derive(Clone, Debug)]
 pub struct DetectionJob {
+    /// The frame.
     pub frame: Frame,
+    /// What the gate said of it.
     pub gate: GateReport,
 }
 

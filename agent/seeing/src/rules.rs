@@ -1,5 +1,5 @@
-//! Rules: zones, schedules, permits, sensitivity. What turns something that stays into an incident of a kind. Pure.
-//! It must not know how things were seen; it judges places, times and shares.
+//! Rules: zones, schedules, permits, sensitivity. What a site says about where, when and how surely something is an incident.
+//! Pure. It must not know how objects were seen; it judges places, times and shares.
 
 mod operating;
 mod schedule;
@@ -13,7 +13,8 @@ use kerbside_domain::detection::Group;
 use kerbside_domain::frame::BBox;
 use kerbside_site::config::Zone;
 
-/// Least share of a static region's box that must lie in a zone to belong to it.
+/// A static region belongs to a zone when this share of its box lies in it. Half: a region on the edge of two zones belongs to
+/// one of them. Chosen with the scripted streets of the incident tests.
 pub const REGION_SHARE: f32 = 0.5;
 
 /// Whether something at `bbox` is in the zone: by its foot point for who stands on the ground,

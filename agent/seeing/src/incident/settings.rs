@@ -7,13 +7,19 @@ use kerbside_site::place::Placer;
 /// The core's part of a [`Site`].
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Id of the box.
     pub edge_id: String,
+    /// Of the site's own time.
     pub utc_offset_s: i32,
+    /// How often a patrol is reported, and how much must have been watched.
     pub patrol: Patrol,
-    /// The clip of an incident begins this long before the thing appeared, and ends this long after opening.
+    /// The clip of an incident begins this long before the object appeared, s ...
     pub pre_s: f64,
+    /// ... and ends this long after it appeared, s.
     pub post_s: f64,
+    /// Whether clips are made at all.
     pub clip: bool,
+    /// Sensors whose alarms are raised.
     pub sensors: Vec<Sensor>,
     /// Indexed by [`CameraIx`].
     pub cameras: Vec<Camera>,

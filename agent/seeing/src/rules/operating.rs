@@ -7,26 +7,39 @@
 //! | `min_score`: mean confidence of a label that names the kind | 0.70 | 0.50 | 0.25 |
 //! | `max_covered`: share of the time a person or vehicle may hide it | 0.30 | 0.50 | 0.75 |
 //!
-//! 5 is where rules are tuned. Dwell, size and schedule never depend on sensitivity: they are the rule's own words.
+//! 5 is where rules are tuned; `kerbside score` prints what 1, 3, 5, 7 and 10 give on its clips. Dwell, size and schedule never
+//! depend on sensitivity: they stand in the rule.
 
 /// Thresholds at one sensitivity. All are shares, 0..1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OperatingPoint {
+    /// How much a region must still look like itself.
     pub min_similarity: f32,
+    /// How much of the time somebody must be with a stall.
     pub min_attendant_share: f32,
+    /// How sure a detector must be that it is of the kind.
     pub min_score: f32,
+    /// How much of the time people or vehicles may hide it.
     pub max_covered: f32,
 }
+
+/// All thresholds change by this a step of sensitivity.
+const STEP: f32 = 0.05;
+/// Where each line would begin, at sensitivity 0.
+const SIMILARITY_AT_0: f32 = 0.95;
+const ATTENDANT_SHARE_AT_0: f32 = 0.75;
+const SCORE_AT_0: f32 = 0.75;
+const COVERED_AT_0: f32 = 0.25;
 
 impl OperatingPoint {
     /// Values outside 1..10 are taken as the nearest end.
     pub fn of(sensitivity: u8) -> Self {
         let s = f32::from(sensitivity.clamp(1, 10));
         OperatingPoint {
-            min_similarity: 0.95 - 0.05 * s,
-            min_attendant_share: 0.75 - 0.05 * s,
-            min_score: 0.75 - 0.05 * s,
-            max_covered: 0.25 + 0.05 * s,
+            min_similarity: SIMILARITY_AT_0 - STEP * s,
+            min_attendant_share: ATTENDANT_SHARE_AT_0 - STEP * s,
+            min_score: SCORE_AT_0 - STEP * s,
+            max_covered: COVERED_AT_0 + STEP * s,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use kerbside_domain::frame::BBox;
 
-/// Even-odd rule; a point exactly on an edge may fall on either side. Fewer than three corners hold nothing.
+/// Even-odd rule; a point exactly on an edge may fall on either side. Fewer than three corners contain nothing.
 pub fn contains(polygon: &[(f32, f32)], (x, y): (f32, f32)) -> bool {
     let mut inside = false;
     for (a, b) in edges(polygon) {
