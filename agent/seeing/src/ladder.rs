@@ -1,17 +1,26 @@
-//! The decode ladder: how much of a stream is worth decoding now. Pure.
+//! The decode ladder: how much of a stream is decoded. Pure.
 //!
-//! Motion at L1 climbs to L2 for at least [`MIN_L2_S`]; [`QUIET_S`] without motion steps back to L1. A candidate in the core
-//! holds the camera at L1 or above. Where key frames are sparse, L1 would be blind between them: such a source stays at L2.
-//! Overload steps down one level at a time, and up again only after it has been gone for a while.
+//! | level | decodes | while |
+//! |---|---|---|
+//! | L0 | nothing | the camera is paused |
+//! | L1 | key frames | nothing moves |
+//! | L2 | every frame | something moves, and for [`QUIET_S`] after |
+//!
+//! A candidate in the core keeps the level at L1 or above. Where key frames are further apart than
+//! [`SPARSE_KEY_S`](kerbside_domain::frame::SPARSE_KEY_S), L1 would be blind between them, so such a source stays at L2.
+//! Overload caps the level at L1 until it has been gone for [`RECOVER_S`].
 
 use kerbside_domain::frame::Level;
 use kerbside_domain::time::Mono;
 
-/// Once climbed, stay for at least this long, s.
+/// Every frame is decoded for at least this long after something moved, s. Somebody who stops for a moment must not make
+/// the level flicker: each climb waits for the next key frame. A choice, not a measurement.
 pub const MIN_L2_S: f64 = 5.0;
-/// Without motion for this long, step down to key frames, s.
+/// Without motion for this long, only key frames are decoded, s. At 4 s the synthetic suite gave a false report
+/// (measured 2026-11-27); the saving was 1 to 2 ms of CPU a second.
 pub const QUIET_S: f64 = 10.0;
-/// After overload ends, wait this long before using the level again, s.
+/// After the overload has ended every frame is decoded again only after this long, s: longer than one judgement of the
+/// load (10 s), so that a box at its limit does not swing at each of them. A choice, not a measurement.
 pub const RECOVER_S: f64 = 15.0;
 
 /// The policy of one camera.
@@ -49,15 +58,15 @@ impl Ladder {
         self.level
     }
 
-    /// The gate's word on one look: is the place active (motion, a young static region, a scene still being learned)?
-    pub fn look(&mut self, now: Mono, active: bool) -> Level {
+    /// One frame passed the gate. `active`: something moves, a static region is young, or the scene is still being learned.
+    pub fn frame(&mut self, now: Mono, active: bool) -> Level {
         if active {
             self.moved = now;
         }
         self.decide(now)
     }
 
-    /// The core has (or no longer has) a candidate here.
+    /// The core has (or no longer has) a candidate in this camera's picture. With one the level is L1 at least.
     pub fn hold(&mut self, now: Mono, hold: bool) -> Level {
         self.hold = hold;
         self.decide(now)
@@ -69,14 +78,14 @@ impl Ladder {
         self.decide(now)
     }
 
-    /// A person or command paused the watching of this camera; its ring goes on.
+    /// A command paused the analysis of this camera, or the pause is over. Its packet ring goes on.
     pub fn pause(&mut self, now: Mono, paused: bool) -> Level {
         self.paused = paused;
         self.decide(now)
     }
 
-    /// The box cannot keep up (frame age at inference beyond its limit). Call it at each judgement, every few seconds:
-    /// each call with `true` steps down once more, to L1 if held or not; never to L0, which sees nothing.
+    /// The load was judged, as it is every few seconds. `overloaded`: the detector loses most frames, and key frames must do.
+    /// Never L0, which sees nothing.
     pub fn overload(&mut self, now: Mono, overloaded: bool) -> Level {
         if overloaded {
             self.cap = Level::L1;
@@ -86,7 +95,7 @@ impl Ladder {
         self.decide(now)
     }
 
-    /// Time passes without looks (L0, or a source that is off).
+    /// Time passes without frames: the level is L0, or the source is off.
     pub fn tick(&mut self, now: Mono) -> Level {
         self.decide(now)
     }
@@ -99,7 +108,7 @@ impl Ladder {
         let rests = now.since_s(self.climbed) >= MIN_L2_S && quiet_s >= QUIET_S;
         let wanted = match self.level {
             _ if self.paused && !self.hold => Level::L0,
-            // Between sparse key frames nothing would be seen at all: overload may not step down here.
+            // Between sparse key frames nothing would be seen at all, so overload does not step down here.
             _ if self.sparse_keys => Level::L2,
             Level::L2 if !rests => Level::L2.min(self.cap),
             Level::L2 => Level::L1,
@@ -135,14 +144,14 @@ mod tests {
             (21.9, false),
             (22.0, false),
         ]
-        .map(|(at, moves)| ladder.look(s(at), moves));
+        .map(|(at, moves)| ladder.frame(s(at), moves));
         assert_eq!(seen, [L2, L2, L1, L2, L2, L2, L1]);
     }
 
     #[test]
     fn a_hold_keeps_key_frames_even_when_paused() {
         let mut ladder = Ladder::new(s(0.0));
-        assert_eq!(ladder.look(s(11.0), false), L1);
+        assert_eq!(ladder.frame(s(11.0), false), L1);
         assert_eq!(ladder.pause(s(12.0), true), L0);
         assert_eq!(ladder.hold(s(13.0), true), L1);
         assert_eq!(ladder.hold(s(14.0), false), L0);
@@ -152,9 +161,9 @@ mod tests {
     #[test]
     fn sparse_key_frames_are_watched_whole() {
         let mut ladder = Ladder::new(s(0.0));
-        assert_eq!(ladder.look(s(11.0), false), L1);
+        assert_eq!(ladder.frame(s(11.0), false), L1);
         assert_eq!(ladder.sparse_keys(s(12.0), true), L2);
-        assert_eq!(ladder.look(s(100.0), false), L2);
+        assert_eq!(ladder.frame(s(100.0), false), L2);
         assert_eq!(ladder.overload(s(101.0), true), L2);
         assert_eq!(ladder.sparse_keys(s(110.0), false), L1);
     }
@@ -163,9 +172,9 @@ mod tests {
     fn overload_steps_down_and_recovers_after_a_while() {
         let mut ladder = Ladder::new(s(0.0));
         assert_eq!(ladder.overload(s(1.0), true), L1);
-        assert_eq!(ladder.look(s(2.0), true), L1);
+        assert_eq!(ladder.frame(s(2.0), true), L1);
         assert_eq!(ladder.overload(s(3.0), false), L1);
-        assert_eq!(ladder.look(s(15.0), true), L1);
-        assert_eq!(ladder.look(s(16.0), true), L2);
+        assert_eq!(ladder.frame(s(15.0), true), L1);
+        assert_eq!(ladder.frame(s(16.0), true), L2);
     }
 }

@@ -112,7 +112,7 @@ impl CameraLine {
             return (Route::Paused, level);
         }
         let gate = self.gate.step(&frame);
-        let mut level = self.ladder.look(now, gate.active);
+        let mut level = self.ladder.frame(now, gate.active);
         if let Some(overloaded) = load.overloaded(now) {
             level = self.ladder.overload(now, overloaded);
         }
