@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{Detection, Detector, DetectorError};
+use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::{CameraIx, Frame, LUMA_HEIGHT, LUMA_WIDTH, Level};
 use kerbside_domain::time::Moment;
 
-/// Says what it is told to say of each frame, and nothing of others.
+use crate::detector::Detector;
+use crate::error::DetectorError;
+
+/// Gives the scripted boxes for each frame of the script, and none for others.
 #[derive(Clone, Debug, Default)]
 pub struct FakeDetector {
     script: BTreeMap<(CameraIx, u64), Vec<Detection>>,
     /// Frames of these numbers fail.
     pub failing: Vec<u64>,
-    /// Every frame asked for, in order.
-    pub asked: Vec<(CameraIx, u64)>,
+    /// Every frame that was given, in order.
+    pub calls: Vec<(CameraIx, u64)>,
 }
 
 impl FakeDetector {
-    pub fn say(mut self, camera: CameraIx, seq: u64, detections: Vec<Detection>) -> Self {
+    /// Adds the boxes of one frame to the script.
+    pub fn with(mut self, camera: CameraIx, seq: u64, detections: Vec<Detection>) -> Self {
         self.script.insert((camera, seq), detections);
         self
     }
@@ -27,7 +31,7 @@ impl FakeDetector {
 
 impl Detector for FakeDetector {
     fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
-        self.asked.push((frame.camera, frame.seq));
+        self.calls.push((frame.camera, frame.seq));
         if self.failing.contains(&frame.seq) {
             return Err(DetectorError::Inference { model: "fake".to_owned(), why: "scripted".to_owned() });
         }

@@ -1,36 +1,29 @@
-//! ONNX Runtime: loads the library and a model, runs it with a time limit. No type of `ort` or `ndarray` leaves this file.
+//! ONNX Runtime: loads the library and a model, runs it with a time limit. No type of `ort` or `ndarray` leaves this folder.
 //!
 //! One intra-op thread, no spinning, all optimisations: defaults cost two to three times the CPU at camera rates.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+mod runtime;
+mod session;
+mod watchdog;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
-use ndarray::Array4;
-use ort::environment::Environment;
-use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{RunOptions, Session};
-use ort::value::{DynValue, Tensor as OrtTensor, TensorElementType, ValueType};
-
-use super::decode::{self, Port, Ports, Tensor};
-use super::heap::GiveBack;
-use super::manifest::{DType, Layout};
-use super::preprocess::Preprocessor;
-use super::{Detection, Detector, DetectorError, LoadError, Manifest};
-use kerbside_crypto::hash;
+use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::Frame;
+use ndarray::Array4;
+use ort::session::{RunOptions, Session};
+use ort::value::{DynValue, Tensor as OrtTensor};
 
-/// Libraries of the pinned release (PyPI wheel onnxruntime 1.31.1): x86_64, aarch64.
-const KNOWN_RUNTIMES: [&str; 2] = [
-    "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3",
-    "8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
-];
-const RUNTIME_FILE: &str = "libonnxruntime.so.1.31.1";
-const MODEL_AT_MOST: u64 = 1 << 30;
-
-/// ONNX Runtime allows one environment a process, for ever: the one global of this program, because it is the library's.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+pub use self::runtime::find_runtime;
+use self::watchdog::Watchdog;
+use crate::decode::{self, OutputLayout, Tensor};
+use crate::detector::Detector;
+use crate::error::{DetectorError, LoadError};
+use crate::heap::TrimOnDrop;
+use crate::manifest::{DType, Layout, Manifest};
+use crate::preprocess::Preprocessor;
 
 /// A model in ONNX Runtime. One per worker, never per camera.
 pub struct OrtDetector {
@@ -38,9 +31,9 @@ pub struct OrtDetector {
     session: Session,
     preprocessor: Preprocessor,
     output_names: Vec<String>,
-    ports: Ports,
+    layout: OutputLayout,
     watchdog: Watchdog,
-    _heap: GiveBack,
+    _heap: TrimOnDrop,
 }
 
 impl std::fmt::Debug for OrtDetector {
@@ -49,43 +42,24 @@ impl std::fmt::Debug for OrtDetector {
     }
 }
 
-/// Where ONNX Runtime lies: as configured, else `KERBSIDE_ORT`, beside the program, `/usr/lib/kerbside`.
-pub fn find_runtime(configured: Option<&Path>) -> Result<PathBuf, LoadError> {
-    if let Some(path) = configured {
-        return Ok(path.to_owned());
-    }
-    if let Some(path) = std::env::var_os("KERBSIDE_ORT").filter(|p| !p.is_empty()) {
-        return Ok(path.into());
-    }
-    let program = std::env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent).map(|folder| folder.join(RUNTIME_FILE));
-    let places: Vec<PathBuf> =
-        beside.into_iter().chain([Path::new("/usr/lib/kerbside").join(RUNTIME_FILE)]).collect();
-    let found = places.iter().find(|p| p.is_file()).cloned();
-    found.ok_or_else(|| {
-        let tried: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-        LoadError::NoRuntime { tried: format!("KERBSIDE_ORT, {}", tried.join(", ")) }
-    })
-}
-
 impl OrtDetector {
     /// Reads the manifest, checks model and library against their hashes, and makes the session.
-    /// `runtime`: see [`find_runtime`]. `limit`: a run that takes longer is stopped and costs one error.
-    pub fn load(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
+    /// `library`: see [`find_runtime`]. `limit`: a run that takes longer is stopped and costs one error.
+    pub fn load(manifest: &Path, library: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
         let manifest = Manifest::read(manifest)?;
-        let bytes = read_model(&manifest)?;
-        let environment = environment(&find_runtime(runtime)?)?;
+        let bytes = session::read_model(&manifest)?;
+        let environment = runtime::environment(&runtime::find_runtime(library)?)?;
         let refused = |why: String| LoadError::Model { path: manifest.model.clone(), why };
-        let session = build(&environment, &bytes).map_err(refused)?;
-        let ports = check_ports(&manifest, &session)?;
+        let session = session::build(&environment, &bytes).map_err(refused)?;
+        let layout = session::check_layout(&manifest, &session)?;
         Ok(OrtDetector {
             preprocessor: Preprocessor::new(&manifest.input, manifest.output.family),
             output_names: session.outputs().iter().map(|o| o.name().to_owned()).collect(),
-            ports,
+            layout,
             session,
             watchdog: Watchdog::start(limit)?,
             manifest,
-            _heap: GiveBack,
+            _heap: TrimOnDrop,
         })
     }
 
@@ -133,170 +107,18 @@ impl Detector for OrtDetector {
             let (_, data) = value.try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
             tensors.push(Tensor { name, data });
         }
-        decode::decode(&self.manifest, &self.ports, &tensors, placed)
-    }
-}
-
-/// The bytes that were hashed are the bytes that are loaded.
-fn read_model(manifest: &Manifest) -> Result<Vec<u8>, LoadError> {
-    let path = &manifest.model;
-    let read = |source| LoadError::Read { path: path.clone(), source };
-    let size = std::fs::metadata(path).map_err(read)?.len();
-    if size > MODEL_AT_MOST {
-        let why = format!("{size} bytes are more than {MODEL_AT_MOST}");
-        return Err(LoadError::Model { path: path.clone(), why });
-    }
-    let bytes = std::fs::read(path).map_err(read)?;
-    let got = hash::hex(&hash::of(&bytes));
-    if got != manifest.sha256 {
-        let (manifest, want) = (manifest.path.clone(), manifest.sha256.clone());
-        return Err(LoadError::ModelHash { path: path.clone(), manifest, want, got });
-    }
-    Ok(bytes)
-}
-
-fn environment(runtime: &Path) -> Result<Environment, LoadError> {
-    let mut slot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = slot.as_ref() {
-        return Ok(environment.clone());
-    }
-    let path = std::path::absolute(runtime)
-        .map_err(|source| LoadError::Read { path: runtime.to_owned(), source })?;
-    check_runtime(&path)?;
-    if !super::telemetry::is_off() {
-        return Err(LoadError::Telemetry);
-    }
-    let failed = |why: String| LoadError::Runtime { path: path.clone(), why };
-    let environment = ort::init_from(&path)
-        .map_err(|e| failed(e.to_string()))?
-        .with_name("kerbside")
-        .with_telemetry(false)
-        .build()
-        .map_err(|e| failed(e.to_string()))?;
-    *slot = Some(environment.clone());
-    Ok(environment)
-}
-
-/// Loading a library runs its code: only one we know, or one the operator vouches for.
-fn check_runtime(path: &Path) -> Result<(), LoadError> {
-    let read = |source| LoadError::Read { path: path.to_owned(), source };
-    let (got, _) = std::fs::File::open(path).and_then(|mut file| hash::of_file(&mut file)).map_err(read)?;
-    let vouched = std::env::var("KERBSIDE_ORT_SHA256").is_ok_and(|h| h.eq_ignore_ascii_case(&got));
-    if vouched || KNOWN_RUNTIMES.contains(&got.as_str()) {
-        return Ok(());
-    }
-    Err(LoadError::RuntimeHash { path: path.to_owned(), got })
-}
-
-fn build(environment: &Environment, model: &[u8]) -> Result<Session, String> {
-    let session = || -> ort::Result<Session> {
-        Session::builder(environment)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            // Shapes are fixed: one plan of the memory serves every run.
-            .with_memory_pattern(true)?
-            .commit_from_memory(model)
-    };
-    session().map_err(|e| e.to_string())
-}
-
-fn check_ports(manifest: &Manifest, session: &Session) -> Result<Ports, LoadError> {
-    let shape_error =
-        |port: String, why: String| LoadError::Shape { path: manifest.model.clone(), port, why };
-    let i = &manifest.input;
-    let (w, h) = (i64::from(i.width), i64::from(i.height));
-    let want = if i.layout == Layout::Nhwc { [1, h, w, 3] } else { [1, 3, h, w] };
-    let want_type =
-        if i.dtype == DType::UInt8 { TensorElementType::Uint8 } else { TensorElementType::Float32 };
-    let [input] = session.inputs() else {
-        return Err(shape_error("inputs".to_owned(), format!("{}, one is expected", session.inputs().len())));
-    };
-    match tensor(input.dtype()) {
-        Some((ty, shape)) if ty == want_type && shape == want => {}
-        Some((ty, shape)) => {
-            let why = format!("{ty} {shape:?}, but the manifest says {want_type} {want:?}");
-            return Err(shape_error(format!("input {}", input.name()), why));
-        }
-        None => return Err(shape_error(format!("input {}", input.name()), "no tensor".to_owned())),
-    }
-    let mut outputs: Vec<Port> = Vec::new();
-    for output in session.outputs() {
-        match tensor(output.dtype()) {
-            Some((TensorElementType::Float32, shape)) => outputs.push((output.name().to_owned(), shape)),
-            _ => return Err(shape_error(format!("output {}", output.name()), "not float32".to_owned())),
-        }
-    }
-    Ports::find(manifest, &outputs).map_err(|(port, why)| shape_error(port, why))
-}
-
-fn tensor(value: &ValueType) -> Option<(TensorElementType, Vec<i64>)> {
-    match value {
-        ValueType::Tensor { ty, shape, .. } => Some((*ty, shape.to_vec())),
-        _ => None,
-    }
-}
-
-enum Watch {
-    Start(Arc<RunOptions>),
-    End,
-}
-
-/// A thread that sleeps until a run takes too long, then tells the runtime to stop between two nodes.
-struct Watchdog {
-    limit: Duration,
-    watch: Sender<Watch>,
-    stopped: Receiver<bool>,
-}
-
-struct Guard<'a>(&'a Watchdog);
-
-impl Watchdog {
-    /// The thread ends when the watchdog is dropped.
-    fn start(limit: Duration) -> Result<Self, LoadError> {
-        let (watch, runs) = crossbeam_channel::bounded(2);
-        let (say, stopped) = crossbeam_channel::bounded(2);
-        let body = move || {
-            while let Ok(Watch::Start(options)) = runs.recv() {
-                let late = runs.recv_timeout(limit).is_err();
-                if late {
-                    // If even that fails, the run ends by itself or the stage is reported as stuck.
-                    let _ = options.terminate();
-                    if runs.recv().is_err() {
-                        return;
-                    }
-                }
-                if say.send(late).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("ort-watchdog".to_owned());
-        thread.spawn(body).map_err(LoadError::Thread)?;
-        Ok(Watchdog { limit, watch, stopped })
-    }
-
-    fn guard(&self, options: &Arc<RunOptions>) -> Guard<'_> {
-        let _ = self.watch.send(Watch::Start(Arc::clone(options)));
-        Guard(self)
-    }
-}
-
-impl Guard<'_> {
-    /// The limit, if the run was stopped because of it.
-    fn end(self) -> Option<Duration> {
-        let _ = self.0.watch.send(Watch::End);
-        self.0.stopped.recv().unwrap_or(false).then_some(self.0.limit)
+        decode::decode(&self.manifest, &self.layout, &tensors, placed)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::frame_of;
+    use std::path::PathBuf;
+
+    use super::runtime::{RUNTIME_FILE, check_runtime};
     use super::*;
-    use crate::LIVE_RUN_LIMIT;
+    use crate::fake::frame_of;
+    use crate::tuning::LIVE_RUN_LIMIT;
 
     fn repository() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -4,13 +4,14 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::DetectorError;
-use super::manifest::{Colour, Family, Fit, Input, Layout};
 use kerbside_domain::frame::{BBox, Frame};
+
+use crate::error::DetectorError;
+use crate::manifest::{Colour, Family, Fit, Input, Layout};
 
 /// Where the picture lies within the model's input, model px.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     x: f32,
     y: f32,
     w: f32,
@@ -19,7 +20,7 @@ pub(super) struct Placement {
 
 impl Placement {
     /// A box in model px as shares of the picture, clamped to it.
-    pub(super) fn norm_from_model(&self, x0: f32, y0: f32, x1: f32, y1: f32) -> BBox {
+    pub(crate) fn norm_from_model(&self, x0: f32, y0: f32, x1: f32, y1: f32) -> BBox {
         BBox::from_corners(
             (x0 - self.x) / self.w,
             (y0 - self.y) / self.h,
@@ -31,7 +32,7 @@ impl Placement {
 }
 
 /// Work space of one model; the same bytes come out on every machine (integer arithmetic).
-pub(super) struct Preprocessor {
+pub(crate) struct Preprocessor {
     input: Input,
     /// Letterbox in the middle, or in the upper left corner.
     centred: bool,
@@ -43,7 +44,7 @@ pub(super) struct Preprocessor {
 }
 
 impl Preprocessor {
-    pub(super) fn new(input: &Input, family: Family) -> Self {
+    pub(crate) fn new(input: &Input, family: Family) -> Self {
         Preprocessor {
             input: input.clone(),
             centred: family != Family::Yolox,
@@ -55,7 +56,7 @@ impl Preprocessor {
     }
 
     /// Scales the frame into the canvas.
-    pub(super) fn take(&mut self, frame: &Frame) -> Result<Placement, DetectorError> {
+    pub(crate) fn take(&mut self, frame: &Frame) -> Result<Placement, DetectorError> {
         let (width, height) = (frame.width, frame.height);
         let want = width as usize * height as usize * 3;
         if width == 0 || height == 0 || frame.rgb.len() != want {
@@ -123,14 +124,14 @@ impl Preprocessor {
         }
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         if self.input.layout == Layout::Nhwc && self.input.colour == Colour::Rgb {
             return self.canvas.clone();
         }
         self.arranged(|byte, _| byte)
     }
 
-    pub(super) fn floats(&self) -> Vec<f32> {
+    pub(crate) fn floats(&self) -> Vec<f32> {
         let (mean, scale) = (self.input.mean, self.input.scale);
         self.arranged(|byte, c| (f32::from(byte) - mean[c]) * scale[c])
     }
@@ -138,9 +139,9 @@ impl Preprocessor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::frame_of;
-    use super::super::manifest::DType;
     use super::*;
+    use crate::fake::frame_of;
+    use crate::manifest::DType;
 
     fn input(layout: Layout, colour: Colour, fit: Fit) -> Input {
         let (mean, scale) = ([1.0, 2.0, 3.0], [2.0; 3]);

@@ -1,22 +1,20 @@
 //! Schedule: whose frame is next. One slot a camera, newest wins; earliest deadline first with an ageing floor.
 //!
-//! [`Schedule`] is pure; [`Slots`] adds a lock and a condition for the worker threads.
+//! Pure; `slots` adds a lock and a condition for threads that wait.
 //!
 //! A frame's deadline is its time plus its camera's period. Deadlines alone would starve: in overload every newer frame
 //! postpones its camera. So a camera that has not been served for its floor goes before all that have, the most overdue
 //! first: one period for active cameras, some periods for idle ones. In overload this is least recently served first,
 //! which bounds the gap between two frames of a camera by `ceil(N / W) * inference time + period`.
 
-use parking_lot::{Condvar, Mutex};
 use ringbuf::HeapRb;
 use ringbuf::traits::Observer;
 
 use kerbside_domain::frame::CameraIx;
-use kerbside_domain::time::{Clock, Mono};
+use kerbside_domain::time::Mono;
 use kerbside_seeing::pipeline::DetectionJob;
 
-/// An idle camera (gate closed, a frame for safety's sake) may wait so many periods behind active ones.
-const IDLE_PERIODS: f64 = 4.0;
+use crate::tuning::IDLE_PERIODS;
 
 /// When a frame was taken, and how urgent it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,82 +99,13 @@ fn rank(urgency: &Urgency, last_served: Mono, now: Mono) -> (bool, u64) {
     if now >= floor { (false, floor.0) } else { (true, deadline.0) }
 }
 
-/// A [`Schedule`] that worker threads wait on.
-pub struct Slots<T> {
-    inner: Mutex<Inner<T>>,
-    filled: Condvar,
-}
-
-struct Inner<T> {
-    schedule: Schedule<T>,
-    closed: bool,
-}
-
-impl<T> std::fmt::Debug for Slots<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.inner.lock().schedule.fmt(f)
-    }
-}
-
-impl<T> Slots<T> {
-    pub fn new(cameras: usize) -> Self {
-        let inner = Inner { schedule: Schedule::new(cameras), closed: false };
-        Slots { inner: Mutex::new(inner), filled: Condvar::new() }
-    }
-
-    /// As [`Schedule::offer`]; after closing the frame itself comes back. Never blocks for long.
-    pub fn offer(&self, camera: CameraIx, urgency: Urgency, item: T) -> Option<T> {
-        let mut inner = self.inner.lock();
-        if inner.closed {
-            return Some(item);
-        }
-        let back = inner.schedule.offer(camera, urgency, item);
-        drop(inner);
-        self.filled.notify_one();
-        back
-    }
-
-    /// As [`Schedule::take`]; does not wait.
-    pub fn take(&self, now: Mono) -> Option<T> {
-        self.inner.lock().schedule.take(now)
-    }
-
-    /// Waits for a frame. `None`: closed.
-    pub fn wait(&self, clock: &dyn Clock) -> Option<T> {
-        let mut inner = self.inner.lock();
-        loop {
-            if inner.closed {
-                return None;
-            }
-            if let Some(item) = inner.schedule.take(clock.now().mono) {
-                return Some(item);
-            }
-            self.filled.wait(&mut inner);
-        }
-    }
-
-    /// Wakes and ends all who wait. Frames still in slots are lost, as frames may be.
-    pub fn close(&self) {
-        self.inner.lock().closed = true;
-        self.filled.notify_all();
-    }
-
-    pub fn dropped(&self) -> Vec<u64> {
-        self.inner.lock().schedule.dropped()
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.inner.lock().schedule.waiting()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What one camera got over a simulated run, seconds.
     #[derive(Clone, Debug, Default)]
-    struct Got {
+    struct Service {
         served: u32,
         oldest_s: f64,
         worst_gap_s: f64,
@@ -191,10 +120,10 @@ mod tests {
     }
 
     /// The real schedule on a virtual clock: cameras offer on their period, workers are busy for one inference.
-    fn simulate(load: &Load, active: &[bool]) -> Vec<Got> {
+    fn simulate(load: &Load, active: &[bool]) -> Vec<Service> {
         let cameras = active.len();
         let mut schedule = Schedule::new(cameras);
-        let mut got = vec![Got::default(); cameras];
+        let mut service = vec![Service::default(); cameras];
         let mut next: Vec<f64> =
             (0..cameras).map(|c| load.period_s * (c * 7 % cameras) as f64 / cameras as f64).collect();
         let mut busy: Vec<Option<(Mono, usize, Mono)>> = vec![None; load.workers];
@@ -212,7 +141,7 @@ mod tests {
                 if let Some((end, c, at)) = *worker
                     && now >= end
                 {
-                    let g = &mut got[c];
+                    let g = &mut service[c];
                     g.served += 1;
                     g.oldest_s = g.oldest_s.max(now.since_s(at));
                     g.worst_gap_s = g.worst_gap_s.max(g.last_at.map_or(0.0, |last| at.since_s(last)));
@@ -224,7 +153,7 @@ mod tests {
                 }
             }
         }
-        got
+        service
     }
 
     #[test]
@@ -251,7 +180,7 @@ mod tests {
         let mut active = vec![false; 24];
         active[..6].fill(true);
         let got = simulate(&load, &active);
-        let served = |of: &[Got]| of.iter().map(|g| g.served).min().unwrap();
+        let served = |of: &[Service]| of.iter().map(|g| g.served).min().unwrap();
         assert!(served(&got[..6]) >= 2 * got[6..].iter().map(|g| g.served).max().unwrap(), "{got:?}");
         let floor_s = IDLE_PERIODS * load.period_s + 24.0 * load.inference_s + load.period_s;
         assert!(got[6..].iter().all(|g| g.served > 0 && g.worst_gap_s <= floor_s), "{got:?}");
@@ -267,18 +196,5 @@ mod tests {
         assert_eq!((schedule.waiting(), schedule.dropped()), (1, vec![1]));
         assert_eq!(schedule.take(Mono::from_s(0.3)), Some("new"));
         assert_eq!(schedule.take(Mono::from_s(0.3)), None);
-    }
-
-    #[test]
-    fn closing_ends_who_waits() {
-        let slots = Slots::<u8>::new(1);
-        let clock = kerbside_domain::time::VirtualClock::new(0);
-        std::thread::scope(|s| {
-            let waiter = s.spawn(|| slots.wait(&*clock));
-            slots.close();
-            assert_eq!(waiter.join().unwrap(), None);
-        });
-        let urgency = Urgency { at: Mono::ZERO, period_s: 0.2, active: true };
-        assert_eq!(slots.offer(CameraIx(0), urgency, 1), Some(1));
     }
 }

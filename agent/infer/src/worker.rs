@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::cascade::{Cascade, CascadeOutput};
-use super::schedule::Slots;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
 use kerbside_seeing::incident::Observation;
 use kerbside_seeing::pipeline::DetectionJob;
+
+use crate::cascade::{Cascade, CascadeOutput};
+use crate::slots::Slots;
 
 /// What one inference took, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,13 +65,14 @@ pub fn spawn(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::frame_of;
-    use super::super::schedule::Urgency;
-    use super::super::{Detection, FakeDetector, Group};
-    use super::*;
+    use kerbside_domain::detection::{Detection, Group};
     use kerbside_domain::frame::{BBox, Frame};
     use kerbside_domain::time::VirtualClock;
     use kerbside_seeing::gate::GateReport;
+
+    use super::*;
+    use crate::fake::{FakeDetector, frame_of};
+    use crate::schedule::Urgency;
 
     fn job(camera: u16, seq: u64) -> DetectionJob {
         let frame = Frame { camera: CameraIx(camera), seq, ..frame_of(8, 8, |_, _| [0; 3]) };
@@ -85,7 +87,7 @@ mod tests {
             confidence: 0.9,
             bbox: BBox::default(),
         };
-        let mut detector = FakeDetector::default().say(CameraIx(1), 8, vec![person.clone()]);
+        let mut detector = FakeDetector::default().with(CameraIx(1), 8, vec![person.clone()]);
         detector.failing = vec![7];
         let slots = Slots::new(2);
         let clock = VirtualClock::new(0);

@@ -10,17 +10,18 @@ use std::time::Duration;
 
 /// How often a quiet session looks at its clocks. Chosen: half of the shortest interval that anything waits for (1 s).
 pub(crate) const SESSION_TICK: Duration = Duration::from_millis(500);
-/// What a stopped child gets before it is killed. Chosen: a child ends at once unless the kernel is busy.
+/// What a stopped child gets before it is killed. Chosen: it only has to notice that its pipe ended.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// A child that lived this long resets the backoff, s. Chosen: longer than any camera took to fail after it had opened.
+/// A child that lived this long resets the backoff, s. Chosen: a child that fails at once, again and again,
+/// never gets there.
 pub(crate) const STABLE_AFTER_S: f64 = 30.0;
 /// First wait before a child is replaced, s. Chosen: a camera that only dropped its connection is back at once.
 pub(crate) const BACKOFF_FIRST_S: f64 = 1.0;
 /// Longest wait, s. However long a camera was away, it is watched again within half a minute: the wait, the opening and the
 /// learning of its scene. An attempt costs a process start and a connection.
 pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
-/// Live time further than this from the packet's own time starts a new anchor, s. Chosen: beyond any jitter of a network that
-/// still delivers, below what an officer would notice in a clip.
+/// Live time further than this from the packet's own time starts a new anchor, s. Chosen: larger than the jitter of a
+/// network, so that only a jump of the camera's clock counts.
 pub(crate) const MAX_DRIFT_S: f64 = 2.0;
 /// Messages between the thread that reads the pipe and the session. Bound: when it is full the pipe fills, and the child waits.
 pub(crate) const MESSAGE_QUEUE: usize = 4;
@@ -41,7 +42,8 @@ pub(crate) const MAX_CODEC_NAME: usize = 64;
 
 // Clips and stills.
 
-/// Longest a clip job may take; a child that takes longer is killed. Chosen: the longest job of the tests takes 3 s on one core.
+/// Longest a clip job may take; a child that takes longer is killed. Bound: the evidence
+/// stage makes nothing else meanwhile.
 pub(crate) const CLIP_LIMIT: Duration = Duration::from_secs(30);
 
 // What follows is for the child alone.
@@ -57,9 +59,9 @@ mod child {
     pub(crate) const STATS_EVERY_S: f64 = 1.0;
     /// Packets in a row that the demuxer calls invalid before the source is called garbled. Chosen: 8 s at 25 packets a second.
     pub(crate) const MAX_GARBLED_PACKETS: u32 = 200;
-    /// A jump of decoding time beyond this starts a new epoch, s. Chosen: longer than any gap of a camera that went on.
+    /// A jump of decoding time beyond this starts a new epoch, s. Chosen: a shorter gap is taken for lost packets.
     pub(crate) const MAX_JUMP_S: f64 = 10.0;
-    /// A jump back beyond this starts a new epoch, s. Chosen: no reordering of packets reaches so far.
+    /// A jump back beyond this starts a new epoch, s. Chosen: reordered packets stay below it.
     pub(crate) const MAX_JUMP_BACK_S: f64 = 1.0;
     /// If this share of the time limit is gone when opening fails, it failed for silence, whatever FFmpeg calls it (for RTSP it
     /// says "invalid data").
@@ -89,9 +91,9 @@ mod child {
 
     /// Packets of one clip job. Bound: a ring of a minute and a half at 60 pictures a second.
     pub(crate) const MAX_JOB_PACKETS: usize = 5400;
-    /// Stills of one clip job. Bound: an incident asks for at most four.
+    /// Stills of one clip job. Bound: there are five roles of pictures.
     pub(crate) const MAX_JOB_STILLS: usize = 64;
-    /// Payload of one clip job, bytes. Bound: a ring of 64 MB with room.
+    /// Payload of one clip job, bytes. Bound: memory of the child.
     pub(crate) const MAX_JOB_BYTES: usize = 128 << 20;
     /// JPEG qualities tried, best first, until the still fits.
     pub(crate) const JPEG_QUALITIES: [u8; 6] = [90, 82, 74, 66, 56, 46];

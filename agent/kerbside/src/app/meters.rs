@@ -64,7 +64,7 @@ impl Meters {
     }
 
     /// Called by the evidence stage at each turn.
-    pub(super) fn evidence(&self) -> impl Fn(&crate::evidence::Counters) + Send + 'static {
+    pub(super) fn evidence(&self) -> impl Fn(&crate::evidence::EvidenceCounters) + Send + 'static {
         let pulse = self.pulse("evidence", EVIDENCE_LIMIT_S);
         let made = self.metrics.stage(Stage::Evidence);
         let degraded = self.metrics.dropped(DropPolicy::EvidenceClipDegraded);
@@ -73,7 +73,7 @@ impl Meters {
             pulse.beat();
             raise(&made, now.pictures + now.clips);
             raise(&degraded, now.degraded);
-            raise(&pins, now.keeps_dropped);
+            raise(&pins, now.pins_dropped);
         }
     }
 

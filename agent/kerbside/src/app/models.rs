@@ -1,7 +1,7 @@
 //! The detectors that can be used, and the models by which reports name them.
 
 use kerbside_domain::model::ModelNames;
-use kerbside_infer::keep::{self, Networks};
+use kerbside_infer::last_good::{self, Networks};
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_site::config::Site;
 
@@ -14,8 +14,8 @@ pub(super) fn load(mut site: Site) -> (Site, Vec<Cascade>, ModelNames) {
         tracing::warn!("no [models] street: cameras are recorded, nothing is detected");
         return (site, Vec::new(), ModelNames::default());
     }
-    let last_good = site.device.data_dir.join(keep::FOLDER);
-    match keep::load_or_kept(&site.models, &last_good, LIVE_RUN_LIMIT) {
+    let last_good = site.device.data_dir.join(last_good::FOLDER);
+    match last_good::load_or_last_good(&site.models, &last_good, LIVE_RUN_LIMIT) {
         Ok(Networks { cascades, manifests, models }) => {
             site.models = models;
             (site, cascades, manifests.names())

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::time::Clock;
-use kerbside_infer::schedule::Slots;
+use kerbside_infer::slots::Slots;
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSource as _};
@@ -26,7 +26,7 @@ use super::core_thread::{self, CoreThread};
 use super::meters::Meters;
 use super::paths::{evidence_dir, watermark};
 use super::restore;
-use crate::evidence::{self, CameraSource, Evidence};
+use crate::evidence::{self, Evidence, EvidenceCamera};
 use crate::review;
 use crate::sensor::GnssEvent;
 
@@ -147,8 +147,8 @@ fn start_evidence(
     rings: &[Ring],
     outcomes: Sender<EvidenceOutcome>,
     meters: &Meters,
-) -> anyhow::Result<evidence::Worker> {
-    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| CameraSource::of(c, ring.clone()));
+) -> anyhow::Result<evidence::EvidenceThread> {
+    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| EvidenceCamera::of(c, ring.clone()));
     let evidence = Evidence::new(
         evidence_dir(site),
         site.device.edge_id.clone(),

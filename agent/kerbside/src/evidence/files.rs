@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use kerbside_domain::time::{Moment, rfc3339};
 
+/// A file could not be made durable or deleted.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {doing}: {source}")]
+#[error("{path}: {doing}: {cause}")]
 pub struct FileError {
     pub path: PathBuf,
     pub doing: &'static str,
-    pub source: std::io::Error,
+    pub cause: std::io::Error,
 }
 
 pub(super) fn failed(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> FileError {
     let path = path.to_owned();
-    move |source| FileError { path, doing, source }
+    move |cause| FileError { path, doing, cause }
 }
 
 pub(super) fn role_name(role: EvidenceRole) -> &'static str {
@@ -32,7 +33,7 @@ pub(super) fn role_name(role: EvidenceRole) -> &'static str {
     }
 }
 
-fn media(role: EvidenceRole) -> (&'static str, &'static str) {
+fn media_of(role: EvidenceRole) -> (&'static str, &'static str) {
     match role {
         EvidenceRole::Clip => ("mp4", "video/mp4"),
         EvidenceRole::Manifest => ("json", "application/json"),
@@ -40,7 +41,7 @@ fn media(role: EvidenceRole) -> (&'static str, &'static str) {
     }
 }
 
-/// `DIR/2026-11-21/INCIDENT/`, by the day the incident was reported, in the site's own time.
+/// `DIR/2026-11-21/SET/`, by the day the incident was reported, in the site's own time.
 pub(super) fn folder(request: &EvidenceRequest, utc_offset_s: i32) -> PathBuf {
     let day = rfc3339(request.trigger_at.wall_ms, utc_offset_s);
     Path::new(day.get(..10).unwrap_or("undated")).join(request.subject.set_id())
@@ -93,7 +94,7 @@ impl Place {
     }
 
     fn name(&self) -> String {
-        format!("{}.{}", self.id, media(self.role).0)
+        format!("{}.{}", self.id, media_of(self.role).0)
     }
 
     /// Makes the temporary file durable under its own name.
@@ -110,7 +111,7 @@ impl Place {
         Ok(EvidenceItem {
             id: self.id.clone(),
             role: self.role,
-            media: media(self.role).1.to_owned(),
+            media: media_of(self.role).1.to_owned(),
             path: relative.to_string_lossy().into_owned(),
             bytes,
             sha256,

@@ -1,4 +1,4 @@
-//! The manifest of an incident's evidence: every file with its hash, and what the clip is made of.
+//! The manifest of a set of files: every file with its hash, and what the clip is made of.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{FileError, Place, folder};
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
-use kerbside_domain::frame::{Packet, StreamInfo};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Moment, rfc3339};
+use kerbside_media::ring::RingSpan;
 
 /// `rN-manifest.json`: all that is durable of the incident after revision N's files. Times RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,14 @@ pub struct Manifest {
     pub version: u32,
     pub incident_id: String,
     pub revision: u32,
-    /// Absent for what the centre ordered.
+    /// Absent for what the centre commanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     pub edge_id: String,
     pub camera_id: String,
     pub items: Vec<ManifestItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<Span>,
+    pub clip: Option<ClipSpan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortfall: Option<String>,
 }
@@ -40,9 +40,9 @@ pub struct ManifestItem {
     pub captured_at: String,
 }
 
-/// What a clip was cut from, so that anyone can compare it with what the camera sent.
+/// What a clip was made of, so that anyone can compare it with what the camera sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Span {
+pub struct ClipSpan {
     pub from: String,
     pub to: String,
     pub codec: String,
@@ -54,20 +54,15 @@ pub struct Span {
     pub time_base: (i32, i32),
 }
 
-impl Span {
-    pub(super) fn of(
-        stream: &StreamInfo,
-        packets: &[Packet],
-        first: Moment,
-        last: Moment,
-        utc_offset_s: i32,
-    ) -> Span {
-        Span {
-            from: rfc3339(first.wall_ms, utc_offset_s),
-            to: rfc3339(last.wall_ms, utc_offset_s),
+impl ClipSpan {
+    pub(super) fn of(span: &RingSpan, begin: Moment, end: Moment, utc_offset_s: i32) -> ClipSpan {
+        let RingSpan { stream, packets } = span;
+        ClipSpan {
+            from: rfc3339(begin.wall_ms, utc_offset_s),
+            to: rfc3339(end.wall_ms, utc_offset_s),
             codec: stream.codec.clone(),
             packets: packets.len(),
-            packet_bytes: packets.iter().map(|p| p.data.len()).sum(),
+            packet_bytes: span.bytes(),
             first_pts: packets.iter().map(|p| p.pts).min().unwrap_or_default(),
             last_pts: packets.iter().map(|p| p.pts).max().unwrap_or_default(),
             time_base: stream.time_base,
@@ -88,7 +83,7 @@ pub(super) fn extend(
     request: &EvidenceRequest,
     head: &Head<'_>,
     items: &[EvidenceItem],
-    clip: Option<Span>,
+    clip: Option<ClipSpan>,
     shortfall: Option<&str>,
 ) -> Result<EvidenceItem, FileError> {
     // The one of the pictures is named by then, with its hash: the clip's is another file.

@@ -2,10 +2,11 @@
 //! centre has not acknowledged goes last, and not for its age; one that is held never goes.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::files::{FileError, failed};
-use super::hold::MARK;
+use super::folders::entries;
+use super::retention_hold::HOLD_FILE;
 
 /// What was deleted, for the journal and the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,13 +22,13 @@ pub struct Retention {
     pub max_bytes: u64,
     /// `None`: nothing is too old, because nobody knows what day it is.
     pub max_age_days: Option<u32>,
-    /// The disk lacks that much: so much goes, whatever the other limits say.
+    /// The disk lacks this many bytes: they are deleted, whatever the other limits say.
     pub lacking: u64,
 }
 
-/// What must not simply go, by incident.
+/// What is not simply deleted, by incident.
 #[derive(Clone, Debug, Default)]
-pub struct Spared {
+pub struct Protected {
     /// Never.
     pub held: BTreeSet<String>,
     /// Last of all.
@@ -40,20 +41,21 @@ struct Folder {
     /// `2026-11-21/INCIDENT`: sorts by age, since incident ids begin with their time.
     key: (String, String),
     bytes: u64,
-    marked: bool,
+    on_hold: bool,
 }
 
 impl Retention {
     /// Deletes what is too old by `now_wall_ms` or too much. A hold on any folder of an incident counts for all of them.
-    pub fn prune(&self, dir: &Path, now_wall_ms: i64, spared: &Spared) -> Result<Pruned, FileError> {
+    pub fn prune(&self, dir: &Path, now_wall_ms: i64, protected: &Protected) -> Result<Pruned, FileError> {
         let folders = scan(dir)?;
         let mut total: u64 = folders.iter().map(|f| f.bytes).sum();
-        let marked: BTreeSet<String> = folders.iter().filter(|f| f.marked).map(|f| f.key.1.clone()).collect();
-        let may_go = |f: &Folder| !marked.contains(&f.key.1) && !spared.held.contains(&f.key.1);
+        let on_hold: BTreeSet<String> =
+            folders.iter().filter(|f| f.on_hold).map(|f| f.key.1.clone()).collect();
+        let may_go = |f: &Folder| !on_hold.contains(&f.key.1) && !protected.held.contains(&f.key.1);
         let mut order: Vec<(bool, Folder)> = folders
             .into_iter()
             .filter(may_go)
-            .map(|f| (spared.unacknowledged.contains(&f.key.1), f))
+            .map(|f| (protected.unacknowledged.contains(&f.key.1), f))
             .collect();
         order.sort_by(|(a_last, a), (b_last, b)| (a_last, &a.key).cmp(&(b_last, &b.key)));
         let oldest_day = self.oldest_day(now_wall_ms);
@@ -81,33 +83,17 @@ impl Retention {
     }
 }
 
-/// The folders of one incident, by their names alone.
-pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
-    let mut parts = Path::new(incident_id).components();
-    let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return Ok(Vec::new()) };
-    let of_days = entries(dir)?.into_iter().map(|day| day.join(name));
-    Ok(of_days.filter(|folder| folder.is_dir()).collect())
-}
-
 fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
     let mut folders = Vec::new();
     for day in entries(dir)? {
         for incident in entries(&day)? {
             let bytes = entries(&incident)?.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let marked = incident.join(MARK).exists();
-            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, marked });
+            let on_hold = incident.join(HOLD_FILE).exists();
+            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, on_hold });
         }
     }
     Ok(folders)
-}
-
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
-    if !dir.is_dir() {
-        return Ok(Vec::new());
-    }
-    let read = std::fs::read_dir(dir).map_err(failed(dir, "listing"))?;
-    Ok(read.filter_map(Result::ok).map(|e| e.path()).collect())
 }
 
 fn remove_empty_days(dir: &Path) {

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Left free where the site does not say otherwise, bytes; of a small disk a twentieth.
-const MIN_FREE: u64 = 256 << 20;
+use super::tuning::{CLIP_RESERVES, MIN_FREE_BYTES, MIN_FREE_SHARE};
 
 /// What the disk still has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +26,30 @@ impl Watermark {
         Watermark { dir: dir.into(), min_free }
     }
 
-    /// A disk that cannot be asked has room.
+    /// A disk that does not answer has room.
     pub fn room(&self) -> Room {
-        self.ask().map_or(Room::All, |(free, min_free)| of(free, min_free))
+        self.free_and_reserve().map_or(Room::All, |(free, min_free)| of(free, min_free))
     }
 
     /// Bytes of old evidence that must go until clips are made again.
     pub fn lacking(&self) -> u64 {
-        self.ask().map_or(0, |(free, min_free)| min_free.saturating_mul(2).saturating_sub(free))
+        self.free_and_reserve()
+            .map_or(0, |(free, min_free)| min_free.saturating_mul(CLIP_RESERVES).saturating_sub(free))
     }
 
-    /// What is free, and what shall be.
-    fn ask(&self) -> Option<(u64, u64)> {
-        let there = self.dir.ancestors().find(|d: &&Path| d.is_dir())?;
-        let disk = rustix::fs::statvfs(there).ok()?;
+    /// Bytes that are free, and bytes that shall stay free.
+    fn free_and_reserve(&self) -> Option<(u64, u64)> {
+        let folder = self.dir.ancestors().find(|d: &&Path| d.is_dir())?;
+        let disk = rustix::fs::statvfs(folder).ok()?;
         let unit = disk.f_frsize;
-        let small = disk.f_blocks.saturating_mul(unit) / 20;
-        Some((disk.f_bavail.saturating_mul(unit), self.min_free.unwrap_or(MIN_FREE.min(small))))
+        let small = disk.f_blocks.saturating_mul(unit) / MIN_FREE_SHARE;
+        Some((disk.f_bavail.saturating_mul(unit), self.min_free.unwrap_or(MIN_FREE_BYTES.min(small))))
     }
 }
 
 fn of(free: u64, min_free: u64) -> Room {
     match free {
-        free if free >= min_free.saturating_mul(2) => Room::All,
+        free if free >= min_free.saturating_mul(CLIP_RESERVES) => Room::All,
         free if free >= min_free => Room::NoClips,
         _ => Room::NoPictures,
     }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_disk_is_asked_and_the_site_decides_how_much_stays_free() {
+    fn the_site_decides_how_much_stays_free() {
         let dir = tempfile::tempdir().unwrap();
         let of = |min_free| Watermark::new(dir.path().join("not/there/yet"), Some(min_free));
         assert_eq!((of(0).room(), of(0).lacking()), (Room::All, 0));

@@ -1,11 +1,20 @@
 //! The stage with a cutter that writes what it was asked for as text: names, spans, durability order, bounds.
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::*;
-use kerbside_domain::evidence::EvidenceSubject;
+use bytes::Bytes;
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::frame::{CameraIx, Packet, StreamInfo};
 use kerbside_domain::kind::Kind;
-use kerbside_media::clip::ClipOutput;
+use kerbside_domain::time::{Moment, Mono};
+use kerbside_media::clip::{ClipMaker, ClipOutput};
+use kerbside_media::ring::PacketRing;
+use parking_lot::Mutex;
+
+use super::tuning::MAX_WAITING_CLIPS;
+use super::*;
 
 const TICKS: i64 = 90_000;
 
@@ -54,7 +63,7 @@ fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
             stills: job.stills.iter().map(|_| Ok(())).collect(),
         })
     });
-    let camera = CameraSource { id: "cam1".into(), ring, zones: BTreeMap::new() };
+    let camera = EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new() };
     Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], make_clip)
 }
 
@@ -112,7 +121,7 @@ fn what_was_kept_survives_the_ring() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(5.0, 14);
     let mut stage = stage(dir.path(), ring.clone());
-    stage.keep("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
+    stage.pin("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
     feed(&ring, 14, 60);
     let made = stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (10.0, 13.0)) });
     assert_eq!(read(dir.path(), &made[0], EvidenceRole::Before), "picture 11.0");
@@ -127,10 +136,10 @@ fn a_candidate_under_a_new_name_keeps_its_packets() {
     let ring = ring(5.0, 14);
     let mut stage = stage(dir.path(), ring.clone());
     let span = (Mono::from_s(10.0), Mono::from_s(13.0));
-    stage.keep("OLD".into(), CameraIx(0), span.0, span.1);
+    stage.pin("OLD".into(), CameraIx(0), span.0, span.1);
     feed(&ring, 14, 60);
-    stage.keep("A".into(), CameraIx(0), span.0, span.1);
-    stage.release("OLD");
+    stage.pin("A".into(), CameraIx(0), span.0, span.1);
+    stage.unpin("OLD");
     stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (10.0, 13.0)) });
     let made = stage.poll(Mono::from_s(60.0));
     assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..13.0");
@@ -141,7 +150,7 @@ fn a_clip_is_about_its_own_span_and_not_about_what_was_kept_before() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(5.0, 14);
     let mut stage = stage(dir.path(), ring.clone());
-    stage.keep("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
+    stage.pin("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.0));
     feed(&ring, 14, 60);
     stage.request(EvidenceRequest { trigger_at: at(59.0), ..request("A", (56.0, 59.0)) });
     let made = stage.poll(Mono::from_s(60.0));
@@ -162,7 +171,7 @@ fn what_the_ring_lost_is_said() {
 fn too_many_waiting_clips_degrade_the_oldest_and_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = stage(dir.path(), ring(30.0, 20));
-    let degraded: Vec<_> = (0..MAX_WAITING + 1)
+    let degraded: Vec<_> = (0..MAX_WAITING_CLIPS + 1)
         .flat_map(|i| stage.request(request(&format!("A{i:02}"), (10.0, 40.0))))
         .filter(|outcome| outcome.shortfall.is_some())
         .collect();
@@ -190,8 +199,8 @@ fn retention_takes_the_oldest_first_and_never_what_is_held() {
     let dir = tempfile::tempdir().unwrap();
     let days = [("2026-01-01", "A"), ("2026-11-19", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
     let [old, b, c, d] = days.map(|(day, id)| folder_of(dir.path(), day, id));
-    let spared = Spared { held: names(&["B"]), ..Spared::default() };
-    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &spared).unwrap();
+    let protected = Protected { held: names(&["B"]), ..Protected::default() };
+    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &protected).unwrap();
     let keep_two = Retention { max_bytes: 2000, max_age_days: Some(30), lacking: 0 };
     assert_eq!((pruned(keep_two).incidents, old.is_dir(), c.is_dir()), (2, false, false));
     assert!(b.is_dir() && d.is_dir() && !dir.path().join("2026-01-01").exists());
@@ -205,8 +214,8 @@ fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
     let dir = tempfile::tempdir().unwrap();
     let days = [("2026-01-01", "A"), ("2026-01-02", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
     let [unknown, other, told, new] = days.map(|(day, id)| folder_of(dir.path(), day, id));
-    let spared = Spared { unacknowledged: names(&["A", "B"]), ..Spared::default() };
-    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &spared).unwrap();
+    let protected = Protected { unacknowledged: names(&["A", "B"]), ..Protected::default() };
+    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &protected).unwrap();
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), Pruned::default());
     let taken = pruned(Retention { lacking: 1500, ..KEEP_ALL });
     assert_eq!((taken.incidents, taken.unacknowledged), (2, Vec::new()));
@@ -220,20 +229,20 @@ fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
 fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let later = folder_of(dir.path(), "2026-01-02", "A");
-    hold(dir.path(), "A", true).unwrap();
+    set_retention_hold(dir.path(), "A", true).unwrap();
     let appealed = folder_of(dir.path(), "2026-01-01", "A");
     let old = folder_of(dir.path(), "2026-01-02", "B");
     for id in ["../2026-01-02/B", "..", "", "/", "NOBODY"] {
-        hold(dir.path(), id, true).unwrap();
+        set_retention_hold(dir.path(), id, true).unwrap();
     }
     let pruned = |retention: Retention| {
-        retention.prune(dir.path(), PRUNED_AT_MS, &Spared::default()).unwrap().incidents
+        retention.prune(dir.path(), PRUNED_AT_MS, &Protected::default()).unwrap().incidents
     };
     let unknown_day = Retention { max_age_days: None, ..KEEP_ALL };
     assert_eq!((pruned(unknown_day), old.is_dir()), (0, true), "without a good clock nothing is too old");
     assert_eq!(pruned(Retention { lacking: 1 << 40, max_age_days: Some(30), ..KEEP_ALL }), 1);
     assert!(appealed.is_dir() && later.is_dir() && !old.is_dir());
-    hold(dir.path(), "A", false).unwrap();
+    set_retention_hold(dir.path(), "A", false).unwrap();
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::truth::{Said, SaidState, Truth, score};
 use super::{Options, Outcome, timeline};
-use crate::evidence::{CameraSource, Evidence};
+use crate::evidence::{Evidence, EvidenceCamera};
 use crate::review::{Past, look_back};
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{CameraIx, Frame, Level};
@@ -76,7 +76,7 @@ impl<'a> Line<'a> {
         };
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let past = Past::of(camera, options.exe.clone(), ring.clone());
-        let source = CameraSource::of(camera, ring);
+        let source = EvidenceCamera::of(camera, ring);
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),
@@ -175,9 +175,9 @@ impl<'a> Line<'a> {
                 return Ok(made.into_iter().map(Input::Evidence).collect());
             }
             Effect::Pin { incident_id, camera, from, to } => {
-                self.evidence.keep(incident_id, camera, from.mono, to.mono);
+                self.evidence.pin(incident_id, camera, from.mono, to.mono);
             }
-            Effect::Unpin { incident_id } => self.evidence.release(&incident_id),
+            Effect::Unpin { incident_id } => self.evidence.unpin(&incident_id),
             Effect::WatchRequired { required, .. } => self.control.watch_closely(required),
             Effect::CameraChanged { at, state, .. } => {
                 let at_s = at.mono.since_s(Mono::ZERO);

@@ -13,7 +13,7 @@ use kerbside_wire as wire;
 use super::messages;
 use super::state::CoreThread;
 use super::write_queue::AfterWrite;
-use crate::evidence::Order;
+use crate::evidence::EvidenceTask;
 
 impl CoreThread {
     /// Feeds one input into the core and applies what follows from it.
@@ -39,9 +39,9 @@ impl CoreThread {
             Effect::UnknownIncident { command_id, incident_id } => {
                 self.unknown_incident(&command_id, &incident_id)
             }
-            Effect::Save(request) => self.writes.then(AfterWrite::Evidence(Order::Make(request))),
+            Effect::Save(request) => self.writes.then(AfterWrite::Evidence(EvidenceTask::Make(request))),
             Effect::Pin { incident_id, camera, from, to } => {
-                self.order_evidence(Order::Keep { incident_id, camera, from: from.mono, to: to.mono });
+                self.submit_evidence(EvidenceTask::Pin { incident_id, camera, from: from.mono, to: to.mono });
             }
             Effect::Unpin { incident_id } => self.unpin(incident_id),
             Effect::Review(request) => return self.review(request),
@@ -79,8 +79,8 @@ impl CoreThread {
     /// A request for evidence that waits for the disk needs the pinned packets first.
     fn unpin(&mut self, incident_id: String) {
         let awaited = self.writes.awaits_evidence(&incident_id);
-        let order = Order::Release { incident_id };
-        if awaited { self.writes.then(AfterWrite::Evidence(order)) } else { self.order_evidence(order) }
+        let task = EvidenceTask::Unpin { incident_id };
+        if awaited { self.writes.then(AfterWrite::Evidence(task)) } else { self.submit_evidence(task) }
     }
 
     /// Returns the answer if nobody can review the past, or too many requests wait.
@@ -119,16 +119,16 @@ impl CoreThread {
     pub(super) fn commit(&mut self) {
         for action in self.writes.commit(&self.delivery) {
             match action {
-                AfterWrite::Evidence(order) => self.order_evidence(order),
+                AfterWrite::Evidence(task) => self.submit_evidence(task),
                 AfterWrite::Restart => self.restart.notify_one(),
             }
         }
     }
 
     /// Orders about packets in memory wait for no disk: a disk that refuses for days piles up none of them.
-    fn order_evidence(&self, order: Order) {
+    fn submit_evidence(&self, task: EvidenceTask) {
         if let Some(evidence) = &self.evidence {
-            evidence.order(order);
+            evidence.submit(task);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::state::CoreThread;
 use super::write_queue::AfterWrite;
 use crate::app::commands::CommandStart;
 use crate::app::paths::evidence_dir;
-use crate::evidence::{self, Order};
+use crate::evidence::{self, EvidenceTask};
 use crate::sensor::GnssEvent;
 
 /// One thing that happened.
@@ -78,7 +78,7 @@ impl CoreThread {
         inputs.into_iter().for_each(|input| self.step(input));
         self.pass_pauses_on();
         for request in evidence {
-            self.writes.then(AfterWrite::Evidence(Order::Make(request)));
+            self.writes.then(AfterWrite::Evidence(EvidenceTask::Make(request)));
         }
         self.writes.extend(reply);
         if restart {
@@ -89,7 +89,8 @@ impl CoreThread {
     /// The evidence of a case stays until the centre has ended it, also while the case is under appeal.
     fn set_retention_hold(&self, case: &CaseUpdate) {
         let ended = case.state.is_end();
-        if let Err(error) = evidence::hold(&evidence_dir(&self.site), &case.incident_id, !ended) {
+        if let Err(error) = evidence::set_retention_hold(&evidence_dir(&self.site), &case.incident_id, !ended)
+        {
             tracing::error!(%error, incident = case.incident_id, "the evidence of a case is not protected");
         }
     }

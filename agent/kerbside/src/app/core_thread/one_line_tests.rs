@@ -12,7 +12,7 @@ use kerbside_domain::detection::{Detection, Group};
 use kerbside_domain::frame::{BBox, CameraIx, Frame, LUMA_HEIGHT, LUMA_WIDTH, Level};
 use kerbside_domain::model::ModelNames;
 use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
-use kerbside_infer::schedule::Slots;
+use kerbside_infer::slots::Slots;
 use kerbside_infer::{Cascade, Detector, DetectorError};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::{CaptureProgram, FrameSink, FrameSource, SourceEnd, StopSignal};

@@ -17,7 +17,7 @@ use super::due::Due;
 use super::write_queue::WriteQueue;
 use crate::app::commands::Commands;
 use crate::app::meters::CoreMeter;
-use crate::evidence::Worker;
+use crate::evidence::EvidenceThread;
 use crate::review;
 
 /// What the thread works with.
@@ -26,7 +26,7 @@ pub(crate) struct Parts {
     pub(crate) site: Arc<Site>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) delivery: Delivery,
-    pub(crate) evidence: Worker,
+    pub(crate) evidence: EvidenceThread,
     /// `None`: this box has no detector, so nobody can review the past.
     pub(crate) review: Option<review::Stage>,
     /// One a camera, in the order of the site.
@@ -45,7 +45,7 @@ pub(crate) struct CoreThread {
     pub(super) delivery: Delivery,
     pub(super) placer: Placer,
     /// `None` once the thread has ended it.
-    pub(super) evidence: Option<Worker>,
+    pub(super) evidence: Option<EvidenceThread>,
     pub(super) review: Option<review::Stage>,
     pub(super) cameras: Vec<Arc<CameraControl>>,
     pub(super) uploads: mpsc::Sender<Grant>,

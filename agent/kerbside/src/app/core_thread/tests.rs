@@ -133,7 +133,7 @@ fn a_full_disk_costs_acknowledged_evidence_first_and_the_rest_is_reported() {
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("r1-clip.mp4"), [0; 100]).unwrap();
     }
-    evidence::hold(&dir, "I3", true).unwrap();
+    evidence::set_retention_hold(&dir, "I3", true).unwrap();
     bench.thread.tick(0);
     bench.tick_at(1.0);
     assert_eq!(folders.each_ref().map(|f| f.is_dir()), [false, false, true], "I3 is held");

@@ -12,7 +12,7 @@ use super::state::CoreThread;
 use super::{due, messages};
 use crate::app::meters::health_values;
 use crate::app::paths::{evidence_dir, watermark};
-use crate::evidence::{Pruned, Retention, Room, Spared, Worker};
+use crate::evidence::{EvidenceThread, Protected, Pruned, Retention, Room};
 
 /// How long the thread waits for an event: half the time between two ticks of the core.
 pub(super) const WAIT: Duration = Duration::from_millis(250);
@@ -39,7 +39,7 @@ impl CoreThread {
         self.commit();
         let stats = self.delivery.stats().ok();
         if let Some(stats) = &stats {
-            let evidence = self.evidence.as_ref().map_or(0, Worker::depth);
+            let evidence = self.evidence.as_ref().map_or(0, EvidenceThread::depth);
             self.meter.delivery(stats, evidence, self.writes.items());
         }
         if !self.writes.is_refused() {
@@ -80,7 +80,7 @@ impl CoreThread {
         // A delivery that cannot say what is acknowledged is about to end.
         let Ok(unfinished) = self.delivery.unfinished() else { return };
         let open = self.core.open_incidents().map(|r| r.incident_id.clone());
-        let spared = Spared {
+        let protected = Protected {
             held: open.chain(unfinished.granted).collect(),
             unacknowledged: unfinished.unacknowledged,
         };
@@ -89,7 +89,7 @@ impl CoreThread {
             max_age_days: Some(self.site.evidence.max_age_days).filter(|_| now.quality != ClockQuality::None),
             lacking: watermark.lacking(),
         };
-        match retention.prune(&evidence_dir(&self.site), now.wall_ms, &spared) {
+        match retention.prune(&evidence_dir(&self.site), now.wall_ms, &protected) {
             Ok(pruned) if pruned.incidents > 0 => self.report_pruned(&pruned, now),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),

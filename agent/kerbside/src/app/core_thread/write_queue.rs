@@ -3,7 +3,7 @@
 use kerbside_trace::delivery::{Delivery, Item};
 use kerbside_wire::Message;
 
-use crate::evidence::Order;
+use crate::evidence::EvidenceTask;
 
 /// Items that may wait while the disk refuses them. With more, frames are left out, so that no new item results from them.
 /// Senders never wait, and reports already made are kept.
@@ -14,7 +14,7 @@ pub(super) const MAX_ITEMS_FOR_OBSERVATIONS: usize = MAX_ITEMS / 2;
 /// What happens after a successful write.
 #[derive(Debug)]
 pub(super) enum AfterWrite {
-    Evidence(Order),
+    Evidence(EvidenceTask),
     /// The program ends and is started again.
     Restart,
 }
@@ -47,7 +47,7 @@ impl WriteQueue {
 
     /// Evidence of this incident is to be made after the next write.
     pub(super) fn awaits_evidence(&self, incident_id: &str) -> bool {
-        let requested = |action: &AfterWrite| matches!(action, AfterWrite::Evidence(Order::Make(request)) if request.subject.incident_id() == Some(incident_id));
+        let requested = |action: &AfterWrite| matches!(action, AfterWrite::Evidence(EvidenceTask::Make(request)) if request.subject.incident_id() == Some(incident_id));
         self.after.iter().any(requested)
     }
 

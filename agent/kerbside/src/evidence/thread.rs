@@ -1,39 +1,33 @@
-//! The evidence stage's own thread: orders come over a bounded channel, outcomes go back to the core.
-
-use std::time::Duration;
+//! The stage's own thread: tasks come over a bounded channel, outcomes go back to the core.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use super::{Counters, Evidence};
+use super::stage::{Evidence, EvidenceCounters};
+use super::tuning::{MAX_TASKS, POLL};
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
 
-/// Orders that wait; beyond it a new one is refused and answered with its shortfall at once.
-const QUEUE: usize = 64;
-/// How often the ring is asked whether a post-roll has passed.
-const POLL: Duration = Duration::from_millis(250);
-
 /// What the core asks of the stage.
 #[derive(Debug)]
-pub enum Order {
-    Keep { incident_id: String, camera: CameraIx, from: Mono, to: Mono },
-    Release { incident_id: String },
+pub enum EvidenceTask {
+    Pin { incident_id: String, camera: CameraIx, from: Mono, to: Mono },
+    Unpin { incident_id: String },
     Make(EvidenceRequest),
 }
 
 /// The handle. Dropping it lets the stage finish its clips and end.
 #[derive(Debug)]
-pub struct Worker {
-    orders: Sender<Order>,
+pub struct EvidenceThread {
+    tasks: Sender<EvidenceTask>,
     outcomes: Sender<EvidenceOutcome>,
-    thread: std::thread::JoinHandle<Counters>,
+    thread: std::thread::JoinHandle<EvidenceCounters>,
 }
 
-impl Worker {
-    /// Never blocks: with the queue full the order is answered with what is missing.
-    pub fn order(&self, order: Order) {
-        if let Err(TrySendError::Full(Order::Make(request))) = self.orders.try_send(order) {
+impl EvidenceThread {
+    /// Never blocks: with the queue full a request is answered with what is missing.
+    pub fn submit(&self, task: EvidenceTask) {
+        if let Err(TrySendError::Full(EvidenceTask::Make(request))) = self.tasks.try_send(task) {
             let outcome = EvidenceOutcome {
                 subject: request.subject,
                 revision: request.revision,
@@ -46,14 +40,14 @@ impl Worker {
         }
     }
 
-    /// Orders that wait.
+    /// Tasks that wait.
     pub fn depth(&self) -> usize {
-        self.orders.len()
+        self.tasks.len()
     }
 
-    /// Ends the stage: waiting clips are cut from what there is.
-    pub fn finish(self) -> Option<Counters> {
-        drop(self.orders);
+    /// Ends the stage: waiting clips are made of what there is.
+    pub fn finish(self) -> Option<EvidenceCounters> {
+        drop(self.tasks);
         drop(self.outcomes);
         self.thread.join().ok()
     }
@@ -64,40 +58,40 @@ pub fn spawn(
     evidence: Evidence,
     clock: std::sync::Arc<dyn Clock>,
     outcomes: Sender<EvidenceOutcome>,
-    alive: impl Fn(&Counters) + Send + 'static,
-) -> std::io::Result<Worker> {
-    let (orders, inbox) = bounded(QUEUE);
+    alive: impl Fn(&EvidenceCounters) + Send + 'static,
+) -> std::io::Result<EvidenceThread> {
+    let (tasks, inbox) = bounded(MAX_TASKS);
     let answers = outcomes.clone();
     let thread = std::thread::Builder::new()
         .name("evidence".into())
         .spawn(move || run(evidence, &*clock, &inbox, &answers, &alive))?;
-    Ok(Worker { orders, outcomes, thread })
+    Ok(EvidenceThread { tasks, outcomes, thread })
 }
 
 fn run(
     mut evidence: Evidence,
     clock: &dyn Clock,
-    inbox: &Receiver<Order>,
+    inbox: &Receiver<EvidenceTask>,
     answers: &Sender<EvidenceOutcome>,
-    alive: &dyn Fn(&Counters),
-) -> Counters {
+    alive: &dyn Fn(&EvidenceCounters),
+) -> EvidenceCounters {
     loop {
         alive(&evidence.counters());
-        let mut made = match inbox.recv_timeout(POLL) {
-            Ok(Order::Keep { incident_id, camera, from, to }) => {
-                evidence.keep(incident_id, camera, from, to);
+        let mut ready = match inbox.recv_timeout(POLL) {
+            Ok(EvidenceTask::Pin { incident_id, camera, from, to }) => {
+                evidence.pin(incident_id, camera, from, to);
                 Vec::new()
             }
-            Ok(Order::Release { incident_id }) => {
-                evidence.release(&incident_id);
+            Ok(EvidenceTask::Unpin { incident_id }) => {
+                evidence.unpin(&incident_id);
                 Vec::new()
             }
-            Ok(Order::Make(request)) => evidence.request(request),
+            Ok(EvidenceTask::Make(request)) => evidence.request(request),
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        made.extend(evidence.poll(clock.now().mono));
-        hand_on(made, answers);
+        ready.extend(evidence.poll(clock.now().mono));
+        hand_on(ready, answers);
     }
     hand_on(evidence.finish(), answers);
     evidence.counters()

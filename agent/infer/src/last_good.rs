@@ -1,15 +1,21 @@
-//! Keep: a copy of the networks that worked last, for the day on which the configured ones do not.
+//! A copy of the networks that worked last, for the day on which the configured ones do not.
 //!
-//! A network counts as working when it loads and judges a grey picture within its time limit. Then its manifest and model are
-//! copied below the data folder; if the next one is truncated, damaged, endless or does not fit, the copy goes on working.
+//! A network works if it loads and judges a grey picture within its time limit. Then its manifest and model are copied below the
+//! data folder. If the next network is truncated, damaged, endless or does not fit, the copy is used instead.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Cascade, Detector, LoadError, Manifest, Manifests, frame_of, load};
 use kerbside_site::config::Models;
+
+use crate::cascade::Cascade;
+use crate::detector::Detector;
+use crate::error::LoadError;
+use crate::fake::frame_of;
+use crate::manifest::Manifest;
+use crate::networks::{Manifests, load, load_cascade};
 
 /// Where the copies lie below the data folder.
 pub const FOLDER: &str = "models";
@@ -24,14 +30,14 @@ pub struct Networks {
     pub models: Models,
 }
 
-/// Loads what the site names. What cannot be used is logged by name and replaced by its copy in `kept`; without a copy there
+/// Loads what the site names. What cannot be used is logged by name and replaced by its copy in `last_good`; without a copy there
 /// are no close-ups, or it is the error. `limit`: of one run.
-pub fn load_or_kept(models: &Models, kept: &Path, limit: Duration) -> Result<Networks, LoadError> {
+pub fn load_or_last_good(models: &Models, last_good: &Path, limit: Duration) -> Result<Networks, LoadError> {
     let runtime = models.runtime.as_deref();
     let street = models.street.as_deref().ok_or(LoadError::NotConfigured)?;
-    let street = proved_or_kept(street, &kept.join("street"), runtime, limit)?;
+    let street = tried_or_last_good(street, &last_good.join("street"), runtime, limit)?;
     let close_up = models.close_up.as_deref().and_then(|close_up| {
-        let used = proved_or_kept(close_up, &kept.join("close_up"), runtime, limit);
+        let used = tried_or_last_good(close_up, &last_good.join("close_up"), runtime, limit);
         used.inspect_err(|error| tracing::error!(%error, "no close-ups until this is mended")).ok()
     });
     let used = Models {
@@ -43,7 +49,7 @@ pub fn load_or_kept(models: &Models, kept: &Path, limit: Duration) -> Result<Net
     let manifests = Manifests { street: street.manifest, close_up: close_up_manifest };
     let mut cascades = vec![Cascade::new(street.detector, close_up)];
     for _ in 1..models.workers {
-        cascades.push(super::load_cascade(&used, limit)?.0);
+        cascades.push(load_cascade(&used, limit)?.0);
     }
     Ok(Networks { cascades, manifests, models: used })
 }
@@ -53,33 +59,33 @@ struct Network {
     manifest: Manifest,
 }
 
-fn proved_or_kept(
+fn tried_or_last_good(
     manifest: &Path,
-    kept: &Path,
+    last_good: &Path,
     runtime: Option<&Path>,
     limit: Duration,
 ) -> Result<Network, LoadError> {
-    let error = match proved(manifest, runtime, limit) {
+    let error = match load_and_try(manifest, runtime, limit) {
         Ok(network) => {
-            if let Err(error) = keep(&network.manifest, kept) {
-                tracing::warn!(%error, folder = %kept.display(), "no copy of the network could be kept");
+            if let Err(error) = copy_to(&network.manifest, last_good) {
+                tracing::warn!(%error, folder = %last_good.display(), "the network could not be copied");
             }
             return Ok(network);
         }
         Err(error) => error,
     };
-    let Some(copy) = manifest_in(kept) else { return Err(error) };
-    tracing::error!(%error, kept = %copy.display(), "a network cannot be used: the one that worked last goes on");
-    proved(&copy, runtime, limit)
+    let Some(copy) = manifest_in(last_good) else { return Err(error) };
+    tracing::error!(%error, last_good = %copy.display(), "a network cannot be used; the copy that worked last is used");
+    load_and_try(&copy, runtime, limit)
 }
 
 /// Loads it and tries it on one grey frame.
-fn proved(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
+fn load_and_try(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
     let (mut detector, manifest) = load(manifest, runtime, limit)?;
     let grey = frame_of(manifest.input.width, manifest.input.height, |_, _| [114; 3]);
     match detector.detect(&grey) {
         Ok(_) => Ok(Network { detector, manifest }),
-        Err(source) => Err(LoadError::Trial { path: manifest.model, source: Box::new(source) }),
+        Err(cause) => Err(LoadError::Trial { path: manifest.model, cause: Box::new(cause) }),
     }
 }
 
@@ -90,7 +96,7 @@ fn manifest_in(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Copies model and manifest, the manifest last: a copy that is not whole does not match its hash.
-fn keep(manifest: &Manifest, folder: &Path) -> std::io::Result<()> {
+fn copy_to(manifest: &Manifest, folder: &Path) -> std::io::Result<()> {
     let files = [&manifest.model, &manifest.path];
     if files.iter().all(|from| is_copy(from, folder)) {
         return Ok(());
@@ -143,29 +149,29 @@ mod tests {
         Models { street: Some(street), close_up: None, runtime: Some(runtime), workers: 1 }
     }
 
-    fn used(site: &Models, kept: &Path) -> Result<String, LoadError> {
-        Ok(load_or_kept(site, kept, Duration::from_millis(500))?.manifests.street.name)
+    fn used(site: &Models, last_good: &Path) -> Result<String, LoadError> {
+        Ok(load_or_last_good(site, last_good, Duration::from_millis(500))?.manifests.street.name)
     }
 
     #[test]
     fn what_worked_last_goes_on_when_its_successor_cannot() {
         let (site, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (folder, kept) = (site.path(), data.path().join(FOLDER));
+        let (folder, last_good) = (site.path(), data.path().join(FOLDER));
         let truncated = |model: &mut Vec<u8>| model.truncate(100);
         // The first network of a box has none to fall back on.
-        let first = used(&models(put("tiny-boxes", folder, truncated)), &kept);
+        let first = used(&models(put("tiny-boxes", folder, truncated)), &last_good);
         assert!(matches!(first, Err(LoadError::ModelHash { .. })), "{first:?}");
-        assert_eq!(used(&models(put("tiny-boxes", folder, |_| {})), &kept).unwrap(), "tiny-boxes");
+        assert_eq!(used(&models(put("tiny-boxes", folder, |_| {})), &last_good).unwrap(), "tiny-boxes");
         for bad in ["tiny-ssd", "loop", "huge"] {
             let change = |model: &mut Vec<u8>| {
                 if bad == "tiny-ssd" {
                     truncated(model)
                 }
             };
-            assert_eq!(used(&models(put(bad, folder, change)), &kept).unwrap(), "tiny-boxes", "{bad}");
+            assert_eq!(used(&models(put(bad, folder, change)), &last_good).unwrap(), "tiny-boxes", "{bad}");
         }
         // A good one takes its place, also as the one to fall back on.
-        assert_eq!(used(&models(put("tiny-ssd", folder, |_| {})), &kept).unwrap(), "tiny-ssd");
-        assert_eq!(used(&models(put("loop", folder, |_| {})), &kept).unwrap(), "tiny-ssd");
+        assert_eq!(used(&models(put("tiny-ssd", folder, |_| {})), &last_good).unwrap(), "tiny-ssd");
+        assert_eq!(used(&models(put("loop", folder, |_| {})), &last_good).unwrap(), "tiny-ssd");
     }
 }

@@ -1,0 +1,108 @@
+//! A checked manifest.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kerbside_domain::detection::Group;
+use kerbside_domain::model::ModelName;
+use serde::Deserialize;
+
+/// A checked manifest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Where it was read.
+    pub path: PathBuf,
+    pub name: String,
+    pub version: String,
+    /// The model file, beside the manifest.
+    pub model: PathBuf,
+    /// Lower-case hex.
+    pub sha256: String,
+    pub licence: String,
+    pub provenance: String,
+    pub input: Input,
+    pub output: Output,
+    /// Ascending by index.
+    pub labels: Vec<Label>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    Nhwc,
+    Nchw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DType {
+    UInt8,
+    Float32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    Rgb,
+    Bgr,
+}
+
+/// How a picture of another shape comes into the model's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    Stretch,
+    /// Aspect kept, the rest filled with `pad`: at the right and below for `yolox` (as it was trained), else all around.
+    Letterbox,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// boxes [1,N,4] as x0,y0,x1,y1 and scores [1,N,C], all 0..1.
+    BoxesScores,
+    /// [1,N,5+C], undecoded on grids of stride 8, 16, 32.
+    Yolox,
+    /// [1,4+C,N], cx,cy,w,h in model px.
+    Yolov8,
+    /// TensorFlow's detection outputs: boxes [1,N,4] y0,x0,y1,x1, classes [1,N] from 1, scores [1,N].
+    Ssd,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    pub width: u32,
+    pub height: u32,
+    pub layout: Layout,
+    pub dtype: DType,
+    pub colour: Colour,
+    pub fit: Fit,
+    /// Subtracted, in 0..255, then multiplied; in the order of `colour`.
+    pub mean: [f32; 3],
+    pub scale: [f32; 3],
+    pub pad: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Output {
+    pub family: Family,
+    /// Boxes of one group that overlap more are the same thing.
+    pub nms_iou: f32,
+    pub max_detections: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Column of the scores; for `ssd` the class less one.
+    pub index: usize,
+    pub name: Arc<str>,
+    pub group: Group,
+    pub min_score: f32,
+}
+
+impl Manifest {
+    /// How reports name it.
+    pub fn model_name(&self) -> ModelName {
+        ModelName { name: self.name.clone(), version: self.version.clone(), sha256: self.sha256.clone() }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is missing of a request, and why. The text goes to the officer who reads the report.
+
+use std::fmt;
+
+use kerbside_domain::evidence::EvidenceRole;
+
+use super::files::{FileError, role_name};
+
+/// Something that was requested and is not there.
+#[derive(Debug)]
+pub(super) enum Shortfall {
+    /// All pictures of the request.
+    Pictures(Missing),
+    /// Pictures of one moment.
+    Roles(Vec<EvidenceRole>, Missing),
+    Clip(Missing),
+    /// The clip was made before its post-roll had passed.
+    ClipCutShort,
+    Manifest(FileError),
+}
+
+/// Why it is not there.
+#[derive(Debug)]
+pub(super) enum Missing {
+    DiskNearlyFull,
+    MomentNotInRing,
+    SpanNotInRing,
+    NoPackets,
+    NoClipRequested,
+    NoPictureMade,
+    NoClipMade,
+    /// What the clip child said.
+    Child(String),
+    File(FileError),
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shortfall::Pictures(why) => write!(f, "pictures: {why}"),
+            Shortfall::Roles(roles, why) => {
+                let names: Vec<&str> = roles.iter().map(|role| role_name(*role)).collect();
+                write!(f, "{}: {why}", names.join(", "))
+            }
+            Shortfall::Clip(why) => write!(f, "clip: {why}"),
+            Shortfall::ClipCutShort => f.write_str("clip cut short: too many waited"),
+            Shortfall::Manifest(error) => write!(f, "manifest: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Missing::DiskNearlyFull => "the disk is nearly full",
+            Missing::MomentNotInRing => "the ring no longer holds that moment",
+            Missing::SpanNotInRing => "the ring no longer holds that span",
+            Missing::NoPackets => "no packets",
+            Missing::NoClipRequested => "no clip was asked for",
+            Missing::NoPictureMade => "the cutter gave no picture",
+            Missing::NoClipMade => "the cutter wrote no clip",
+            Missing::Child(why) => why,
+            Missing::File(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl From<FileError> for Missing {
+    fn from(error: FileError) -> Self {
+        Missing::File(error)
+    }
+}
+
+/// All shortfalls of one outcome as its text; `None` if nothing is missing.
+pub(super) fn text(shortfalls: &[Shortfall]) -> Option<String> {
+    let texts: Vec<String> = shortfalls.iter().map(Shortfall::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_officer_reads_what_is_missing_and_why() {
+        let roles = vec![EvidenceRole::Trigger, EvidenceRole::Annotated];
+        let table = [
+            (Shortfall::Pictures(Missing::DiskNearlyFull), "pictures: the disk is nearly full"),
+            (
+                Shortfall::Roles(roles, Missing::MomentNotInRing),
+                "trigger, annotated: the ring no longer holds that moment",
+            ),
+            (Shortfall::Clip(Missing::SpanNotInRing), "clip: the ring no longer holds that span"),
+            (Shortfall::Clip(Missing::Child("codec vp9".into())), "clip: codec vp9"),
+            (Shortfall::ClipCutShort, "clip cut short: too many waited"),
+        ];
+        for (shortfall, text) in table {
+            assert_eq!(shortfall.to_string(), text);
+        }
+        assert_eq!(text(&[]), None);
+        let both = [Shortfall::ClipCutShort, Shortfall::Clip(Missing::NoPackets)];
+        assert_eq!(text(&both).as_deref(), Some("clip cut short: too many waited; clip: no packets"));
+    }
+}

@@ -1,0 +1,28 @@
+//! Every constant of the stage that could be another number, with its unit and its reason.
+//!
+//! *Bound* keeps memory or time finite, *chosen* is a judgement that no measurement contradicted.
+
+use std::time::Duration;
+
+/// Spans of packets that are pinned at once; the oldest is dropped first. Bound.
+pub(super) const MAX_PINS: usize = 32;
+/// Packet bytes of all pins together. Bound: memory.
+pub(super) const MAX_PINNED_BYTES: usize = 64 << 20;
+/// Requests whose clip waits for its post-roll. Bound: beyond it the oldest clip is made at once, shorter, and says so.
+pub(super) const MAX_WAITING_CLIPS: usize = 16;
+/// A clip waits at most this long beyond its end for packets that do not come, s. Chosen.
+pub(super) const POST_ROLL_GRACE_S: f64 = 5.0;
+/// Largest picture, bytes (contract: still first, at most 200 KB).
+pub(super) const MAX_PICTURE_BYTES: u64 = 200_000;
+/// Tasks that wait for the thread. Bound: beyond it a request is answered with its shortfall at once.
+pub(super) const MAX_TASKS: usize = 64;
+/// How often the ring is asked whether a post-roll has passed. Chosen: a clip is late by a quarter second at most.
+pub(super) const POLL: Duration = Duration::from_millis(250);
+/// Left free on the disk where the site does not say otherwise, bytes. Bound: journal and reports
+/// go on when evidence has stopped.
+pub(super) const MIN_FREE_BYTES: u64 = 256 << 20;
+/// Of a small disk this share is left free instead: one part in twenty.
+pub(super) const MIN_FREE_SHARE: u64 = 20;
+/// Clips stop when less than this many times the reserve is free; pictures stop at the reserve itself. Chosen: clips are by far the
+/// larger part, so they stop first.
+pub(super) const CLIP_RESERVES: u64 = 2;
