@@ -1,28 +1,28 @@
-//! Command line: what a person can ask of the program, and how it explains itself. No work is done here.
+//! Command line: the commands of the program and their help. No work is done here.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Prints a line for whoever reads. That nobody reads any more (`| head`) is no reason to stop, and none to panic as `println!` does.
+/// Prints a line to stdout. When the reader has gone (`| head`), the program goes on; `println!` would panic.
 #[macro_export]
 macro_rules! say {
-    ($($text:tt)*) => { $crate::cli::said(format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::cli::print_line(format_args!($($text)*)) };
 }
 
-/// What [`say!`] does.
-pub fn said(line: std::fmt::Arguments<'_>) {
+/// Used by [`say!`].
+pub fn print_line(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// Exit codes, as sysexits.h names them.
 pub mod exit {
-    /// All went as asked.
+    /// The command succeeded.
     pub const OK: u8 = 0;
     /// Something failed while running (EX_SOFTWARE); also a replay that missed its truth.
     pub const FAILED: u8 = 70;
-    /// The centre ordered a restart: whoever supervises the program starts it again (EX_TEMPFAIL).
+    /// The centre ordered a restart: the supervisor starts the program again (EX_TEMPFAIL).
     pub const RESTART: u8 = 75;
     /// The configuration or the command line is wrong (EX_CONFIG).
     pub const CONFIG: u8 = 78;
@@ -30,14 +30,13 @@ pub mod exit {
 
 const AFTER_HELP: &str = "\
 Start here:
-  kerbside doctor                          what is missing on this machine, and how to mend it
+  kerbside doctor                          what is missing on this machine, and how to correct it
   kerbside check edge-config/one-camera.toml
-  kerbside replay clip.mp4 --config site.toml --out seen/
+  kerbside replay clip.mp4 --config site.toml --out replay/
   kerbside run --config /etc/kerbside/site.toml
 
-Exit codes: 0 all went as asked, 70 something failed while running, 75 to be started again by the centre's order,
-78 the configuration is wrong.
-Logs go to stderr: for people on a terminal, as JSON elsewhere. KERBSIDE_LOG=debug says more.";
+Exit codes: 0 success, 70 something failed while running, 75 the centre ordered a restart, 78 the configuration is wrong.
+Logs go to stderr: for people on a terminal, as JSON elsewhere. KERBSIDE_LOG=debug shows more.";
 
 /// Kerbside watches a street from a lamp post and reports stalls and dumped rubbish to the linkage centre (联动中心).
 #[derive(Debug, Parser)]
@@ -51,18 +50,18 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent: cameras, detectors, evidence, delivery. Stops on SIGTERM or Ctrl-C; a second one exits at once.
     Run(RunArgs),
-    /// Play a clip through the same line and say what it would have reported.
+    /// Play a clip through the same line and print what it would have reported.
     Replay(ReplayArgs),
-    /// Replay every clip of a folder that has a truth, and say how well the line sees: tables, results.json, pictures.
+    /// Replay every clip of a folder that has a truth, and count hits and false reports: tables, results.json, pictures.
     Score(ScoreArgs),
     /// Check a configuration whole: every problem with file, line, column and a suggestion.
     Check {
         /// The site file.
         config: PathBuf,
     },
-    /// The centre's side: print incidents as they arrive, answer with receipts if asked.
+    /// The centre's side: print incidents as they arrive, answer with receipts on request.
     Watch(WatchArgs),
-    /// Look at a journal: whether it is whole, and what it says. Reads only, also a running box's.
+    /// Inspect a journal: check that it is whole, and print its records. Only reads, so the box may be running.
     #[command(subcommand)]
     Journal(JournalCommand),
     /// The centre's side: send a box a signed command and print its answer.
@@ -70,7 +69,7 @@ pub enum Command {
     /// Keys that sign commands.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Say what is missing or wrong on this machine, and how to mend it.
+    /// Find what is missing or wrong on this machine, and how to correct it.
     Doctor {
         /// Also check what this site needs: cameras, broker, models, certificates.
         config: Option<PathBuf>,
@@ -118,7 +117,7 @@ pub struct ReplayArgs {
     /// Where incidents.ndjson and the evidence go; emptied of an earlier replay first.
     #[arg(long, default_value = "replay-out")]
     pub out: PathBuf,
-    /// Also write the clip with boxes, zones and what was said drawn in.
+    /// Also write the clip with boxes, zones and reports drawn in.
     #[arg(long, value_name = "MP4")]
     pub annotated: Option<PathBuf>,
     /// Play at the clip's own pace, drops and all, instead of as fast as possible in lockstep.
@@ -152,7 +151,7 @@ pub struct BrokerArgs {
     /// Who the broker's certificate must be from (mqtts://).
     #[arg(long, value_name = "PEM")]
     pub ca_file: Option<PathBuf>,
-    /// Own certificate and its private key, where the broker asks for one.
+    /// Own certificate and its private key, if the broker requires one.
     #[arg(long, value_name = "PEM", requires = "key_file")]
     pub cert_file: Option<PathBuf>,
     #[arg(long, value_name = "PEM", requires = "cert_file")]

@@ -1,6 +1,20 @@
-//! Kerbside: from camera packets to incidents at the linkage centre.
+//! Kerbside: from camera packets to incidents at the linkage centre. This crate holds the programs; the crates below it hold
+//! the stages.
 //!
-//! One module per stage of the line; `ARCHITECTURE.md` is the map.
+//! A tour, along the line:
+//!
+//! * [`app`] runs the agent: it builds every stage from a site, connects them with bounded channels and stops them in order.
+//!   `app::camera_thread` feeds frames into the camera's line, `app::core_thread` owns the incident core and applies its
+//!   effects.
+//! * [`evidence`] makes pictures, clips and manifests durable. [`review`] decodes the packet ring to find who left an object.
+//! * `sensor` reads GNSS and the sensors of the street. `ntp` asks the machine whether its clock is synchronised.
+//! * `health` has the metrics, the liveness of the stages, and the loopback pages that show both.
+//! * [`replay`] plays a file through the same line; [`score`] counts over many files how often it was right.
+//! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal.
+//! * [`centre`] is the terminal client of the centre's side.
+//! * [`cli`] defines the command line of all this; `log` and `signal` serve every command.
+//!
+//! `ARCHITECTURE.md` has the whole picture.
 
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
@@ -9,12 +23,12 @@ pub mod centre;
 pub mod cli;
 pub mod doctor;
 pub mod evidence;
-pub mod health;
+pub(crate) mod health;
 pub mod inspect;
 pub mod log;
-pub mod ntp;
+pub(crate) mod ntp;
 pub mod replay;
 pub mod review;
 pub mod score;
 pub mod sensor;
-pub mod signal;
+pub(crate) mod signal;

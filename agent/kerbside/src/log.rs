@@ -15,7 +15,7 @@ pub fn init() {
     };
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second call (tests) changes nothing.
+    // A second call, as tests make it, changes nothing.
     let _ = if std::io::stderr().is_terminal() {
         builder.with_target(false).compact().try_init()
     } else {

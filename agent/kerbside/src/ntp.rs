@@ -1,15 +1,15 @@
-//! Whether the machine's clock is disciplined by NTP, as its own services say. Knows nothing of GNSS.
+//! Whether NTP disciplines the machine's clock, according to the machine's own services. It knows nothing of GNSS.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What the machine says of its clock.
+/// Whether the machine's clock is synchronised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Synchronised {
-    /// By whose word.
+    /// With the name of the service that says so.
     Yes(&'static str),
     No,
-    /// Nobody who could say is here.
+    /// No service that knows it is there.
     Unknown,
 }
 
@@ -19,12 +19,12 @@ pub fn synchronised() -> Synchronised {
     if Path::new("/run/systemd/timesync/synchronized").exists() {
         return Synchronised::Yes("systemd-timesyncd");
     }
-    match said("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).as_deref() {
+    match output_of("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).as_deref() {
         Some("yes") => return Synchronised::Yes("the kernel"),
         Some("no") => return Synchronised::No,
         _ => {}
     }
-    said("chronyc", &["-c", "tracking"]).map_or(Synchronised::Unknown, |line| chrony(&line))
+    output_of("chronyc", &["-c", "tracking"]).map_or(Synchronised::Unknown, |line| chrony(&line))
 }
 
 /// `chronyc -c tracking`: the first of its fields is the reference, the last the leap status.
@@ -38,7 +38,7 @@ fn chrony(line: &str) -> Synchronised {
     }
 }
 
-fn said(program: &str, args: &[&str]) -> Option<String> {
+fn output_of(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -60,8 +60,8 @@ mod tests {
             ("506 Cannot talk to daemon".to_owned(), Synchronised::Unknown),
             (String::new(), Synchronised::Unknown),
         ];
-        for (said, expected) in table {
-            assert_eq!(chrony(&said), expected, "{said}");
+        for (line, expected) in table {
+            assert_eq!(chrony(&line), expected, "{line}");
         }
     }
 }

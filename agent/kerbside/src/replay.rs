@@ -1,16 +1,29 @@
-//! Replay: the same line on a file. In lockstep on a virtual clock: nothing is dropped, and the same clip gives the same
-//! bytes on every machine; or at the clip's own pace, drops and all. Scored against a truth if there is one.
+//! Replay: a file is played through the agent's own line. In lockstep on a virtual clock nothing is dropped, and the same clip
+//! gives the same bytes on every machine. At the clip's own pace frames may be dropped, as live. If the clip has a truth, the
+//! reports are scored.
 //!
-//! The camera's child, gate, detector, core and evidence are the agent's own; only journal and link are left out.
+//! Capture child, gate, detector, core and evidence are the agent's; only journal and link are left out.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `command` | the command `replay`: arguments, terminal, exit code |
+//! | `options` | how a clip is played, and the result |
+//! | `line` | all stages on one thread |
+//! | `output` | the files of a replay |
+//! | `timeline` | the line of text for each event |
+//! | `truth`, `scoring` | what really happens in a clip, and how far a replay agrees |
 
 mod command;
 #[cfg(feature = "camera")]
 mod film;
 pub(crate) mod line;
-pub mod timeline;
-pub mod truth;
+pub(crate) mod options;
+mod output;
+pub(crate) mod scoring;
+mod timeline;
+pub(crate) mod truth;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -21,61 +34,29 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock as _, VirtualClock};
 use kerbside_infer::Cascade;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSource as _, Pace, SourceEnd};
-use kerbside_seeing::incident::{CoreCounters, Input};
+use kerbside_media::{CaptureSession, CaptureSettings, FrameSource as _, Pace, SourceEnd};
 use kerbside_site::config::{Camera, Site};
-use truth::{Said, SaidState, Score, Truth};
+use options::{Options, Outcome};
+use truth::Truth;
 
-/// A ring for replay holds a whole short clip: evidence must not depend on how fast the machine is.
+/// The ring of a replay holds a whole short clip, bytes: evidence must not depend on the speed of the machine.
 const RING_BYTES: usize = 256 << 20;
 
-/// Noon of a Thursday, in the site's offset, where neither truth nor person says when the clip was taken.
+/// 2026-01-01T12:00:00 UTC, a Thursday: the time of the clip when neither its truth nor the command line says one.
 const DEFAULT_START_UTC_MS: i64 = 1_767_268_800_000;
 
-#[derive(Debug)]
-pub struct Options {
-    pub site: Site,
-    /// Whose zones and rules apply.
-    pub camera: CameraIx,
-    pub clip: PathBuf,
-    pub out: PathBuf,
-    pub annotated: Option<PathBuf>,
-    pub truth: Option<Truth>,
-    /// Wall clock at the first frame.
-    pub start_wall_ms: i64,
-    pub realtime: bool,
-    pub exe: CaptureProgram,
-    /// The detectors, as reports name them.
-    pub models: kerbside_domain::model::ModelNames,
-    /// Give back what the core heard: a core with other rules can then be asked without playing the clip again.
-    pub keep_inputs: bool,
-}
-
-/// What a replay came to.
-#[derive(Debug)]
-pub struct Outcome {
-    pub looks: u64,
-    pub inferred: u64,
-    /// Span of the clip that was looked at, s.
-    pub clip_s: f64,
-    pub said: Vec<Said>,
-    pub states: Vec<SaidState>,
-    /// Empty unless asked for by `keep_inputs`.
-    pub heard: Vec<Input>,
-    pub score: Option<Score>,
-    pub counters: CoreCounters,
-    /// Evidence that could not be made, in words.
-    pub shortfalls: Vec<String>,
-}
-
 /// Wall clock at the first frame, ms since the Unix epoch: the truth's, or the default in the site's offset.
-pub fn start_wall_ms(truth: Option<&Truth>, utc_offset_s: i32) -> i64 {
+pub(crate) fn start_wall_ms(truth: Option<&Truth>, utc_offset_s: i32) -> i64 {
     let noon = DEFAULT_START_UTC_MS - i64::from(utc_offset_s) * 1000;
     truth.and_then(Truth::start_wall_ms).unwrap_or(noon)
 }
 
-/// Runs a clip to its end. `tell` is called for each line of the timeline as it comes.
-pub fn run(options: Options, cascade: Cascade, tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+/// Plays a clip to its end. `print` is called with each line of the timeline.
+pub(crate) fn run(
+    options: Options,
+    cascade: Cascade,
+    print: &mut dyn FnMut(&str),
+) -> anyhow::Result<Outcome> {
     if !options.clip.is_file() {
         bail!("{}: no such clip", options.clip.display());
     }
@@ -90,17 +71,17 @@ pub fn run(options: Options, cascade: Cascade, tell: &mut dyn FnMut(&str)) -> an
         pace: if options.realtime { Pace::Realtime } else { Pace::Lockstep },
         ..CaptureSettings::of(&camera, options.exe.clone())
     };
-    let mut line = line::Line::new(&site, &camera, &options, cascade, clock.clone(), ring.clone(), tell)?;
+    let mut line = line::Line::new(&site, &camera, &options, cascade, clock.clone(), ring.clone(), print)?;
     let mut session = CaptureSession::new(setup, clock.clone(), ring);
     let (_running, stop) = crossbeam_channel::bounded(0);
     let done = session.run(&mut line, &stop);
     if done != SourceEnd::Ended {
-        bail!("{}: {}", options.clip.display(), line.trouble().unwrap_or("the source failed"));
+        bail!("{}: {}", options.clip.display(), line.failure().unwrap_or("the source failed"));
     }
     line.finish(clock.now(), options.truth.as_ref())
 }
 
-/// An empty folder; only what an earlier replay wrote there is deleted.
+/// Makes the folder and deletes what an earlier replay wrote there, nothing else.
 fn prepare(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     for old in ["incidents.ndjson", "timeline.txt", "result.json"] {

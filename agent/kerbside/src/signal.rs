@@ -12,13 +12,13 @@ pub async fn stop() {
             }
         }
         Err(error) => {
-            tracing::error!(%error, "SIGTERM cannot be heard");
+            tracing::error!(%error, "SIGTERM cannot be handled");
             interrupt().await;
         }
     }
 }
 
-/// Without a handler the process ends by the signal itself, which is as good.
+/// Without a handler the signal itself ends the process, which is as good.
 async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

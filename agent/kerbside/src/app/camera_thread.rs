@@ -1,6 +1,6 @@
-//! A camera's thread: its line on what the source gives, frames on to the detector or straight to the core.
+//! A camera's thread: it runs the camera's line on what the source gives; frames go to the detector or straight to the core.
 //!
-//! What happens to a frame is decided by [`CameraLine`], which a replay owns too. Here is what only a live box has: the slot
+//! [`CameraLine`], which a replay owns too, decides what happens to a frame. Here is what only a live box has: the slot
 //! that keeps the newest frame for the detector, and the detector's load.
 
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use kerbside_media::{FrameSink, Notice};
 use kerbside_seeing::incident::Input;
 use kerbside_seeing::pipeline::{CameraLine, DetectionJob, DetectorLoad, Route};
 
-/// Share of frames that the slot lost, over [`JUDGE_S`], beyond which the box is overloaded.
+/// Share of frames that the slot lost over [`JUDGE_S`] beyond which the box is overloaded. Below half, what is left still gives
+/// every object several frames.
 const OVERLOAD_SHARE: f64 = 0.5;
 /// Between two judgements of the load, s.
 const JUDGE_S: f64 = 10.0;
@@ -42,7 +43,7 @@ impl CameraThread {
         let _ = self.inputs.send(input);
     }
 
-    /// Into the camera's slot; what lay there before is lost.
+    /// Puts the frame into the camera's slot. An older frame there is lost.
     fn offer(&mut self, job: DetectionJob) {
         let Some(slots) = &self.slots else { return };
         let urgency = Urgency::of(&job, self.period_s);
@@ -125,7 +126,7 @@ impl Load {
         Load { id, with_detector, since: now, offered: 0, lost: 0 }
     }
 
-    /// A frame was put into the slot; `overwritten`: in place of one that the detector had not taken.
+    /// A frame was put into the slot. `overwritten`: it replaced one that the detector had not taken.
     fn offered(&mut self, overwritten: bool) {
         self.offered += 1;
         if overwritten {

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use pauses::Pauses;
 
-/// What starting a command asks of the core's thread, in this order.
+/// What the core's thread has to do to start a command, in this order.
 #[derive(Debug, Default)]
 pub(crate) struct CommandStart {
     pub(crate) inputs: Vec<Input>,
@@ -218,7 +218,7 @@ impl Commands {
         CommandStart { inputs, reply: Some(reply), ..CommandStart::default() }
     }
 
-    /// Ends the pauses that are over. Returns what the core must be told.
+    /// Ends the pauses that are over. Returns the inputs for the core.
     pub(crate) fn expired_pauses(&mut self, now: Moment) -> Vec<Input> {
         self.pauses.expire(now)
     }

@@ -23,7 +23,7 @@ pub(super) fn clock_synchronised() -> Finding {
         Synchronised::Yes(says) => Finding::good(Area::Clock, format!("synchronised by NTP ({says})")),
         Synchronised::No => Finding::advice(Area::Clock, "not synchronised", remedy),
         Synchronised::Unknown => {
-            Finding::advice(Area::Clock, "it cannot be told whether it is synchronised", remedy)
+            Finding::advice(Area::Clock, "it is not known whether it is synchronised", remedy)
         }
     }
 }

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// Addresses of a name that are tried, so that a name with many costs few limits.
 const MAX_ADDRESSES: usize = 2;
 
-/// Connects within the limit; the error says whether the name or the host is the trouble.
+/// Connects within the limit. The error tells a wrong name from a silent host.
 pub(super) fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses =
         (host, port).to_socket_addrs().map_err(|e| format!("the name cannot be resolved: {e}"))?;

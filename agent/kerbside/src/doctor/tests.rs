@@ -1,4 +1,4 @@
-//! What the doctor says, on ground that the tests prepare.
+//! The findings of the doctor on machines that the tests prepare.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

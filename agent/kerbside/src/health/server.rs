@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use kerbside_domain::time::{Mono, VirtualClock};
 
-    async fn ask(addr: SocketAddr, path: &str) -> String {
+    async fn get_page(addr: SocketAddr, path: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -111,17 +111,17 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let run = server.run(Metrics::new(), liveness, clock.clone(), async { drop(stopped.await) });
         let task = tokio::spawn(run);
-        let healthy = ask(addr, "/healthz").await;
+        let healthy = get_page(addr, "/healthz").await;
         assert!(healthy.starts_with("HTTP/1.1 200"), "{healthy}");
         clock.advance_to(Mono::from_s(6.0));
-        let hanging = ask(addr, "/healthz").await;
+        let hanging = get_page(addr, "/healthz").await;
         assert!(hanging.starts_with("HTTP/1.1 503"), "{hanging}");
         let body = r#"{"healthy":false,"stages":[{"age_s":6.0,"alive":false,"limit_s":5.0,"stage":"core"}]}"#;
         assert!(hanging.ends_with(body), "{hanging}");
         pulse.beat();
-        assert!(ask(addr, "/healthz").await.starts_with("HTTP/1.1 200"));
-        assert!(ask(addr, "/metrics").await.contains("openmetrics-text"));
-        assert!(ask(addr, "/other").await.starts_with("HTTP/1.1 404"));
+        assert!(get_page(addr, "/healthz").await.starts_with("HTTP/1.1 200"));
+        assert!(get_page(addr, "/metrics").await.contains("openmetrics-text"));
+        assert!(get_page(addr, "/other").await.starts_with("HTTP/1.1 404"));
         stop.send(()).unwrap();
         task.await.unwrap().unwrap();
     }

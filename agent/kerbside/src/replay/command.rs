@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::truth::{Score, Truth};
-use super::{Options, Outcome, run};
+use super::options::{Options, Outcome};
+use super::run;
+use super::scoring::Score;
+use super::truth::Truth;
 use crate::cli::{ReplayArgs, exit};
 use crate::say;
 use kerbside_domain::frame::CameraIx;
@@ -13,7 +15,7 @@ use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::CaptureProgram;
 use kerbside_site::config::Site;
 
-/// Runs it and prints; the exit code.
+/// Plays the clip and prints; returns the exit code.
 pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     let truth = match args.expect.as_deref().map(Truth::load) {
         Some(Err(error)) => {
@@ -37,12 +39,12 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         realtime: args.realtime,
         exe: CaptureProgram::this()?,
         models: manifests.names(),
-        keep_inputs: false,
+        record_inputs: false,
     };
     let outcome = run(options, cascade, &mut |line| say!("{line}"))?;
     print(&outcome, &args.out);
-    let met = outcome.score.as_ref().is_none_or(Score::perfect);
-    Ok(if met { exit::OK } else { exit::FAILED })
+    let agrees = outcome.score.as_ref().is_none_or(Score::perfect);
+    Ok(if agrees { exit::OK } else { exit::FAILED })
 }
 
 fn start(args: &ReplayArgs, truth: Option<&Truth>, utc_offset_s: i32) -> anyhow::Result<i64> {
@@ -60,19 +62,19 @@ fn camera(site: &Site, id: Option<&str>) -> anyhow::Result<CameraIx> {
     match site.cameras.iter().find(|c| c.id == id) {
         Some(camera) => Ok(camera.ix),
         None => {
-            let known: Vec<&str> = site.cameras.iter().map(|c| c.id.as_str()).collect();
-            bail!("--camera {id}: the site knows {}", known.join(", "))
+            let ids: Vec<&str> = site.cameras.iter().map(|c| c.id.as_str()).collect();
+            bail!("--camera {id}: the site knows {}", ids.join(", "))
         }
     }
 }
 
 fn print(outcome: &Outcome, out: &Path) {
     say!(
-        "{:.1} s looked at in {} looks, {} of them by the detector; {} incident(s)",
+        "{:.1} s analysed in {} frames, {} of them by the detector; {} incident(s)",
         outcome.clip_s,
-        outcome.looks,
+        outcome.frames,
         outcome.inferred,
-        outcome.said.len()
+        outcome.reports.len()
     );
     for shortfall in &outcome.shortfalls {
         say!("evidence incomplete: {shortfall}");
@@ -105,14 +107,15 @@ fn print_score(score: &Score) {
             _ => say!("MISSED {} of {:.1} s", m.kind.as_str(), m.start_s),
         }
     }
-    for said in &score.false_reports {
-        say!("FALSE  {} at {:.1} s ({:?})", said.kind.as_str(), said.at_s, said.bbox);
+    for report in &score.false_reports {
+        say!("FALSE  {} at {:.1} s ({:?})", report.kind.as_str(), report.at_s, report.bbox);
     }
     for s in &score.states {
-        let said = |at: Option<f64>| at.map_or("NEVER SAID".to_owned(), |at| format!("said at {at:.1} s"));
-        let back = s.end_s.map(|end| format!("; sees from {end:.1} s: {}", said(s.seeing_at_s)));
+        let reported =
+            |at: Option<f64>| at.map_or("NEVER REPORTED".to_owned(), |at| format!("reported at {at:.1} s"));
+        let back = s.end_s.map(|end| format!("; sees from {end:.1} s: {}", reported(s.recovered_at_s)));
         let back = back.unwrap_or_default();
-        say!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, said(s.said_at_s));
+        say!("camera {:?} from {:.1} s: {}{back}", s.blind, s.start_s, reported(s.reported_at_s));
     }
     for (at_s, state) in &score.false_states {
         say!("FALSE  camera {state:?} at {at_s:.1} s");

@@ -1,18 +1,18 @@
-//! The line of a replay, all stages inline on one thread, in the order of the agent's.
+//! The line of a replay: all stages on one thread, in the order of the agent's.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Write as _;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use parking_lot::Mutex;
 
-use super::truth::{Said, SaidState, Truth, score};
-use super::{Options, Outcome, timeline};
+use super::options::{Options, Outcome};
+use super::output::Output;
+use super::scoring::score;
+use super::truth::Truth;
 use crate::evidence::{Evidence, EvidenceCamera};
 use crate::review::{Past, look_back};
-use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::camera_state::{CameraState, Off};
+use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{CameraIx, Frame, Level};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
@@ -23,8 +23,6 @@ use kerbside_media::{FrameSink, Notice};
 use kerbside_seeing::incident::{Core, Effect, Input, Observation};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob, Route, Ticks, Unloaded};
 use kerbside_site::config::{Camera, Site};
-use kerbside_site::place::Placer;
-use kerbside_wire::Identity;
 
 pub(crate) struct Line<'a> {
     clock: Arc<VirtualClock>,
@@ -36,28 +34,17 @@ pub(crate) struct Line<'a> {
     past: Past,
     make_clip: ClipMaker,
     evidence: Evidence,
-    voice: Voice<'a>,
+    output: Output<'a>,
     #[cfg(feature = "camera")]
     film: Option<super::film::Film>,
-    trouble: Option<String>,
-    looks: u64,
+    /// The first failure; the replay then fails as a whole.
+    failure: Option<String>,
+    frames: u64,
     inferred: u64,
     span: Option<(Moment, Moment)>,
     shortfalls: Vec<String>,
-    /// All that the core heard, if somebody wants to ask another core.
-    heard: Option<Vec<Input>>,
-}
-
-/// Where what is said goes.
-struct Voice<'a> {
-    site: Site,
-    who: Identity,
-    placer: Placer,
-    envelopes: File,
-    timeline: File,
-    said: Vec<Said>,
-    states: Vec<SaidState>,
-    tell: &'a mut dyn FnMut(&str),
+    /// All inputs of the core, if they are to be recorded.
+    recorded: Option<Vec<Input>>,
 }
 
 impl<'a> Line<'a> {
@@ -68,12 +55,8 @@ impl<'a> Line<'a> {
         cascade: Cascade,
         clock: Arc<VirtualClock>,
         ring: Arc<Mutex<PacketRing>>,
-        tell: &'a mut dyn FnMut(&str),
+        print: &'a mut dyn FnMut(&str),
     ) -> anyhow::Result<Self> {
-        let create = |name: &str| {
-            let path = options.out.join(name);
-            File::create(&path).with_context(|| format!("creating {}", path.display()))
-        };
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let past = Past::of(camera, options.exe.clone(), ring.clone());
         let source = EvidenceCamera::of(camera, ring);
@@ -84,16 +67,6 @@ impl<'a> Line<'a> {
             vec![source],
             clip_maker(),
         );
-        let voice = Voice {
-            site: site.clone(),
-            who: Identity::from_site(site).with_models(options.models.clone()),
-            placer: Placer::new(site),
-            envelopes: create("incidents.ndjson")?,
-            timeline: create("timeline.txt")?,
-            said: Vec::new(),
-            states: Vec::new(),
-            tell,
-        };
         let control = Arc::<CameraControl>::default();
         Ok(Line {
             clock,
@@ -105,70 +78,70 @@ impl<'a> Line<'a> {
             past,
             make_clip: clip_maker(),
             evidence,
-            voice,
+            output: Output::create(site, options, print)?,
             #[cfg(feature = "camera")]
             film: options.annotated.as_ref().map(|path| super::film::Film::new(path, camera)),
-            trouble: None,
-            looks: 0,
+            failure: None,
+            frames: 0,
             inferred: 0,
             span: None,
             shortfalls: Vec::new(),
-            heard: options.keep_inputs.then(Vec::new),
+            recorded: options.record_inputs.then(Vec::new),
         })
     }
 
-    pub(super) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
-    /// The clip is over: waiting clips are cut, the rest is said, the truth is held against it.
+    /// The clip is over: pending evidence is made, the last reports follow, and the truth is compared.
     pub(crate) fn finish(mut self, end: Moment, truth: Option<&Truth>) -> anyhow::Result<Outcome> {
         self.pass_time(end);
-        self.hear([Input::Tick(end)]);
+        self.step([Input::Tick(end)]);
         let made = self.evidence.finish();
         self.outcomes(made);
         #[cfg(feature = "camera")]
         if let Some(film) = self.film.take() {
             film.finish()?;
         }
-        if let Some(trouble) = self.trouble {
-            anyhow::bail!(trouble);
+        if let Some(failure) = self.failure {
+            anyhow::bail!(failure);
         }
         Ok(Outcome {
-            looks: self.looks,
+            frames: self.frames,
             inferred: self.inferred,
             clip_s: self.span.map_or(0.0, |(first, last)| last.mono.since_s(first.mono)),
-            score: truth.map(|truth| score(truth, &self.voice.said, &self.voice.states)),
-            said: self.voice.said,
-            states: self.voice.states,
-            heard: self.heard.unwrap_or_default(),
+            score: truth.map(|truth| score(truth, &self.output.reports, &self.output.states)),
+            reports: self.output.reports,
+            states: self.output.states,
+            inputs: self.recorded.unwrap_or_default(),
             counters: self.core.counters().clone(),
             shortfalls: self.shortfalls,
         })
     }
 
-    /// Inputs into the core, and everything that follows from them, in order.
-    fn hear(&mut self, inputs: impl IntoIterator<Item = Input>) {
-        let mut inbox: VecDeque<Input> = inputs.into_iter().collect();
+    /// Feeds inputs into the core and applies everything that follows from them, in order.
+    fn step(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        let mut pending: VecDeque<Input> = inputs.into_iter().collect();
         let mut effects = Vec::new();
-        while let Some(input) = inbox.pop_front() {
-            if let Some(heard) = &mut self.heard {
-                heard.push(input.clone());
+        while let Some(input) = pending.pop_front() {
+            if let Some(recorded) = &mut self.recorded {
+                recorded.push(input.clone());
             }
             self.core.step(input, &mut effects);
             for effect in effects.drain(..) {
                 match self.apply(effect) {
-                    Ok(answers) => inbox.extend(answers),
-                    Err(error) => drop(self.trouble.get_or_insert(format!("{error:#}"))),
+                    Ok(answers) => pending.extend(answers),
+                    Err(error) => self.fail(format!("{error:#}")),
                 }
             }
         }
     }
 
-    /// What came of it at once, for the core.
+    /// Returns the inputs that follow at once.
     fn apply(&mut self, effect: Effect) -> anyhow::Result<Vec<Input>> {
         match effect {
-            Effect::Report(report) => self.voice.report(&report)?,
+            Effect::Report(report) => self.output.report(&report)?,
             Effect::Save(request) => {
                 let made = self.evidence.request(request);
                 self.note_shortfalls(&made);
@@ -180,12 +153,10 @@ impl<'a> Line<'a> {
             Effect::Unpin { incident_id } => self.evidence.unpin(&incident_id),
             Effect::WatchRequired { required, .. } => self.control.watch_closely(required),
             Effect::CameraChanged { at, state, .. } => {
-                let at_s = at.mono.since_s(Mono::ZERO);
-                self.voice.states.push((at_s, state));
-                self.voice.say(&timeline::camera(at_s, state))?;
+                self.output.camera(at.mono.since_s(Mono::ZERO), state)?;
             }
-            Effect::Review(question) => {
-                let answer = look_back(&self.past, self.cascade.street(), &mut self.make_clip, &question);
+            Effect::Review(request) => {
+                let answer = look_back(&self.past, self.cascade.street(), &mut self.make_clip, &request);
                 return Ok(vec![Input::Reviewed(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::UnknownIncident { .. } => {}
@@ -193,31 +164,36 @@ impl<'a> Line<'a> {
         Ok(Vec::new())
     }
 
-    /// The core hears the ticks that are due before what happens at `now`.
+    /// Feeds the ticks that are due before the events at `now`.
     fn pass_time(&mut self, now: Moment) {
         let due: Vec<Input> = self.ticks.due(now).map(Input::Tick).collect();
-        self.hear(due);
+        self.step(due);
     }
 
-    fn outcomes(&mut self, made: Vec<kerbside_domain::evidence::EvidenceOutcome>) {
+    /// Notes the first failure.
+    fn fail(&mut self, why: String) {
+        self.failure.get_or_insert(why);
+    }
+
+    fn outcomes(&mut self, made: Vec<EvidenceOutcome>) {
         self.note_shortfalls(&made);
-        self.hear(made.into_iter().map(Input::Evidence));
+        self.step(made.into_iter().map(Input::Evidence));
     }
 
-    fn note_shortfalls(&mut self, made: &[kerbside_domain::evidence::EvidenceOutcome]) {
+    fn note_shortfalls(&mut self, made: &[EvidenceOutcome]) {
         let texts =
             made.iter().filter_map(|o| o.shortfall.as_ref().map(|s| format!("{}: {s}", o.subject.set_id())));
         self.shortfalls.extend(texts);
     }
 
-    /// The detector sees it at once.
+    /// The detector always has time.
     fn detect(&mut self, job: DetectionJob) -> Observation {
         self.inferred += 1;
-        let seen = self.cascade.observe(job);
-        if let Some(error) = seen.failed {
-            self.trouble.get_or_insert(error.to_string());
+        let output = self.cascade.observe(job);
+        if let Some(error) = output.failed {
+            self.fail(error.to_string());
         }
-        seen.observation
+        output.observation
     }
 
     /// The annotated video's next picture.
@@ -226,7 +202,7 @@ impl<'a> Line<'a> {
         if let (Some(film), Some(picture)) = (&mut self.film, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
             if let Err(error) = film.picture(&picture, observation, &open) {
-                self.trouble.get_or_insert(error.to_string());
+                self.fail(error.to_string());
             }
         }
     }
@@ -237,7 +213,7 @@ impl FrameSink for Line<'_> {
         let at = frame.at;
         self.clock.advance_to(at.mono);
         self.pass_time(at);
-        self.looks += 1;
+        self.frames += 1;
         let first = self.span.map_or(at, |(first, _)| first);
         self.span = Some((first, at));
         #[cfg(feature = "camera")]
@@ -250,26 +226,20 @@ impl FrameSink for Line<'_> {
         };
         #[cfg(feature = "camera")]
         self.draw(picture, &observation);
-        self.hear([Input::Observation(observation)]);
+        self.step([Input::Observation(observation)]);
         let made = self.evidence.poll(at.mono);
         self.outcomes(made);
         level
     }
 
     fn state(&mut self, at: Moment, state: CameraState, why: &str) {
-        if !matches!(
-            state,
-            CameraState::Watching | CameraState::Off(kerbside_domain::camera_state::Off::Ended)
-        ) {
+        if !matches!(state, CameraState::Watching | CameraState::Off(Off::Ended)) {
             tracing::debug!(?state, why, "source");
         }
-        if let CameraState::Off(
-            kerbside_domain::camera_state::Off::WrongCodec | kerbside_domain::camera_state::Off::Refused,
-        ) = state
-        {
-            self.trouble.get_or_insert(why.to_owned());
+        if let CameraState::Off(Off::WrongCodec | Off::Refused) = state {
+            self.fail(why.to_owned());
         }
-        self.hear([Input::Camera { camera: CameraIx(0), at, state }]);
+        self.step([Input::Camera { camera: CameraIx(0), at, state }]);
     }
 
     fn notice(&mut self, at: Moment, notice: &Notice) {
@@ -280,22 +250,5 @@ impl FrameSink for Line<'_> {
 
     fn tick(&mut self, at: Moment) -> Level {
         self.camera_line.tick(at.mono)
-    }
-}
-
-impl Voice<'_> {
-    fn report(&mut self, report: &Report) -> anyhow::Result<()> {
-        let place = self.placer.place(report.camera, report.bbox);
-        let matter = self.site.codes.matter(report.kind, &self.site.device.division);
-        let draft = kerbside_wire::matter(&self.who, report, place.as_ref(), matter.as_ref());
-        writeln!(self.envelopes, "{}", draft.envelope(&self.who, None)).context("incidents.ndjson")?;
-        let at_s = report.at.mono.since_s(Mono::ZERO);
-        self.said.extend(Said::of(report, &self.site));
-        self.say(&timeline::report(at_s, report, matter.as_ref()))
-    }
-
-    fn say(&mut self, line: &str) -> anyhow::Result<()> {
-        (self.tell)(line);
-        writeln!(self.timeline, "{line}").context("timeline.txt")
     }
 }

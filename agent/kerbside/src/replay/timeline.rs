@@ -1,4 +1,4 @@
-//! The timeline of a replay, a line an event: what an officer or technician reads.
+//! The timeline of a replay, for officers and technicians: a line for each event.
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::kind::Act;
@@ -6,7 +6,7 @@ use kerbside_domain::report::{Cause, Phase, Report};
 use kerbside_site::geo::Matter;
 
 /// `   12.4 s  opened    waste.exposed 暴露垃圾  sidewalk/no-dumping  0.87  in progress`
-pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
+pub(super) fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
     let phase = match report.phase {
         Phase::Opened => "opened",
         Phase::Updated => report.cause.as_str(),
@@ -39,16 +39,16 @@ pub fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> String {
     line
 }
 
-pub fn camera(at_s: f64, state: CameraState) -> String {
-    let words = match state {
+pub(super) fn camera(at_s: f64, state: CameraState) -> String {
+    let text = match state {
         CameraState::Watching => "watching".to_owned(),
-        CameraState::Blind(why) => format!("blind: {}", word(&why)),
-        CameraState::Off(why) => format!("off: {}", word(&why)),
+        CameraState::Blind(why) => format!("blind: {}", reason(&why)),
+        CameraState::Off(why) => format!("off: {}", reason(&why)),
     };
-    format!("{at_s:8.1} s  camera     {words}")
+    format!("{at_s:8.1} s  camera     {text}")
 }
 
-fn word(reason: &impl serde::Serialize) -> String {
-    let text = serde_json::to_value(reason).ok();
+fn reason(why: &impl serde::Serialize) -> String {
+    let text = serde_json::to_value(why).ok();
     text.as_ref().and_then(|v| v.as_str()).unwrap_or("?").replace('_', " ")
 }

@@ -1,13 +1,15 @@
-//! One clip through the line, and what cores of other sensitivities make of the same inputs.
+//! One clip played, and the reports of cores with other sensitivities on the same inputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Case, SENSITIVITIES};
-use crate::replay::truth::{Footage, Said, SaidState, Score, TrueEvent, TrueState, score};
-use crate::replay::{Options, run, start_wall_ms};
+use super::case::{Case, SENSITIVITIES};
+use crate::replay::options::Options;
+use crate::replay::scoring::{FirstReport, Score, StateChange, score};
+use crate::replay::truth::{BlindPeriod, Footage, TrueEvent};
+use crate::replay::{run, start_wall_ms};
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
 use kerbside_infer::REPLAY_RUN_LIMIT;
@@ -15,24 +17,24 @@ use kerbside_media::CaptureProgram;
 use kerbside_seeing::incident::{Core, Effect, Input};
 use kerbside_site::config::Site;
 
-/// What a clip holds and what was said of it.
+/// What a clip shows in truth, and what was reported.
 #[derive(Debug)]
 pub(super) struct Played {
     pub(super) name: String,
     pub(super) footage: Footage,
     pub(super) split: String,
     pub(super) condition: String,
-    /// Kinds that the site's rules ask for.
+    /// Kinds of the site's rules.
     pub(super) kinds: Vec<Kind>,
     pub(super) events: Vec<TrueEvent>,
-    pub(super) blind: Vec<TrueState>,
+    pub(super) blind: Vec<BlindPeriod>,
     pub(super) clip_s: f64,
-    pub(super) looks: u64,
+    pub(super) frames: u64,
     pub(super) inferred: u64,
     pub(super) model: String,
     pub(super) score: Score,
-    pub(super) said: Vec<Said>,
-    pub(super) states: Vec<SaidState>,
+    pub(super) reports: Vec<FirstReport>,
+    pub(super) states: Vec<StateChange>,
     pub(super) by_sensitivity: BTreeMap<u8, Score>,
 }
 
@@ -54,12 +56,12 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Re
         realtime: false,
         exe: exe.clone(),
         models,
-        keep_inputs: true,
+        record_inputs: true,
     };
     let outcome = run(options, cascade, &mut |_| {})?;
     let by_sensitivity = SENSITIVITIES.into_iter().map(|sensitivity| {
-        let said = ask(&with_sensitivity(&case.site, sensitivity), &outcome.heard);
-        (sensitivity, score(truth, &said, &[]))
+        let reports = reports_of(&with_sensitivity(&case.site, sensitivity), &outcome.inputs);
+        (sensitivity, score(truth, &reports, &[]))
     });
     let camera = case.site.cameras.first().context("the site has no camera")?;
     let mut kinds: Vec<Kind> =
@@ -75,12 +77,12 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Re
         events: truth.events.clone(),
         blind: truth.cameras.clone(),
         clip_s: outcome.clip_s,
-        looks: outcome.looks,
+        frames: outcome.frames,
         inferred: outcome.inferred,
         model,
         by_sensitivity: by_sensitivity.collect(),
         score: outcome.score.unwrap_or_default(),
-        said: outcome.said,
+        reports: outcome.reports,
         states: outcome.states,
     })
 }
@@ -93,15 +95,15 @@ fn with_sensitivity(site: &Site, sensitivity: u8) -> Site {
     site
 }
 
-/// What a core of this site says to the same inputs.
-fn ask(site: &Site, heard: &[Input]) -> Vec<Said> {
+/// The first reports of a core with this site on the same inputs.
+fn reports_of(site: &Site, inputs: &[Input]) -> Vec<FirstReport> {
     let (mut core, mut effects) = (Core::new(site), Vec::new());
-    for input in heard {
+    for input in inputs {
         core.step(input.clone(), &mut effects);
     }
     let reports = effects.iter().filter_map(|effect| match effect {
         Effect::Report(report) => Some(report),
         _ => None,
     });
-    reports.filter_map(|report| Said::of(report, site)).collect()
+    reports.filter_map(|report| FirstReport::of(report, site)).collect()
 }

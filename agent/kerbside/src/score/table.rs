@@ -63,8 +63,8 @@ fn conditions(results: &Results, out: &mut String) {
     line(
         out,
         &format!(
-            "\nCamera faults (covered, moved, frozen, black): {} of {} said in time, {} false.",
-            c.said, c.faults, c.false_faults
+            "\nCamera faults (covered, moved, frozen, black): {} of {} reported in time, {} false.",
+            c.reported, c.faults, c.false_faults
         ),
     );
 }

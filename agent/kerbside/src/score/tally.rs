@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::play::Played;
-use crate::replay::truth::{Footage, Score};
+use crate::replay::scoring::Score;
+use crate::replay::truth::Footage;
 use kerbside_domain::kind::Kind;
 
 /// Splits together, in `Figures` of a kind.
@@ -27,7 +28,7 @@ pub(super) struct Results {
     pub(super) clips: Vec<Clip>,
 }
 
-/// What clips of one sort came to. Times in seconds, `hours` of footage looked at.
+/// The figures of clips of one sort. Times are in seconds; `hours` is the footage that was analysed.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Figures {
     pub(super) clips: usize,
@@ -48,7 +49,7 @@ pub(super) struct Figures {
     delays: Vec<(f64, f64)>,
 }
 
-/// How quiet it stays. `at_most` is the 95 % bound that so few hours allow.
+/// False reports by time. `at_most` is the upper 95 % bound for so few hours.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Quiet {
     pub(super) clips: usize,
@@ -58,11 +59,11 @@ pub(super) struct Quiet {
     pub(super) false_per_camera_day_at_most: Option<f64>,
 }
 
-/// What cameras said of themselves: covered, moved, frozen, black.
+/// Faults that cameras reported of themselves: covered, moved, frozen, black.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Cameras {
     pub(super) faults: usize,
-    pub(super) said: usize,
+    pub(super) reported: usize,
     pub(super) false_faults: usize,
 }
 
@@ -73,7 +74,7 @@ pub(super) struct Clip {
     pub(super) split: String,
     pub(super) condition: String,
     pub(super) seconds: f64,
-    pub(super) looks: u64,
+    pub(super) frames: u64,
     pub(super) inferred: u64,
     pub(super) score: Score,
 }
@@ -122,17 +123,17 @@ impl Results {
         quiet.hours += one.clip_s / 3600.0;
         quiet.false_reports += one.score.false_reports.len();
         self.cameras.faults += one.score.states.len();
-        self.cameras.said += one.score.states.iter().filter(|s| s.agrees()).count();
+        self.cameras.reported += one.score.states.iter().filter(|s| s.agrees()).count();
         self.cameras.false_faults += one.score.false_states.len();
     }
 }
 
 impl Figures {
-    fn add(&mut self, score: &Score, clip_s: f64, wanted: impl Fn(Kind) -> bool) {
+    fn add(&mut self, score: &Score, clip_s: f64, counts: impl Fn(Kind) -> bool) {
         self.clips += 1;
         self.hours += clip_s / 3600.0;
-        self.false_reports += score.false_reports.iter().filter(|s| wanted(s.kind)).count();
-        for m in score.matches.iter().filter(|m| wanted(m.kind)) {
+        self.false_reports += score.false_reports.iter().filter(|s| counts(s.kind)).count();
+        for m in score.matches.iter().filter(|m| counts(m.kind)) {
             self.events += 1;
             self.hits += usize::from(m.incident_id.is_some());
             self.delays.extend(m.delay_s.zip(m.late_s));
@@ -169,7 +170,7 @@ fn clip(one: &Played) -> Clip {
         split: one.split.clone(),
         condition: one.condition.clone(),
         seconds: tenths(one.clip_s),
-        looks: one.looks,
+        frames: one.frames,
         inferred: one.inferred,
         score: one.score.clone(),
     }
@@ -192,20 +193,21 @@ fn tenths(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::truth::{Said, Truth, score};
+    use crate::replay::scoring::{FirstReport, score};
+    use crate::replay::truth::Truth;
 
     const BAG: &str =
         "[[event]]\nkind = \"waste.exposed\"\nstart_s = 12.0\nbbox_norm = [0.3, 0.5, 0.1, 0.1]\n";
 
-    fn said(kind: Kind, at_s: f64) -> Said {
+    fn report(kind: Kind, at_s: f64) -> FirstReport {
         let bbox = kerbside_domain::frame::BBox { x: 0.3, y: 0.5, w: 0.1, h: 0.1 };
-        Said { incident_id: format!("i{at_s}"), kind, act: None, at_s, bbox, rule_dwell_s: 10.0 }
+        FirstReport { incident_id: format!("i{at_s}"), kind, act: None, at_s, bbox, rule_dwell_s: 10.0 }
     }
 
-    fn played(footage: &str, split: &str, events: &str, said: &[Said]) -> Played {
+    fn played(footage: &str, split: &str, events: &str, reports: &[FirstReport]) -> Played {
         let text = format!("clip = \"a.mp4\"\nfootage = \"{footage}\"\nscene = \"s\"\n{events}");
         let truth: Truth = toml::from_str(&text).unwrap();
-        let score = score(&truth, said, &[]);
+        let score = score(&truth, reports, &[]);
         Played {
             name: "a".into(),
             footage: truth.footage,
@@ -215,22 +217,22 @@ mod tests {
             events: truth.events,
             blind: Vec::new(),
             clip_s: 360.0,
-            looks: 1800,
+            frames: 1800,
             inferred: 900,
             model: "street 1".into(),
             by_sensitivity: [(5, score.clone())].into(),
             score,
-            said: said.to_vec(),
+            reports: reports.to_vec(),
             states: Vec::new(),
         }
     }
 
     #[test]
     fn kinds_footage_and_splits_are_counted_apart() {
-        let waste = |at_s| said(Kind::WasteExposed, at_s);
+        let waste = |at_s| report(Kind::WasteExposed, at_s);
         let results = Results::of(&[
             played("synthetic", "tune", BAG, &[waste(23.0)]),
-            played("synthetic", "report", BAG, &[waste(24.0), said(Kind::StallOccupying, 50.0)]),
+            played("synthetic", "report", BAG, &[waste(24.0), report(Kind::StallOccupying, 50.0)]),
             played("real", "report", "", &[]),
         ]);
         let waste = &results.kinds["waste.exposed"][&Footage::Synthetic];

@@ -1,4 +1,4 @@
-//! The picture of one clip: what was true above, what was said below, what the camera saw as a band.
+//! The picture of one clip: the truth above, the reports below, the camera's states as a band.
 
 use std::fmt::Write as _;
 
@@ -23,11 +23,11 @@ pub(super) fn svg(one: &Played) -> String {
         rows.bar(blind.start_s, blind.end_s, "#9aa5b1", &format!("{:?}", blind.blind).to_lowercase());
         rows.y += ROW;
     }
-    for said in &one.said {
-        let is_false = one.score.false_reports.iter().any(|f| f.incident_id == said.incident_id);
-        let (word, colour) = if is_false { ("false", "#c0392b") } else { ("said", "#1f6f8b") };
-        rows.label(&format!("{word} {}", said.kind.as_str()));
-        rows.mark(said.at_s, said.rule_dwell_s, colour);
+    for report in &one.reports {
+        let is_false = one.score.false_reports.iter().any(|f| f.incident_id == report.incident_id);
+        let (word, colour) = if is_false { ("false", "#c0392b") } else { ("report", "#1f6f8b") };
+        rows.label(&format!("{word} {}", report.kind.as_str()));
+        rows.mark(report.at_s, report.rule_dwell_s, colour);
         rows.y += ROW;
     }
     rows.label("camera");
@@ -73,7 +73,7 @@ impl Rows {
         }
     }
 
-    /// A report, and the dwell that it waited for.
+    /// A report, and the dwell before it.
     fn mark(&mut self, at_s: f64, dwell_s: f64, colour: &str) {
         let (from, to, y) = (self.x(at_s - dwell_s), self.x(at_s), self.y + 11.0);
         let _ = writeln!(

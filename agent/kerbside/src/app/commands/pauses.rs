@@ -1,4 +1,4 @@
-//! Cameras that nobody judges for a while, by order of the centre. Pure.
+//! Cameras that are paused by order of the centre: they are not judged for a while. Pure.
 
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::frame::CameraIx;
@@ -24,7 +24,7 @@ impl Pauses {
         Pauses { by_camera: site.cameras.iter().map(|_| None).collect() }
     }
 
-    /// Begins or prolongs a pause; `for_s` 0 ends it. Returns what the core must be told.
+    /// Begins or prolongs a pause; `for_s` 0 ends it. Returns the input for the core.
     pub(super) fn set(&mut self, camera: CameraIx, for_s: f64, core: &Core, now: Moment) -> Option<Input> {
         let pause = self.by_camera.get_mut(usize::from(camera.0))?;
         if for_s > 0.0 {

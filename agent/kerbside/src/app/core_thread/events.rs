@@ -39,7 +39,7 @@ impl CoreThread {
         }
     }
 
-    /// All of it enters the core; then one record says so.
+    /// All of it enters the core; then one record marks it as consumed.
     fn centre(&mut self, inbound: Vec<Inbound>) {
         let Some(last) = inbound.last().map(|i| i.n) else { return };
         for Inbound { input, .. } in inbound {

@@ -23,7 +23,7 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
     [message].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
 }
 
-/// The message that names durable files, and the one that says which do not come.
+/// The message that names durable files, and the one that reports a shortfall.
 pub(super) fn of_outcome(delivery: &Delivery, outcome: &EvidenceOutcome, at: Moment) -> Vec<Item> {
     let incident_id = outcome.subject.set_id();
     let id = format!("{incident_id}-r{}", outcome.revision).to_lowercase();

@@ -234,7 +234,7 @@ fn live(site: &Arc<Site>) -> Played {
 fn replayed(site: &Arc<Site>) -> Played {
     let dir = tempfile::tempdir().unwrap();
     let camera = site.cameras.first().unwrap();
-    let options = replay::Options {
+    let options = replay::options::Options {
         site: (**site).clone(),
         camera: camera.ix,
         clip: "none.mp4".into(),
@@ -245,7 +245,7 @@ fn replayed(site: &Arc<Site>) -> Played {
         realtime: false,
         exe: CaptureProgram::of("/nonexistent/kerbside"),
         models: ModelNames::default(),
-        keep_inputs: true,
+        record_inputs: true,
     };
     let clock = VirtualClock::new(START_MS);
     let ring = Arc::new(Mutex::new(PacketRing::new(1.0, 1)));
@@ -253,10 +253,10 @@ fn replayed(site: &Arc<Site>) -> Played {
     let mut ignored = |_: &str| {};
     let mut line = Line::new(site, camera, &options, cascade, clock.clone(), ring, &mut ignored).unwrap();
     let levels = run(&mut line);
-    let mut heard = line.finish(clock.now(), None).unwrap().heard;
+    let mut inputs = line.finish(clock.now(), None).unwrap().inputs;
     // The end of the clip is a tick of its own.
-    assert!(matches!(heard.pop(), Some(Input::Tick(_) | Input::Evidence(_))));
-    played(levels, heard)
+    assert!(matches!(inputs.pop(), Some(Input::Tick(_) | Input::Evidence(_))));
+    played(levels, inputs)
 }
 
 fn run(sink: &mut dyn FrameSink) -> Vec<(u64, Level, Level)> {

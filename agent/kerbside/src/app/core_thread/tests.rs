@@ -88,7 +88,7 @@ impl Bench {
 }
 
 #[test]
-fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
+fn a_refusing_disk_is_tried_at_ticks_and_the_queue_stays_bounded() {
     let mut bench = Bench::new();
     // The journal takes no entry of that kind, and with it nothing of the same commit.
     bench.thread.writes.item(Item::Note { kind: "No Kind", body: serde_json::Value::Null });
@@ -99,7 +99,7 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
     assert_eq!(bench.thread.writes.items(), MAX_ITEMS_FOR_OBSERVATIONS);
     bench.tick_at(1.0);
     assert_eq!(bench.delivery.stats().unwrap().append_errors, 2);
-    // It recovers while the program stops: nobody sends any more.
+    // The disk recovers while the program stops, when no more inputs come.
     bench.thread.writes.remove_first();
     let (_, inputs) = bounded(1);
     let (evidence, reviews, centre, gnss) = (never(), never(), never(), never());
@@ -108,7 +108,7 @@ fn a_refusing_disk_is_asked_at_ticks_and_what_waits_is_kept_within_bounds() {
 }
 
 #[test]
-fn what_the_core_has_retired_is_forgotten() {
+fn incidents_that_the_core_has_retired_are_removed() {
     let mut bench = Bench::new();
     let old = SavedIncident { id: "I1".into(), place: None, record: Some("cleared".into()) };
     bench.delivery.commit(vec![Item::Incident(old)]).unwrap();

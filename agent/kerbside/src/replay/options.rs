@@ -1,0 +1,52 @@
+//! How a clip is played, and the result.
+
+use std::path::PathBuf;
+
+use super::scoring::{FirstReport, Score, StateChange};
+use super::truth::Truth;
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::model::ModelNames;
+use kerbside_media::CaptureProgram;
+use kerbside_seeing::incident::{CoreCounters, Input};
+use kerbside_site::config::Site;
+
+/// How a clip is to be played.
+#[derive(Debug)]
+pub struct Options {
+    /// The camera's site.
+    pub site: Site,
+    /// The camera whose zones and rules apply.
+    pub camera: CameraIx,
+    pub clip: PathBuf,
+    pub out: PathBuf,
+    pub annotated: Option<PathBuf>,
+    pub truth: Option<Truth>,
+    /// Wall clock at the first frame.
+    pub start_wall_ms: i64,
+    pub realtime: bool,
+    pub exe: CaptureProgram,
+    /// The detectors, as reports name them.
+    pub models: ModelNames,
+    /// Return the inputs of the core: another core, with other rules, can then be fed without playing the clip again.
+    pub record_inputs: bool,
+}
+
+/// The result of a replay.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Frames that were analysed.
+    pub frames: u64,
+    /// Those of them that the detector got.
+    pub inferred: u64,
+    /// Span of the clip that was analysed, s.
+    pub clip_s: f64,
+    /// The first report of each incident.
+    pub reports: Vec<FirstReport>,
+    pub states: Vec<StateChange>,
+    /// Empty without `record_inputs`.
+    pub inputs: Vec<Input>,
+    pub score: Option<Score>,
+    pub counters: CoreCounters,
+    /// Evidence that could not be made, a sentence each.
+    pub shortfalls: Vec<String>,
+}
