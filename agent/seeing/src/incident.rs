@@ -8,7 +8,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `core` | [`Core`]: one input after the other |
-//! | `input`, `effect`, `review` | what it is told, what it wants done, the question who brought an object |
+//! | `input`, `effect`, `review` | inputs, effects, the question who brought an object |
 //! | `camera` | one camera's share, in the parts that follow |
 //! | `visibility` | whether the camera sees, and the account of it |
 //! | `frame_clock` | the times between frames that count |
@@ -80,6 +80,7 @@ pub use self::effect::Effect;
 pub use self::input::{Input, Observation};
 pub use self::records::IncidentRecord;
 pub use self::refusal::Refusal;
-pub use self::review::{ReviewAnswer, ReviewRequest, arrival_span};
+pub use self::review::{ReviewAnswer, ReviewRequest};
 pub use self::settings::Settings;
-pub use self::tuning::bounds::{MAX_CANDIDATES, MAX_OPEN};
+#[cfg(test)]
+pub(crate) use self::tuning::bounds::MAX_CANDIDATES;

@@ -7,7 +7,7 @@
 //! 2. [`gate`] sees small luma pictures: is the frame active, is it due for the detector, what has changed and then stayed?
 //! 3. [`ladder`] decides how much of the stream is worth decoding.
 //! 4. [`tracker`] follows the detector's boxes from frame to frame.
-//! 5. [`rules`] judges places, times and shares: zones, schedules, permits, sensitivity.
+//! 5. `rules` judges places, times and shares: zones, schedules, permits, sensitivity.
 //! 6. [`incident`] is the core: one [`Core::step`](incident::Core::step) takes an input and appends effects. It keeps
 //!    candidates and incidents of every camera, and decides what is reported.
 //!
@@ -20,5 +20,5 @@ pub mod gate;
 pub mod incident;
 pub mod ladder;
 pub mod pipeline;
-pub mod rules;
+pub(crate) mod rules;
 pub mod tracker;

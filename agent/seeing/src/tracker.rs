@@ -25,6 +25,9 @@ mod track;
 mod tuning;
 
 pub use follow::Tracker;
-pub use past_tracks::{VacatedPlace, Witness};
-pub use track::{Track, is_near};
-pub use tuning::MAX_TRACKS;
+pub(crate) use past_tracks::VacatedPlace;
+pub use past_tracks::Witness;
+pub use track::Track;
+pub(crate) use track::is_near;
+#[cfg(test)]
+pub(crate) use tuning::MAX_TRACKS;

@@ -5,7 +5,7 @@ use kerbside_domain::time::Mono;
 use super::config::GateConfig;
 use super::report::Scene;
 
-/// When something last moved, and when the detector was last asked.
+/// When something last moved, and when a frame last went to the detector.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attention {
     moved_at: Option<Mono>,

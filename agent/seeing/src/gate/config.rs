@@ -14,7 +14,7 @@ pub struct GateConfig {
     pub learn_frames: usize,
     /// ... over at least this long, s.
     pub learn_s: f64,
-    /// What has not changed for so long is still, s.
+    /// What has not changed for this long is still, s.
     pub still_s: f64,
     /// Smaller regions are no objects, share of the picture.
     pub min_area_norm: f32,
@@ -22,21 +22,21 @@ pub struct GateConfig {
     pub max_area_norm: f32,
     /// Regions at once; further ones are counted and not followed.
     pub max_regions: usize,
-    /// The same picture, noise and all, for so long is a frozen camera, s.
+    /// The same picture, noise and all, for this long is a frozen camera, s.
     pub frozen_s: f64,
-    /// A region is followed for so long, then taken for background, s.
+    /// A region is followed for this long, then taken for background, s.
     pub absorb_after_s: f64,
     /// The same for one of kind `Removed`, s.
     pub absorb_removed_s: f64,
-    /// A camera that still looks elsewhere after so long learns its new view, s.
+    /// A camera that still looks elsewhere after this long learns its new view, s.
     pub relearn_moved_s: f64,
     /// A region younger than this makes every frame active, s.
     pub young_s: f64,
-    /// Where older regions are, a frame is due for detection every so often, s.
+    /// Where older regions are, a frame is due for detection at this interval, s.
     pub region_detection_s: f64,
-    /// On an empty street a frame is due every so often, s.
+    /// On an empty street a frame is due at this interval, s.
     pub idle_detection_s: f64,
-    /// After motion ends, frames stay active for so long, s.
+    /// After motion ends, frames stay active for this long, s.
     pub linger_s: f64,
 }
 

@@ -95,7 +95,7 @@ impl Region {
         self.recrop(picture);
     }
 
-    /// Whether a blob of so many pixels beside it is a part of it: it is small, or both are new. One who stands before a
+    /// Whether a blob of this many pixels beside it is a part of it: it is small, or both are new. One who stands before a
     /// region is no part of it.
     pub(super) fn takes(&self, pixels: usize, at: Mono) -> bool {
         let is_new = at.since_s(self.confirmed) < tuning::GROWS_FOR_S;

@@ -15,7 +15,7 @@ pub(super) struct Repetition {
 }
 
 impl Repetition {
-    /// Whether the picture has been the same for `frozen_s`. It is held against the first picture, not the last: what changes
+    /// Whether the picture has been the same for `frozen_s`. It is compared with the first picture, not the last: what changes
     /// by hairs all the time is alive. A restarted stream (a new epoch) repeats its last picture now and then; that is no
     /// frozen camera.
     pub(super) fn is_frozen(&mut self, luma: &[u8], at: Mono, epoch: u32, frozen_s: f64) -> bool {

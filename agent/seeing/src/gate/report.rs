@@ -59,7 +59,7 @@ pub enum Scene {
     Frozen,
 }
 
-/// What the gate says of one frame. It tells the state, not its change: losing a report loses nothing but time.
+/// What the gate says of one frame. It is the state, not its change: losing a report loses nothing but time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GateReport {
     /// The picture as a whole.

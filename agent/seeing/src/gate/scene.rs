@@ -78,12 +78,12 @@ impl SceneJudge {
         self.mode
     }
 
-    /// Jumps of the light over the whole picture, so far.
+    /// Jumps of the light over the whole picture until now.
     pub(super) fn light_changes(&self) -> u64 {
         self.light_changes
     }
 
-    /// Times that the picture no longer fitted its background, so far.
+    /// Times that the picture no longer fitted its background until now.
     pub(super) fn views_lost(&self) -> u64 {
         self.views_lost
     }

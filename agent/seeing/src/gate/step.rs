@@ -87,7 +87,7 @@ impl Gate {
         self.street.regions.forget(id, &mut self.street.background)
     }
 
-    /// What happened so far.
+    /// What happened until now.
     pub fn counters(&self) -> GateCounters {
         GateCounters {
             light_changes: self.scene.light_changes(),

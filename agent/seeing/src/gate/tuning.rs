@@ -1,9 +1,11 @@
 //! Every tuning constant of the gate: its unit, why it has this value, and what it was measured on.
 //!
-//! Where nothing else is said, a value was chosen on the clips of split `tune` of `test-videos/` (rendered kerb scenes and
-//! composites, luma 160x90, five frames a second) and on the scenes of this module's tests. It was then checked on the clips
-//! of split `report` and on three hours of rendered ordinary life (`maker.long`): day, quiet night, rain, clouds, failing
-//! lamps, wind. Grey levels are 0..255. A "share" is 0..1. "px" are luma pixels.
+//! The values were tuned together, not one by one: on the clips of split `tune` of `test-videos/` (rendered kerb scenes and
+//! composites, luma 160x90, five frames a second), on rendered hours of ordinary life (`maker.long`: day, quiet night, rain,
+//! clouds, failing lamps, wind) and on the scenes of this module's tests. A value that was measured by itself says on what.
+//! What all of them together give stands in the results of `kerbside score`.
+//!
+//! Grey levels are 0..255. A "share" is 0..1. "px" are luma pixels.
 //!
 //! What a site may set is not here but in its rules; what a [`GateConfig`](super::GateConfig) may set takes its default
 //! from here.
@@ -12,32 +14,32 @@
 pub(crate) mod defaults {
     /// Frames for the first background: a median of eight forgets a passer-by who is there in three of them.
     pub(crate) const LEARN_FRAMES: usize = 8;
-    /// And at least so long, s: one who walks by fills eight frames of a fast stream.
+    /// And at least this long, s: one who walks by fills eight frames of a fast stream.
     pub(crate) const LEARN_S: f64 = 3.0;
-    /// A pixel that shows the same for so long is still, s. Shorter, and the middle of a slow walker's coat is still.
+    /// A pixel that shows the same for this long is still, s. Shorter, and the middle of a slow walker's coat is still.
     pub(crate) const STILL_S: f64 = 1.2;
     /// Smallest region, share of the picture: nine px. Smaller changes are noise at the resolution of the gate.
     pub(crate) const MIN_AREA: f32 = 0.0006;
     /// Largest region, share of the picture: beyond it a change is the light, the camera or a bus.
     pub(crate) const MAX_AREA: f32 = 0.3;
-    /// Regions at once. Most seen on any clip: 14.
+    /// Regions at once. The most that any clip of `test-videos/` gave, at 5, 2.5 and 0.5 frames a second: 14.
     pub(crate) const MAX_REGIONS: usize = 32;
-    /// The same picture for so long is a frozen camera, s. Key frames come every two seconds where nothing moves: the
+    /// The same picture for this long is a frozen camera, s. Key frames come every two seconds where nothing moves: the
     /// fourth must be enough, so that the camera is called frozen within ten seconds.
     pub(crate) const FROZEN_S: f64 = 5.9;
-    /// A region becomes background after so long, s: what lay here for a day will not be reported today.
+    /// A region becomes background after this long, s: what lay here for a day will not be reported today.
     pub(crate) const ABSORB_S: f64 = 24.0 * 3600.0;
     /// The ground that something uncovered becomes background much sooner, s: it is the street.
     pub(crate) const ABSORB_REMOVED_S: f64 = 30.0;
-    /// A camera that still shows another place after so long learns it, s: a gust or a cleaner is over by then.
+    /// A camera that still shows another place after this long learns it, s: a gust or a cleaner is over by then.
     pub(crate) const RELEARN_MOVED_S: f64 = 1800.0;
     /// A region younger than this gets every frame detected, s: who brought it is still near.
     pub(crate) const YOUNG_S: f64 = 10.0;
-    /// Where older regions stand, one frame in so long is detected, s: dwells are counted in tens of seconds.
+    /// Where older regions stand, one frame in this time is detected, s: dwells are counted in tens of seconds.
     pub(crate) const REGION_DETECTION_S: f64 = 2.0;
-    /// On an empty street one frame in so long is detected, s: rubbish that lay there before the gate learnt is no change.
+    /// On an empty street one frame in this time is detected, s: rubbish that lay there before the gate learnt is no change.
     pub(crate) const IDLE_DETECTION_S: f64 = 20.0;
-    /// After motion has ended, every frame is detected for so long, s: one who stops is no longer motion.
+    /// After motion has ended, every frame is detected for this long, s: one who stops is no longer motion.
     pub(crate) const LINGER_S: f64 = 2.0;
 }
 
@@ -47,7 +49,7 @@ pub(super) mod frames {
     pub(crate) const FIRST_STEP_S: f64 = 0.2;
     /// Time between two frames that the filters believe, s: a gap must not replace a background at once.
     pub(crate) const STEP_RANGE_S: (f64, f64) = (0.001, 5.0);
-    /// Frames kept for the first median. More would cost memory (14 kB each) and change nothing.
+    /// Frames stored for the first median, 14 kB each.
     pub(crate) const LEARN_AT_MOST: usize = 24;
     /// Repetitions of one picture before the camera is called frozen, where frames are rare.
     pub(crate) const FROZEN_REPEATS: u32 = 3;
@@ -69,12 +71,12 @@ pub(super) mod scene {
     pub(crate) const BELIEVED: f32 = 0.5;
     /// Moving share below which the picture is calm.
     pub(crate) const CALM: f32 = 0.06;
-    /// After a change of light, what changed with it and came to rest is taken for its shine for so long, s: lamps light
+    /// After a change of light, what changed with it and came to rest is taken for its shine for this long, s: lamps light
     /// unevenly, exposure and codec need a while. What was changing before is left alone.
     pub(crate) const SHINE_S: f64 = 3.0;
-    /// A picture is judged after it has been calm for so long, s.
+    /// A picture is judged after it has been calm for this long, s.
     pub(crate) const SETTLE_S: f64 = 1.2;
-    /// A picture that does not calm down (rain, a crowd) is judged after so long, s.
+    /// A picture that does not calm down (rain, a crowd) is judged after this long, s.
     pub(crate) const JUDGE_AT_LATEST_S: f64 = 6.0;
     /// Mean correlation of gradients from which the picture shows the same place.
     pub(crate) const SAME_PLACE: f32 = 0.4;
@@ -125,7 +127,7 @@ pub(super) mod alignment {
 
 /// The fit of the illumination.
 pub(super) mod illumination {
-    /// Every third pixel in both directions is sampled: 1,590 samples tell a gain to one per cent.
+    /// Every third pixel in both directions is sampled: 1,590 samples of 14,400 pixels.
     pub(crate) const STRIDE: usize = 3;
     /// A sample within this of the fit is explained by it, grey levels.
     pub(crate) const INLIER: f32 = 14.0;
@@ -163,13 +165,13 @@ pub(super) mod background {
     pub(crate) const TOLERANCE_STEEPNESS: f32 = 0.25;
     /// A change of this many tolerances is a strong one: it seeds a region.
     pub(crate) const STRONG: f32 = 1.6;
-    /// A pixel stays the same within so many of its noise ...
+    /// A pixel stays the same within this many of its noise ...
     pub(crate) const STILL_NOISE: f32 = 3.0;
     /// ... and this share of the local steepness ...
     pub(crate) const STILL_STEEPNESS: f32 = 0.15;
     /// ... and never beyond this, grey levels.
     pub(crate) const MAX_STILL: f32 = 14.0;
-    /// Frames that must agree before a pixel is still: two looks at the same coat may.
+    /// Frames that must agree before a pixel is still: one may agree by chance.
     pub(crate) const STILL_FRAMES: u8 = 2;
     /// The long-term background follows with this time constant, s: dusk and clouds, not a passer-by.
     pub(crate) const LONG_TERM_TAU_S: f32 = 25.0;
@@ -189,7 +191,7 @@ pub(super) mod background {
     pub(crate) const FIRST_NOISE: f32 = 2.0;
     /// Noise learnt from the first frames lies in this range, grey levels.
     pub(crate) const FIRST_NOISE_RANGE: (f32, f32) = (1.0, 20.0);
-    /// A change that is still and never became a region (too small, a shadow) is background after so long, s.
+    /// A change that is still and never became a region (too small, a shadow) is background after this long, s.
     pub(crate) const ABSORB_S: f64 = 25.0;
     /// The same outside every zone, s.
     pub(crate) const ABSORB_UNWATCHED_S: f64 = 5.0;
@@ -204,7 +206,7 @@ pub(super) mod drift {
     /// Steps in one direction: light and water come so, and nothing that is put down does. Measured on dappled shade that
     /// comes in 3 to 8 s, at five and at two frames a second (`tests/light.rs`).
     pub(crate) const MIN_STEPS: u8 = 4;
-    /// Over at least so long, s.
+    /// Over at least this long, s.
     pub(crate) const MIN_S: f64 = 1.4;
     /// A step against the direction ends the drift if it is longer than this, grey levels; shorter ones are noise.
     pub(crate) const NOISE: f32 = 1.0;
@@ -256,7 +258,7 @@ pub(super) mod light {
     pub(crate) const MAX_SPREAD: f32 = 0.16;
     /// Darker ground is taken as this level where it divides, grey levels.
     pub(crate) const DARKEST: f32 = 4.0;
-    /// A region that has been light for so long is no object, s.
+    /// A region that has been light for this long is no object, s.
     pub(crate) const FOR_S: f64 = 2.0;
     /// Share of a region that came by drifting: light, however dappled.
     pub(crate) const DRIFTED: f32 = 0.5;
@@ -268,17 +270,17 @@ pub(super) mod region {
     pub(crate) const UNREST: f32 = 0.35;
     /// A restless blob is waited for this long after it came to rest, s.
     pub(crate) const UNREST_S: f64 = 3.0;
-    /// One who stands before an object hides it for so long, s; longer, and the one who hides it is the object.
+    /// One who stands before an object hides it for this long, s; longer, and the one who hides it is the object.
     pub(crate) const MAX_HIDDEN_S: f64 = 600.0;
-    /// Parts of one object may be confirmed so far apart, s.
+    /// Parts of one object may be confirmed this far apart, s.
     pub(crate) const GROWS_FOR_S: f64 = 5.0;
-    /// Parts of one object lie so far apart, px.
+    /// Parts of one object lie this far apart, px.
     pub(crate) const PARTS_APART_PX: usize = 4;
     /// A new blob beside an older region is a part of it when it has less than this share of its pixels.
     pub(crate) const SMALL_PART: f32 = 0.5;
     /// A region that shows itself on this share of its pixels is in view.
     pub(crate) const IN_VIEW: f32 = 0.6;
-    /// For so long its kind may still turn out otherwise, s: the first crop may show a foot.
+    /// For this long its kind may still turn out otherwise, s: the first crop may show a foot.
     pub(crate) const KIND_SETTLES_S: f64 = 10.0;
     /// It shows itself on this share of its pixels: the kind can be judged again.
     pub(crate) const KIND_IN_VIEW: f32 = 0.85;
@@ -296,17 +298,17 @@ pub(super) mod region {
     pub(crate) const SAME_STRUCTURE_RELIT: f32 = 0.5;
     /// Share of still pixels below which something that moves hides it.
     pub(crate) const HIDER_STILL: f32 = 0.7;
-    /// What covers a region and has come to rest inside it is judged after so long, s.
+    /// What covers a region and has come to rest inside it is judged after this long, s.
     pub(crate) const CHANGED_AFTER_S: f64 = 2.0;
     /// Its outline is weaker than this share of the object's: the ground shows, lit otherwise.
     pub(crate) const OUTLINE_LOST: f32 = 0.35;
-    /// What covers a region reaches out of it by this share of its pixels: something bigger before it.
+    /// Something bigger stands before a region when the change goes on outside it, by one pixel for this many of its own ...
     pub(crate) const REACHES_OUT: usize = 3;
-    /// And by so many pixels more.
+    /// ... and by this many pixels more.
     pub(crate) const REACHES_OUT_PX: usize = 4;
-    /// Of the pixels in its crop, less than `1 / RECROP` are left: the crop shows mostly street.
+    /// When fewer than one in this many pixels of its crop are left, the crop shows mostly street and is cut anew.
     pub(crate) const RECROP: usize = 2;
-    /// A region smaller than this share of the smallest blob ends.
+    /// A region ends when it has less than one part in this many of the smallest blob's pixels.
     pub(crate) const MIN_PART: usize = 2;
     /// Mean squared contrast below which a crop is flat, grey levels.
     pub(crate) const FLAT: f32 = 2.0;

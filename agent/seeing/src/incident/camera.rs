@@ -23,7 +23,7 @@ pub(super) struct CameraCore {
     pub(super) candidates: Candidates,
     pub(super) incidents: Incidents,
     pub(super) rechecks: Rechecks,
-    /// The camera was told that it must be watched.
+    /// The effect that the camera must be watched is in force.
     pub(super) watch_required: bool,
 }
 

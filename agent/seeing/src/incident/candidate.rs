@@ -129,7 +129,7 @@ impl Candidate {
         self.principal().and_then(|p| p.witness.as_ref()).or(of_any)
     }
 
-    /// All of it has agreed with a person or vehicle for so long.
+    /// For this long in a row all of it has agreed with a person or vehicle, s.
     pub(super) fn same_as_mover_s(&self) -> f64 {
         self.parts.iter().map(|p| p.same_as_mover_s).fold(f64::INFINITY, f64::min)
     }

@@ -17,7 +17,6 @@ use super::input::{Input, Observation};
 use super::patrol::PatrolPeriod;
 use super::sensor_monitor::SensorMonitor;
 use super::settings::Settings;
-use crate::tracker::Track;
 
 /// All state behind the detector: tracks, candidates, incidents, sensor alarms, the patrol's account.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl Core {
         }
     }
 
-    /// What happened so far.
+    /// What happened until now.
     pub fn counters(&self) -> &CoreCounters {
         &self.counters
     }
@@ -88,13 +87,9 @@ impl Core {
         self.camera(camera).map(|c| c.visibility.state())
     }
 
-    /// Believed tracks of a camera, for whoever draws them.
-    pub fn tracks(&self, camera: CameraIx) -> impl Iterator<Item = &Track> {
-        self.camera(camera).into_iter().flat_map(|c| c.tracker.tracks())
-    }
-
     /// How many candidates stand in a camera's zones, with those that incidents stand on.
-    pub fn candidates(&self, camera: CameraIx) -> usize {
+    #[cfg(test)]
+    pub(crate) fn candidates(&self, camera: CameraIx) -> usize {
         self.camera(camera).map_or(0, |c| c.candidates.len())
     }
 

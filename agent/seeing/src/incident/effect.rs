@@ -1,4 +1,4 @@
-//! What the core wants done.
+//! The effects of the core: what it wants done.
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::evidence::EvidenceRequest;

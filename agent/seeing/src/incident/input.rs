@@ -1,4 +1,4 @@
-//! What the core is told.
+//! The inputs of the core.
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::case::{CaseUpdate, Receipt};
@@ -30,7 +30,7 @@ pub struct Observation {
     pub close_up: Option<CloseUp>,
 }
 
-/// All that the core is told.
+/// One input of the core.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A frame was observed.

@@ -30,7 +30,7 @@ pub(super) struct PendingEvidence {
     pub(super) role: EvidenceRole,
 }
 
-/// How large a thing was when it was last reported, and whether it has grown since.
+/// How large the object was when it was last reported, and whether it has grown since.
 #[derive(Clone, Debug)]
 struct Growth {
     reported_area: f32,

@@ -18,7 +18,7 @@ impl CameraCore {
     /// Marks the parts that this frame shows, and starts new candidates.
     pub(super) fn match_regions(&mut self, frame: &Observation, context: &mut StepContext<'_>) {
         for part in self.candidates.parts_mut() {
-            // An object known by its label alone stays as it was while there are no labels.
+            // An object that only its label shows stays as it was while there are no labels.
             let is_labelled = matches!(part.seen.source, PartSource::Track(_));
             part.present = part.present && is_labelled && frame.detections.is_none();
         }

@@ -160,3 +160,46 @@ impl Rechecks {
         self.pending.iter_mut().for_each(PendingRecheck::forget_frames);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: f64) -> Moment {
+        Moment { mono: Mono::from_s(s), ..Moment::default() }
+    }
+
+    #[test]
+    fn each_incident_stands_once_and_the_oldest_gives_way() {
+        let mut rechecks = Rechecks::default();
+        for n in 0..MAX_RECHECKS {
+            assert!(rechecks.add(&format!("i{n}"), Some(format!("c{n}")), at(0.0)).is_none());
+        }
+        assert!(rechecks.add("i0", Some("again".into()), at(1.0)).is_none(), "joins the one under way");
+        let oldest = rechecks.add("one too many", None, at(2.0)).expect("the oldest");
+        assert_eq!((oldest.incident_id.as_str(), oldest.commands), ("i0", vec!["c0".into(), "again".into()]));
+    }
+
+    #[test]
+    fn a_place_is_free_only_when_it_stays_so_and_a_gap_begins_anew() {
+        let mut pending = PendingRecheck::new("i".into(), None, Mono::ZERO);
+        let mut sample = |s: f64, state: PlaceState| {
+            pending.sample(Mono::from_s(s), state);
+            (pending.persists(Mono::from_s(s)), pending.is_free(Mono::from_s(s)))
+        };
+        assert_eq!([1.0, 5.0, 9.0].map(|s| sample(s, PlaceState::Free).1), [false; 3]);
+        assert_eq!(sample(10.0, PlaceState::Unknown(Hindrance::Hidden)), (false, false));
+        assert_eq!([11.0, 16.0, 21.0].map(|s| sample(s, PlaceState::Free).1), [false, false, true]);
+        assert_eq!([22.0, 23.0, 24.0].map(|s| sample(s, PlaceState::Occupied).0), [false, false, true]);
+    }
+
+    #[test]
+    fn what_waits_too_long_is_taken_out() {
+        let mut rechecks = Rechecks::default();
+        rechecks.add("old", None, at(0.0));
+        rechecks.add("new", None, at(30.0));
+        let overdue = rechecks.take_overdue(Mono::from_s(LIMIT_S));
+        assert_eq!(overdue.iter().map(|p| p.incident_id.as_str()).collect::<Vec<_>>(), ["old"]);
+        assert!(!rechecks.is_empty());
+    }
+}

@@ -7,7 +7,7 @@ use super::tuning::arrival;
 use crate::tracker::Witness;
 
 /// When somebody must have touched the place of an object to have brought it: from, to.
-pub fn arrival_span(appeared: Mono) -> (Mono, Mono) {
+pub(super) fn arrival_span(appeared: Mono) -> (Mono, Mono) {
     (appeared.minus_s(arrival::BEFORE_S), appeared.plus_s(arrival::AFTER_S))
 }
 
@@ -36,7 +36,7 @@ impl ReviewRequest {
         ReviewRequest { camera, candidate, bbox, appeared, from, to }
     }
 
-    /// See [`arrival_span`].
+    /// When somebody must have touched the place to have brought the object: from, to.
     pub fn arrival_span(&self) -> (Mono, Mono) {
         arrival_span(self.appeared.mono)
     }

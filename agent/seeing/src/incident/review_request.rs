@@ -17,8 +17,8 @@ const REVIEWED_TRACK: u32 = 1 << 31;
 impl CameraCore {
     /// At most one request a frame, about candidates that may become incidents.
     pub(super) fn request_review(&mut self, at: Moment, context: &mut StepContext<'_>) {
-        let wanted = self.candidates.iter().find(|c| self.needs_review(c, at)).map(|c| c.id);
-        let Some(candidate) = wanted.and_then(|id| self.candidates.get_mut(id)) else { return };
+        let next = self.candidates.iter().find(|c| self.needs_review(c, at)).map(|c| c.id);
+        let Some(candidate) = next.and_then(|id| self.candidates.get_mut(id)) else { return };
         candidate.review = ReviewState::Requested;
         context.counters.reviews += 1;
         let request =

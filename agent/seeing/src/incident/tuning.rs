@@ -1,9 +1,9 @@
 //! Every tuning constant of the incident core: its unit, why it has this value, and what it was measured on.
 //!
-//! Where nothing else is said, a value was chosen with the scripted streets of this module's tests and with `kerbside score`
-//! on the clips of split `tune` of `test-videos/`, at sensitivity 5. It was then checked on the clips of split `report` and
-//! on three hours of rendered ordinary life (`maker.long`), which gave no false report. Boxes and areas are in shares of the
-//! picture; a "share" is 0..1; "IoU" is intersection over union.
+//! The values were tuned together, not one by one: with the scripted streets of this module's tests, and with `kerbside score`
+//! at sensitivity 5 on the clips of split `tune` of `test-videos/` and on rendered hours of ordinary life (`maker.long`). What
+//! all of them together give stands in the results of `kerbside score`. Boxes and areas are in shares of the picture; a
+//! "share" is 0..1; "IoU" is intersection over union.
 //!
 //! What a rule of the site says (dwell, size, schedule, sensitivity) is not here. What moves with the sensitivity stands in
 //! `rules::operating`.
@@ -11,11 +11,11 @@
 /// Bounds: what one camera may hold at once.
 pub(crate) mod bounds {
     /// Open incidents. Further ones wait until there is room, and are counted.
-    pub const MAX_OPEN: usize = 64;
+    pub(crate) const MAX_OPEN: usize = 64;
     /// Closed incidents kept for repeats and late evidence.
     pub(crate) const MAX_PAST: usize = 64;
     /// Candidates, with those that incidents stand on. Further regions are counted and not watched.
-    pub const MAX_CANDIDATES: usize = 64;
+    pub(crate) const MAX_CANDIDATES: usize = 64;
     /// Parts of one candidate.
     pub(crate) const MAX_PARTS: usize = 24;
     /// Places that are looked at again at once. Beyond, the answer is `unobservable`.
@@ -38,11 +38,11 @@ pub(crate) mod frames {
 
 /// Whether a camera sees.
 pub(crate) mod visibility {
-    /// A scene must be bad for so long before the camera is called blind, s: one dark or odd frame is no state.
+    /// A scene must be bad for this long before the camera is called blind, s: one dark or odd frame is no state.
     pub(crate) const BLIND_AFTER_S: f64 = 3.0;
-    /// And good for so long before it is called watching again, s.
+    /// And good for this long before it is called watching again, s.
     pub(crate) const WATCHING_AFTER_S: f64 = 1.0;
-    /// Without a frame for so long a camera does not watch, whatever its state says, s: key frames may be 4 s apart.
+    /// Without a frame for this long a camera does not watch, whatever its state says, s: key frames may be 4 s apart.
     pub(crate) const SILENT_AFTER_S: f64 = 10.0;
     /// Frames due a second when only key frames are decoded: sources with rarer ones are decoded whole.
     pub(crate) const KEY_FRAMES_PER_S: f64 = 0.25;
@@ -68,13 +68,13 @@ pub(crate) mod place {
 
 /// What a static region is, and how it is found again.
 pub(crate) mod candidate {
-    /// A part that has agreed with a person or vehicle for so long in a row is one, s, whatever covered it before.
+    /// A part that has agreed with a person or vehicle for this long in a row is one, s, whatever covered it before.
     pub(crate) const IS_MOVER_S: f64 = 10.0;
     /// Uncovered for this share of the covered time, a part is an object of its own: whoever stood before it has left.
     pub(crate) const UNCOVERED_SHARE: f64 = 0.3;
-    /// At least so long, s: still tracks are remembered longer than the detector misses them.
+    /// At least this long, s: still tracks are remembered longer than the detector misses them.
     pub(crate) const UNCOVERED_LEAST_S: f64 = 5.0;
-    /// And at most so long, s.
+    /// And at most this long, s.
     pub(crate) const UNCOVERED_MOST_S: f64 = 60.0;
     /// Share of the time covered from which a part is explained, where no rule says otherwise.
     pub(crate) const EXPLAINED_SHARE: f32 = 0.5;
@@ -103,17 +103,17 @@ pub(crate) mod candidate {
 
 /// Who is with a candidate.
 pub(crate) mod attendance {
-    /// Near for so long is staying with it, s; shorter is walking past.
+    /// Near for this long is staying with it, s; shorter is walking past.
     pub(crate) const STAYS_S: f64 = 8.0;
-    /// Near for so long, and not an attendant, is a visit, s.
+    /// Near for this long, and not an attendant, is a visit, s.
     pub(crate) const PAUSES_S: f64 = 3.0;
     /// One who is with it for this share of the time belongs to it.
     pub(crate) const OWNER_SHARE: f64 = 0.5;
-    /// One who was not near for so long has left, s.
+    /// One who was not near for this long has left, s.
     pub(crate) const LEFT_AFTER_S: f64 = 10.0;
-    /// The shade at a person's feet reaches so far to each side ...
+    /// The shade at a person's feet reaches this far to each side ...
     pub(crate) const SHADE_W: f32 = 0.6;
-    /// ... and so far below, both in shares of the person's box.
+    /// ... and this far below, both in shares of the person's box.
     pub(crate) const SHADE_H: f32 = 0.1;
     /// A place that people and their shade fill by this share holds nothing else.
     pub(crate) const SHADE_FILLS: f32 = 0.7;
@@ -153,13 +153,13 @@ pub(crate) mod judge {
     pub(crate) const MAX_AREA: f32 = 0.25;
     /// Sides of a plausible object differ by no more than this factor.
     pub(crate) const MAX_ASPECT: f32 = 6.0;
-    /// Goods that merely stand there get so many dwells before they are reported.
+    /// Goods that merely stand there get this many dwells before they are reported.
     pub(crate) const PATIENT_DWELLS: f64 = 3.0;
-    /// Attended for so many dwells, an object belongs to somebody even while nobody is there.
+    /// Attended for this many dwells, an object belongs to somebody even while nobody is there.
     pub(crate) const OWNED_DWELLS: f64 = 2.0;
     /// One attendant alone must be there for this share of what is required of all: a queue of strangers is no vendor.
     pub(crate) const STEADY_SHARE: f32 = 0.5;
-    /// Goods of a stall are handled all the time: it may look so much less like itself.
+    /// Goods of a stall are handled all the time: it may look this much less like itself.
     pub(crate) const HANDLED: f32 = 0.3;
     /// What is nothing but people and their shade for this share of the time is no object.
     pub(crate) const MOSTLY_SHADE: f32 = 0.6;
@@ -168,14 +168,14 @@ pub(crate) mod judge {
     pub(crate) const THIN: f32 = 0.35;
     /// Where the detector calls it a stall, this share of the usual attendance is enough.
     pub(crate) const NAMED_STALL_SHARE: f32 = 0.5;
-    /// A vehicle with somebody beside it becomes a vendor's when so many others paused there.
+    /// A vehicle with somebody beside it becomes a vendor's when this many others paused there.
     pub(crate) const VENDOR_VISITS: u32 = 2;
     /// So many parts together are an accumulation.
     pub(crate) const ACCUMULATED: usize = 3;
 }
 
-/// How sure a report is, 0..1. Chosen so that what nothing but a rule supports stays below 0.7 and a detector's own score
-/// counts as it is. Not calibrated: see the limits in the README.
+/// How sure a report is, 0..1. What a rule alone supports begins between 0.5 and 0.55; where a detector is surer, its own score
+/// counts. It is not calibrated: 0.8 does not mean that eight of ten are right.
 pub(crate) mod confidence {
     /// Of a stall or a mobile vendor, before anything speaks for it.
     pub(crate) const STALL: f32 = 0.5;
@@ -183,7 +183,7 @@ pub(crate) mod confidence {
     pub(crate) const STALL_ATTENDANCE: f32 = 0.25;
     /// Added for each visit ...
     pub(crate) const VISIT: f32 = 0.05;
-    /// ... up to so many at a stall ...
+    /// ... up to this many at a stall ...
     pub(crate) const STALL_VISITS: u32 = 3;
     /// ... and at a vehicle.
     pub(crate) const VENDOR_VISITS: u32 = 6;
@@ -205,25 +205,25 @@ pub(crate) mod confidence {
 
 /// The life of an incident.
 pub(crate) mod lifecycle {
-    /// An incident that proves to be a vehicle or person so soon after opening is withdrawn, s.
+    /// An incident that proves to be a vehicle or person this soon after opening is withdrawn, s.
     pub(crate) const WITHDRAW_WITHIN_S: f64 = 60.0;
-    /// Evidence and receipts may come so long after an incident has closed, s.
+    /// Evidence and receipts may come this long after an incident has closed, s.
     pub(crate) const LATE_S: f64 = 600.0;
     /// Between two revisions that say it grew, s.
     pub(crate) const GREW_EVERY_S: f64 = 60.0;
     /// An area larger by this factor has grown ...
     pub(crate) const GREW_FACTOR: f32 = 1.5;
-    /// ... if it stays so for so long, s.
+    /// ... if it stays so for this long, s.
     pub(crate) const GREW_FOR_S: f64 = 10.0;
-    /// Where its rule is no longer configured, an incident still clears after so long, s ...
+    /// Where its rule is no longer configured, an incident still clears after this long, s ...
     pub(crate) const DEFAULT_CLEAR_AFTER_S: f64 = 30.0;
-    /// ... and may reappear for so long, s.
+    /// ... and may reappear for this long, s.
     pub(crate) const DEFAULT_REPEAT_S: f64 = 1800.0;
 }
 
 /// Packets pinned for candidates.
 pub(crate) mod pin {
-    /// A candidate that is explained (a parked car) for so long will hardly become an incident: its packets may go, s.
+    /// A candidate that is explained (a parked car) for this long will hardly become an incident: its packets may go, s.
     pub(crate) const UNPIN_EXPLAINED_S: f64 = 120.0;
     /// The picture `before` is taken this long before the first change was seen, s.
     pub(crate) const BEFORE_S: f64 = 2.0;
@@ -231,12 +231,12 @@ pub(crate) mod pin {
 
 /// Looking again at the place of an incident.
 pub(crate) mod recheck {
-    /// An answer rests on so many frames in a row that agree ...
+    /// An answer rests on this many frames in a row that agree ...
     pub(crate) const MIN_FRAMES: u32 = 3;
-    /// ... over so long, s: an object is there at once ...
+    /// ... over this long, s: an object is there at once ...
     pub(crate) const PERSISTS_S: f64 = 2.0;
     /// ... but a place is free only when it stays so.
     pub(crate) const FREE_S: f64 = 10.0;
-    /// Without an answer for so long the answer is `unobservable`, s.
+    /// Without an answer for this long the answer is `unobservable`, s.
     pub(crate) const LIMIT_S: f64 = 45.0;
 }

@@ -12,15 +12,15 @@
 
 /// Thresholds at one sensitivity. All are shares, 0..1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OperatingPoint {
+pub(crate) struct OperatingPoint {
     /// How much a region must still look like itself.
-    pub min_similarity: f32,
+    pub(crate) min_similarity: f32,
     /// How much of the time somebody must be with a stall.
-    pub min_attendant_share: f32,
+    pub(crate) min_attendant_share: f32,
     /// How sure a detector must be that it is of the kind.
-    pub min_score: f32,
+    pub(crate) min_score: f32,
     /// How much of the time people or vehicles may hide it.
-    pub max_covered: f32,
+    pub(crate) max_covered: f32,
 }
 
 /// All thresholds change by this a step of sensitivity.
@@ -33,7 +33,7 @@ const COVERED_AT_0: f32 = 0.25;
 
 impl OperatingPoint {
     /// Values outside 1..10 are taken as the nearest end.
-    pub fn of(sensitivity: u8) -> Self {
+    pub(crate) fn of(sensitivity: u8) -> Self {
         let s = f32::from(sensitivity.clamp(1, 10));
         OperatingPoint {
             min_similarity: SIMILARITY_AT_0 - STEP * s,

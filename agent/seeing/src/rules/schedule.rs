@@ -6,7 +6,7 @@ const DAY_MIN: i64 = 24 * 60;
 
 /// Whether a rule applies at a moment, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RuleStatus {
+pub(crate) enum RuleStatus {
     /// It applies.
     InForce,
     /// Its hours are over.
@@ -19,7 +19,7 @@ pub enum RuleStatus {
 }
 
 /// The schedule comes first, then the permits. An empty schedule is always.
-pub fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleStatus {
+pub(crate) fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleStatus {
     if !rule.schedule.is_empty() && !rule.schedule.iter().any(|h| hours_include(h, wall_ms, utc_offset_s)) {
         return RuleStatus::OutsideSchedule;
     }
@@ -31,7 +31,7 @@ pub fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleStatus {
 }
 
 /// Whether a moment lies in weekly hours. `from_min` belongs to the hours, `to_min` does not. `to_min <= from_min` runs over midnight and belongs to the day it began.
-pub fn hours_include(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
+fn hours_include(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
     let local_min = (wall_ms + i64::from(utc_offset_s) * 1000).div_euclid(60_000);
     let minute = local_min.rem_euclid(DAY_MIN);
     // 1970-01-01 was a Thursday: day 3 of a week that starts on Monday.

@@ -3,7 +3,7 @@
 use kerbside_domain::frame::BBox;
 
 /// Even-odd rule; a point exactly on an edge may fall on either side. Fewer than three corners contain nothing.
-pub fn contains(polygon: &[(f32, f32)], (x, y): (f32, f32)) -> bool {
+fn contains(polygon: &[(f32, f32)], (x, y): (f32, f32)) -> bool {
     let mut inside = false;
     for (a, b) in edges(polygon) {
         if (a.1 > y) != (b.1 > y) && x < (b.0 - a.0) * (y - a.1) / (b.1 - a.1) + a.0 {
@@ -14,7 +14,7 @@ pub fn contains(polygon: &[(f32, f32)], (x, y): (f32, f32)) -> bool {
 }
 
 /// The share of the box's area that lies in the polygon, 0..1 (Sutherland-Hodgman: the box is the convex window).
-pub fn share_inside(polygon: &[(f32, f32)], bbox: &BBox) -> f32 {
+pub(crate) fn share_inside(polygon: &[(f32, f32)], bbox: &BBox) -> f32 {
     if bbox.area() <= 0.0 {
         return if contains(polygon, bbox.centre()) { 1.0 } else { 0.0 };
     }

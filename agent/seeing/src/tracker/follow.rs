@@ -73,8 +73,8 @@ impl Tracker {
         self.tracks().filter(move |t| Some(t.last_seen) == last)
     }
 
-    /// Boxes that were not followed because there were [`MAX_TRACKS`] already.
-    pub fn refused(&self) -> u64 {
+    /// Boxes that were not followed because there were too many tracks already.
+    pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
@@ -98,13 +98,13 @@ impl Tracker {
     }
 
     /// When a person was last near `bbox`, as far back as the trails reach (30 s).
-    pub fn person_last_near(&self, bbox: &BBox) -> Option<Mono> {
+    pub(crate) fn person_last_near(&self, bbox: &BBox) -> Option<Mono> {
         let people = self.trails().filter(|(track, _, _)| track.group == Group::Person);
         people.filter_map(|(_, _, trail)| trail.last_near(bbox)).max()
     }
 
     /// Places that a person or vehicle stood on and left, latest last.
-    pub fn vacated(&self) -> impl Iterator<Item = &VacatedPlace> {
+    pub(crate) fn vacated(&self) -> impl Iterator<Item = &VacatedPlace> {
         self.past.vacated_places()
     }
 

@@ -57,13 +57,13 @@ pub struct Witness {
 
 /// A place where a track had stood still until `at`. What the gate finds there afterwards is bare ground.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VacatedPlace {
+pub(crate) struct VacatedPlace {
     /// Where it stood.
-    pub bbox: BBox,
+    pub(crate) bbox: BBox,
     /// Person or vehicle.
-    pub group: Group,
+    pub(crate) group: Group,
     /// When it was seen to have left, or was last seen.
-    pub at: Mono,
+    pub(crate) at: Mono,
 }
 
 /// A track that was given up at `at`.

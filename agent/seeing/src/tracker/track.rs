@@ -34,7 +34,7 @@ pub struct Track {
 }
 
 /// Whether a person is near enough to a place to be with it: the feet are within an arm's length.
-pub fn is_near(person: &BBox, place: &BBox) -> bool {
+pub(crate) fn is_near(person: &BBox, place: &BBox) -> bool {
     let (foot_x, foot_y) = person.foot();
     let reach = REACH * person.h;
     let dx = (place.x - foot_x).max(foot_x - (place.x + place.w)).max(0.0);

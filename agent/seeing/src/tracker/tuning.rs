@@ -1,11 +1,11 @@
 //! Every tuning constant of the tracker: its unit, why it has this value, and what it was measured on.
 //!
-//! Where nothing else is said, a value was chosen with the walks of this module's tests at five detections a second, and with
-//! `kerbside score` on the clips of split `tune` of `test-videos/` (network `street`, 0.5 to 5 detections a second). Boxes
-//! are in shares of the picture; "IoU" is intersection over union, 0..1.
+//! The values were tuned together, not one by one: with the walks of this module's tests at five detections a second, and with
+//! `kerbside score` on the clips of split `tune` of `test-videos/` (network `street`). Boxes are in shares of the picture;
+//! "IoU" is intersection over union, 0..1.
 
 /// Tracks of one camera at most. Beyond it new boxes are not followed, and counted. A crowd of more is no scene for rules.
-pub const MAX_TRACKS: usize = 128;
+pub(crate) const MAX_TRACKS: usize = 128;
 /// A detection at least this sure may continue any track and start one quickly. ByteTrack starts tracks from sure boxes only.
 pub(crate) const CONFIDENT: f32 = 0.5;
 /// Detections before a track that began with a confident box is believed.
@@ -13,12 +13,12 @@ pub(crate) const HITS_CONFIDENT: u32 = 2;
 /// The same for one that began with a doubtful box: a weak model would otherwise be blind.
 pub(crate) const HITS_DOUBTFUL: u32 = 4;
 
-/// A moving track that is not seen is kept for so long, s.
+/// A moving track that is not seen is kept for this long, s.
 pub(crate) const MOVING_KEPT_S: f64 = 3.0;
-/// A still track (a parked vehicle, a seated vendor behind a crowd) is kept for as long as it stood, and at most so long, s:
+/// A still track (a parked vehicle, a seated vendor behind a crowd) is kept for as long as it stood, and at most this long, s:
 /// one who stopped for a moment is gone in a moment.
 pub(crate) const STILL_KEPT_S: f64 = 90.0;
-/// A track that is not believed yet is kept for so long, s.
+/// A track that is not believed yet is kept for this long, s.
 pub(crate) const TENTATIVE_KEPT_S: f64 = 1.0;
 /// Beyond this a still track is hidden, s: it keeps its place, and only a box right there may be it again.
 pub(crate) const HIDDEN_AFTER_S: f64 = 1.0;
@@ -31,9 +31,9 @@ pub(crate) const MAX_PREDICTION_S: f64 = 1.0;
 pub(crate) const VELOCITY_WEIGHTS: (f32, f32) = (0.6, 0.4);
 /// A box that shares less IoU than this with where it stood has moved.
 pub(crate) const STILL_IOU: f32 = 0.6;
-/// Standing for so long is standing still, s.
+/// Standing for this long is standing still, s.
 pub(crate) const STILL_AFTER_S: f64 = 2.0;
-/// A place is remembered as left after standing there for so long, s.
+/// A place is remembered as left after standing there for this long, s.
 pub(crate) const STOOD_S: f64 = 5.0;
 /// Odd boxes in a row that are a move; one is the detector's jitter.
 pub(crate) const MOVES_TO_BELIEVE: u32 = 2;

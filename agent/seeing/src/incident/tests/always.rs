@@ -40,7 +40,7 @@ fn boxes() -> impl Strategy<Value = BBox> {
     })
 }
 
-/// What happens next, after so many half seconds, to which camera.
+/// What happens next, after this many half seconds, to which camera.
 #[derive(Clone, Debug)]
 enum Next {
     /// A scene, regions and detections that stay for some frames.

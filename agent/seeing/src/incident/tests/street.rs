@@ -220,7 +220,7 @@ impl Street {
         }
     }
 
-    /// A person who stands still for so long that the gate has a region of him.
+    /// A person who stands still for this long that the gate has a region of him.
     pub(super) fn stander(&mut self, name: &'static str, x: f32) {
         self.add(name, BBox { x, y: 0.4, w: 0.06, h: 0.3 }, Some(("person", Group::Person, 0.8)), true);
     }
