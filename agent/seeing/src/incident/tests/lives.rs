@@ -12,10 +12,19 @@ use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
 
-fn check(play: impl FnOnce(&mut Street), lines: Expect) -> Street {
+/// What is said of it, why, and in which order.
+fn check(play: impl FnOnce(&mut Street), story: Expect) -> Street {
     let mut street = street(rule(&[Kind::WasteExposed]));
     play(&mut street);
-    lines.assert_eq(&street.lines());
+    story.assert_eq(&street.story());
+    street
+}
+
+/// And when, for how long, how sure: where the figures are the point.
+fn check_figures(play: impl FnOnce(&mut Street), figures: Expect) -> Street {
+    let mut street = street(rule(&[Kind::WasteExposed]));
+    play(&mut street);
+    figures.assert_eq(&street.figures());
     street
 }
 
@@ -23,12 +32,12 @@ fn with_bag(street: &mut Street) {
     street.put_bag(0.4);
     street.run(25.0);
     street.answer();
-    street.lines();
+    street.story();
 }
 
 #[test]
 fn occlusion_does_not_reset_the_dwell() {
-    check(
+    check_figures(
         |street| {
             street.put_bag(0.4);
             street.run(12.0);
@@ -61,15 +70,15 @@ fn hidden_behind_a_parked_van_is_not_cleared() {
             street.run(20.0);
         },
         expect![[r#"
-            37.0 pin 270..410 (tenths)
-            100.0 unpin
+            pin
+            unpin
         "#]],
     );
 }
 
 #[test]
 fn blind_time_counts_for_nothing() {
-    check(
+    check_figures(
         |street| {
             street.put_bag(0.4);
             street.run(10.0);
@@ -92,7 +101,7 @@ fn blind_time_counts_for_nothing() {
 
 #[test]
 fn not_cleared_while_blind_or_off() {
-    check(
+    check_figures(
         |street| {
             with_bag(street);
             street.scene = Scene::Black;
@@ -119,7 +128,7 @@ fn not_cleared_while_blind_or_off() {
 
 #[test]
 fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
-    let street = check(
+    let street = check_figures(
         |street| {
             with_bag(street);
             street.take("bag");
@@ -157,7 +166,7 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
 
 #[test]
 fn after_a_restart_the_same_thing_is_not_opened_again() {
-    let mut street = check(
+    let mut street = check_figures(
         |street| {
             with_bag(street);
             street.restart(20.0);
@@ -196,9 +205,9 @@ fn after_a_restart_what_is_not_seen_is_not_called_gone() {
             street.run(300.0);
         },
         expect![[r#"
-            0.5 cam1 Blind(Learning)
-            0.5 cam1 watch required
-            5.5 cam1 Watching
+            cam1 Blind(Learning)
+            cam1 watch required
+            cam1 Watching
         "#]],
     );
 }
@@ -219,12 +228,12 @@ fn after_a_restart_what_leaves_the_background_is_gone() {
             street.run(40.0);
         },
         expect![[r#"
-            0.5 cam1 Blind(Learning)
-            0.5 cam1 watch required
-            5.5 cam1 Watching
-            86.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-            86.5 save r3 (tenths)
-            86.5 cam1 watch optional
+            cam1 Blind(Learning)
+            cam1 watch required
+            cam1 Watching
+            cleared r3: waste.exposed found_after
+            save r3
+            cam1 watch optional
         "#]],
     );
 }
@@ -242,22 +251,22 @@ fn the_repeat_interval_survives_a_restart() {
             street.run(30.0);
         },
         expect![[r#"
-            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-            45.0 save r3 (tenths)
-            45.0 cam1 watch optional
-            0.5 cam1 Watching
-            12.0 pin 20..160 (tenths)
-            12.0 cam1 watch required
-            13.0 review 40..130 (tenths)
-            30.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 4+4
-            30.0 save r4 clip 20..160 (tenths)
+            cleared r3: waste.exposed found_after
+            save r3
+            cam1 watch optional
+            cam1 Watching
+            pin
+            cam1 watch required
+            review
+            reappeared r4: waste.exposed found_after
+            save r4
         "#]],
     );
 }
 
 #[test]
 fn it_grows() {
-    check(
+    check_figures(
         |street| {
             with_bag(street);
             street.put("second", 0.45, 0.66, 0.04, 0.04);
@@ -283,13 +292,13 @@ fn a_vehicle_that_was_recognised_late_is_withdrawn() {
             street.run(60.0);
         },
         expect![[r#"
-            12.0 pin 20..160 (tenths)
-            12.0 cam1 watch required
-            13.0 review 40..130 (tenths)
-            30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.30, evidence 0+4
-            30.0 save r1 before@80 clip 20..160 (tenths)
-            45.0 vehicle_or_person r2: waste.exposed found_after 0.68, dwell 35, count 1, at x 0.30, evidence 0+4
-            45.0 cam1 watch optional
+            pin
+            cam1 watch required
+            review
+            opened r1: waste.exposed found_after
+            save r1
+            vehicle_or_person r2: waste.exposed found_after
+            cam1 watch optional
         "#]],
     );
 }
@@ -304,11 +313,11 @@ fn gone_before_its_dwell_leaves_nothing() {
             street.run(30.0);
         },
         expect![[r#"
-            12.0 pin 20..160 (tenths)
-            12.0 cam1 watch required
-            13.0 review 40..130 (tenths)
-            30.0 unpin
-            30.0 cam1 watch optional
+            pin
+            cam1 watch required
+            review
+            unpin
+            cam1 watch optional
         "#]],
     );
     assert_eq!((street.core.counters().candidates, street.core.counters().candidates_gone), (1, 1));
@@ -316,7 +325,7 @@ fn gone_before_its_dwell_leaves_nothing() {
 
 #[test]
 fn regions_may_change_their_numbers() {
-    check(
+    check_figures(
         |street| {
             street.put_bag(0.4);
             street.run(12.0);
@@ -338,7 +347,7 @@ fn evidence_that_fails_is_reported_and_the_same_outcome_again_is_not() {
     let mut street = street(rule(&[Kind::WasteExposed]));
     street.put_bag(0.4);
     street.run(25.0);
-    street.lines();
+    street.story();
     let request = street.requests.remove(0);
     let outcome = EvidenceOutcome {
         subject: request.subject,
@@ -350,9 +359,9 @@ fn evidence_that_fails_is_reported_and_the_same_outcome_again_is_not() {
     street.step(Input::Evidence(outcome.clone()));
     street.step(Input::Evidence(outcome));
     expect![[r#"
-          35.0 evidence r2: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+0
+        evidence r2: waste.exposed found_after
     "#]]
-    .assert_eq(&street.lines());
+    .assert_eq(&street.story());
     assert!(street.report().reasons.iter().any(|r| r.0 == "evidence_shortfall"));
 }
 
@@ -431,15 +440,15 @@ fn disposed_is_looked_at_again_and_what_stands_there_persists() {
             street.run(5.0);
         },
         expect![[r#"
-            37.5 recheck r3: Recheck { result: Persisting, why: "seen_there", frames: 5, commands: ["c1"] }
-            37.5 save r3 (tenths)
+            recheck r3: Persisting, seen_there, ["c1"]
+            save r3
         "#]],
     );
 }
 
 #[test]
 fn a_place_seen_free_for_a_while_is_cleared() {
-    check(
+    check_figures(
         |street| {
             with_bag(street);
             street.take("bag");
@@ -453,11 +462,11 @@ fn a_place_seen_free_for_a_while_is_cleared() {
         expect![[r#"
             45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
             45.0 save r3 (tenths)
-            45.5 recheck r4: Recheck { result: Cleared, why: "place_seen_free", frames: 21, commands: ["c1"] }
+            45.5 recheck r4: Cleared, place_seen_free, ["c1"], 21 frames
             45.5 save r4 (tenths)
             45.5 cam1 watch optional
             110.5 cam1 watch required
-            120.5 recheck r5: Recheck { result: Cleared, why: "place_seen_free", frames: 21, commands: ["c2"] }
+            120.5 recheck r5: Cleared, place_seen_free, ["c2"], 21 frames
             120.5 save r5 (tenths)
             120.5 cam1 watch optional
         "#]],
@@ -466,13 +475,13 @@ fn a_place_seen_free_for_a_while_is_cleared() {
 
 #[test]
 fn what_cannot_be_seen_is_unobservable_never_cleared() {
-    let check = |play: fn(&mut Street), lines: Expect| {
+    let check = |play: fn(&mut Street), story: Expect| {
         check(
             |street| {
                 with_bag(street);
                 play(street);
             },
-            lines,
+            story,
         );
     };
     // Behind a van that stays.
@@ -484,9 +493,9 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.run(50.0);
         },
         expect![[r#"
-            37.0 pin 270..410 (tenths)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "hidden", frames: 0, commands: ["c1"] }
-            80.0 save r3 (tenths)
+            pin
+            recheck r3: Unobservable, hidden, ["c1"]
+            save r3
         "#]],
     );
     // The camera is covered, or away.
@@ -498,8 +507,8 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.run(50.0);
         },
         expect![[r#"
-            38.5 cam1 Blind(Covered)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_blind:covered", frames: 0, commands: ["c1"] }
+            cam1 Blind(Covered)
+            recheck r3: Unobservable, camera_blind:covered, ["c1"]
         "#]],
     );
     check(
@@ -510,8 +519,8 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.idle(50.0);
         },
         expect![[r#"
-            35.0 cam1 Off(Silent)
-            80.0 recheck r3: Recheck { result: Unobservable, why: "camera_off:silent", frames: 0, commands: ["c1"] }
+            cam1 Off(Silent)
+            recheck r3: Unobservable, camera_off:silent, ["c1"]
         "#]],
     );
     // Looks before and after a gap make no run.
@@ -526,13 +535,13 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.run(8.0);
         },
         expect![[r#"
-            46.5 cam1 Blind(Black)
-            74.5 cam1 Watching
-            76.5 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
-            76.5 save r3 (tenths)
-            80.0 recheck r4: Recheck { result: Unobservable, why: "too_few_looks", frames: 12, commands: ["c1"] }
-            80.0 save r4 (tenths)
-            80.5 cam1 watch optional
+            cam1 Blind(Black)
+            cam1 Watching
+            cleared r3: waste.exposed found_after
+            save r3
+            recheck r4: Unobservable, too_few_looks, ["c1"]
+            save r4
+            cam1 watch optional
         "#]],
     );
     // Started anew: the background was learnt with whatever stands there.
@@ -547,11 +556,11 @@ fn what_cannot_be_seen_is_unobservable_never_cleared() {
             street.run(50.0);
         },
         expect![[r#"
-            0.5 cam1 Blind(Learning)
-            0.5 cam1 watch required
-            2.5 cam1 Watching
-            45.0 recheck r3: Recheck { result: Unobservable, why: "place_not_seen_since_learning", frames: 0, commands: [] }
-            45.0 save r3 (tenths)
+            cam1 Blind(Learning)
+            cam1 watch required
+            cam1 Watching
+            recheck r3: Unobservable, place_not_seen_since_learning, []
+            save r3
         "#]],
     );
 }
@@ -564,7 +573,7 @@ fn a_recheck_of_nothing_known_is_answered() {
             street.step(Input::Recheck { incident_id, command_id });
         },
         expect![[r#"
-            10.0 c1: not known
+            c1: not known
         "#]],
     );
 }

@@ -52,7 +52,8 @@ pub(super) struct Street {
     actors: Vec<Actor>,
     next_region: u32,
     seq: u64,
-    log: String,
+    /// When an effect came, s, and what it says: see [`describe`].
+    log: Vec<(f64, String, String)>,
 }
 
 fn boxed(((label, group, confidence), bbox): ((&str, Group, f32), BBox)) -> Detection {
@@ -141,7 +142,7 @@ impl Street {
             actors: Vec::new(),
             next_region: 0,
             seq: 0,
-            log: String::new(),
+            log: Vec::new(),
         };
         street.run(2.0);
         street.scene = Scene::Clear;
@@ -338,7 +339,8 @@ impl Street {
             if let Effect::Save(request) = effect {
                 self.requests.push(request.clone());
             }
-            self.log.push_str(&line(self.now_s, effect));
+            let (story, figures) = describe(effect);
+            self.log.push((self.now_s, story, figures));
         }
     }
 
@@ -403,9 +405,15 @@ impl Street {
         assert_eq!(self.core.restore(records, now), 0);
     }
 
-    /// The lines since the last call.
-    pub(super) fn lines(&mut self) -> String {
-        std::mem::take(&mut self.log)
+    /// The effects since the last call in order: what each is and why, one a line.
+    pub(super) fn story(&mut self) -> String {
+        std::mem::take(&mut self.log).into_iter().map(|(_, story, _)| story + "\n").collect()
+    }
+
+    /// The same with the time of each and its figures: for tests whose point they are.
+    pub(super) fn figures(&mut self) -> String {
+        let lines = std::mem::take(&mut self.log).into_iter();
+        lines.map(|(at_s, story, figures)| format!("{at_s:.1} {story}{figures}\n")).collect()
     }
 
     /// The latest report.
@@ -418,63 +426,80 @@ impl Street {
     }
 }
 
-fn line(now_s: f64, effect: &Effect) -> String {
-    let said = match effect {
+/// What an effect says: kind, cause and state, and the figures that go with them.
+fn describe(effect: &Effect) -> (String, String) {
+    let tenths = |at: Moment| at.mono.0 / 100_000;
+    match effect {
         Effect::Report(r) if r.recheck.is_some() => {
-            format!("recheck r{}: {:?}", r.revision, r.recheck.as_ref().expect("just asked"))
+            let recheck = r.recheck.as_ref().expect("just asked");
+            (
+                format!(
+                    "recheck r{}: {:?}, {}, {:?}",
+                    r.revision, recheck.result, recheck.why, recheck.commands
+                ),
+                format!(", {} frames", recheck.frames),
+            )
         }
-        Effect::Report(r) => format!(
-            "{} r{}: {}{} {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
-            r.cause.as_str(),
-            r.revision,
-            r.kind.as_str(),
-            match r.act {
+        Effect::Report(r) => {
+            let act = match r.act {
                 Some(Act::InProgress) => " in_progress",
                 Some(Act::FoundAfter) => " found_after",
                 None => "",
-            },
-            r.confidence,
-            r.dwell_s,
-            r.count,
-            r.bbox.x,
-            r.evidence.len(),
-            r.evidence_pending.len(),
-        ),
-        Effect::Save(s) => {
-            let span = s.clip.map(|(a, b)| format!(" clip {}..{}", a.mono.0 / 100_000, b.mono.0 / 100_000));
-            let before = s.before_at.map(|b| format!(" before@{}", b.mono.0 / 100_000));
-            format!(
-                "  save r{}{}{} (tenths)",
-                s.revision,
-                before.unwrap_or_default(),
-                span.unwrap_or_default()
+            };
+            (
+                format!("{} r{}: {}{act}", r.cause.as_str(), r.revision, r.kind.as_str()),
+                format!(
+                    " {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
+                    r.confidence,
+                    r.dwell_s,
+                    r.count,
+                    r.bbox.x,
+                    r.evidence.len(),
+                    r.evidence_pending.len(),
+                ),
             )
         }
+        Effect::Save(s) => {
+            let before = s.before_at.map(|b| format!(" before@{}", tenths(b))).unwrap_or_default();
+            let span = s.clip.map(|(a, b)| format!(" clip {}..{}", tenths(a), tenths(b))).unwrap_or_default();
+            (format!("save r{}", s.revision), format!("{before}{span} (tenths)"))
+        }
         Effect::Pin { from, to, .. } => {
-            format!("  pin {}..{} (tenths)", from.mono.0 / 100_000, to.mono.0 / 100_000)
+            ("pin".to_owned(), format!(" {}..{} (tenths)", tenths(*from), tenths(*to)))
         }
         Effect::Review(request) => {
-            format!("  review {}..{} (tenths)", request.from.mono.0 / 100_000, request.to.mono.0 / 100_000)
+            ("review".to_owned(), format!(" {}..{} (tenths)", tenths(request.from), tenths(request.to)))
         }
-        Effect::Unpin { .. } => "  unpin".to_owned(),
-        Effect::UnknownIncident { command_id, .. } => format!("{command_id}: not known"),
+        Effect::Unpin { .. } => ("unpin".to_owned(), String::new()),
+        Effect::UnknownIncident { command_id, .. } => (format!("{command_id}: not known"), String::new()),
         Effect::WatchRequired { camera, required } => {
-            format!("  cam{} {}", camera.0 + 1, if *required { "watch required" } else { "watch optional" })
+            let state = if *required { "watch required" } else { "watch optional" };
+            (format!("cam{} {state}", camera.0 + 1), String::new())
         }
-        Effect::CameraChanged { camera, state, .. } => format!("cam{} {state:?}", camera.0 + 1),
-        Effect::Patrol(p) => format!(
-            "patrol {} open {} cleared {}: {:?}",
-            p.verdict.as_str(),
-            p.open_incidents.len(),
-            p.cleared_by_themselves,
-            p.cameras
-                .iter()
-                .map(|c| [c.watched_s, c.blind_s, c.moved_s, c.off_s, c.frames as f64, c.frames_due as f64])
-                .collect::<Vec<_>>()
+        Effect::CameraChanged { camera, state, .. } => {
+            (format!("cam{} {state:?}", camera.0 + 1), String::new())
+        }
+        Effect::Patrol(p) => (
+            format!("patrol {}", p.verdict.as_str()),
+            format!(
+                " open {} cleared {}: {:?}",
+                p.open_incidents.len(),
+                p.cleared_by_themselves,
+                p.cameras
+                    .iter()
+                    .map(|c| [
+                        c.watched_s,
+                        c.blind_s,
+                        c.moved_s,
+                        c.off_s,
+                        c.frames as f64,
+                        c.frames_due as f64
+                    ])
+                    .collect::<Vec<_>>()
+            ),
         ),
         Effect::SensorAlarm { reading, active } => {
-            format!("alarm {} {active} at {}", reading.sensor, reading.value)
+            (format!("alarm {} {active}", reading.sensor), format!(" at {}", reading.value))
         }
-    };
-    format!("{now_s:.1} {}\n", said.trim_start())
+    }
 }
