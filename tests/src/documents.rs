@@ -7,6 +7,8 @@
 mod block;
 mod names;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -65,24 +67,39 @@ pub enum Mode {
     Write,
 }
 
+/// Exit code and output of each command, by all commands of a document: the same session in two languages is run once.
+#[derive(Debug, Default)]
+pub struct Outcomes(BTreeMap<Vec<String>, Vec<(i32, String)>>);
+
+impl Outcomes {
+    fn of(&mut self, steps: &[Step], sandbox: &Sandbox) -> Result<&[(i32, String)]> {
+        let commands: Vec<String> = steps.iter().map(|step| step.command.clone()).collect();
+        let outcomes = match self.0.entry(commands) {
+            Entry::Occupied(earlier) => earlier.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(steps.iter().map(|step| sandbox.run(&step.command)).collect::<Result<_>>()?)
+            }
+        };
+        Ok(outcomes)
+    }
+}
+
 /// Runs every step of a document. The problems, each with its place.
-pub fn run(document: &Path, sandbox: &Sandbox, mode: Mode) -> Result<Vec<String>> {
+pub fn run(document: &Path, sandbox: &Sandbox, mode: Mode, outcomes: &mut Outcomes) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(document).with_context(|| document.display().to_string())?;
     let mut problems = Vec::new();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let all = steps(&text).with_context(|| document.display().to_string())?;
     // From the end, so that line numbers before a change stay right.
-    let outcomes =
-        all.iter().map(|step| Ok((step, sandbox.run(&step.command)?))).collect::<Result<Vec<_>>>()?;
-    for (step, (code, output)) in outcomes.into_iter().rev() {
+    for (step, (code, output)) in all.iter().zip(outcomes.of(&all, sandbox)?).rev() {
         let place = format!("{}:{}: `{}`", document.display(), step.line, step.command);
-        if code != step.code {
+        if *code != step.code {
             problems.push(format!("{place}: exit code {code}, not {}\n{output}", step.code));
         } else if let Some(expected) = &step.expected {
             let expected = Data::text(expected.clone());
             match mode {
                 Mode::Check => {
-                    let got = Data::text(output);
+                    let got = Data::text(output.clone());
                     let judged = Assert::new().redact_with(snapbox::Redactions::new()).try_eq(
                         Some(&place),
                         got,
@@ -91,7 +108,7 @@ pub fn run(document: &Path, sandbox: &Sandbox, mode: Mode) -> Result<Vec<String>
                     problems.extend(judged.err().map(|difference| difference.to_string()));
                 }
                 Mode::Write => {
-                    let actual = Data::text(output).coerce_to(DataFormat::Text);
+                    let actual = Data::text(output.clone()).coerce_to(DataFormat::Text);
                     let today = NormalizeToExpected::new().redact().normalize(actual, &expected).to_string();
                     let indent = " ".repeat(step.indent);
                     lines.splice(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use kerbside_testkit::program::built;
 use kerbside_testkit::{command, repo};
-use kerbside_tests::documents::{self, Mode, Sandbox, unknown_names};
+use kerbside_tests::documents::{self, Mode, Outcomes, Sandbox, unknown_names};
 
 /// What of the repository a session sees.
 const LINKS: [&str; 5] = ["README.md", "Cargo.toml", "edge-config", "models", "test-videos"];
@@ -25,9 +25,9 @@ fn quoted_sessions_give_what_stands_below_them() -> Result<()> {
         Ok("write") => Mode::Write,
         _ => Mode::Check,
     };
-    let mut problems = Vec::new();
+    let (mut problems, mut outcomes) = (Vec::new(), Outcomes::default());
     for document in documents::all(&repo())? {
-        problems.extend(documents::run(&document, &sandbox()?, mode)?);
+        problems.extend(documents::run(&document, &sandbox()?, mode, &mut outcomes)?);
     }
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
     Ok(())
@@ -53,7 +53,7 @@ fn what_the_documents_name_exists() -> Result<()> {
     let mut problems = Vec::new();
     for document in documents::all(&root)? {
         let text = std::fs::read_to_string(&document)?;
-        let unknown = unknown_names(&text, &help, &targets, &|script| root.join(script).is_file())?;
+        let unknown = unknown_names(&text, &help, &targets, &|script| root.join(script).exists())?;
         let shown = document.strip_prefix(&root)?.display();
         problems.extend(unknown.into_iter().map(|problem| format!("{shown}, {problem}")));
     }
@@ -100,7 +100,10 @@ exit 1
 #[test]
 fn a_session_that_is_right_passes_and_shares_one_folder() {
     let (_dir, document, sandbox) = made_up(SESSIONS);
-    assert_eq!(documents::run(&document, &sandbox, Mode::Check).unwrap(), Vec::<String>::new());
+    assert_eq!(
+        documents::run(&document, &sandbox, Mode::Check, &mut Outcomes::default()).unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn a_session_that_is_wrong_is_named_with_what_came() {
         ("    a b", "    a c", ["`cat file`", "a b"]),
     ] {
         let (_dir, document, sandbox) = made_up(&SESSIONS.replacen(right, wrong, 1));
-        let problems = documents::run(&document, &sandbox, Mode::Check).unwrap();
+        let problems = documents::run(&document, &sandbox, Mode::Check, &mut Outcomes::default()).unwrap();
         assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
         assert!(said.iter().all(|part| problems[0].contains(part)), "{wrong}:\n{}", problems[0]);
     }
@@ -121,12 +124,18 @@ fn a_session_that_is_wrong_is_named_with_what_came() {
 fn writing_puts_todays_output_in_and_leaves_wildcards() {
     let old = SESSIONS.replacen("one\ntwo [..]", "eins\ntwo [..]", 1);
     let (_dir, document, sandbox) = made_up(&old);
-    assert_eq!(documents::run(&document, &sandbox, Mode::Write).unwrap(), Vec::<String>::new());
+    assert_eq!(
+        documents::run(&document, &sandbox, Mode::Write, &mut Outcomes::default()).unwrap(),
+        Vec::<String>::new()
+    );
     let written = std::fs::read_to_string(&document).unwrap();
     assert!(written.contains("\none\n") && !written.contains("eins"), "{written}");
     assert!(written.contains("    $ cat file\n    a b\n    ```"), "{written}");
     let (_dir, document, sandbox) = made_up(&written);
-    assert_eq!(documents::run(&document, &sandbox, Mode::Check).unwrap(), Vec::<String>::new());
+    assert_eq!(
+        documents::run(&document, &sandbox, Mode::Check, &mut Outcomes::default()).unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub fn unknown_names(
     text: &str,
     help: &Help<'_>,
     targets: &[String],
-    is_file: &dyn Fn(&str) -> bool,
+    exists: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut pages: BTreeMap<String, String> = BTreeMap::new();
@@ -23,9 +23,7 @@ pub fn unknown_names(
                 ["make", target, ..] if is_target(target) && !targets.iter().any(|t| t == target) => {
                     Some(format!("the Makefile has no target {target}"))
                 }
-                [script, ..] if is_script(script) && !is_file(script) => {
-                    Some(format!("there is no {script}"))
-                }
+                [script, ..] if is_script(script) && !exists(script) => Some(format!("there is no {script}")),
                 _ => None,
             };
             problems.extend(problem.map(|problem| format!("line {line}: `{}`: {problem}", words.join(" "))));
