@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use kerbside::sensor::{Assembler, GpsdParser, LineBuffer};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_trace::journal::{Damage, record, scan};
-use kerbside_wire as wire;
+use kerbside_wire::{self as wire, Inbound, SignedGrant, inbound};
 
 use kerbside_testkit::repo;
 use kerbside_testkit::wait::now;
@@ -333,14 +333,15 @@ fn child(input: &[u8]) -> Result<()> {
 fn signed(input: &[u8]) -> Result<()> {
     let (who, keys) = (writer::identity(), writer::keys());
     let now = Moment { quality: ClockQuality::Ntp, ..moment() };
-    if let Ok(grant) = wire::grant::read(&who, &keys, input, now)
+    let grant = SignedGrant::read(input).and_then(|grant| grant.verified(&who, &keys, now));
+    if let Ok(grant) = grant
         && (grant.id.as_str(), grant.path.as_str(), grant.offset) != ("g1", "2026-11-21/01J/r1-clip.mp4", 7)
     {
         bail!("not what was granted: {grant:?}");
     }
     let topic = writer::command("c1", moment()).0;
-    if let Ok(wire::Down::Command(command)) = wire::down::parse(&who, &topic, input, false)
-        && command.genuine(&who, &keys).is_ok()
+    if let Ok(Inbound::Command(command)) = inbound::parse(&who, &topic, input, false)
+        && command.signer(&who, &keys).is_ok()
         && (command.id.as_str(), command.verb.as_str(), command.actor.as_str())
             != ("c1", "snapshot", "desk-3")
     {
@@ -362,7 +363,7 @@ fn down(input: &[u8]) -> Result<()> {
     let who = writer::identity();
     for topic in ["receipt", "case", "grant", "cmd/resend", "cmd/restart"] {
         let topic = format!("cg/v1/310112/fault-box/{topic}");
-        if let Err(refusal) = wire::down::parse(&who, &topic, input, false)
+        if let Err(refusal) = inbound::parse(&who, &topic, input, false)
             && refusal.to_string().is_empty()
         {
             bail!("refused without a word");

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kerbside_crypto::hash::Hash;
 use kerbside_testkit::Site;
-use kerbside_trace::journal::scan;
+use kerbside_trace::journal::{RecordKind, scan};
 use serde_json::Value;
 
 /// Ids of all `matter` messages that the journal holds; every record must be whole and chained to the one before.
@@ -19,7 +19,7 @@ pub fn matters(site: &Site) -> Result<Vec<String>> {
         scan::segment(&bytes, &mut tip, None, &mut damage, &mut |record, _, _| {
             let body = serde_json::from_str::<Value>(&record.body).unwrap_or_default();
             let is_matter = body["type"].as_str().is_some_and(|t| t.starts_with("kerbside.matter."));
-            if record.kind == "message" && is_matter {
+            if record.kind == RecordKind::Message && is_matter {
                 ids.extend(body["id"].as_str().map(str::to_owned));
             }
         });

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kerbside_domain::time::{Clock, SystemClock};
-use kerbside_trace::journal::{Durability, Entry, Journal, Settings};
+use kerbside_trace::journal::{Durability, Entry, Journal, JournalSettings, RecordKind};
 
 const ROUNDS: usize = 9;
 const APPENDS: usize = 300;
@@ -27,14 +27,14 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(dir: &Path) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let settings = Settings {
+    let settings = JournalSettings {
         segment_bytes: 4 << 20,
         syncs: Default::default(),
         utc_offset_s: 28_800,
         boot: "APPENDRATE".into(),
     };
     let (mut journal, _) = Journal::open(&dir.join("journal"), settings, clock.clone(), None)?;
-    let entry = Entry::new("note", format!("{{\"text\":\"{}\"}}", "x".repeat(BODY)));
+    let entry = Entry::new(RecordKind::Note, format!("{{\"text\":\"{}\"}}", "x".repeat(BODY)));
     journal.append(std::slice::from_ref(&entry), Durability::Now)?;
     let line = journal.bytes() as usize;
     journal.append(std::slice::from_ref(&entry), Durability::Now)?;

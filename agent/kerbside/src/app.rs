@@ -63,7 +63,7 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
     let (site, detectors, models) = models::load(site);
     let site = Arc::new(site);
     let who = Identity::from_site(&site).with_models(models);
-    let mut settings = delivery::Settings::new(site.device.data_dir.clone(), site.centre.receipts);
+    let mut settings = delivery::DeliverySettings::new(site.device.data_dir.clone(), site.centre.receipts);
     settings.keys.clone_from(&site.centre.keys);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
@@ -85,14 +85,14 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
         detectors,
         delivery: delivery.clone(),
         saved: opened.incidents,
-        centre: opened.inbound,
+        centre: opened.inputs,
         gnss: gnss_events,
         uploads,
         restart: restart.clone(),
         meters: &meters,
     })?;
     let link =
-        link::spawn(link::Settings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
+        link::spawn(link::LinkSettings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
     let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss);
     let pages = meters.serve(&site);
     drop(tasks);

@@ -61,8 +61,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Score(args) => kerbside::score::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
         Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
-        Command::Command(args) => order(*args),
-        Command::Key(args) => kerbside::centre::order::key(&args, &mut std::io::stdout()).map(|()| exit::OK),
+        Command::Command(args) => send_command(*args),
+        Command::Key(args) => kerbside::centre::key_command(&args, &mut std::io::stdout()).map(|()| exit::OK),
         Command::Doctor { config } => Ok(doctor(config.as_deref())),
         #[cfg(feature = "embedded-broker")]
         Command::Broker { listen, v4 } => broker(listen, v4),
@@ -104,14 +104,14 @@ fn watch(args: WatchArgs) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(kerbside::centre::run(args.into()))?;
+        .block_on(kerbside::centre::watch(args.into()))?;
     Ok(())
 }
 
-fn order(args: CommandArgs) -> anyhow::Result<u8> {
+fn send_command(args: CommandArgs) -> anyhow::Result<u8> {
     let mut out = std::io::stdout();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(kerbside::centre::order::run(args, &mut out))?;
+    let done = runtime.block_on(kerbside::centre::send_command(args, &mut out))?;
     Ok(if done { exit::OK } else { exit::FAILED })
 }
 

@@ -4,14 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use kerbside_domain::time::rfc3339;
 use kerbside_site::config::Tls;
 
-/// From that long before its end a certificate is warned of, s.
-pub const SOON_S: i64 = 30 * 86_400;
+pub use crate::tuning::EXPIRY_WARNING_S;
 
 /// All certificates of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,7 @@ pub struct Chain {
 impl Chain {
     /// `Ok(None)`: there is none in the file.
     pub fn read(path: &Path) -> Result<Option<Chain>, String> {
-        let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-        let mut file = std::io::BufReader::new(file);
-        let read = rustls_pemfile::certs(&mut file).map(|der| {
+        let read = CertificateDer::pem_file_iter(path).map_err(|e| e.to_string())?.map(|der| {
             let der = der.map_err(|e| e.to_string())?;
             Certificate::from_der(&der).map_err(|e| format!("not a certificate: {e}"))
         });
@@ -73,7 +72,7 @@ pub fn ends_s(tls: &Tls) -> Option<i64> {
 pub fn warnings(tls: &Tls, now_s: i64) -> Vec<String> {
     let date = |s: i64| rfc3339(s.saturating_mul(1000), 0).get(..10).unwrap_or_default().to_owned();
     let say = |(path, chain): (&Path, Chain)| match chain.ends_s - now_s {
-        left if left >= SOON_S => None,
+        left if left >= EXPIRY_WARNING_S => None,
         left if left < 0 => Some(format!("{} expired on {}", path.display(), date(chain.ends_s))),
         left => {
             Some(format!("{} expires in {} days, on {}", path.display(), left / 86_400, date(chain.ends_s)))

@@ -2,7 +2,7 @@
 
 use super::machine::*;
 use kerbside_domain::time::Mono;
-use kerbside_trace::delivery::{FromLink, ToLink};
+use kerbside_trace::delivery::{LinkReport, LinkRequest};
 use kerbside_wire::Outgoing;
 
 struct Script {
@@ -10,14 +10,14 @@ struct Script {
     now: Mono,
 }
 
-fn parcel(seq: u64) -> Outgoing {
-    let (topic, properties, content) = ("t".to_owned(), Vec::new(), kerbside_wire::envelope::Content::Event);
+fn outgoing(seq: u64) -> Outgoing {
+    let (topic, properties, content) = ("t".to_owned(), Vec::new(), kerbside_wire::Content::Event);
     Outgoing { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
 }
 
 impl Script {
     fn new() -> Self {
-        let settings = Settings {
+        let settings = MachineSettings {
             subscriptions: vec!["down".into()],
             session_base: 3_000_000,
             keep_alive_s: 30.0,
@@ -31,40 +31,40 @@ impl Script {
     }
 
     /// Pushes one event and returns all actions but the log.
-    fn push(&mut self, event: Event) -> Vec<Action> {
+    fn push(&mut self, event: LinkEvent) -> Vec<LinkAction> {
         self.machine.push(self.now, event);
-        std::iter::from_fn(|| self.machine.pull()).filter(|a| !matches!(a, Action::Log(_))).collect()
+        std::iter::from_fn(|| self.machine.pull()).filter(|a| !matches!(a, LinkAction::Log(_))).collect()
     }
 
     /// Moves to the machine's own deadline and ticks; the seconds that passed, and the actions.
-    fn tick(&mut self) -> (f64, Vec<Action>) {
+    fn tick(&mut self) -> (f64, Vec<LinkAction>) {
         let due = self.machine.deadline().unwrap();
         let passed = due.since_s(self.now);
         self.now = due;
-        (passed, self.push(Event::Tick))
+        (passed, self.push(LinkEvent::Tick))
     }
 
     fn up(&mut self) -> u64 {
         self.tick();
         let actions =
-            self.push(Event::Connected { session_present: true, receive_max: None, max_packet: None });
+            self.push(LinkEvent::Connected { session_present: true, receive_max: None, max_packet: None });
         match &actions[1] {
-            Action::Tell(FromLink::Up { epoch, .. }) => *epoch,
+            LinkAction::Report(LinkReport::Connected { epoch, .. }) => *epoch,
             other => panic!("{other:?}"),
         }
     }
 
-    fn hand(&mut self, epoch: u64, seq: u64) -> Vec<Action> {
-        self.push(Event::Order(ToLink::Outgoing { epoch, parcel: parcel(seq), last: false }))
+    fn hand(&mut self, epoch: u64, seq: u64) -> Vec<LinkAction> {
+        self.push(LinkEvent::Request(LinkRequest::Publish { epoch, outgoing: outgoing(seq), last: false }))
     }
 
-    fn lose(&mut self) -> Vec<Action> {
-        self.push(Event::Lost { why: "closed".into(), by_peer: true })
+    fn lose(&mut self) -> Vec<LinkAction> {
+        self.push(LinkEvent::Lost { why: "closed".into(), by_peer: true })
     }
 }
 
-fn acked(epoch: u64, seq: u64) -> Action {
-    Action::Tell(FromLink::Acked { epoch, seq })
+fn acked(epoch: u64, seq: u64) -> LinkAction {
+    LinkAction::Report(LinkReport::Acknowledged { epoch, seq })
 }
 
 #[test]
@@ -72,16 +72,16 @@ fn pubacks_find_their_message_by_the_order_of_writing() {
     let mut s = Script::new();
     let epoch = s.up();
     for seq in [11, 12, 13] {
-        assert_eq!(s.hand(epoch, seq), [Action::Publish(parcel(seq))]);
+        assert_eq!(s.hand(epoch, seq), [LinkAction::Publish(outgoing(seq))]);
     }
     for pkid in [1, 2, 0] {
-        let wrote = s.push(Event::Written { pkid });
+        let wrote = s.push(LinkEvent::Written { pkid });
         // QoS 0 is done when it is written.
         assert_eq!(wrote, if pkid == 0 { vec![acked(epoch, 13)] } else { vec![] });
     }
-    assert_eq!(s.push(Event::Acked { pkid: 2, verdict: Verdict::Taken }), [acked(epoch, 12)]);
-    assert_eq!(s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken }), [acked(epoch, 11)]);
-    assert_eq!(s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken }), []);
+    assert_eq!(s.push(LinkEvent::PubAck { pkid: 2, verdict: Verdict::Taken }), [acked(epoch, 12)]);
+    assert_eq!(s.push(LinkEvent::PubAck { pkid: 1, verdict: Verdict::Taken }), [acked(epoch, 11)]);
+    assert_eq!(s.push(LinkEvent::PubAck { pkid: 1, verdict: Verdict::Taken }), []);
 }
 
 #[test]
@@ -89,29 +89,32 @@ fn nothing_of_an_old_connection_counts_on_the_next() {
     let mut s = Script::new();
     let old = s.up();
     s.hand(old, 11);
-    s.push(Event::Written { pkid: 1 });
+    s.push(LinkEvent::Written { pkid: 1 });
     let actions = s.lose();
-    assert_eq!(actions, [Action::Tell(FromLink::Lost { epoch: old, why: "closed".into() }), Action::Drop]);
+    assert_eq!(
+        actions,
+        [LinkAction::Report(LinkReport::Disconnected { epoch: old, why: "closed".into() }), LinkAction::Drop]
+    );
     let new = s.up();
     assert!(new > old);
-    // A parcel of the old one, a stale PUBACK.
+    // A message for the old one, a stale PUBACK.
     assert_eq!(s.hand(old, 12), []);
-    assert_eq!(s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken }), []);
-    assert_eq!(s.push(Event::Order(ToLink::Stored { epoch: old, token: 1 })), []);
+    assert_eq!(s.push(LinkEvent::PubAck { pkid: 1, verdict: Verdict::Taken }), []);
+    assert_eq!(s.push(LinkEvent::Request(LinkRequest::Acknowledge { epoch: old, token: 1 })), []);
 }
 
 #[test]
 fn replaced_certificates_cost_one_connection_no_wait_and_no_suspicion() {
     let mut s = Script::new();
-    assert_eq!(s.push(Event::Renewed), [], "the next connection uses them anyway");
+    assert_eq!(s.push(LinkEvent::Renewed), [], "the next connection uses them anyway");
     let old = s.up();
     s.hand(old, 11);
     let why = "certificates were replaced".to_owned();
-    let lost = Action::Tell(FromLink::Lost { epoch: old, why });
-    assert_eq!(s.push(Event::Renewed), [lost, Action::Drop]);
+    let lost = LinkAction::Report(LinkReport::Disconnected { epoch: old, why });
+    assert_eq!(s.push(LinkEvent::Renewed), [lost, LinkAction::Drop]);
     let (passed, actions) = s.tick();
     assert_eq!((passed, actions.len()), (0.0, 1));
-    assert!(matches!(actions[0], Action::Connect { .. }), "{actions:?}");
+    assert!(matches!(actions[0], LinkAction::Connect { .. }), "{actions:?}");
 }
 
 #[test]
@@ -120,11 +123,11 @@ fn a_hung_poll_and_a_withheld_puback_cost_the_connection() {
     let epoch = s.up();
     // What the client writes shows no life: a half-open link takes it.
     s.now = s.now.plus_s(20.0);
-    assert_eq!(s.push(Event::Sent), []);
+    assert_eq!(s.push(LinkEvent::Sent), []);
     let (passed, actions) = s.tick();
     assert_eq!(passed, 25.0);
     assert!(
-        matches!(&actions[0], Action::Tell(FromLink::Lost { why, .. }) if why.contains("keep-alive")),
+        matches!(&actions[0], LinkAction::Report(LinkReport::Disconnected { why, .. }) if why.contains("keep-alive")),
         "{actions:?}"
     );
     let epoch = {
@@ -132,15 +135,15 @@ fn a_hung_poll_and_a_withheld_puback_cost_the_connection() {
         epoch + 1
     };
     s.hand(epoch, 11);
-    s.push(Event::Written { pkid: 1 });
+    s.push(LinkEvent::Written { pkid: 1 });
     for _ in 0..3 {
         s.now = s.now.plus_s(19.0);
-        assert_eq!(s.push(Event::Alive), []);
+        assert_eq!(s.push(LinkEvent::Alive), []);
     }
     let (passed, actions) = s.tick();
     assert!((passed - 3.0).abs() < 1e-6);
     assert!(
-        matches!(&actions[0], Action::Tell(FromLink::Lost { why, .. }) if why.contains("PUBACK")),
+        matches!(&actions[0], LinkAction::Report(LinkReport::Disconnected { why, .. }) if why.contains("PUBACK")),
         "{actions:?}"
     );
 }
@@ -153,9 +156,9 @@ fn waits_grow_with_jitter_up_to_the_limit_and_are_said_once() {
         let (waited, actions) = s.tick();
         let longest = if attempt == 0 { 0.0 } else { 2f64.powi(attempt - 1).min(60.0) };
         assert!(waited <= longest && waited >= longest / 2.0, "{attempt}: {waited}");
-        assert!(matches!(actions[0], Action::Connect { .. }));
-        s.machine.push(s.now, Event::Lost { why: "refused".into(), by_peer: false });
-        logs += std::iter::from_fn(|| s.machine.pull()).filter(|a| matches!(a, Action::Log(_))).count();
+        assert!(matches!(actions[0], LinkAction::Connect { .. }));
+        s.machine.push(s.now, LinkEvent::Lost { why: "refused".into(), by_peer: false });
+        logs += std::iter::from_fn(|| s.machine.pull()).filter(|a| matches!(a, LinkAction::Log(_))).count();
     }
     assert_eq!(logs, 1);
 }
@@ -166,15 +169,18 @@ fn a_message_that_kills_connections_goes_alone_and_is_given_up() {
     let mut windows = Vec::new();
     for round in 0.. {
         s.tick();
-        let actions = s.push(Event::Connected { session_present: true, receive_max: None, max_packet: None });
-        let Action::Tell(FromLink::Up { epoch, window, .. }) = actions[1] else { panic!("{actions:?}") };
+        let actions =
+            s.push(LinkEvent::Connected { session_present: true, receive_max: None, max_packet: None });
+        let LinkAction::Report(LinkReport::Connected { epoch, window, .. }) = actions[1] else {
+            panic!("{actions:?}")
+        };
         windows.push(window);
         // 12 is the bad one; 11 and 13 go with it while the window lets them.
         for seq in [12, 11, 13].into_iter().take(window) {
             s.hand(epoch, seq);
         }
         let lost = s.lose();
-        if let Some(Action::Tell(FromLink::Unwanted { seq, reason, .. })) = lost.first() {
+        if let Some(LinkAction::Report(LinkReport::Rejected { seq, reason, .. })) = lost.first() {
             assert_eq!((*seq, round), (12, 4), "{reason}");
             break;
         }
@@ -188,15 +194,18 @@ fn a_refusal_by_reason_code_waits_or_buries() {
     let epoch = s.up();
     s.hand(epoch, 11);
     s.hand(epoch, 12);
-    s.push(Event::Written { pkid: 1 });
-    s.push(Event::Written { pkid: 2 });
-    let never = s.push(Event::Acked { pkid: 1, verdict: Verdict::Never("TopicNameInvalid".into()) });
+    s.push(LinkEvent::Written { pkid: 1 });
+    s.push(LinkEvent::Written { pkid: 2 });
+    let never = s.push(LinkEvent::PubAck { pkid: 1, verdict: Verdict::Never("TopicNameInvalid".into()) });
     assert_eq!(
         never,
-        [Action::Tell(FromLink::Unwanted { epoch, seq: 11, reason: "TopicNameInvalid".into() })]
+        [LinkAction::Report(LinkReport::Rejected { epoch, seq: 11, reason: "TopicNameInvalid".into() })]
     );
-    let not_now = s.push(Event::Acked { pkid: 2, verdict: Verdict::NotNow("NotAuthorized".into()) });
-    assert!(matches!(not_now.as_slice(), [Action::Tell(FromLink::Lost { .. }), Action::Drop]), "{not_now:?}");
+    let not_now = s.push(LinkEvent::PubAck { pkid: 2, verdict: Verdict::NotNow("NotAuthorized".into()) });
+    assert!(
+        matches!(not_now.as_slice(), [LinkAction::Report(LinkReport::Disconnected { .. }), LinkAction::Drop]),
+        "{not_now:?}"
+    );
 }
 
 #[test]
@@ -204,31 +213,41 @@ fn what_comes_down_is_acknowledged_after_it_is_stored() {
     let mut s = Script::new();
     let epoch = s.up();
     let (topic, payload) = ("down".to_owned(), b"x".to_vec());
-    let told =
-        s.push(Event::Received { token: 5, topic: topic.clone(), payload: payload.clone(), retain: false });
-    assert_eq!(told, [Action::Tell(FromLink::Incoming { epoch, token: 5, topic, payload, retain: false })]);
-    assert_eq!(s.push(Event::Order(ToLink::Stored { epoch, token: 5 })), [Action::Ack { token: 5 }]);
+    let told = s.push(LinkEvent::Received {
+        token: 5,
+        topic: topic.clone(),
+        payload: payload.clone(),
+        retain: false,
+    });
+    assert_eq!(
+        told,
+        [LinkAction::Report(LinkReport::Received { epoch, token: 5, topic, payload, retain: false })]
+    );
+    assert_eq!(
+        s.push(LinkEvent::Request(LinkRequest::Acknowledge { epoch, token: 5 })),
+        [LinkAction::Ack { token: 5 }]
+    );
 }
 
 #[test]
 fn a_stop_drains_says_offline_and_disconnects() {
     let mut s = Script::new();
     let epoch = s.up();
-    let told = s.push(Event::Stop { grace_s: 10.0 });
+    let told = s.push(LinkEvent::Stop { grace_s: 10.0 });
     assert!(
-        matches!(told.as_slice(), [Action::Tell(FromLink::Stopping { drain_s, .. })] if *drain_s == 7.0),
+        matches!(told.as_slice(), [LinkAction::Report(LinkReport::Stopping { drain_s, .. })] if *drain_s == 7.0),
         "{told:?}"
     );
-    s.push(Event::Order(ToLink::Outgoing { epoch, parcel: parcel(9), last: true }));
-    s.push(Event::Written { pkid: 1 });
-    let done = s.push(Event::Acked { pkid: 1, verdict: Verdict::Taken });
-    assert_eq!(done, [acked(epoch, 9), Action::Disconnect]);
-    assert_eq!(s.push(Event::Lost { why: "closed".into(), by_peer: true }), [Action::Finished]);
+    s.push(LinkEvent::Request(LinkRequest::Publish { epoch, outgoing: outgoing(9), last: true }));
+    s.push(LinkEvent::Written { pkid: 1 });
+    let done = s.push(LinkEvent::PubAck { pkid: 1, verdict: Verdict::Taken });
+    assert_eq!(done, [acked(epoch, 9), LinkAction::Disconnect]);
+    assert_eq!(s.push(LinkEvent::Lost { why: "closed".into(), by_peer: true }), [LinkAction::Finished]);
     // Nobody there: ends at once; a broker that never answers: ends with the grace.
     let mut s = Script::new();
-    assert_eq!(s.push(Event::Stop { grace_s: 10.0 }), [Action::Finished]);
+    assert_eq!(s.push(LinkEvent::Stop { grace_s: 10.0 }), [LinkAction::Finished]);
     let mut s = Script::new();
     s.tick();
-    s.push(Event::Stop { grace_s: 10.0 });
-    assert_eq!(s.tick(), (10.0, vec![Action::Drop, Action::Finished]));
+    s.push(LinkEvent::Stop { grace_s: 10.0 });
+    assert_eq!(s.tick(), (10.0, vec![LinkAction::Drop, LinkAction::Finished]));
 }

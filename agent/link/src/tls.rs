@@ -1,16 +1,16 @@
 //! TLS of the link: rustls with the ring provider, a private CA, a client certificate. No fallback to plain text.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::{LinkError, certificates};
+use crate::certificates;
+use crate::error::LinkError;
 use kerbside_domain::time::{Clock as _, SystemClock};
 use kerbside_site::config::Tls;
 
@@ -19,9 +19,8 @@ fn failed(what: &'static str, path: &Path, reason: impl std::fmt::Display) -> Li
 }
 
 fn chain(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
-    let file = File::open(path).map_err(|e| failed(what, path, e))?;
-    let all: Result<Vec<_>, _> = rustls_pemfile::certs(&mut BufReader::new(file)).collect();
-    let all = all.map_err(|e| failed(what, path, e))?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let all = all.map_err(|e| failed(what, path, reason(e)))?;
     if all.is_empty() {
         return Err(failed(what, path, "no certificate in it"));
     }
@@ -29,9 +28,27 @@ fn chain(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, LinkError> {
-    let file = File::open(path).map_err(|e| failed("key", path, e))?;
-    let found = rustls_pemfile::private_key(&mut BufReader::new(file)).map_err(|e| failed("key", path, e))?;
-    found.ok_or_else(|| failed("key", path, "no private key in it"))
+    PrivateKeyDer::from_pem_file(path).map_err(|e| match e {
+        pem::Error::NoItemsFound => failed("key", path, "no private key in it"),
+        e => failed("key", path, reason(e)),
+    })
+}
+
+/// Whether the file holds a private key; the error says why it cannot be read.
+pub fn holds_private_key(path: &Path) -> Result<bool, String> {
+    match PrivateKeyDer::from_pem_file(path) {
+        Ok(_) => Ok(true),
+        Err(pem::Error::NoItemsFound) => Ok(false),
+        Err(e) => Err(reason(e)),
+    }
+}
+
+/// What the file system said, in its own words.
+fn reason(error: pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
 }
 
 /// The box's clock, but never before what the box holds was made: one that stands at 1970 after a power cut must not keep the

@@ -3,20 +3,19 @@
 
 use serde::Serialize;
 
-use super::envelope::{Content, Outgoing, to_json};
-use super::grant::Grant;
-use super::{Identity, topic};
+use crate::grant::Grant;
+use crate::identity::Identity;
+use crate::outgoing::{Content, Outgoing};
+use crate::text::to_json;
+use crate::topic;
 
+/// `type` of a piece.
 pub const CHUNK: &str = "kerbside.evidence.chunk.v1";
-/// Most bytes of the file in one piece; a broker that takes less gets less.
-pub const MAX_BYTES: usize = 32 * 1024;
-/// A broker that does not take so much gets none.
-pub const MIN_BYTES: usize = 1024;
 /// Nobody who was away for longer waits for it; the centre can grant the rest anew.
 const EXPIRY_S: u32 = 3600;
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct ChunkHead<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     source: String,
@@ -32,14 +31,14 @@ struct Head<'a> {
     sha256: &'a str,
 }
 
-/// The bytes from `offset` on, as they are published on `evidence/SET/chunk/OFFSET`. The delivery gives the parcel its number.
+/// The bytes from `offset` on, as they are published on `evidence/SET/chunk/OFFSET`. The trace gives it its number.
 pub fn chunk(who: &Identity, grant: &Grant, total: u64, offset: u64, bytes: &[u8]) -> Outgoing {
     let (set, _) = grant.set_and_file();
-    let head = Head {
+    let head = ChunkHead {
         kind: CHUNK,
         source: who.source(),
         grant_id: &grant.id,
-        incident_id: Some(set).filter(|s| !s.starts_with("cmd-")),
+        incident_id: grant.incident_id(),
         path: &grant.path,
         offset,
         bytes: bytes.len(),
@@ -86,14 +85,15 @@ mod tests {
         data["method"] = "MQTT".into();
         data.as_object_mut().unwrap().remove("url");
         let grant = crate::testing::grant::sealed(&data);
-        let grant = crate::grant::read(&who(), &crate::testing::keys(), grant.as_bytes(), now).unwrap();
-        let parcel = chunk(&who(), &grant, 70_000, 32_768, b"\0\xff\n{");
-        assert_eq!(parcel.topic, "cg/v1/310112/mh-xz-017/evidence/01jincident/chunk/32768");
-        let (head, bytes) = read(&parcel.body).unwrap();
+        let grant = crate::SignedGrant::read(grant.as_bytes()).unwrap();
+        let grant = grant.verified(&who(), &crate::testing::keys(), now).unwrap();
+        let outgoing = chunk(&who(), &grant, 70_000, 32_768, b"\0\xff\n{");
+        assert_eq!(outgoing.topic, "cg/v1/310112/mh-xz-017/evidence/01jincident/chunk/32768");
+        let (head, bytes) = read(&outgoing.body).unwrap();
         assert_eq!(bytes, b"\0\xff\n{");
         assert_eq!((&head["offset"], &head["total"]), (&32_768.into(), &70_000.into()));
         assert_eq!((&head["incident_id"], &head["sha256"]), (&"01JINCIDENT".into(), &"ab".repeat(32).into()));
         crate::tests::schemas().check(&head).unwrap();
-        assert!(read(&parcel.body[..parcel.body.len() - 1]).is_none(), "cut short");
+        assert!(read(&outgoing.body[..outgoing.body.len() - 1]).is_none(), "cut short");
     }
 }

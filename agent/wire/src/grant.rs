@@ -3,33 +3,38 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::Identity;
-use super::down::{Refusal, clipped, instant, limited};
-use super::signed::{Signed, target};
 use kerbside_crypto::sign::CentreKey;
 use kerbside_domain::time::{ClockQuality, Moment};
+use serde::{Deserialize, Serialize};
 
+use crate::identity::Identity;
+use crate::limits;
+use crate::refusal::{GrantRefusal, NotGenuine, Refusal, instant, limited, malformed};
+use crate::signed::{Signed, target};
+use crate::text::clipped;
+
+/// CloudEvents type of a grant.
 pub const GRANT: &str = "kerbside.evidence.grant.v1";
-
-/// Grants that wait for their upload at once; a further one is refused.
-pub const MAX_GRANTS: usize = 256;
+/// Evidence of a command lies in a folder whose name begins so.
+const COMMAND_SET: &str = "cmd-";
 
 /// A file that the centre wants, and the way there: HTTPS (plain HTTP only to this machine itself), or pieces over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
+    /// Names it once and for all.
     pub id: String,
     /// As the manifest names the file, below the evidence folder.
     pub path: String,
     /// 64 hex digits: what the file must be.
     pub sha256: String,
+    /// Wall clock, ms.
     pub expires_at_ms: i64,
     /// Empty: over MQTT.
     pub url: String,
-    /// Over MQTT: where to go on; what comes before has been acknowledged.
+    /// Over MQTT: where to go on, bytes; what comes before has been acknowledged.
     #[serde(default)]
     pub offset: u64,
+    /// Of the HTTP request.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The server can be asked how far it got (`Content-Range: bytes */N`, answered 308 with `Range`).
@@ -38,7 +43,7 @@ pub struct Grant {
 }
 
 #[derive(Deserialize)]
-struct Data {
+struct GrantData {
     id: String,
     target: String,
     path: String,
@@ -56,37 +61,46 @@ struct Data {
     resumable: bool,
 }
 
-/// Reads a grant and judges it: `Err` says why it counts for nothing.
-pub fn read(who: &Identity, keys: &[CentreKey], payload: &[u8], now: Moment) -> Result<Grant, Refusal> {
-    let signed = Signed::read(payload, GRANT)?;
-    signed.signer(keys).map_err(Refusal::Command)?;
-    let data: Data =
-        serde_json::from_str(&signed.text).map_err(|e| Refusal::Malformed(clipped(&e.to_string())))?;
-    for (what, text, limit) in [("id", &data.id, 128), ("path", &data.path, 512)] {
-        limited(what, text, limit)?;
-    }
-    let refused = |why: String| Err(Refusal::Command(why));
-    if data.target != target(who, false) {
-        return refused(format!("for another box: {:?}", clipped(&data.target)));
-    }
-    match data.method.as_deref() {
-        None | Some("PUT") => limited("url", &data.url, 4096)?,
-        Some("MQTT") if data.url.is_empty() => {}
-        Some("MQTT") => return refused("MQTT needs no url".to_owned()),
-        Some(_) => return refused("only PUT and MQTT are known".to_owned()),
-    }
-    let expires_at_ms = instant("expires_at", &data.expires_at)?;
-    if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
-        return refused("expired, or the clock is not synchronised".to_owned());
-    }
-    if !is_below(&data.path) {
-        return refused(format!("{:?} is no file of the evidence folder", clipped(&data.path)));
-    }
-    let Data { id, path, sha256, url, offset, headers, resumable, .. } = data;
-    Ok(Grant { id, path, sha256, expires_at_ms, url, offset, headers, resumable })
+/// A grant as it came; nothing in it is believed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedGrant {
+    signed: Signed,
 }
 
-/// `day/incident/file`, and nothing that climbs out.
+impl SignedGrant {
+    /// Reads the envelope.
+    pub fn read(payload: &[u8]) -> Result<SignedGrant, Refusal> {
+        Ok(SignedGrant { signed: Signed::read(payload, GRANT)? })
+    }
+
+    /// The grant, if it is the centre's, for this box, in time, and for a file of the evidence folder.
+    pub fn verified(&self, who: &Identity, keys: &[CentreKey], now: Moment) -> Result<Grant, Refusal> {
+        self.signed.signer(keys)?;
+        let data: GrantData = serde_json::from_str(&self.signed.text).map_err(|e| malformed(&e))?;
+        limited("id", &data.id, limits::ID)?;
+        limited("path", &data.path, limits::TEXT)?;
+        if data.target != target(who, false) {
+            return Err(NotGenuine::OtherBox(clipped(&data.target)).into());
+        }
+        match data.method.as_deref() {
+            None | Some("PUT") => limited("url", &data.url, limits::URL)?,
+            Some("MQTT") if data.url.is_empty() => {}
+            Some("MQTT") => return Err(GrantRefusal::UrlWithMqtt.into()),
+            Some(_) => return Err(GrantRefusal::UnknownMethod.into()),
+        }
+        let expires_at_ms = instant("expires_at", &data.expires_at)?;
+        if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
+            return Err(GrantRefusal::Expired.into());
+        }
+        if !is_below(&data.path) {
+            return Err(GrantRefusal::NotEvidence(clipped(&data.path)).into());
+        }
+        let GrantData { id, path, sha256, url, offset, headers, resumable, .. } = data;
+        Ok(Grant { id, path, sha256, expires_at_ms, url, offset, headers, resumable })
+    }
+}
+
+/// `day/set/file`, and nothing that climbs out.
 fn is_below(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     parts.len() == 3
@@ -94,7 +108,7 @@ fn is_below(path: &str) -> bool {
 }
 
 impl Grant {
-    /// In pieces through the link, see [`super::chunk`].
+    /// In pieces through the link, see [`crate::chunk`].
     pub fn is_by_mqtt(&self) -> bool {
         self.url.is_empty()
     }
@@ -104,6 +118,11 @@ impl Grant {
         let mut parts = self.path.rsplit('/');
         let file = parts.next().unwrap_or_default();
         (parts.next().unwrap_or_default(), file)
+    }
+
+    /// The incident whose file it is; `None`: a command's.
+    pub fn incident_id(&self) -> Option<&str> {
+        Some(self.set_and_file().0).filter(|set| !set.starts_with(COMMAND_SET))
     }
 }
 
@@ -117,7 +136,9 @@ mod tests {
     #[test]
     fn a_grant_counts_only_signed_for_this_box_in_time_and_for_its_own_files() {
         let now = Moment { wall_ms: NOW_MS, quality: ClockQuality::Ntp, ..Moment::default() };
-        let judged = |payload: &str, now| read(&who(), &keys(), payload.as_bytes(), now);
+        let judged = |payload: &str, now| {
+            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.verified(&who(), &keys(), now))
+        };
         let good = sealed(&data("g1"));
         let grant = judged(&good, now).unwrap();
         assert_eq!(grant.set_and_file(), ("01JINCIDENT", "r1-clip.mp4"));
@@ -140,9 +161,9 @@ mod tests {
             ("path", "a/b/c/d", "no file of the evidence folder"),
             ("url", "", "url with 0 bytes"),
         ] {
-            let mut told = data("g1");
-            told[key] = Value::from(value);
-            refused(&sealed(&told), now, why);
+            let mut data = data("g1");
+            data[key] = Value::from(value);
+            refused(&sealed(&data), now, why);
         }
     }
 }

@@ -1,97 +1,87 @@
-//! Wire: all that leaves the box and all that is understood of what comes in (invariant 11).
+//! Wire: every message between a box and its linkage centre, both ways, and nothing else (invariant 11).
 //!
-//! Pure. It turns the words of the line into [`Message`]s: CloudEvents 1.0 with a topic, a lane and a quality of
-//! service. The delivery gives a draft its sequence number and makes it a journal record; the bytes that are
-//! published are a pure function of that record ([`published`]), so a re-send is the same bytes.
+//! Pure: no socket, no file, no clock. The box's link and the centre's own software stand on the same types.
+//!
+//! # A tour
+//!
+//! **Up.** A stage has something to say and calls the function of its topic: [`matter()`], [`patrol()`], [`state()`],
+//! [`health()`], [`position()`], [`observation()`], [`alarm()`], [`evidence_manifest()`], [`reply()`], [`checkpoint()`].
+//! Each gives a [`Message`]: a CloudEvents 1.0 envelope in the making, with its topic, its [`Priority`] and how long it
+//! counts. The trace gives the message its sequence number and journals it ([`message_body`]). What is published
+//! ([`published`], an [`Outgoing`]) is a pure function of that journal record, so that a message sent again is the same
+//! bytes. Pieces of a file ([`chunk`]) are the one exception: they are no journal records, the file is on the disk.
+//!
+//! **Down.** [`inbound::parse`] reads a message of the centre once and tells by its topic what it is: a receipt, a state
+//! of a case, a [`command`], a [`grant`]. It is hostile until parsed; what counts for nothing is a [`Refusal`] with its
+//! reason. Commands and grants are signed ([`signed`]) and are judged apart, against the keys of the site.
 //!
 //! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
+//!
+//! | file | topic |
+//! |---|---|
+//! | [`mod@matter`] | `matter/{code}/{phase}`: one report about one incident |
+//! | [`mod@patrol`] | `patrol`: the account of a period |
+//! | [`mod@state`] | `state`: birth, offline, last will |
+//! | [`mod@health`] | `health` |
+//! | [`mod@position`] | `position` |
+//! | [`sensor`] | `obs/{sensor}`: observations and alarms |
+//! | [`evidence`] | `evidence/{id}/manifest`, `.../ready` |
+//! | [`chunk`] | `evidence/{id}/chunk/{offset}` |
+//! | [`mod@reply`] | `reply` to a command |
+//! | [`mod@checkpoint`] | `audit`: a signature over the journal |
+//! | `receipt`, `case` | `receipt`, `case` of the centre |
+//! | [`command`] | `cmd/{verb}` |
+//! | [`grant`] | `grant` |
 
+#![warn(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::print_stdout))]
+
+mod case;
 pub mod checkpoint;
 pub mod chunk;
+mod clock;
 pub mod command;
-pub mod down;
-pub mod envelope;
+mod event;
+pub mod evidence;
 pub mod grant;
+pub mod health;
+mod identity;
+pub mod inbound;
+pub mod limits;
 pub mod matter;
-pub mod other;
+mod message;
+mod outgoing;
+pub mod patrol;
+pub mod position;
+mod priority;
+mod receipt;
+mod refusal;
+pub mod reply;
+pub mod sensor;
 pub mod signed;
+pub mod state;
+pub mod text;
 pub mod topic;
 
-pub use command::{Command, Order};
-pub use down::{Down, Refusal};
-pub use envelope::{Message, MessageHead, Outgoing, Recorded, message_body, published};
+pub use checkpoint::checkpoint;
+pub use command::{CommandAction, SignedCommand, StageAction, StoreAction};
+pub use evidence::{ManifestSubject, evidence_failed, evidence_manifest, evidence_not_sent, evidence_ready};
+pub use grant::{Grant, SignedGrant};
+pub use health::health;
+pub use identity::{CameraName, Identity};
+pub use inbound::Inbound;
 pub use matter::matter;
-pub use other::*;
+pub use message::{Message, MessageHead, message_body, parse_message};
+pub use outgoing::{CONTENT_TYPE, Content, Outgoing, Recorded, published};
+pub use patrol::patrol;
+pub use position::position;
+pub use priority::Priority;
+pub use refusal::{CommandRefusal, GrantRefusal, NotGenuine, Refusal, RefusalReason};
+pub use reply::{ReplyResult, reply};
+pub use sensor::{alarm, observation};
+pub use state::{Presence, state};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
-
-use kerbside_domain::model::ModelNames;
-use kerbside_site::config::Site;
-
-/// Who speaks: what every envelope needs of the configuration.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Identity {
-    /// GB/T 2260, six digits.
-    pub division: String,
-    pub edge_id: String,
-    pub utc_offset_s: i32,
-    pub address: Option<String>,
-    /// Indexed by `CameraIx`.
-    pub cameras: Vec<CameraName>,
-    pub models: ModelNames,
-    /// The program's version.
-    pub version: String,
-    /// Public half of the box's own key, which signs `audit.checkpoint`.
-    pub key: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CameraName {
-    pub id: String,
-    pub gb28181_id: Option<String>,
-}
-
-impl Identity {
-    pub fn from_site(site: &Site) -> Self {
-        let cameras = site.cameras.iter();
-        Identity {
-            division: site.device.division.clone(),
-            edge_id: site.device.edge_id.clone(),
-            utc_offset_s: site.device.utc_offset_s,
-            address: site.device.address.clone(),
-            cameras: cameras
-                .map(|c| CameraName { id: c.id.clone(), gb28181_id: c.gb28181_id.clone() })
-                .collect(),
-            models: ModelNames::default(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            key: None,
-        }
-    }
-
-    pub fn with_models(mut self, models: ModelNames) -> Self {
-        self.models = models;
-        self
-    }
-
-    /// CloudEvents `source`.
-    pub fn source(&self) -> String {
-        format!("urn:kerbside:{}:{}", self.division, self.edge_id)
-    }
-
-    pub fn camera(&self, ix: kerbside_domain::frame::CameraIx) -> CameraName {
-        self.cameras.get(usize::from(ix.0)).cloned().unwrap_or_default()
-    }
-
-    pub fn time(&self, at: kerbside_domain::time::Moment) -> String {
-        kerbside_domain::time::rfc3339(at.wall_ms, self.utc_offset_s)
-    }
-}
-
-/// `value` with `digits` decimals, as a number that prints short.
-pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
-    let scale = 10f64.powi(digits);
-    (value * scale).round() / scale
-}

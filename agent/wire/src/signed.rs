@@ -4,26 +4,29 @@
 //! inside `data`, so that what was signed for one box or verb is worth nothing on another topic. `keyid` and `signature`
 //! (128 hex digits, Ed25519) are extension attributes of the envelope.
 
+use kerbside_crypto::sign::{CentreKey, SigningKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Identity;
-use super::down::{Refusal, clipped};
-use super::envelope::to_json;
-use kerbside_crypto::sign::{CentreKey, SigningKey};
+use crate::identity::Identity;
+use crate::refusal::{NotGenuine, Refusal, malformed, wrong_type};
+use crate::text::{clipped, to_json};
 
 /// A signed statement, not yet believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
+    /// CloudEvents type.
     pub kind: &'static str,
+    /// Which key it names.
     pub key_id: Option<String>,
+    /// 128 hex digits.
     pub signature: Option<String>,
     /// `data`, byte for byte.
     pub text: String,
 }
 
 #[derive(Deserialize)]
-struct Event<'a> {
+struct SignedEvent<'a> {
     specversion: String,
     #[serde(rename = "type")]
     kind: String,
@@ -36,29 +39,27 @@ struct Event<'a> {
 impl Signed {
     /// Reads the envelope of a message of type `kind`.
     pub fn read(payload: &[u8], kind: &'static str) -> Result<Signed, Refusal> {
-        let event: Event<'_> =
-            serde_json::from_slice(payload).map_err(|e| Refusal::Malformed(clipped(&e.to_string())))?;
+        let event: SignedEvent<'_> = serde_json::from_slice(payload).map_err(|e| malformed(&e))?;
         if event.specversion != "1.0" || event.kind != kind {
-            let told = format!("type {:?} on the topic of {kind}", event.kind);
-            return Err(Refusal::Malformed(clipped(&told)));
+            return Err(wrong_type(&event.kind, kind));
         }
-        let Event { keyid, signature, data, .. } = event;
+        let SignedEvent { keyid, signature, data, .. } = event;
         Ok(Signed { kind, key_id: keyid, signature, text: data.get().to_owned() })
     }
 
-    /// The key that signed it; the error says why nobody did.
-    pub fn signer<'k>(&self, keys: &'k [CentreKey]) -> Result<&'k CentreKey, String> {
+    /// The key that signed it; the error says why none did.
+    pub fn signer<'k>(&self, keys: &'k [CentreKey]) -> Result<&'k CentreKey, NotGenuine> {
         if keys.is_empty() {
-            return Err("no key of the centre is configured: [[centre.key]]".to_owned());
+            return Err(NotGenuine::NoKeys);
         }
-        let signature = self.signature.as_deref().ok_or("not signed")?;
-        let id = self.key_id.as_deref().ok_or("signed, but `keyid` is missing")?;
+        let signature = self.signature.as_deref().ok_or(NotGenuine::NotSigned)?;
+        let id = self.key_id.as_deref().ok_or(NotGenuine::NoKeyId)?;
         let key = keys.iter().find(|k| k.id == id);
-        let key = key.ok_or_else(|| format!("key {:?} is not configured", clipped(id)))?;
+        let key = key.ok_or_else(|| NotGenuine::UnknownKey(clipped(id)))?;
         if key.public.verifies(&signed_bytes(self.kind, &self.text), signature) {
             Ok(key)
         } else {
-            Err(format!("the signature is not that of key {:?} over these bytes", key.id))
+            Err(NotGenuine::WrongSignature(key.id.clone()))
         }
     }
 }

@@ -16,10 +16,12 @@ use crate::{CameraName, Identity, signed};
 /// 2026-11-21T08:31:05.120+08:00.
 pub const NOW_MS: i64 = 1_795_221_065_120;
 
+/// The centre's key that signs them.
 pub fn keys() -> Vec<CentreKey> {
     vec![CentreKey { id: "ops-2026".into(), public: key().public() }]
 }
 
+/// The box of all golden texts.
 pub fn who() -> Identity {
     let camera = CameraName { id: "cam1".into(), gb28181_id: Some("31011200001320000017".into()) };
     Identity {
@@ -32,11 +34,13 @@ pub fn who() -> Identity {
     }
 }
 
+/// So many seconds after [`NOW_MS`].
 pub fn at(s: f64) -> Moment {
     let wall_ms = 1_795_221_065_120 + (s * 1000.0) as i64;
     Moment { mono: Mono::from_s(s), wall_ms, quality: ClockQuality::Ntp }
 }
 
+/// A report with one object, one picture and one clip to come.
 pub fn report(incident: &str, revision: u32) -> Report {
     let bbox = BBox { x: 0.31, y: 0.52, w: 0.12, h: 0.2 };
     Report {
@@ -83,13 +87,16 @@ pub mod command {
     use super::*;
     use crate::command::COMMAND;
 
+    /// Whom they are for.
     pub const BOX: &str = "urn:kerbside:310112:mh-xz-017";
 
+    /// What is signed.
     pub fn data(id: &str, verb: &str, args: Value) -> Value {
         json!({"id": id, "target": BOX, "verb": verb, "issued_at": "2026-11-21T08:30:00+08:00",
             "expires_at": "2026-11-21T08:40:00+08:00", "actor": "desk-3", "args": args})
     }
 
+    /// The same, signed, in its envelope.
     pub fn sealed(data: &Value) -> String {
         let id = data["id"].as_str().unwrap_or_default();
         signed::envelope(COMMAND, id, "2026-11-21T08:30:00+08:00", "ops-2026", &key(), &data.to_string())
@@ -101,6 +108,7 @@ pub mod grant {
     use super::*;
     use crate::grant::GRANT;
 
+    /// What is signed.
     pub fn data(id: &str) -> Value {
         json!({"id": id, "target": "urn:kerbside:310112:mh-xz-017", "path": "2026-11-21/01JINCIDENT/r1-clip.mp4",
             "sha256": "ab".repeat(32), "issued_at": "2026-11-21T08:30:00+08:00",
@@ -108,6 +116,7 @@ pub mod grant {
             "url": "https://centre.example/bucket/clip?X-Signature=secret", "headers": {"x-amz-acl": "private"}})
     }
 
+    /// The same, signed, in its envelope.
     pub fn sealed(data: &Value) -> String {
         let key = kerbside_crypto::testing::key();
         signed::envelope(GRANT, "g", "2026-11-21T08:30:00+08:00", "ops-2026", &key, &data.to_string())

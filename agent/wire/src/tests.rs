@@ -3,8 +3,8 @@
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
-use super::envelope::{MATTER_LIMIT, parse_message};
 use super::*;
+use crate::limits::MATTER;
 use crate::testing::{at, report, who};
 use kerbside_domain::evidence::*;
 
@@ -55,23 +55,23 @@ pub(crate) fn schemas() -> &'static kerbside_testkit::Contract {
     READ.get_or_init(|| kerbside_testkit::Contract::read(&contract_dir()).unwrap())
 }
 
-fn check(draft: &Message, expected: Expect) {
-    let parcel = published(recorded(&message_body(draft, &who(), 4217, at(186.3))), &who()).unwrap();
-    let body: Value = serde_json::from_slice(&parcel.body).expect("what is published is JSON");
+fn check(message: &Message, expected: Expect) {
+    let outgoing = published(recorded(&message_body(message, &who(), 4217, at(186.3))), &who()).unwrap();
+    let body: Value = serde_json::from_slice(&outgoing.body).expect("what is published is JSON");
     assert_eq!(body["data"]["journal"]["n"], 5000);
     schemas().check(&body).unwrap();
-    let text = String::from_utf8(parcel.body).unwrap();
+    let text = String::from_utf8(outgoing.body).unwrap();
     let (text, _) = text.split_once(",\"journal\":").unwrap();
-    let expiry = parcel.expiry_s.map(|s| format!(" expires {s}")).unwrap_or_default();
-    let retain = if parcel.retain { " retained" } else { "" };
-    expected.assert_eq(&format!("{} qos {}{retain}{expiry}\n{text}\n", parcel.topic, parcel.qos));
+    let expiry = outgoing.expiry_s.map(|s| format!(" expires {s}")).unwrap_or_default();
+    let retain = if outgoing.retain { " retained" } else { "" };
+    expected.assert_eq(&format!("{} qos {}{retain}{expiry}\n{text}\n", outgoing.topic, outgoing.qos));
 }
 
 #[test]
 fn matter_opened() {
-    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), Some(&place()), Some(&stall()));
+    let message = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), Some(&place()), Some(&stall()));
     check(
-        &draft,
+        &message,
         expect![[r#"
         cg/v1/310112/mh-xz-017/matter/09006/opened qos 1
         {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.opened.v1","subject":"310112/310112001002003/09006","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":1,"phase":"opened","cause":"opened","kind":"stall.occupying","matter":{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"act":"in_progress"},"legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"location":{"type":"Feature","geometry":{"type":"Point","coordinates":[121.3761234,31.1124567]},"properties":{"datum":"WGS84","accuracy_m":2.8,"method":"homography","camera_point":[121.37608,31.1124],"gcj02":[121.3806,31.1104]}},"grid":{"division":"310112","unit_grid":"310112001002003","scheme":"GB/T 47678.3","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[{"track":17,"label":"stall","confidence":0.93,"bbox_norm":[0.31,0.52,0.12,0.2]}],"reasons":{"attended_share":0.8},"evidence":[{"id":"ev1","role":"trigger","media":"image/jpeg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00","state":"available","path":"2026-11-21/a.jpg"},{"role":"clip","state":"pending"}],"clock":{"source":"ntp","synced":true}
@@ -155,7 +155,7 @@ fn the_others() {
     "#]],
     );
     check(
-        &reply("c1", "restart", "refused", Some("expired"), Value::Null, at(0.0)),
+        &reply("c1", "restart", ReplyResult::Refused, Some("expired"), Value::Null, at(0.0)),
         expect![[r#"
         cg/v1/310112/mh-xz-017/reply qos 1 expires 86400
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.command.reply.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","reason":"expired","result":"refused","verb":"restart"
@@ -193,14 +193,14 @@ fn a_recheck_says_what_was_found_and_closes_nothing() {
 fn evidence_and_checkpoints() {
     let items = report("I", 1).evidence;
     check(
-        &evidence_manifest(&who(), "i-r1", About::Incident("I"), 1, &items, at(0.0)),
+        &evidence_manifest(&who(), "i-r1", ManifestSubject::Incident("I"), 1, &items, at(0.0)),
         expect![[r#"
         cg/v1/310112/mh-xz-017/evidence/i-r1/manifest qos 1
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"I","data":{"incident_id":"I","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
     "#]],
     );
     check(
-        &evidence_manifest(&who(), "cmd-c1-cam1", About::Command("c1"), 1, &items, at(0.0)),
+        &evidence_manifest(&who(), "cmd-c1-cam1", ManifestSubject::Command("c1"), 1, &items, at(0.0)),
         expect![[r#"
             cg/v1/310112/mh-xz-017/evidence/cmd-c1-cam1/manifest qos 1
             {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.manifest.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"c1","data":{"command_id":"c1","revision":1,"files":[{"id":"ev1","role":"trigger","media":"image/jpeg","path":"2026-11-21/a.jpg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00"}]
@@ -232,7 +232,7 @@ fn evidence_and_checkpoints() {
     );
     let hash = kerbside_crypto::hash::Hash::of(b"4217");
     check(
-        &checkpoint::checkpoint(&who(), &kerbside_crypto::testing::key(), 4217, hash, at(0.0)),
+        &checkpoint(&who(), &kerbside_crypto::testing::key(), 4217, hash, at(0.0)),
         expect![[r#"
         cg/v1/310112/mh-xz-017/audit qos 1
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.audit.checkpoint.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"hash":"sha256:7ec7bbd3677bee60f1e0c58b2967299b9985afad73acfde38966d76f30cc4f88","key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","n":4217,"signature":"1224e961cf69544bc72d03ebfe816242833d31c6f0903ac446c1446a935442838dd5fdb180bad7d87836d6e2d27d4172fa123b199ac6be31ce9c46d4d8883b0b"
@@ -337,9 +337,9 @@ fn asyncapi_and_schemas_agree() {
             c["address"].as_str().unwrap().replace("{division}", "310112").replace("{edge_id}", "mh-xz-017")
         })
         .collect();
-    for heard in topic::subscriptions("310112", "mh-xz-017") {
-        let heard = heard.replace('+', "{verb}");
-        assert!(addresses.contains(&heard), "{heard} in {addresses:?}");
+    for filter in topic::subscriptions("310112", "mh-xz-017") {
+        let filter = filter.replace('+', "{verb}");
+        assert!(addresses.contains(&filter), "{filter} in {addresses:?}");
     }
 }
 
@@ -349,27 +349,30 @@ fn a_matter_stays_below_4_kib_and_says_what_it_left_out() {
     let object = many.objects[0].clone();
     many.objects =
         (0..200).map(|i| ReportObject { confidence: i as f32 / 200.0, ..object.clone() }).collect();
-    let draft = matter(&who(), &many, Some(&place()), Some(&stall()));
-    let parcel = published(recorded(&message_body(&draft, &who(), 4217, at(186.3))), &who()).unwrap();
-    assert!(parcel.body.len() <= MATTER_LIMIT, "{}", parcel.body.len());
-    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    let message = matter(&who(), &many, Some(&place()), Some(&stall()));
+    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
+    assert!(outgoing.body.len() <= MATTER, "{}", outgoing.body.len());
+    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
     assert_eq!(body["data"]["omitted"]["objects"], 192);
     assert_eq!(body["data"]["objects"][0]["confidence"], 0.995);
 
     many.reasons = vec![("notes".into(), Value::from("x".repeat(3000)))];
-    let draft = matter(&who(), &many, Some(&place()), Some(&stall()));
-    let parcel = published(recorded(&message_body(&draft, &who(), 4217, at(186.3))), &who()).unwrap();
-    assert!(parcel.body.len() <= MATTER_LIMIT);
-    let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+    let message = matter(&who(), &many, Some(&place()), Some(&stall()));
+    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
+    assert!(outgoing.body.len() <= MATTER);
+    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
     assert_eq!(body["data"]["omitted"]["parts"], serde_json::json!(["reasons"]));
 }
 
 #[test]
 fn what_is_published_is_a_function_of_the_record() {
-    let draft = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), None, Some(&stall()));
-    let body = message_body(&draft, &who(), 4217, at(186.3));
+    let message = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), None, Some(&stall()));
+    let body = message_body(&message, &who(), 4217, at(186.3));
     assert_eq!(published(recorded(&body), &who()), published(recorded(&body), &who()));
     let (head, envelope) = parse_message(&body).unwrap();
-    assert_eq!((head.seq, head.lane, head.id.as_str()), (4217, 0, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001"));
+    assert_eq!(
+        (head.seq, head.priority, head.id.as_str()),
+        (4217, Priority::Incident, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001")
+    );
     assert!(serde_json::from_str::<Value>(envelope).is_ok());
 }

@@ -17,9 +17,9 @@ pub fn subscriptions(division: &str, edge_id: &str) -> Vec<String> {
     ]
 }
 
-/// What a message that came down is, by its topic alone.
+/// What a message of the centre is, by its topic alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DownTopic<'a> {
+pub(crate) enum InboundTopic<'a> {
     Receipt,
     Case,
     Grant,
@@ -27,18 +27,18 @@ pub enum DownTopic<'a> {
 }
 
 /// `None`: not for this box.
-pub fn parse_down<'a>(topic: &'a str, division: &str, edge_id: &str) -> Option<DownTopic<'a>> {
+pub(crate) fn parse_inbound<'a>(topic: &'a str, division: &str, edge_id: &str) -> Option<InboundTopic<'a>> {
     let rest = topic.strip_prefix("cg/v1/")?.strip_prefix(division)?.strip_prefix('/')?;
     if let Some(verb) = rest.strip_prefix("all/cmd/") {
-        return is_word(verb).then_some(DownTopic::Command { verb, to_all: true });
+        return is_word(verb).then_some(InboundTopic::Command { verb, to_all: true });
     }
     match rest.strip_prefix(edge_id)?.strip_prefix('/')? {
-        "receipt" => Some(DownTopic::Receipt),
-        "case" => Some(DownTopic::Case),
-        "grant" => Some(DownTopic::Grant),
+        "receipt" => Some(InboundTopic::Receipt),
+        "case" => Some(InboundTopic::Case),
+        "grant" => Some(InboundTopic::Grant),
         other => {
             let verb = other.strip_prefix("cmd/")?;
-            is_word(verb).then_some(DownTopic::Command { verb, to_all: false })
+            is_word(verb).then_some(InboundTopic::Command { verb, to_all: false })
         }
     }
 }
@@ -65,13 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_down_is_told_by_its_topic() {
-        let parse = |t| parse_down(t, "310112", "mh-xz-017");
-        assert_eq!(parse("cg/v1/310112/mh-xz-017/receipt"), Some(DownTopic::Receipt));
-        assert_eq!(parse("cg/v1/310112/mh-xz-017/case"), Some(DownTopic::Case));
-        let verb = DownTopic::Command { verb: "snapshot", to_all: false };
+    fn a_message_of_the_centre_is_known_by_its_topic() {
+        let parse = |t| parse_inbound(t, "310112", "mh-xz-017");
+        assert_eq!(parse("cg/v1/310112/mh-xz-017/receipt"), Some(InboundTopic::Receipt));
+        assert_eq!(parse("cg/v1/310112/mh-xz-017/case"), Some(InboundTopic::Case));
+        let verb = InboundTopic::Command { verb: "snapshot", to_all: false };
         assert_eq!(parse("cg/v1/310112/mh-xz-017/cmd/snapshot"), Some(verb));
-        let verb = DownTopic::Command { verb: "resend", to_all: true };
+        let verb = InboundTopic::Command { verb: "resend", to_all: true };
         assert_eq!(parse("cg/v1/310112/all/cmd/resend"), Some(verb));
         for wrong in [
             "cg/v1/310112/mh-xz-018/receipt",

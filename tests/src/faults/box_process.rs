@@ -21,7 +21,7 @@ use kerbside_link::{self as link, LinkHandle};
 use kerbside_site::config::{Centre, Protocol, Tls};
 use kerbside_testkit::program::built;
 use kerbside_testkit::{LIMIT, Process};
-use kerbside_trace::delivery::{Delivery, DownInput, Opened, Settings};
+use kerbside_trace::delivery::{Delivery, DeliverySettings, OpenedDelivery, StageInput};
 
 use super::writer;
 
@@ -42,7 +42,7 @@ pub fn main(args: &[String]) -> Result<()> {
     let args = parse(args)?;
     let clock = writer::clock();
     let keys = args.centre_key.map(|public| CentreKey { id: "ops".into(), public });
-    let settings = Settings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
+    let settings = DeliverySettings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
     let (delivery, opened) = Delivery::open(settings, writer::identity(), clock.clone())?;
     println!("ready {}", serde_json::to_string(&opened.recovery)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -96,7 +96,7 @@ fn parse(args: &[String]) -> Result<Args> {
 
 fn start_link(
     args: &Args,
-    opened: Opened,
+    opened: OpenedDelivery,
     delivery: &Delivery,
     clock: &Arc<dyn Clock>,
     runtime: &tokio::runtime::Runtime,
@@ -111,11 +111,11 @@ fn start_link(
     });
     // As the core does: takes all that waits, then says how far it got. Ends with the delivery.
     std::thread::spawn(move || {
-        while let Ok(first) = opened.inbound.recv() {
+        while let Ok(first) = opened.inputs.recv() {
             let mut last = first.n;
-            for inbound in std::iter::once(first).chain(opened.inbound.try_iter()) {
+            for inbound in std::iter::once(first).chain(opened.inputs.try_iter()) {
                 last = inbound.n;
-                if let DownInput::Grant(grant) = inbound.input {
+                if let StageInput::Grant(grant) = inbound.input {
                     // A grant beyond the channel comes again at the next start.
                     let _ = uploads.try_send(grant);
                 }
@@ -141,7 +141,7 @@ fn start_link(
         tls,
         keys: Vec::new(),
     };
-    Some(link::spawn(link::Settings::new(&centre, "fault-box"), opened.link, clock.clone()))
+    Some(link::spawn(link::LinkSettings::new(&centre, "fault-box"), opened.link, clock.clone()))
 }
 
 /// Commits from several threads, which share syncs; does not wait for them.

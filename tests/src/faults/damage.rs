@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use kerbside_crypto::hash::Hash;
 use kerbside_testkit::wait::now;
-use kerbside_trace::delivery::{Inbound, Ledger, SavedIncident};
-use kerbside_trace::journal::{Damage, Journal, scan};
+use kerbside_trace::delivery::{Ledger, SavedIncident, StoredInput};
+use kerbside_trace::journal::{Damage, Journal, JournalSettings, scan};
 
 use super::promise::{Promise, outbox};
 use super::row::{Row, Scale};
@@ -37,7 +37,7 @@ struct Template {
     rest: Rest,
 }
 
-type Rest = (Vec<SavedIncident>, Vec<Inbound>);
+type Rest = (Vec<SavedIncident>, Vec<StoredInput>);
 
 /// What was done to a file.
 struct Damaged {
@@ -79,7 +79,7 @@ fn damaged(
         row.took(begun.elapsed().as_secs_f64());
         row.trials += 1;
         doubts += u64::from(recovery.index_doubt.is_some() || recovery.rebuilt);
-        let rest = (ledger.incidents(), ledger.inbound());
+        let rest = (ledger.incidents(), ledger.inputs());
         row.must(rest == template.rest, || {
             format!("case {case}, {}: incidents or receipts differ ({recovery:?})", damaged.what)
         });
@@ -115,7 +115,7 @@ fn reported_missing(
     template: &Template,
 ) -> Result<BTreeSet<u64>> {
     drop(ledger);
-    let settings = kerbside_trace::journal::Settings {
+    let settings = JournalSettings {
         segment_bytes: 1 << 20,
         syncs: Default::default(),
         utc_offset_s: 0,
@@ -152,7 +152,7 @@ impl Template {
         let copy_dir = tempfile::tempdir()?;
         copy(template.dir.path(), copy_dir.path())?;
         let (mut ledger, _) = writer::open(copy_dir.path())?;
-        template.rest = (ledger.incidents(), ledger.inbound());
+        template.rest = (ledger.incidents(), ledger.inputs());
         template.waiting = outbox(&mut ledger)?.into_keys().collect();
         ensure!(template.waiting.len() > 300, "the template is too small");
         Ok(template)

@@ -54,7 +54,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
         box_.ready()?;
         box_.report("01BEFORE", 20, 2)?;
         box_.durable("01BEFORE", 20)?;
-        wait_for_file(&data.join("ballast"))?;
+        wait_for_file(&data.join("reserve"))?;
 
         // Somebody else fills the disk: reports still land, pictures and clips have stopped.
         fill(&disk.path().join("filler"))?;
@@ -62,7 +62,7 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
         row.must(room == Room::NoPictures, || format!("evidence: {room:?}"));
         box_.report("01FULL", 300, 4)?;
         let on_full = box_.durable("01FULL", 300)?;
-        row.must(!data.join("ballast").exists(), || "the ballast is still there".to_owned());
+        row.must(!data.join("reserve").exists(), || "the reserve file is still there".to_owned());
         landed += on_full.len();
         // Until nothing at all is left.
         let mut round = 0;
@@ -86,13 +86,13 @@ fn full(name: &str, how: &str, trials: u64) -> Result<Row> {
             box_.0.until("an answer", LIMIT, |lines| (lines.len() > before).then_some(()))?;
         }
         row.took(begun.elapsed().as_secs_f64());
-        wait_for_file(&data.join("ballast"))?;
+        wait_for_file(&data.join("reserve"))?;
         let lines = box_.0.kill_and_read()?;
         compare(&mut row, &data, &lines)?;
         row.trials += 1;
     }
     row.figures = format!(
-        "{landed} reports landed on a full disk; {turned_away} refused when the ballast was used up too"
+        "{landed} reports landed on a full disk; {turned_away} refused when the reserve file was used up too"
     );
     row.judge(Some(10.0));
     Ok(row)

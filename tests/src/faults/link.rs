@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use kerbside_testkit::wait::{now, poll};
 use kerbside_testkit::{BrokerFault, LIMIT, Proxy, Received, ScriptedBroker, free_port};
-use kerbside_trace::journal::scan;
+use kerbside_trace::journal::{RecordKind, scan};
 
 use super::box_process::BoxProcess;
 use super::row::{Row, Scale};
@@ -97,7 +97,7 @@ fn recoveries(row: &mut Row, received: &Received) {
     }
 }
 
-/// One report is longer than the broker takes: it is buried with its reason, the others go their way.
+/// One report is longer than the broker takes: it is given up with its reason, the others go their way.
 fn oversize(name: &str, mqtt: &str, announced: bool, reports: u64) -> Result<Row> {
     let mut row = Row::new(name, "scripted broker that closes the connection on more than 8 KiB");
     row.trials = 1;
@@ -118,20 +118,20 @@ fn oversize(name: &str, mqtt: &str, announced: bool, reports: u64) -> Result<Row
     broker.until("a report after it", LIMIT, |c| {
         c.matters.keys().any(|id| id.starts_with("01AFTER")).then_some(())
     })?;
-    let buried = poll("a buried message", LIMIT, Duration::from_millis(200), || {
+    let given_up = poll("a message given up", LIMIT, Duration::from_millis(200), || {
         let stats = box_.stats()?;
-        let buried = stats["buried"].as_u64().filter(|buried| *buried > 0);
-        Ok(buried.ok_or_else(|| stats.to_string()))
+        let given_up = stats["dead_lettered"].as_u64().filter(|given_up| *given_up > 0);
+        Ok(given_up.ok_or_else(|| stats.to_string()))
     })?;
     box_.stop()?;
     let reasons = reasons(dir.path())?;
-    row.must(buried == 1 && reasons.len() == 1, || format!("{buried} buried, journalled: {reasons:?}"));
+    row.must(given_up == 1 && reasons.len() == 1, || format!("{given_up} given up, journalled: {reasons:?}"));
     row.figures += &format!("; the long one: {}", reasons.first().map_or("", String::as_str));
     row.judge(None);
     Ok(row)
 }
 
-/// Why messages were buried, by the journal.
+/// Why messages were given up, by the journal.
 fn reasons(dir: &Path) -> Result<Vec<String>> {
     let mut files: Vec<_> =
         std::fs::read_dir(dir.join("journal"))?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
@@ -139,7 +139,7 @@ fn reasons(dir: &Path) -> Result<Vec<String>> {
     let (mut tip, mut damage, mut reasons) = (scan::Tip::default(), scan::Damage::default(), Vec::new());
     for file in files {
         scan::segment(&std::fs::read(file)?, &mut tip, None, &mut damage, &mut |record, _, _| {
-            if record.kind == "buried"
+            if record.kind == RecordKind::DeadLettered
                 && let Ok(body) = serde_json::from_str::<serde_json::Value>(&record.body)
             {
                 reasons.extend(body["reason"].as_str().map(str::to_owned));

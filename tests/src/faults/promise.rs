@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::Result;
-use kerbside_trace::delivery::{DownInput, Ledger};
+use kerbside_trace::delivery::{Ledger, StageInput};
 use serde_json::Value;
 
 use super::row::Row;
@@ -148,12 +148,12 @@ impl Promise {
         }
         self.incidents.extend(saved);
         // A receipt that the core has not consumed must be handed over again; one that it has must not.
-        for inbound in ledger.inbound() {
+        for inbound in ledger.inputs() {
             if inbound.n <= self.consumed {
                 row.duplicated += 1;
                 eprintln!("{}: inbound {} was consumed", row.fault, inbound.n);
             }
-            if let DownInput::Receipt(receipt) = inbound.input
+            if let StageInput::Receipt(receipt) = inbound.input
                 && self.messages.contains(&receipt.id)
             {
                 self.receipted.insert(receipt.id);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::rfc3339;
 use kerbside_testkit::{command, repo};
-use kerbside_trace::delivery::{DownInput, Ledger};
+use kerbside_trace::delivery::{Ledger, StageInput};
 use kerbside_wire as wire;
 use serde_json::json;
 
@@ -128,7 +128,7 @@ fn made(attack: Attack, seed: u64, thief: &SigningKey, ledger: &Ledger) -> (Stri
 fn replayed(mut ledger: Ledger, seed: u64, row: &mut Row, dir: &Path) -> Result<Ledger> {
     let (topic, payload) = writer::command(&format!("true-{seed}"), ledger.now());
     let first = ledger.incoming(&topic, &payload, false)?;
-    ensure!(matches!(first.map(|f| f.input), Some(DownInput::Command(_))), "a true command was not obeyed");
+    ensure!(matches!(first.map(|f| f.input), Some(StageInput::Command(_))), "a true command was not obeyed");
     for end in ["at once", "stop", "kill"] {
         if end != "at once" {
             if end == "stop" {

@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kerbside_domain::time::{Clock as _, VirtualClock};
-use kerbside_link::machine::{self, Action, Event, Machine, Verdict};
-use kerbside_trace::delivery::{FromLink, Ledger, Settings, ToLink};
+use kerbside_link::machine::{LinkAction, LinkEvent, Machine, MachineSettings, Verdict};
+use kerbside_trace::delivery::{DeliverySettings, Ledger, LinkReport, LinkRequest};
+use kerbside_trace::index::{IndexChange, IndexError, Store, Table};
 use kerbside_trace::journal::Syncs;
-use kerbside_trace::store::{Change, Store, StoreError, Table};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -148,13 +148,13 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, IndexError> {
         let maps = self.0.lock();
         let of_table = maps.0.iter().filter(|((t, _), _)| *t == table);
         Ok(of_table.map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
 
-    fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+    fn apply(&mut self, changes: &[IndexChange]) -> Result<(), IndexError> {
         let mut maps = self.0.lock();
         for change in changes {
             let key = (change.table, change.key.clone());
@@ -166,7 +166,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), StoreError> {
+    fn sync(&mut self) -> Result<(), IndexError> {
         let mut maps = self.0.lock();
         maps.1 = maps.0.clone();
         Ok(())
@@ -202,8 +202,8 @@ fn seeded(seed: u64, syncs: Syncs) -> Result<Totals> {
     DISK.take();
     let base = Path::new("/dev/shm");
     let dir = if base.is_dir() { tempfile::tempdir_in(base)? } else { tempfile::tempdir()? };
-    // It holds its ballast already: setting 64 MiB aside would take longer than all the rest.
-    std::fs::write(dir.path().join("ballast"), "")?;
+    // It has its reserve file already: setting 64 MiB aside would take longer than all the rest.
+    std::fs::write(dir.path().join("reserve"), "")?;
     let clock = VirtualClock::new(1_795_221_065_120);
     let mut world = World {
         dir: dir.path(),
@@ -231,7 +231,7 @@ fn seeded(seed: u64, syncs: Syncs) -> Result<Totals> {
 }
 
 fn link(session_base: u64, seed: u64, clock: &VirtualClock) -> Machine {
-    let settings = machine::Settings {
+    let settings = MachineSettings {
         subscriptions: vec!["down".into()],
         session_base,
         keep_alive_s: 30.0,
@@ -246,8 +246,11 @@ fn link(session_base: u64, seed: u64, clock: &VirtualClock) -> Machine {
 
 impl World<'_> {
     fn boot(&mut self, seed: u64) -> Result<()> {
-        let settings =
-            Settings { segment_bytes: 16 << 10, syncs: self.syncs, ..Settings::new(self.dir, true) };
+        let settings = DeliverySettings {
+            segment_bytes: 16 << 10,
+            syncs: self.syncs,
+            ..DeliverySettings::new(self.dir, true)
+        };
         let store = Box::new(self.index.clone());
         let (ledger, recovery) =
             Ledger::open_with(settings, writer::identity(), self.clock.clone(), Some(store))?;
@@ -271,16 +274,16 @@ impl World<'_> {
             70..=76 => drop(self.coming.pop_front()),
             77..=82 => {
                 let by_peer = self.rng.bool();
-                self.event(Event::Lost { why: "network".into(), by_peer })?;
+                self.event(LinkEvent::Lost { why: "network".into(), by_peer })?;
             }
-            83..=92 => self.ledger()?.housekeeping()?,
+            83..=92 => self.ledger()?.upkeep()?,
             93..=96 => {
                 let gone = self.clock.now().mono.plus_s(40.0);
                 self.clock.advance_to(gone);
             }
             _ => self.crash(seed)?,
         }
-        self.event(Event::Tick)?;
+        self.event(LinkEvent::Tick)?;
         self.pump()
     }
 
@@ -297,10 +300,10 @@ impl World<'_> {
 
     fn deliver(&mut self) -> Result<()> {
         match self.coming.pop_front() {
-            Some(Coming::Ack(pkid)) => self.event(Event::Acked { pkid, verdict: Verdict::Taken }),
+            Some(Coming::Ack(pkid)) => self.event(LinkEvent::PubAck { pkid, verdict: Verdict::Taken }),
             Some(Coming::Receipt(id)) => {
                 let payload = writer::receipt(&id);
-                self.event(Event::Received {
+                self.event(LinkEvent::Received {
                     token: 1,
                     topic: writer::receipt_topic(),
                     payload,
@@ -311,7 +314,7 @@ impl World<'_> {
         }
     }
 
-    fn event(&mut self, event: Event) -> Result<()> {
+    fn event(&mut self, event: LinkEvent) -> Result<()> {
         self.machine.push(self.clock.now().mono, event);
         while let Some(action) = self.machine.pull() {
             self.act(action)?;
@@ -319,36 +322,48 @@ impl World<'_> {
         Ok(())
     }
 
-    fn act(&mut self, action: Action) -> Result<()> {
+    fn act(&mut self, action: LinkAction) -> Result<()> {
         match action {
-            Action::Connect { .. } => {
+            LinkAction::Connect { .. } => {
                 self.totals.connections += 1;
                 // Every third attempt meets nobody; the machine's own limit ends it.
                 if self.rng.u8(..3) > 0 {
                     let session_present = self.rng.bool();
-                    self.event(Event::Connected { session_present, receive_max: None, max_packet: None })?;
+                    self.event(LinkEvent::Connected {
+                        session_present,
+                        receive_max: None,
+                        max_packet: None,
+                    })?;
                 }
             }
-            Action::Tell(FromLink::Up { epoch, session, session_present, window, max_packet }) => {
+            LinkAction::Report(LinkReport::Connected {
+                epoch,
+                session,
+                session_present,
+                window,
+                max_packet,
+            }) => {
                 (self.epoch, self.max_packet, self.up) = (epoch, max_packet, true);
                 self.ledger()?.connected(session, session_present, window)?;
             }
-            Action::Tell(FromLink::Lost { why, .. }) => {
+            LinkAction::Report(LinkReport::Disconnected { why, .. }) => {
                 self.up = false;
                 self.coming.clear();
-                self.ledger()?.lost(&why)?;
+                self.ledger()?.disconnected(&why)?;
             }
-            Action::Tell(FromLink::Acked { seq, .. }) => self.ledger()?.puback(seq),
-            Action::Tell(FromLink::Incoming { topic, payload, .. }) => {
+            LinkAction::Report(LinkReport::Acknowledged { seq, .. }) => self.ledger()?.puback(seq),
+            LinkAction::Report(LinkReport::Received { topic, payload, .. }) => {
                 self.ledger()?.incoming(&topic, &payload, false)?;
             }
-            Action::Publish(outgoing) => {
+            LinkAction::Publish(outgoing) => {
                 self.next_pkid = self.next_pkid % 65_000 + 1;
                 let pkid = self.next_pkid;
-                self.event(Event::Written { pkid: if outgoing.qos == 0 { 0 } else { pkid } })?;
+                self.event(LinkEvent::Written { pkid: if outgoing.qos == 0 { 0 } else { pkid } })?;
                 self.broker(pkid, &outgoing.body)?;
             }
-            Action::Tell(FromLink::Unwanted { reason, .. }) => bail!("a message was buried: {reason}"),
+            LinkAction::Report(LinkReport::Rejected { reason, .. }) => {
+                bail!("a message was given up: {reason}")
+            }
             _ => {}
         }
         Ok(())
@@ -371,13 +386,13 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What the delivery's desk does between events.
+    /// What the store thread does between events.
     fn pump(&mut self) -> Result<()> {
         while self.up {
             let max_packet = self.max_packet;
             let Some(outgoing) = self.ledger()?.next(max_packet) else { break };
             let epoch = self.epoch;
-            self.event(Event::Order(ToLink::Outgoing { epoch, parcel: outgoing, last: false }))?;
+            self.event(LinkEvent::Request(LinkRequest::Publish { epoch, outgoing, last: false }))?;
         }
         Ok(())
     }
@@ -416,8 +431,8 @@ impl World<'_> {
     /// The weather clears: everything promised must be with the centre, and the outbox empty.
     fn calm(mut self) -> Result<Totals> {
         for _ in 0..2000 {
-            let lanes = self.ledger()?.stats().lanes;
-            if lanes[0].queued + lanes[0].waiting == 0 && self.coming.is_empty() {
+            let outbox = self.ledger()?.stats().outbox;
+            if outbox[0].queued + outbox[0].waiting == 0 && self.coming.is_empty() {
                 break;
             }
             let due = [self.machine.deadline(), self.ledger()?.next_due()].into_iter().flatten().min();
@@ -426,13 +441,13 @@ impl World<'_> {
                 self.clock.advance_to(due.unwrap_or(now).max(now.plus_s(0.5)));
             }
             self.deliver()?;
-            self.event(Event::Tick)?;
+            self.event(LinkEvent::Tick)?;
             self.pump()?;
         }
         let lost: Vec<_> = self.promised.iter().filter(|id| !self.centre.contains_key(*id)).collect();
         ensure!(lost.is_empty(), "{} reports never came: {lost:?}", lost.len());
-        let lanes = self.ledger()?.stats().lanes;
-        ensure!(lanes[0].queued + lanes[0].waiting == 0, "reports are sent for ever: {lanes:?}");
+        let outbox = self.ledger()?.stats().outbox;
+        ensure!(outbox[0].queued + outbox[0].waiting == 0, "reports are sent for ever: {outbox:?}");
         Ok(self.totals)
     }
 }

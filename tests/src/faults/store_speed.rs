@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use kerbside_testkit::wait::now;
-use kerbside_trace::delivery::{Ledger, Settings};
-use kerbside_trace::journal::{Durability, Entry, Journal};
+use kerbside_trace::delivery::{DeliverySettings, Ledger};
+use kerbside_trace::journal::{Durability, Entry, Journal, JournalSettings, RecordKind};
 
 use super::row::{Row, Scale};
 use super::writer;
@@ -19,7 +19,7 @@ pub fn run(scale: Scale) -> Result<Vec<Row>> {
 
 /// In segments of the program's own size.
 fn open(dir: &Path) -> Result<(Ledger, kerbside_trace::delivery::Recovery)> {
-    Ok(Ledger::open(Settings::new(dir, true), writer::identity(), writer::clock())?)
+    Ok(Ledger::open(DeliverySettings::new(dir, true), writer::identity(), writer::clock())?)
 }
 
 fn rebuild(records: u64) -> Result<Row> {
@@ -42,7 +42,8 @@ fn rebuild(records: u64) -> Result<Row> {
     let (ledger, recovery) = open(dir.path())?;
     row.took(begun.elapsed().as_secs_f64());
     let after = ledger.stats();
-    let waiting = |stats: &kerbside_trace::delivery::Stats| stats.lanes[0].queued + stats.lanes[0].waiting;
+    let waiting =
+        |stats: &kerbside_trace::delivery::DeliveryStats| stats.outbox[0].queued + stats.outbox[0].waiting;
     row.lost = (waiting(&before) as u64).saturating_sub(waiting(&after) as u64);
     row.duplicated = (waiting(&after) as u64).saturating_sub(waiting(&before) as u64);
     row.must(recovery.rebuilt && recovery.damage.is_none(), || format!("{recovery:?}"));
@@ -61,7 +62,7 @@ fn appends(scale: Scale) -> Result<Row> {
     );
     row.trials = rounds;
     let dir = tempfile::tempdir()?;
-    let settings = kerbside_trace::journal::Settings {
+    let settings = JournalSettings {
         segment_bytes: 64 << 20,
         syncs: Default::default(),
         utc_offset_s: 8 * 3600,
@@ -77,9 +78,10 @@ fn appends(scale: Scale) -> Result<Row> {
         for turn in [round % 2, (round + 1) % 2] {
             let begun = now();
             if turn == 0 {
-                let written = journal.append(&[Entry::new("note", body.as_str())], Durability::Now)?;
+                let written =
+                    journal.append(&[Entry::new(RecordKind::Note, body.as_str())], Durability::Now)?;
                 ours.push(begun.elapsed());
-                line.resize(written.first().context("nothing written")?.position.len as usize, b'y');
+                line.resize(written.first().context("nothing written")?.location.len as usize, b'y');
             } else {
                 bare.write_all(&line)?;
                 bare.sync_data()?;

@@ -12,7 +12,7 @@ use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::{Act, Kind};
 use kerbside_domain::report::{Cause, Phase, Report};
 use kerbside_domain::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
-use kerbside_trace::delivery::{Item, Ledger, Recovery, SavedIncident, Settings};
+use kerbside_trace::delivery::{DeliverySettings, Item, Ledger, Recovery, SavedIncident};
 use kerbside_wire::{self as wire, CameraName, Identity};
 use serde_json::json;
 
@@ -39,8 +39,8 @@ pub fn clock() -> Arc<dyn Clock> {
     Arc::new(clock)
 }
 
-pub fn settings(dir: &Path) -> Settings {
-    Settings { segment_bytes: SEGMENT_BYTES, keys: keys(), ..Settings::new(dir, true) }
+pub fn settings(dir: &Path) -> DeliverySettings {
+    DeliverySettings { segment_bytes: SEGMENT_BYTES, keys: keys(), ..DeliverySettings::new(dir, true) }
 }
 
 pub fn open(dir: &Path) -> Result<(Ledger, Recovery)> {
@@ -165,7 +165,7 @@ impl Writer {
             8 => self.incident(ledger, promise),
             9 => self.command(ledger, promise),
             _ => {
-                ledger.housekeeping()?;
+                ledger.upkeep()?;
                 Ok(())
             }
         }

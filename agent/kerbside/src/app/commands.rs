@@ -13,8 +13,8 @@ use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::{ClockQuality, Moment};
 use kerbside_seeing::incident::{Core, Input};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Commanded, Item};
-use kerbside_wire::{self as wire, About, Identity, Order};
+use kerbside_trace::delivery::{Item, StageCommand};
+use kerbside_wire::{self as wire, ManifestSubject, Identity, ReplyResult, StageAction};
 use serde_json::{Value, json};
 
 use pauses::Pauses;
@@ -33,7 +33,7 @@ pub(crate) struct CommandStart {
 /// A command whose evidence is being made.
 #[derive(Debug)]
 struct Pending {
-    command: Commanded,
+    command: StageCommand,
     /// Subjects whose evidence is still to come.
     subjects: BTreeSet<EvidenceSubject>,
     files: Vec<Value>,
@@ -53,25 +53,27 @@ impl Commands {
         Commands { site, pending: Vec::new(), pauses }
     }
 
-    pub(crate) fn start(&mut self, command: Commanded, core: &Core, now: Moment) -> CommandStart {
+    pub(crate) fn start(&mut self, command: StageCommand, core: &Core, now: Moment) -> CommandStart {
         // It may have waited for a restart, or for a disk.
         if now.quality == ClockQuality::None || command.expires_at_ms <= now.wall_ms {
             return refused(&command, "it could not be done before it expired", now);
         }
-        match command.order.clone() {
-            Order::Recheck { incident_id } => {
+        match command.action.clone() {
+            StageAction::Recheck { incident_id } => {
                 let input = Input::Recheck { incident_id, command_id: command.id };
                 CommandStart { inputs: vec![input], ..CommandStart::default() }
             }
-            Order::Snapshot { camera_id } => self.snapshot(command, camera_id.as_deref(), core, now),
-            Order::Clip { camera_id, from_ms, to_ms } => self.clip(command, &camera_id, from_ms, to_ms, now),
-            Order::Pause { camera_id, for_s } => self.pause(&command, camera_id.as_deref(), for_s, core, now),
-            Order::Restart => {
-                let reply = reply(&command, "done", None, Value::Null, now);
+            StageAction::Snapshot { camera_id } => self.snapshot(command, camera_id.as_deref(), core, now),
+            StageAction::Clip { camera_id, from_ms, to_ms } => {
+                self.clip(command, &camera_id, from_ms, to_ms, now)
+            }
+            StageAction::Pause { camera_id, for_s } => {
+                self.pause(&command, camera_id.as_deref(), for_s, core, now)
+            }
+            StageAction::Restart => {
+                let reply = reply(&command, ReplyResult::Done, None, Value::Null, now);
                 CommandStart { reply: Some(reply), restart: true, ..CommandStart::default() }
             }
-            // Never handed on by the delivery.
-            Order::Resend { .. } | Order::LogPull { .. } => refused(&command, "not for the stages", now),
         }
     }
 
@@ -83,7 +85,7 @@ impl Commands {
 
     fn snapshot(
         &mut self,
-        command: Commanded,
+        command: StageCommand,
         camera: Option<&str>,
         core: &Core,
         now: Moment,
@@ -109,7 +111,7 @@ impl Commands {
 
     fn clip(
         &mut self,
-        command: Commanded,
+        command: StageCommand,
         camera: &str,
         from_ms: i64,
         to_ms: i64,
@@ -132,7 +134,7 @@ impl Commands {
     }
 
     /// A request for the whole picture of a camera; what is to be made comes from the caller.
-    fn request(&self, command: &Commanded, camera: CameraIx, now: Moment) -> EvidenceRequest {
+    fn request(&self, command: &StageCommand, camera: CameraIx, now: Moment) -> EvidenceRequest {
         let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
         EvidenceRequest {
             subject: EvidenceSubject::Command {
@@ -154,13 +156,13 @@ impl Commands {
 
     fn await_evidence(
         &mut self,
-        command: Commanded,
+        command: StageCommand,
         requests: Vec<EvidenceRequest>,
         shortfalls: Vec<String>,
         now: Moment,
     ) -> CommandStart {
         if requests.is_empty() {
-            let reply = reply(&command, "failed", Some(&shortfalls.join("; ")), Value::Null, now);
+            let reply = reply(&command, ReplyResult::Failed, Some(&shortfalls.join("; ")), Value::Null, now);
             return CommandStart { reply: Some(reply), ..CommandStart::default() };
         }
         let subjects = requests.iter().map(|r| r.subject.clone()).collect();
@@ -180,7 +182,7 @@ impl Commands {
         let pending = self.pending.get_mut(index)?;
         if !outcome.items.is_empty() {
             let set = outcome.subject.set_id().to_lowercase();
-            let about = About::Command(&pending.command.id);
+            let about = ManifestSubject::Command(&pending.command.id);
             let manifest = wire::evidence_manifest(who, &set, about, outcome.revision, &outcome.items, now);
             items.push(Item::Message(Box::new(manifest)));
         }
@@ -195,7 +197,7 @@ impl Commands {
         if pending.subjects.is_empty() {
             let done = self.pending.remove(index);
             let why = (!done.shortfalls.is_empty()).then(|| done.shortfalls.join("; "));
-            let result = if done.files.is_empty() { "failed" } else { "done" };
+            let result = if done.files.is_empty() { ReplyResult::Failed } else { ReplyResult::Done };
             items.push(reply(&done.command, result, why.as_deref(), json!({"files": done.files}), now));
         }
         Some(items)
@@ -203,7 +205,7 @@ impl Commands {
 
     fn pause(
         &mut self,
-        command: &Commanded,
+        command: &StageCommand,
         id: Option<&str>,
         for_s: f64,
         core: &Core,
@@ -214,7 +216,7 @@ impl Commands {
         let inputs = cameras.into_iter().filter_map(|camera| pauses.set(camera, for_s, core, now)).collect();
         let end = now.at(now.mono.plus_s(for_s));
         let until = kerbside_domain::time::rfc3339(end.wall_ms, self.site.device.utc_offset_s);
-        let reply = reply(command, "done", None, json!({ "until": until }), now);
+        let reply = reply(command, ReplyResult::Done, None, json!({ "until": until }), now);
         CommandStart { inputs, reply: Some(reply), ..CommandStart::default() }
     }
 
@@ -234,11 +236,17 @@ impl Commands {
 }
 
 /// The reply to a command that was done or could not be done.
-fn reply(command: &Commanded, result: &str, reason: Option<&str>, detail: Value, now: Moment) -> Item {
+fn reply(
+    command: &StageCommand,
+    result: ReplyResult,
+    reason: Option<&str>,
+    detail: Value,
+    now: Moment,
+) -> Item {
     Item::Message(Box::new(wire::reply(&command.id, &command.verb, result, reason, detail, now)))
 }
 
-fn refused(command: &Commanded, why: &str, now: Moment) -> CommandStart {
-    let reply = reply(command, "refused", Some(why), Value::Null, now);
+fn refused(command: &StageCommand, why: &str, now: Moment) -> CommandStart {
+    let reply = reply(command, ReplyResult::Refused, Some(why), Value::Null, now);
     CommandStart { reply: Some(reply), ..CommandStart::default() }
 }

@@ -16,8 +16,8 @@ use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSourc
 use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Delivery, Inbound, SavedIncident};
-use kerbside_wire::grant::Grant;
+use kerbside_trace::delivery::{Delivery, SavedIncident, StoredInput};
+use kerbside_wire::Grant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -50,7 +50,7 @@ pub(super) struct Parts<'a> {
     pub(super) delivery: Delivery,
     /// Incidents of the last run.
     pub(super) saved: Vec<SavedIncident>,
-    pub(super) centre: Receiver<Inbound>,
+    pub(super) centre: Receiver<StoredInput>,
     pub(super) gnss: Receiver<GnssEvent>,
     pub(super) uploads: mpsc::Sender<Grant>,
     pub(super) restart: Arc<Notify>,

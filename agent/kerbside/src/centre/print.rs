@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use kerbside_domain::kind::Kind;
+use kerbside_site::geo::CodeTable;
 use serde_json::Value;
 
 /// What is said of a message; `None` for what would only be noise.
@@ -64,11 +66,11 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
         "updated" => ("更新", "updated"),
         "cleared" => ("消失", "cleared"),
         "withdrawn" => ("撤回", "withdrawn"),
-        "recheck" => ("复查", "recheck"),
+        "recheck" => ("复核", "recheck"),
         other => ("", other),
     };
     let kind = text("/kind")?;
-    let name = text("/matter/name").unwrap_or_else(|| kind_zh(kind));
+    let name = text("/matter/name").map_or_else(|| kind_zh(kind), str::to_owned);
     let code = text("/matter/code").map(|c| format!(" {c}")).unwrap_or_default();
     let confidence = data.get("confidence").and_then(Value::as_f64).unwrap_or(0.0) * 100.0;
     let mut out = format!(
@@ -91,7 +93,7 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
             _ => "无法观察",
         };
         let why = text("/recheck/why").unwrap_or("?");
-        out.push_str(&format!("\n          复查 looked again: {zh} {result} ({why})"));
+        out.push_str(&format!("\n          复核 rechecked: {zh} {result} ({why})"));
     }
     for item in data.get("evidence").and_then(Value::as_array).into_iter().flatten() {
         let role = item.get("role").and_then(Value::as_str).unwrap_or("?");
@@ -125,18 +127,10 @@ fn box_name(event: &Value) -> &str {
     event.get("source").and_then(Value::as_str).and_then(|s| s.rsplit(':').next()).unwrap_or("?")
 }
 
-/// Chinese names of the kinds, for messages without a coded matter.
-fn kind_zh(kind: &str) -> &'static str {
-    match kind {
-        "stall.occupying" => "占道经营",
-        "stall.mobile_vendor" => "流动摊贩",
-        "shopfront.overflow" => "店外经营",
-        "waste.exposed" => "暴露垃圾",
-        "waste.accumulated" => "积存垃圾",
-        "bin.overflow" => "垃圾满溢",
-        "pile.goods" => "乱堆物料",
-        _ => "",
-    }
+/// Chinese name of a kind, for messages without a coded matter: that of the code table in force.
+fn kind_zh(kind: &str) -> String {
+    let matter = Kind::parse(kind).and_then(|kind| CodeTable::shipped().matter(kind, ""));
+    matter.map(|matter| matter.name).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::finding::{Area, Finding};
 use kerbside_domain::time::Clock;
-use kerbside_link::certificates::{Chain, SOON_S};
+use kerbside_link::certificates::{Chain, EXPIRY_WARNING_S};
 use kerbside_site::config::Site;
 
 /// All files of [centre.tls]; nothing if there is none.
@@ -55,7 +55,7 @@ fn certificate(key: &str, path: &Path, now_s: i64, edge_id: Option<&str>) -> Fin
         );
     }
     let what = format!("{shown}: valid until {}", date(ends_s));
-    if ends_s - now_s < SOON_S {
+    if ends_s - now_s < EXPIRY_WARNING_S {
         Finding::advice(Area::Certificate, what, renew)
     } else {
         Finding::good(Area::Certificate, what)
@@ -64,11 +64,9 @@ fn certificate(key: &str, path: &Path, now_s: i64, edge_id: Option<&str>) -> Fin
 
 fn key(path: &Path) -> Finding {
     let shown = format!("key_file {}", path.display());
-    let read = std::fs::File::open(path)
-        .and_then(|file| rustls_pemfile::private_key(&mut std::io::BufReader::new(file)));
-    match read {
-        Ok(Some(_)) => Finding::good(Area::Certificate, format!("{shown}: holds a private key")),
-        Ok(None) => Finding::wrong(
+    match kerbside_link::tls::holds_private_key(path) {
+        Ok(true) => Finding::good(Area::Certificate, format!("{shown}: holds a private key")),
+        Ok(false) => Finding::wrong(
             Area::Certificate,
             format!("{shown}: holds no private key"),
             "it must be PEM, PKCS#8 or PKCS#1",

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::cli::{Severity, ShowArgs};
-use kerbside_trace::journal::{Record, audit};
-use kerbside_wire::down::shortened;
+use kerbside_trace::journal::{Record, RecordKind, audit};
+use kerbside_wire::text::shortened;
 
 /// Longest summary of a record, bytes.
 const SUMMARY: usize = 240;
@@ -23,7 +23,7 @@ impl Filter<'_> {
     fn wants(&self, record: &Record) -> bool {
         let kinds = &self.args.kind;
         (kinds.is_empty()
-            || kinds.iter().any(|k| record.kind == *k || message_kind(record).contains(k.as_str())))
+            || kinds.iter().any(|k| record.kind.as_str() == k || message_kind(record).contains(k.as_str())))
             && self.args.incident.as_ref().is_none_or(|id| record.body.contains(id.as_str()))
             && (self.from_ms..self.to_ms).contains(&record.at.wall_ms)
             && severity(record) >= self.args.severity
@@ -83,7 +83,7 @@ fn summary(record: &Record, line: &str) -> String {
         Severity::Warning => "!",
         Severity::Error => "✗",
     };
-    let said = match record.message() {
+    let text = match record.message() {
         Some((head, envelope)) => {
             let data: Value = serde_json::from_str(envelope).unwrap_or_default();
             let data = data.get("data").map(Value::to_string).unwrap_or_default();
@@ -92,7 +92,7 @@ fn summary(record: &Record, line: &str) -> String {
         }
         None => shortened(&record.body, SUMMARY).to_owned(),
     };
-    format!("{:>8} {time} {level} {:<10} {said}", record.n, record.kind)
+    format!("{:>8} {time} {level} {:<10} {text}", record.n, record.kind.as_str())
 }
 
 /// CloudEvents type of a message; empty for everything else.
@@ -103,16 +103,22 @@ fn message_kind(record: &Record) -> String {
 /// How much a person should care.
 fn severity(record: &Record) -> Severity {
     let says = |text: &str| record.body.contains(text);
-    match record.kind.as_str() {
-        "oversized" => Severity::Error,
-        "recovered" | "refused" => Severity::Warning,
-        "buried" if says("superseded") || says("\"expired\"") || says("evicted") => Severity::Info,
-        "buried" => Severity::Warning,
-        "command" if says("\"refused\":") => Severity::Warning,
-        "camera" if !says("\"watching\"") => Severity::Notice,
-        "link" if says("\"lost\"") => Severity::Notice,
-        "command" | "boot" | "case" | "evidence" | "position" => Severity::Notice,
-        "message" => match message_kind(record) {
+    match record.kind {
+        RecordKind::Oversized => Severity::Error,
+        RecordKind::Recovered | RecordKind::Refused => Severity::Warning,
+        RecordKind::DeadLettered if says("superseded") || says("\"expired\"") || says("evicted") => {
+            Severity::Info
+        }
+        RecordKind::DeadLettered => Severity::Warning,
+        RecordKind::Command if says("\"refused\":") => Severity::Warning,
+        RecordKind::Camera if !says("\"watching\"") => Severity::Notice,
+        RecordKind::Link if says("\"lost\"") => Severity::Notice,
+        RecordKind::Command
+        | RecordKind::Boot
+        | RecordKind::Case
+        | RecordKind::Evidence
+        | RecordKind::Position => Severity::Notice,
+        RecordKind::Message => match message_kind(record) {
             kind if kind.starts_with("kerbside.matter.") => Severity::Notice,
             kind if kind.starts_with("kerbside.sensor.alarm") => Severity::Warning,
             kind if kind.starts_with("kerbside.evidence.failed") => Severity::Warning,

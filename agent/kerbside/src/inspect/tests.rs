@@ -6,7 +6,7 @@ use super::*;
 use crate::cli::{Severity, ShowArgs};
 use kerbside_crypto::sign;
 use kerbside_domain::time::{Mono, VirtualClock};
-use kerbside_trace::delivery::{Item, KEY_FILE, Ledger, Settings};
+use kerbside_trace::delivery::{DeliverySettings, Item, KEY_FILE, Ledger};
 use kerbside_wire as wire;
 use kerbside_wire::testing::{report, who};
 
@@ -14,14 +14,14 @@ use kerbside_wire::testing::{report, who};
 fn written() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let clock = VirtualClock::new(1_795_221_065_120);
-    let settings = Settings { segment_bytes: 16 << 10, ..Settings::new(dir.path(), true) };
+    let settings = DeliverySettings { segment_bytes: 16 << 10, ..DeliverySettings::new(dir.path(), true) };
     let (mut ledger, _) = Ledger::open(settings, who(), clock.clone()).unwrap();
     for i in 0..60 {
-        let draft = wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None);
-        ledger.commit(vec![Item::Message(Box::new(draft))]).unwrap();
+        let message = wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None);
+        ledger.commit(vec![Item::Message(Box::new(message))]).unwrap();
         if i % 30 == 29 {
             clock.advance_to(Mono::from_s(f64::from(i) * 3600.0));
-            ledger.housekeeping().unwrap();
+            ledger.upkeep().unwrap();
         }
     }
     ledger.incoming("cg/v1/310112/mh-xz-017/cmd/restart", b"junk", false).unwrap();
@@ -161,7 +161,12 @@ fn reseal(dir: &Path, old: &str, new: &str, all: bool) {
                     at: record.at,
                     utc_offset_s: 8 * 3600,
                 };
-                prev = Some(record::seal(&mut out, &stamp, &record.kind, &record.body.replace(old, new)));
+                prev = Some(record::seal(
+                    &mut out,
+                    &stamp,
+                    record.kind.as_str(),
+                    &record.body.replace(old, new),
+                ));
             } else {
                 out.extend_from_slice(line.as_bytes());
                 out.push(b'\n');

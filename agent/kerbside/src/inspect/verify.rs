@@ -47,7 +47,7 @@ pub(super) fn run(dir: &Path, key: Option<&str>, json: bool, out: &mut impl Writ
     let mut checkpoints = Checkpoints { key: key.map(|k| k.to_string()), ..Checkpoints::default() };
     let mut recent = VecDeque::new();
     let audit = audit::read(&folder, &mut |record, _| {
-        checkpoints.hear(record, &recent, key);
+        checkpoints.check(record, &recent, key);
         recent.push_back((record.n, record.hash));
         if recent.len() > REMEMBERED {
             recent.pop_front();
@@ -58,7 +58,7 @@ pub(super) fn run(dir: &Path, key: Option<&str>, json: bool, out: &mut impl Writ
         let outcome = Outcome { whole, audit: &audit, checkpoints: &checkpoints };
         writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
     } else {
-        tell(&folder, &audit, &checkpoints, whole, out)?;
+        print(&folder, &audit, &checkpoints, whole, out)?;
     }
     Ok(whole)
 }
@@ -73,17 +73,17 @@ fn boxes_own(dir: &Path) -> Option<PublicKey> {
 }
 
 impl Checkpoints {
-    fn hear(&mut self, record: &Record, recent: &VecDeque<(u64, Hash)>, key: Option<PublicKey>) {
+    fn check(&mut self, record: &Record, recent: &VecDeque<(u64, Hash)>, key: Option<PublicKey>) {
         let Some((head, envelope)) = record.message() else { return };
         if head.kind != kerbside_wire::checkpoint::KIND {
             return;
         }
-        let judged = Checkpoint::read(envelope).and_then(|said| {
-            said.verify(key)?;
-            match recent.iter().find(|(n, _)| *n == said.n) {
-                Some((_, hash)) if *hash == said.hash => Ok(said.n),
-                Some(_) => Err(format!("record {} is not the one that was signed", said.n)),
-                None => Err(format!("record {}, which was signed, is not here", said.n)),
+        let judged = Checkpoint::read(envelope).map_err(|e| e.to_string()).and_then(|checkpoint| {
+            checkpoint.verify(key).map_err(|e| e.to_string())?;
+            match recent.iter().find(|(n, _)| *n == checkpoint.n) {
+                Some((_, hash)) if *hash == checkpoint.hash => Ok(checkpoint.n),
+                Some(_) => Err(format!("record {} is not the one that was signed", checkpoint.n)),
+                None => Err(format!("record {}, which was signed, is not here", checkpoint.n)),
             }
         });
         match judged {
@@ -96,7 +96,7 @@ impl Checkpoints {
     }
 }
 
-fn tell(
+fn print(
     folder: &Path,
     audit: &Audit,
     checkpoints: &Checkpoints,

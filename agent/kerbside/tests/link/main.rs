@@ -12,13 +12,13 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use serde_json::Value;
 
-use kerbside::centre as watch;
+use kerbside::centre::{self, BrokerAddress, Tally, WatchOptions};
 use kerbside_domain::time::SystemClock;
-use kerbside_link::Settings;
+use kerbside_link::LinkSettings;
 use kerbside_site::config::{Centre, Protocol, Tls};
 use kerbside_testkit::wait::Watched;
 use kerbside_testkit::{Broker, certificates, free_port, renew_certificate};
-use kerbside_trace::delivery::{Delivery, DownInput, Inbound, Opened};
+use kerbside_trace::delivery::{Delivery, DeliverySettings, OpenedDelivery, StageInput, StoredInput};
 use kerbside_wire as wire;
 use kerbside_wire::testing::{report, who};
 
@@ -46,17 +46,17 @@ fn centre(port: u16, protocol: Protocol, receipts: bool) -> Centre {
     }
 }
 
-fn open(dir: &Path, receipts: bool) -> (Delivery, Opened) {
-    let mut settings = kerbside_trace::delivery::Settings::new(dir, receipts);
+fn open(dir: &Path, receipts: bool) -> (Delivery, OpenedDelivery) {
+    let mut settings = DeliverySettings::new(dir, receipts);
     settings.outbox.retry_s = 1.0;
     settings.outbox.retry_max_s = 1.0;
     Delivery::open(settings, who(), Arc::new(SystemClock::new())).unwrap()
 }
 
-fn link(centre: &Centre, opened: Opened) -> (kerbside_link::LinkHandle, Receiver<Inbound>) {
-    let mut settings = Settings::new(centre, "mh-xz-017");
+fn link(centre: &Centre, opened: OpenedDelivery) -> (kerbside_link::LinkHandle, Receiver<StoredInput>) {
+    let mut settings = LinkSettings::new(centre, "mh-xz-017");
     (settings.backoff_min_s, settings.backoff_max_s) = (0.05, 0.2);
-    (kerbside_link::spawn(settings, opened.link, Arc::new(SystemClock::new())), opened.inbound)
+    (kerbside_link::spawn(settings, opened.link, Arc::new(SystemClock::new())), opened.inputs)
 }
 
 /// Lines as they are written.
@@ -85,15 +85,15 @@ struct Client {
     events: Arc<Watched<Vec<Value>>>,
     /// So many of them have been looked at.
     read: Cell<usize>,
-    task: tokio::task::JoinHandle<anyhow::Result<watch::Tally>>,
+    task: tokio::task::JoinHandle<anyhow::Result<Tally>>,
 }
 
 impl Client {
     fn start(broker: String, tls: Option<Tls>, receipts: bool, max: Option<u64>) -> Self {
         let events: Arc<Watched<Vec<Value>>> = Arc::default();
         let lines = Lines(events.clone());
-        let args = watch::Args {
-            broker: watch::Broker { broker, tls },
+        let args = WatchOptions {
+            broker: BrokerAddress { broker, tls },
             division: None,
             edge: None,
             receipts,
@@ -104,7 +104,7 @@ impl Client {
         };
         let task = tokio::spawn(async move {
             let mut lines = lines;
-            watch::run_until(&args, &mut lines, std::future::pending()).await
+            centre::watch_until(&args, &mut lines, std::future::pending()).await
         });
         Client { events, read: Cell::new(0), task }
     }
@@ -127,7 +127,7 @@ impl Client {
         self.until(&format!("state {state}"), |e| e["data"]["state"] == state)
     }
 
-    async fn tally(self) -> watch::Tally {
+    async fn tally(self) -> Tally {
         match tokio::time::timeout(LIMIT, self.task).await {
             Ok(ended) => ended.unwrap().unwrap(),
             Err(_) => panic!(
@@ -139,7 +139,7 @@ impl Client {
 }
 
 /// What comes down next, beyond the receipts that came.
-fn next(inbound: &Receiver<Inbound>, receipts: &BTreeSet<String>) -> Inbound {
+fn next(inbound: &Receiver<StoredInput>, receipts: &BTreeSet<String>) -> StoredInput {
     match tokio::task::block_in_place(|| inbound.recv_timeout(LIMIT)) {
         Ok(next) => next,
         Err(_) => panic!(
@@ -174,12 +174,12 @@ async fn round_trip(port: u16, protocol: Protocol) {
     let later = Client::start(url.clone(), None, true, None);
     while receipts.len() < 20 {
         let next = next(&inbound, &receipts);
-        let DownInput::Receipt(receipt) = &next.input else { panic!("{next:?}") };
+        let StageInput::Receipt(receipt) = &next.input else { panic!("{next:?}") };
         assert!(receipt.case_no.as_deref().is_some_and(|c| c.starts_with("W-")), "{receipt:?}");
         receipts.insert(receipt.id.clone());
         delivery.consumed(next.n).unwrap();
     }
-    let lane = delivery.stats().unwrap().lanes[0];
+    let lane = delivery.stats().unwrap().outbox[0];
     assert_eq!((lane.queued, lane.waiting), (0, 0));
     // A farewell is retained: who comes later reads it.
     handle.stop(10.0).await;
@@ -229,12 +229,12 @@ fn a_broker_killed_in_mid_run_costs_nothing() {
         let mut receipts = BTreeSet::new();
         while receipts.len() < ALL {
             let next = next(&inbound, &receipts);
-            if let DownInput::Receipt(receipt) = next.input {
+            if let StageInput::Receipt(receipt) = next.input {
                 receipts.insert(receipt.id);
             }
         }
         late.task.abort();
-        let lane = delivery.stats().unwrap().lanes[0];
+        let lane = delivery.stats().unwrap().outbox[0];
         assert_eq!((lane.queued, lane.waiting), (0, 0));
         handle.stop(10.0).await;
     });
@@ -321,7 +321,7 @@ fn a_replaced_certificate_is_used_without_a_restart() {
         let (delivery, opened) = open(&dir.path().join("box"), false);
         let watch = Client::start(url, Some(name("server")), false, Some(2));
         let centre = Centre { tls: Some(name("mh-xz-017")), ..centre(broker.port(), Protocol::V5, false) };
-        let mut settings = Settings::new(&centre, "mh-xz-017");
+        let mut settings = LinkSettings::new(&centre, "mh-xz-017");
         settings.renewal_s = 0.1;
         let handle = kerbside_link::spawn(settings, opened.link, Arc::new(SystemClock::new()));
         let first = watch.state("online")["data"]["session"].as_u64().unwrap();

@@ -7,25 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kerbside_trace::delivery::ChunkFate;
+use kerbside_trace::journal::RecordKind;
+use kerbside_wire::Grant;
+use kerbside_wire::limits::{CHUNK_MAX, CHUNK_MIN};
+use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::Uploader;
-use kerbside_trace::delivery::Sent;
-use kerbside_wire::chunk::{MAX_BYTES, MIN_BYTES};
-use kerbside_wire::grant::Grant;
+use super::task::Uploader;
+use crate::tuning::{CHUNK_GIVEN_UP_AFTER, CHUNK_HALVED_AFTER, CHUNK_WINDOW, PROGRESS_EVERY};
 
-/// Pieces on the way.
-const WINDOW: usize = 2;
-/// Connections that break with a piece on the way before the next is half as long, and before it is given up: a broker that
-/// closes on a long packet does not say so.
-const LOST_HALVES: u32 = 2;
-const LOST_ENDS: u32 = 14;
-/// How far it got is journalled that often, bytes.
-const MARK_EVERY: u64 = 1 << 20;
-
-struct OnTheWay {
+struct InFlight {
     end: u64,
-    sent: oneshot::Receiver<Sent>,
+    fate: oneshot::Receiver<ChunkFate>,
 }
 
 impl Uploader {
@@ -33,40 +27,40 @@ impl Uploader {
     pub(super) async fn send_chunks(&self, grant: &Grant, file: &Path, total: u64) -> Result<u64, String> {
         let file = Arc::new(File::open(file).map_err(|e| e.to_string())?);
         let mut acked = grant.offset.min(total);
-        let (mut next, mut marked) = (acked, acked);
-        let mut size = MAX_BYTES;
+        let (mut next, mut journalled) = (acked, acked);
+        let mut size = CHUNK_MAX;
         let mut lost = 0;
-        let mut on_the_way: VecDeque<OnTheWay> = VecDeque::new();
+        let mut in_flight: VecDeque<InFlight> = VecDeque::new();
         while acked < total {
-            while on_the_way.len() < WINDOW && next < total {
-                let sent = self.one(grant, &file, total, next, size).await?;
+            while in_flight.len() < CHUNK_WINDOW && next < total {
+                let fate = self.one(grant, &file, total, next, size).await?;
                 next = total.min(next + size as u64);
-                on_the_way.push_back(OnTheWay { end: next, sent });
+                in_flight.push_back(InFlight { end: next, fate });
             }
-            let Some(oldest) = on_the_way.pop_front() else { break };
-            match self.fate(grant, oldest.sent).await? {
-                Sent::Acked => (acked, lost) = (oldest.end, 0),
-                Sent::Lost if lost >= LOST_ENDS => {
+            let Some(oldest) = in_flight.pop_front() else { break };
+            match self.fate(grant, oldest.fate).await? {
+                ChunkFate::Acknowledged => (acked, lost) = (oldest.end, 0),
+                ChunkFate::ConnectionLost if lost >= CHUNK_GIVEN_UP_AFTER => {
                     return Err(format!("the connection broke {lost} times on pieces of it"));
                 }
                 // On with what nobody has acknowledged.
-                Sent::Lost => {
-                    on_the_way.clear();
+                ChunkFate::ConnectionLost => {
+                    in_flight.clear();
                     (next, lost) = (acked, lost + 1);
-                    if lost % LOST_HALVES == 0 {
-                        size = MIN_BYTES.max(size / 2);
+                    if lost % CHUNK_HALVED_AFTER == 0 {
+                        size = CHUNK_MIN.max(size / 2);
                     }
                 }
-                Sent::TooLong if size > MIN_BYTES => {
-                    on_the_way.clear();
+                ChunkFate::TooLong if size > CHUNK_MIN => {
+                    in_flight.clear();
                     (next, size) = (acked, size / 2);
                 }
-                Sent::TooLong => return Err(format!("the broker takes no piece of {size} bytes")),
-                Sent::Refused(why) => return Err(why),
+                ChunkFate::TooLong => return Err(format!("the broker takes no piece of {size} bytes")),
+                ChunkFate::Rejected(why) => return Err(why),
             }
-            if acked - marked >= MARK_EVERY {
-                marked = acked;
-                self.mark(grant, acked).await;
+            if acked - journalled >= PROGRESS_EVERY {
+                journalled = acked;
+                self.journal_progress(grant, acked).await;
             }
         }
         Ok(total)
@@ -80,7 +74,7 @@ impl Uploader {
         total: u64,
         offset: u64,
         size: usize,
-    ) -> Result<oneshot::Receiver<Sent>, String> {
+    ) -> Result<oneshot::Receiver<ChunkFate>, String> {
         let (delivery, grant, file) = (self.delivery.clone(), grant.clone(), file.clone());
         let piece = tokio::task::spawn_blocking(move || {
             let mut bytes = vec![0; size.min((total - offset) as usize)];
@@ -91,9 +85,9 @@ impl Uploader {
     }
 
     /// What became of a piece; it waits while the link is down and while reports wait, but not beyond the grant.
-    async fn fate(&self, grant: &Grant, sent: oneshot::Receiver<Sent>) -> Result<Sent, String> {
+    async fn fate(&self, grant: &Grant, fate: oneshot::Receiver<ChunkFate>) -> Result<ChunkFate, String> {
         let left_ms = (grant.expires_at_ms - self.clock.now().wall_ms).max(0) as u64;
-        match tokio::time::timeout(Duration::from_millis(left_ms), sent).await {
+        match tokio::time::timeout(Duration::from_millis(left_ms), fate).await {
             Ok(Ok(fate)) => Ok(fate),
             Ok(Err(_)) => Err("the delivery is closed".to_owned()),
             Err(_) => Err("the grant has expired".to_owned()),
@@ -101,11 +95,11 @@ impl Uploader {
     }
 
     /// After a restart it goes on from here.
-    async fn mark(&self, grant: &Grant, acked: u64) {
+    async fn journal_progress(&self, grant: &Grant, acked: u64) {
         let (delivery, id) = (self.delivery.clone(), grant.id.clone());
-        let body = serde_json::json!({"grant_id": id, "acked": acked});
-        let marked = tokio::task::spawn_blocking(move || delivery.note("upload", body));
-        if let Ok(Err(error)) = marked.await {
+        let body = json!({"grant_id": id, "acked": acked});
+        let journalled = tokio::task::spawn_blocking(move || delivery.note(RecordKind::Upload, body));
+        if let Ok(Err(error)) = journalled.await {
             tracing::debug!(%error, "how far an upload got is not journalled");
         }
     }

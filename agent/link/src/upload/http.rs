@@ -17,24 +17,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use kerbside_wire::grant::Grant;
+use kerbside_wire::Grant;
 
-/// Bytes read and sent at once; between two the reports have their turn.
-const BLOCK: usize = 64 * 1024;
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// Slower than that on the whole is given up and tried again, bytes/s.
-const LEAST_RATE: u64 = 4096;
+use crate::tuning::{BLOCK_BYTES, SLOWEST_UPLOAD, UPLOAD_CONNECT_LIMIT};
 
 /// What became of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     Stored,
     /// The server has so many bytes and wants the rest.
     Has(u64),
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum PutError {
+pub(super) enum PutError {
     /// Never will: the centre must grant anew.
     #[error("{0}")]
     Refused(String),
@@ -64,15 +60,15 @@ impl Body for Blocks {
 
 /// Part of a file, and how much of it the server has.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    pub file: &'a Path,
-    pub bytes: u64,
+pub(super) struct Part<'a> {
+    pub(super) file: &'a Path,
+    pub(super) bytes: u64,
     /// `None`: only ask how far it got.
-    pub from: Option<u64>,
+    pub(super) from: Option<u64>,
 }
 
 /// Sends the part. `wait` is called before each block and returns when it may go.
-pub async fn put(
+pub(super) async fn put(
     grant: &Grant,
     tls: Option<&Arc<rustls::ClientConfig>>,
     part: Part<'_>,
@@ -88,9 +84,9 @@ pub async fn put(
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let connect = TcpStream::connect((bare.clone(), port));
-    let stream = tokio::time::timeout(CONNECT_LIMIT, connect).await;
+    let stream = tokio::time::timeout(UPLOAD_CONNECT_LIMIT, connect).await;
     let stream = stream.map_err(|e| not_now("connect")(&e))?.map_err(|e| not_now("connect")(&e))?;
-    let limit = Duration::from_secs(60 + part.bytes / LEAST_RATE);
+    let limit = Duration::from_secs(60 + part.bytes / SLOWEST_UPLOAD);
     let answered = async {
         if !secure {
             return exchange(stream, request).await;
@@ -156,7 +152,7 @@ fn read(file: &Path, from: u64, blocks: &mpsc::Sender<std::io::Result<Bytes>>, w
         Ok(file) => file,
         Err(e) => return drop(blocks.blocking_send(Err(e))),
     };
-    let mut buffer = vec![0; BLOCK];
+    let mut buffer = vec![0; BLOCK_BYTES];
     loop {
         wait();
         let block = match file.read(&mut buffer) {

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
 use super::*;
+use kerbside_domain::time::Clock;
 use kerbside_domain::time::SystemClock;
-use kerbside_trace::delivery::Settings;
+use kerbside_trace::delivery::{Delivery, DeliverySettings};
+use kerbside_wire::Grant;
 use kerbside_wire::testing::who;
 
 /// What the server does with one request.
@@ -82,7 +87,8 @@ fn bench() -> Bench {
     std::fs::create_dir_all(evidence_dir.join(FILE).parent().unwrap()).unwrap();
     std::fs::write(evidence_dir.join(FILE), &content).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+    let (delivery, _) =
+        Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 =
         kerbside_crypto::hash::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
     let uploader = Uploader { evidence_dir, delivery, clock, trust: None };
@@ -211,9 +217,8 @@ fn https_trusts_the_configured_ca_and_no_other() {
 }
 
 fn server_config(cert: &Path, key: &Path) -> Arc<rustls::ServerConfig> {
-    let read = |path: &Path| std::io::BufReader::new(File::open(path).unwrap());
-    let certs = rustls_pemfile::certs(&mut read(cert)).map(Result::unwrap).collect();
-    let key = rustls_pemfile::private_key(&mut read(key)).unwrap().unwrap();
+    let certs = CertificateDer::pem_file_iter(cert).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(certs, key).unwrap())
@@ -234,11 +239,11 @@ fn centre(
     max_packet: usize,
     mut fates: Vec<Fate>,
 ) -> (Vec<u8>, Vec<usize>) {
-    use kerbside_trace::delivery::{FromLink, ToLink};
+    use kerbside_trace::delivery::{LinkReport, LinkRequest};
     let (mut epoch, mut whole, mut lengths) = (0, Vec::new(), Vec::new());
     let mut connect = |link: &kerbside_trace::delivery::LinkPort| {
         epoch += 1;
-        assert!(link.tell(FromLink::Up {
+        assert!(link.report(LinkReport::Connected {
             epoch,
             session: epoch,
             session_present: true,
@@ -249,10 +254,10 @@ fn centre(
     };
     let mut now = connect(&link);
     fates.reverse();
-    while let Some(order) = link.orders.blocking_recv() {
-        let ToLink::Outgoing { epoch, parcel, .. } = order else { continue };
-        let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) else {
-            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+    while let Some(request) = link.requests.blocking_recv() {
+        let LinkRequest::Publish { epoch, outgoing, .. } = request else { continue };
+        let Some((head, bytes)) = kerbside_wire::chunk::read(&outgoing.body) else {
+            link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
             continue;
         };
         if epoch != now {
@@ -268,9 +273,9 @@ fn centre(
             whole.extend_from_slice(bytes);
         }
         if fate == Fate::Take {
-            link.tell(FromLink::Acked { epoch, seq: parcel.seq });
+            link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
         } else {
-            link.tell(FromLink::Lost { epoch, why: "script".into() });
+            link.report(LinkReport::Disconnected { epoch, why: "script".into() });
             now = connect(&link);
         }
         if whole.len() == total && fate == Fate::Take {
@@ -285,7 +290,7 @@ fn by_mqtt(offset: u64, max_packet: usize, fates: Vec<Fate>) -> (String, Vec<u8>
     let dir = tempfile::tempdir().unwrap();
     let mut bench = bench();
     let clock = bench.uploader.clock.clone();
-    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    let (delivery, opened) = Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock).unwrap();
     bench.uploader.delivery = delivery;
     let centre = std::thread::spawn(move || centre(opened.link, max_packet, fates));
     let (kind, data) = upload(&bench, &Grant { offset, ..grant(&bench, String::new(), false) });
@@ -318,18 +323,25 @@ fn the_centre_says_where_to_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let mut bench = bench();
     let clock = bench.uploader.clock.clone();
-    let (delivery, mut opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock).unwrap();
+    let (delivery, mut opened) =
+        Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock).unwrap();
     bench.uploader.delivery = delivery;
     let grant = Grant { offset: 299_000, ..grant(&bench, String::new(), false) };
     let centre = std::thread::spawn(move || {
-        use kerbside_trace::delivery::{FromLink, ToLink};
-        let up = FromLink::Up { epoch: 1, session: 1, session_present: true, window: 8, max_packet: 1 << 20 };
-        assert!(opened.link.tell(up));
+        use kerbside_trace::delivery::{LinkReport, LinkRequest};
+        let up = LinkReport::Connected {
+            epoch: 1,
+            session: 1,
+            session_present: true,
+            window: 8,
+            max_packet: 1 << 20,
+        };
+        assert!(opened.link.report(up));
         let mut pieces = Vec::new();
-        while let Some(order) = opened.link.orders.blocking_recv() {
-            let ToLink::Outgoing { epoch, parcel, .. } = order else { continue };
-            opened.link.tell(FromLink::Acked { epoch, seq: parcel.seq });
-            if let Some((head, bytes)) = kerbside_wire::chunk::read(&parcel.body) {
+        while let Some(request) = opened.link.requests.blocking_recv() {
+            let LinkRequest::Publish { epoch, outgoing, .. } = request else { continue };
+            opened.link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
+            if let Some((head, bytes)) = kerbside_wire::chunk::read(&outgoing.body) {
                 pieces.push((head["offset"].as_u64().unwrap(), bytes.to_vec()));
             }
         }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::state::State;
+use super::state::LedgerState;
 use super::*;
-use crate::journal::{Durability, Entry, Journal, audit};
-use crate::store::{Change, MemoryStore, Store, Table};
+use crate::index::{IndexChange, MemoryStore, Store, Table};
+use crate::journal::{Durability, Entry, Journal, JournalSettings, RecordKind, audit};
 use kerbside_crypto::hash::{self, Hash};
 use kerbside_domain::time::{Mono, VirtualClock};
 use kerbside_wire::checkpoint::Checkpoint;
@@ -26,7 +26,7 @@ fn copied(dir: &Path) {
 }
 
 fn opened(dir: &Path) -> Journal {
-    let settings = crate::journal::Settings {
+    let settings = JournalSettings {
         segment_bytes: 1 << 20,
         syncs: Default::default(),
         utc_offset_s: 8 * 3600,
@@ -38,21 +38,21 @@ fn opened(dir: &Path) -> Journal {
     journal
 }
 
-fn outbox() -> crate::outbox::Settings {
-    super::Settings::new("", true).outbox
+fn outbox() -> crate::outbox::OutboxSettings {
+    DeliverySettings::new("", true).outbox
 }
 
-fn folded(journal: &Journal) -> State {
-    let mut state = State::new(outbox());
+fn folded(journal: &Journal) -> LedgerState {
+    let mut state = LedgerState::new(outbox());
     let damage = journal.replay(1, &mut |record, at| drop(state.apply(&record, at, Mono::ZERO))).unwrap();
     assert!(damage.is_none(), "{damage:?}");
     state
 }
 
 /// The last value of each key, one a line, as the fixture has them.
-fn lines(changes: Vec<Change>) -> String {
+fn lines(changes: Vec<IndexChange>) -> String {
     let mut values = std::collections::BTreeMap::new();
-    for Change { table, key, value } in changes {
+    for IndexChange { table, key, value } in changes {
         values.insert((format!("{table:?}"), hash::hex(&key)), value);
     }
     let line = |((table, key), value): ((String, String), Option<Vec<u8>>)| {
@@ -86,17 +86,17 @@ fn the_index_of_then_is_taken_as_it_is() {
         let mut part = || parts.next().unwrap();
         let name = part();
         let table = Table::ALL.into_iter().find(|t| format!("{t:?}") == name).unwrap();
-        Change { table, key: bytes(part()), value: Some(part().as_bytes().to_vec()) }
+        IndexChange { table, key: bytes(part()), value: Some(part().as_bytes().to_vec()) }
     };
     let text = std::fs::read_to_string(fixture().join("index.txt")).unwrap();
     let mut store = MemoryStore::default();
     store.apply(&text.lines().map(change).collect::<Vec<_>>()).unwrap();
-    let settings = super::Settings::new(dir.path(), true);
+    let settings = DeliverySettings::new(dir.path(), true);
     let clock = VirtualClock::new(1_795_221_065_120);
     let (ledger, recovery) =
         Ledger::open_with(settings, who(), clock, Some(Box::new(store) as Box<dyn Store>)).unwrap();
     assert_eq!(recovery, Recovery::default(), "nothing is rebuilt, nothing replayed");
-    assert_eq!((ledger.last_seq(), ledger.inbound().len(), ledger.incidents().len()), (10, 7, 1));
+    assert_eq!((ledger.last_seq(), ledger.inputs().len(), ledger.incidents().len()), (10, 7, 1));
     assert_eq!(ledger.unfinished().unacknowledged.len(), 2);
 }
 
@@ -142,7 +142,9 @@ fn a_kind_of_a_later_version_changes_nothing() {
     copied(dir.path());
     let mut journal = opened(dir.path());
     let before = lines(folded(&journal).take_changes());
-    journal.append(&[Entry::new("weather.seen", r#"{"rain":true}"#)], Durability::Now).unwrap();
+    journal
+        .append(&[Entry::new(RecordKind::from("weather.seen"), r#"{"rain":true}"#)], Durability::Now)
+        .unwrap();
     let mut newest = String::new();
     journal.replay(44, &mut |record, _| newest = record.kind.to_string()).unwrap();
     assert_eq!(newest, "weather.seen");

@@ -1,20 +1,23 @@
 //! The ledger over a real journal: what survives a restart, a lost index, a refused entry.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use kerbside_domain::time::{Mono, VirtualClock};
+use kerbside_wire::testing::{report, who};
+use kerbside_wire::{self as wire, Outgoing, Priority};
+use serde_json::Value;
 
 use super::*;
-use crate::delivery::DownInput;
-use crate::store::MemoryStore;
-use kerbside_domain::time::{Mono, VirtualClock};
-use kerbside_wire as wire;
-use kerbside_wire::testing::{report, who};
+use crate::index::MemoryStore;
+use crate::journal::RecordKind;
 
 fn clock() -> Arc<VirtualClock> {
     VirtualClock::new(1_795_221_065_120)
 }
 
 fn open(dir: &Path, receipts: bool) -> (Ledger, Recovery) {
-    let settings = Settings { segment_bytes: 8192, ..Settings::new(dir, receipts) };
+    let settings = DeliverySettings { segment_bytes: 8192, ..DeliverySettings::new(dir, receipts) };
     Ledger::open(settings, who(), clock()).unwrap()
 }
 
@@ -35,9 +38,9 @@ const RECEIPT: &str = "cg/v1/310112/mh-xz-017/receipt";
 fn sent(ledger: &mut Ledger) -> Vec<Outgoing> {
     ledger.connected(1, false, 8).unwrap();
     let mut all = Vec::new();
-    while let Some(parcel) = ledger.next(1 << 20) {
-        ledger.puback(parcel.seq);
-        all.push(parcel);
+    while let Some(outgoing) = ledger.next(1 << 20) {
+        ledger.puback(outgoing.seq);
+        all.push(outgoing);
     }
     all.retain(|p| !p.topic.ends_with("/state"));
     all.sort_by_key(|p| p.seq);
@@ -66,7 +69,7 @@ fn rows_incidents_and_inbound_survive_a_restart_byte_for_byte() {
     assert!(recovery.damage.is_none() && recovery.index_doubt.is_none());
     assert!(recovery.replayed > 0, "the index lags behind the journal");
     assert_eq!(ledger.incidents(), [saved]);
-    assert_eq!(ledger.inbound(), std::slice::from_ref(&inbound));
+    assert_eq!(ledger.inputs(), std::slice::from_ref(&inbound));
     let again = sent(&mut ledger);
     // 2 is receipted; the others go again as the same bytes.
     assert_eq!(again.iter().map(|p| p.seq).collect::<Vec<_>>(), [1, 3]);
@@ -79,7 +82,7 @@ fn rows_incidents_and_inbound_survive_a_restart_byte_for_byte() {
 
     let (ledger, recovery) = open(dir.path(), true);
     assert_eq!(recovery.replayed, 0);
-    assert!(ledger.inbound().is_empty());
+    assert!(ledger.inputs().is_empty());
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn a_refused_entry_fails_the_whole_commit_and_nothing_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, _) = open(dir.path(), true);
     ledger.commit(vec![message(1)]).unwrap();
-    let no_kind = Item::Note { kind: "No Kind", body: Value::Null };
+    let no_kind = Item::Note { kind: RecordKind::from("No Kind"), body: Value::Null };
     assert!(matches!(ledger.commit(vec![message(2), no_kind]), Err(DeliveryError::Journal(_))));
     assert_eq!(ledger.stats().append_errors, 1);
     assert_eq!(ledger.last_seq(), 1);
@@ -163,14 +166,14 @@ fn a_refused_entry_fails_the_whole_commit_and_nothing_has_changed() {
 fn what_is_too_long_for_the_journal_holds_up_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, _) = open(dir.path(), true);
-    let too_long = Item::Note { kind: "note", body: Value::from("x".repeat(300_000)) };
+    let too_long = Item::Note { kind: RecordKind::Note, body: Value::from("x".repeat(300_000)) };
     let endless = wire::evidence_failed("ev1", "I", &"x".repeat(300_000), kerbside_wire::testing::at(0.0));
     let items = vec![message(1), too_long, Item::Message(Box::new(endless)), message(2)];
     let seqs: Vec<_> = ledger.commit(items).unwrap().into_iter().map(|c| c.seq).collect();
     assert_eq!(seqs, [Some(1), None, None, Some(2)]);
     assert_eq!(sent(&mut ledger).len(), 2);
     let mut left_out = Vec::new();
-    ledger.each_record(|r| left_out.extend((r.kind == "oversized").then_some(r.body.len())));
+    ledger.each_record(|r| left_out.extend((r.kind == RecordKind::Oversized).then_some(r.body.len())));
     assert!(left_out.len() == 2 && left_out.iter().all(|bytes| *bytes < 1000), "{left_out:?}");
 }
 
@@ -185,7 +188,7 @@ fn of_a_snapshot_only_what_changed_is_written() {
     };
     let mut written = |all: Vec<SavedIncident>| {
         let before = ledger.stats().appended;
-        ledger.commit(vec![Item::Snapshot(all)]).unwrap();
+        ledger.commit(vec![Item::AllIncidents(all)]).unwrap();
         (ledger.stats().appended - before, ledger.incidents().len())
     };
     assert_eq!(written(vec![saved("A", "open"), saved("B", "open")]), (2, 2));
@@ -197,17 +200,17 @@ fn of_a_snapshot_only_what_changed_is_written() {
 fn one_process_a_folder() {
     let dir = tempfile::tempdir().unwrap();
     let (_ledger, _) = open(dir.path(), true);
-    let settings = Settings::new(dir.path(), true);
+    let settings = DeliverySettings::new(dir.path(), true);
     assert!(matches!(Ledger::open(settings, who(), clock()), Err(DeliveryError::InUse { .. })));
 }
 
 fn commanded(dir: &Path, clock: &Arc<VirtualClock>) -> Ledger {
     let keys = kerbside_wire::testing::keys();
-    let settings = Settings { segment_bytes: 8192, keys, ..Settings::new(dir, false) };
+    let settings = DeliverySettings { segment_bytes: 8192, keys, ..DeliverySettings::new(dir, false) };
     Ledger::open(settings, who(), clock.clone()).unwrap().0
 }
 
-fn order(ledger: &mut Ledger, data: &Value) -> Option<Inbound> {
+fn order(ledger: &mut Ledger, data: &Value) -> Option<StoredInput> {
     let topic = format!("cg/v1/310112/mh-xz-017/cmd/{}", data["verb"].as_str().unwrap());
     let payload = kerbside_wire::testing::command::sealed(data);
     ledger.incoming(&topic, payload.as_bytes(), false).unwrap()
@@ -251,7 +254,7 @@ fn a_command_is_obeyed_once_and_answered_the_same_again() {
     assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    assert_eq!(ledger.inbound(), std::slice::from_ref(&heard));
+    assert_eq!(ledger.inputs(), std::slice::from_ref(&heard));
     for again in [&resend, &unknown, &recheck] {
         assert_eq!(order(&mut ledger, again), None);
     }
@@ -283,32 +286,33 @@ fn a_grant_stays_until_its_upload_is_over() {
     let hear = |ledger: &mut Ledger, id: &str| {
         ledger.incoming(topic, sealed(&data(id)).as_bytes(), false).unwrap().map(|i| (i.n, i.input))
     };
-    let (n, DownInput::Grant(first)) = hear(&mut ledger, "g1").unwrap() else { panic!("no grant") };
+    let (n, StageInput::Grant(first)) = hear(&mut ledger, "g1").unwrap() else { panic!("no grant") };
     assert!(hear(&mut ledger, "g1").is_none(), "the same again");
     hear(&mut ledger, "g2").unwrap();
     let far = serde_json::json!({"grant_id": "g2", "acked": 70_000});
-    ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: "upload", body: far }]).unwrap();
+    ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: RecordKind::Upload, body: far }]).unwrap();
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    assert_eq!(ledger.inbound().len(), 2, "the core has heard of them, the upload goes on");
+    assert_eq!(ledger.inputs().len(), 2, "the core has heard of them, the upload goes on");
     let ready = wire::evidence_ready(&first, 3, kerbside_wire::testing::at(0.0));
     ledger.commit(vec![Item::Message(Box::new(ready))]).unwrap();
     drop(ledger);
     std::fs::remove_dir_all(dir.path().join("index")).unwrap();
     let mut ledger = commanded(dir.path(), &clock);
-    let left: Vec<_> = ledger.inbound().into_iter().map(|i| i.input).collect();
-    assert!(matches!(&left[..], [DownInput::Grant(g)] if g.id == "g2" && g.offset == 70_000), "{left:?}");
+    let left: Vec<_> = ledger.inputs().into_iter().map(|i| i.input).collect();
+    assert!(matches!(&left[..], [StageInput::Grant(g)] if g.id == "g2" && g.offset == 70_000), "{left:?}");
     let forged = sealed(&data("g3")).replace("centre.example", "thief.example");
     assert!(ledger.incoming(topic, forged.as_bytes(), false).unwrap().is_none());
     assert!(ledger.incoming(topic, sealed(&data("g4")).as_bytes(), true).unwrap().is_none(), "retained");
-    assert_eq!((ledger.inbound().len(), ledger.stats().refused), (1, 2));
+    assert_eq!((ledger.inputs().len(), ledger.stats().refused), (1, 2));
 }
 
 #[test]
 fn what_the_centre_is_not_done_with_is_known_by_incident() {
     use kerbside_wire::testing::grant::{data, sealed};
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { keys: kerbside_wire::testing::keys(), ..Settings::new(dir.path(), true) };
+    let settings =
+        DeliverySettings { keys: kerbside_wire::testing::keys(), ..DeliverySettings::new(dir.path(), true) };
     let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
     ledger.commit(vec![message(1), message(2)]).unwrap();
     ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false).unwrap();
@@ -348,21 +352,21 @@ fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
     assert!(replies(&mut ledger).0.len() < 40, "a flood is not answered");
     assert_eq!(ledger.stats().refused, 104);
     let noted = std::cell::Cell::new(0);
-    ledger.each_record(|record| noted.set(noted.get() + u32::from(record.kind == "refused")));
+    ledger.each_record(|record| noted.set(noted.get() + u32::from(record.kind == RecordKind::Refused)));
     assert!((5..40).contains(&noted.get()), "{}", noted.get());
 }
 
 #[test]
 fn a_command_that_was_forgotten_cannot_be_played_again() {
-    let mut state = state::State::new(crate::outbox::Settings::default());
+    let mut state = state::LedgerState::new(crate::outbox::OutboxSettings::default());
     let at = kerbside_wire::testing::at(0.0);
     let mut hear = |n: u64, expires_at_ms: i64| {
         let body = serde_json::json!({"id": format!("c{n}"), "verb": "restart", "issued_at_ms": n, "expires_at_ms": expires_at_ms});
         let (prev, hash) = Default::default();
-        let (kind, body) = ("command".to_owned(), body.to_string());
+        let (kind, body) = (RecordKind::Command, body.to_string());
         let record = crate::journal::Record { n, prev, hash, boot: String::new(), at, kind, body };
-        state.apply(&record, crate::journal::Position { segment: 1, offset: 0, len: 1 }, at.mono);
-        (state.command_seen("c1").is_some(), state.carry.floor_ms)
+        state.apply(&record, crate::journal::RecordLocation { segment: 1, offset: 0, len: 1 }, at.mono);
+        (state.remembered_command("c1").is_some(), state.counters.floor_ms)
     };
     // The first is valid for long, the second has expired.
     hear(1, i64::MAX);
@@ -376,30 +380,31 @@ fn a_command_that_was_forgotten_cannot_be_played_again() {
 }
 
 #[test]
-fn a_message_the_broker_cannot_take_is_buried_and_the_rest_goes_on() {
+fn a_message_the_broker_cannot_take_is_given_up_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ledger, _) = open(dir.path(), true);
     let mut big = wire::evidence_failed("ev1", "I", &"x".repeat(5000), kerbside_wire::testing::at(0.0));
-    big.lane = 0;
+    big.priority = Priority::Incident;
     ledger.commit(vec![Item::Message(Box::new(big)), message(1)]).unwrap();
     ledger.connected(1, true, 8).unwrap();
     let mut topics = Vec::new();
-    while let Some(parcel) = ledger.next(4000) {
-        topics.push(parcel.topic);
+    while let Some(outgoing) = ledger.next(4000) {
+        topics.push(outgoing.topic);
     }
     assert_eq!(topics, ["cg/v1/310112/mh-xz-017/state", "cg/v1/310112/mh-xz-017/matter/uncoded/opened"]);
-    assert_eq!(ledger.stats().buried, 1);
+    assert_eq!(ledger.stats().dead_lettered, 1);
     drop(ledger);
-    // Buried for good.
+    // Given up for good.
     let (mut ledger, _) = open(dir.path(), true);
     assert_eq!(sent(&mut ledger).len(), 1);
 }
 
 #[test]
-fn a_message_that_cannot_be_read_is_tried_again_before_it_is_buried() {
+fn a_message_that_cannot_be_read_is_tried_again_before_it_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
-    let (mut ledger, _) = Ledger::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+    let (mut ledger, _) =
+        Ledger::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
     ledger.commit(vec![message(1)]).unwrap();
     ledger.connected(1, true, 8).unwrap();
     let (journal, aside) = (dir.path().join("journal"), dir.path().join("aside"));
@@ -408,7 +413,7 @@ fn a_message_that_cannot_be_read_is_tried_again_before_it_is_buried() {
     let read_errors = ledger.stats().read_errors;
     assert!(read_errors > 0);
     assert!(ledger.next(1 << 20).is_none());
-    assert_eq!((ledger.stats().read_errors, ledger.stats().buried), (read_errors, 0), "not at once");
+    assert_eq!((ledger.stats().read_errors, ledger.stats().dead_lettered), (read_errors, 0), "not at once");
     std::fs::rename(&aside, &journal).unwrap();
     clock.advance_to(Mono::from_s(3.0));
     let topics: Vec<_> = std::iter::from_fn(|| ledger.next(1 << 20)).map(|p| p.topic).collect();
@@ -420,32 +425,33 @@ fn a_message_that_cannot_be_read_is_tried_again_before_it_is_buried() {
         clock.advance_to(Mono::from_s(3.0 + 70.0 * f64::from(i)));
         assert!(ledger.next(1 << 20).is_none());
     }
-    assert_eq!(ledger.stats().lanes[0].queued + ledger.stats().lanes[0].waiting, 0);
-    assert!(ledger.stats().buried >= 1);
+    assert_eq!(ledger.stats().outbox[0].queued + ledger.stats().outbox[0].waiting, 0);
+    assert!(ledger.stats().dead_lettered >= 1);
 }
 
 #[test]
-fn what_its_lanes_budget_drives_out_counts_as_evicted() {
+fn what_its_budget_drives_out_counts_as_evicted() {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = Settings::new(dir.path(), true);
-    settings.outbox.budget = [1, 1, 1, 1];
+    let mut settings = DeliverySettings::new(dir.path(), true);
+    settings.outbox.budgets = [1, 1, 1, 1];
     let (mut ledger, _) = Ledger::open(settings, who(), clock()).unwrap();
-    for (i, lane) in [0, 1, 2].into_iter().enumerate() {
-        let mut draft =
+    for (i, priority) in Priority::ALL.into_iter().take(3).enumerate() {
+        let mut message =
             wire::evidence_failed(&format!("ev{i}"), "I", "no room", kerbside_wire::testing::at(0.0));
-        draft.lane = lane;
-        ledger.commit(vec![Item::Message(Box::new(draft))]).unwrap();
+        message.priority = priority;
+        ledger.commit(vec![Item::Message(Box::new(message))]).unwrap();
     }
     let stats = ledger.stats();
-    assert_eq!((stats.evicted, stats.buried, stats.lanes[0].queued), (2, 0, 1));
+    assert_eq!((stats.evicted, stats.dead_lettered, stats.outbox[0].queued), (2, 0, 1));
 }
 
 #[test]
 fn old_segments_go_when_nothing_in_them_is_needed() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
-    let settings = Settings { segment_bytes: 4096, keep_days: 1, ..Settings::new(dir.path(), false) };
-    let store = Some(Box::new(MemoryStore::default()) as Box<dyn crate::store::Store>);
+    let settings =
+        DeliverySettings { segment_bytes: 4096, keep_days: 1, ..DeliverySettings::new(dir.path(), false) };
+    let store = Some(Box::new(MemoryStore::default()) as Box<dyn crate::index::Store>);
     let (mut ledger, _) = Ledger::open_with(settings.clone(), who(), clock.clone(), store).unwrap();
     let saved = SavedIncident { id: "I1".into(), place: None, record: Some(Value::from("open")) };
     ledger.commit(vec![Item::Incident(saved.clone())]).unwrap();
@@ -453,12 +459,12 @@ fn old_segments_go_when_nothing_in_them_is_needed() {
         ledger.commit(vec![message(i)]).unwrap();
     }
     clock.advance_to(Mono::from_s(3.0 * 86_400.0));
-    ledger.housekeeping().unwrap();
+    ledger.upkeep().unwrap();
     assert_eq!(ledger.stats().segments_dropped, 0, "their messages wait");
     sent(&mut ledger);
     for i in 0..20 {
         clock.advance_to(Mono::from_s(3.0 * 86_400.0 + 10.0 * f64::from(i)));
-        ledger.housekeeping().unwrap();
+        ledger.upkeep().unwrap();
     }
     assert!(ledger.stats().segments_dropped > 3, "{:?}", ledger.stats());
     let seq = ledger.last_seq();
@@ -472,7 +478,7 @@ fn old_segments_go_when_nothing_in_them_is_needed() {
 #[test]
 fn the_handle_serves_many_threads_and_closes() {
     let dir = tempfile::tempdir().unwrap();
-    let (delivery, opened) = Delivery::open(Settings::new(dir.path(), true), who(), clock()).unwrap();
+    let (delivery, opened) = Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock()).unwrap();
     assert!(opened.incidents.is_empty());
     let mut seqs: Vec<u64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
@@ -492,7 +498,7 @@ fn the_handle_serves_many_threads_and_closes() {
     });
     seqs.sort_unstable();
     assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
-    assert_eq!(delivery.stats().unwrap().lanes[0].queued, 100);
+    assert_eq!(delivery.stats().unwrap().outbox[0].queued, 100);
     delivery.close().unwrap();
-    assert!(matches!(delivery.note("note", Value::Null), Err(DeliveryError::Closed)));
+    assert!(matches!(delivery.note(RecordKind::Note, Value::Null), Err(DeliveryError::Closed)));
 }

@@ -6,10 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kerbside_crypto::hash::Hash;
 use serde::Serialize;
 
-use super::scan::{self, Fault, Tip};
-use super::{Damage, Hash, JournalError, Record, Segment, io, list};
+use super::error::{JournalError, io};
+use super::record::Record;
+use super::scan::{self, Damage, Fault, Tip};
+use super::segment::{Segment, list};
 
 /// One fault, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -10,11 +10,11 @@
 //! The line starts with [`MAGIC`], which a reader looks for to go on after damage.
 
 use kerbside_crypto::hash::Hash;
-use kerbside_wire::envelope::parse_message;
-use kerbside_wire::{MessageHead, Recorded};
+use kerbside_domain::time::{ClockQuality, Moment, Mono, rfc3339};
+use kerbside_wire::{MessageHead, Recorded, parse_message};
 use serde::Deserialize;
 
-use kerbside_domain::time::{ClockQuality, Moment, Mono, rfc3339};
+use super::kind::RecordKind;
 
 /// First bytes of every record; the 1 is the version of the format.
 pub const MAGIC: &[u8] = b"{\"kj\":1,\"n\":";
@@ -34,8 +34,7 @@ pub struct Record {
     /// Names one start of the program.
     pub boot: String,
     pub at: Moment,
-    /// `[a-z._]`: `segment`, `message`, `receipt`, ...
-    pub kind: String,
+    pub kind: RecordKind,
     /// JSON, byte for byte as it was given.
     pub body: String,
 }
@@ -43,7 +42,7 @@ pub struct Record {
 impl Record {
     /// Head and envelope of a `message` record; `None` if it is another kind.
     pub fn message(&self) -> Option<(MessageHead, &str)> {
-        (self.kind == "message").then(|| parse_message(&self.body)).flatten()
+        (self.kind == RecordKind::Message).then(|| parse_message(&self.body)).flatten()
     }
 
     /// What the wire needs of it to publish a message.
@@ -54,7 +53,7 @@ impl Record {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+struct RecordHead {
     #[serde(rename = "kj")]
     _version: u8,
     n: u64,
@@ -118,7 +117,7 @@ pub fn open(line: &[u8]) -> Option<Record> {
     }
     let text = std::str::from_utf8(sealed).ok()?;
     let (head, body) = text.split_once(",\"body\":")?;
-    let head: Head = serde_json::from_str(&format!("{head}}}")).ok()?;
+    let head: RecordHead = serde_json::from_str(&format!("{head}}}")).ok()?;
     let wall_ms = chrono::DateTime::parse_from_rfc3339(&head.wall).ok()?.timestamp_millis();
     Some(Record {
         n: head.n,
@@ -126,16 +125,9 @@ pub fn open(line: &[u8]) -> Option<Record> {
         hash,
         boot: head.boot,
         at: Moment { mono: Mono(head.mono_us), wall_ms, quality: head.quality },
-        kind: head.kind,
+        kind: RecordKind::from(head.kind.as_str()),
         body: body.to_owned(),
     })
-}
-
-/// Whether `kind` may stand in a record as it is.
-pub fn is_kind(kind: &str) -> bool {
-    !kind.is_empty()
-        && kind.len() <= 40
-        && kind.bytes().all(|c| c.is_ascii_lowercase() || c == b'.' || c == b'_')
 }
 
 #[cfg(test)]

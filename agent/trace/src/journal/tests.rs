@@ -1,12 +1,14 @@
 //! Damage is never silent: each row of the table hurts a journal and says what must be reported.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::*;
-use kerbside_domain::time::VirtualClock;
+use kerbside_crypto::hash::Hash;
+use kerbside_domain::time::{Clock as _, VirtualClock};
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> JournalSettings {
+    JournalSettings {
         segment_bytes: 4096,
         syncs: Syncs::default(),
         utc_offset_s: 8 * 3600,
@@ -19,19 +21,20 @@ fn open(dir: &Path, known: Option<(u64, Hash)>) -> (Journal, Damage) {
 }
 
 /// 30 records of a few segments; number, hash and file of each.
-fn written(dir: &Path) -> Vec<Written> {
+fn written(dir: &Path) -> Vec<Appended> {
     let (mut journal, damage) = open(dir, None);
     assert!(damage.is_none());
     (0..30)
         .map(|i| {
-            let entry = Entry::new("note", format!("{{\"i\":{i},\"text\":\"{}\"}}", "x".repeat(200)));
+            let entry =
+                Entry::new(RecordKind::Note, format!("{{\"i\":{i},\"text\":\"{}\"}}", "x".repeat(200)));
             journal.append(&[entry], Durability::Now).unwrap()[0]
         })
         .collect()
 }
 
-fn file(dir: &Path, w: &Written) -> PathBuf {
-    dir.join(format!("{:020}.journal", w.position.segment))
+fn file(dir: &Path, w: &Appended) -> PathBuf {
+    dir.join(format!("{:020}.journal", w.location.segment))
 }
 
 fn replayed(journal: &Journal, from: u64) -> (Vec<u64>, Damage) {
@@ -50,8 +53,8 @@ fn what_was_appended_is_read_again_and_goes_on() {
     let (seen, damage) = replayed(&journal, 1);
     assert!(damage.is_none());
     assert_eq!(seen, (1..=journal.last_n()).collect::<Vec<_>>());
-    assert_eq!(journal.read(all[4].n, all[4].position).unwrap().body[..7], *"{\"i\":4,");
-    let group = [Entry::new("note", "{}"), Entry::new("note", "{\"b\":1}")];
+    assert_eq!(journal.read(all[4].n, all[4].location).unwrap().body[..7], *"{\"i\":4,");
+    let group = [Entry::new(RecordKind::Note, "{}"), Entry::new(RecordKind::Note, "{\"b\":1}")];
     let more = journal.append(&group, Durability::Now).unwrap();
     assert_eq!(more[0].n + 1, more[1].n);
     assert_eq!(more[0].hash, more[1].prev);
@@ -71,7 +74,7 @@ fn what_an_opening_reads_it_also_syncs() {
     let bytes = std::fs::read(file(dir.path(), &last)).unwrap();
     std::fs::write(file(dir.path(), &last), &bytes[..bytes.len() - 1]).unwrap();
     let syncs = Syncs { file: |_| note("file"), folder: |_| note("folder") };
-    let settings = Settings { syncs, ..settings() };
+    let settings = JournalSettings { syncs, ..settings() };
     let (journal, _) = Journal::open(dir.path(), settings, VirtualClock::new(0), None).unwrap();
     assert_eq!(journal.last_n(), last.n);
     assert_eq!(SYNCED.take(), ["file", "folder"]);
@@ -94,7 +97,7 @@ fn every_kind_of_damage_in_the_middle_is_counted_and_names_the_missing() {
         let hit = &all[4];
         let path = file(dir.path(), hit);
         let mut bytes = fs::read(&path).unwrap();
-        hurt(&mut bytes, hit.position.offset as usize, hit.position.len as usize);
+        hurt(&mut bytes, hit.location.offset as usize, hit.location.len as usize);
         fs::write(&path, bytes).unwrap();
         let (journal, _) = open(dir.path(), None);
         let (seen, damage) = replayed(&journal, 1);
@@ -112,7 +115,7 @@ fn damage_at_the_end_never_gives_a_number_away_twice() {
     let last = &all[29];
     let path = file(dir.path(), last);
     let bytes = fs::read(&path).unwrap();
-    let start = last.position.offset as usize;
+    let start = last.location.offset as usize;
 
     // The newest record hit by one bit: its number is skipped and named.
     let mut hit = bytes.clone();
@@ -120,7 +123,7 @@ fn damage_at_the_end_never_gives_a_number_away_twice() {
     fs::write(&path, &hit).unwrap();
     let (mut journal, damage) = open(dir.path(), None);
     assert_eq!((damage.bad, damage.missing), (1, vec![(last.n, last.n)]));
-    let after = journal.append(&[Entry::new("note", "{}")], Durability::Now).unwrap();
+    let after = journal.append(&[Entry::new(RecordKind::Note, "{}")], Durability::Now).unwrap();
     // The new segment's head takes the next number.
     assert_eq!(after[0].n, last.n + 2);
     assert_eq!(replayed(&journal, 1).1.missing, vec![(last.n, last.n)]);
@@ -150,8 +153,8 @@ fn a_forged_or_copied_record_breaks_the_chain() {
     let all = written(dir.path());
     let path = file(dir.path(), &all[4]);
     let mut bytes = fs::read(&path).unwrap();
-    let at = all[4].position.offset as usize;
-    let len = all[4].position.len as usize;
+    let at = all[4].location.offset as usize;
+    let len = all[4].location.len as usize;
     // The same number with another text and a right hash of its own.
     let stamp = record::Stamp {
         n: all[4].n,
@@ -191,9 +194,9 @@ fn what_is_no_record_is_refused_before_a_byte_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(dir.path(), None);
     for entry in [
-        Entry::new("Bad Kind", "{}"),
-        Entry::new("note", "{\n}"),
-        Entry::new("note", "x".repeat(record::MAX_LINE)),
+        Entry::new(RecordKind::from("Bad Kind"), "{}"),
+        Entry::new(RecordKind::Note, "{\n}"),
+        Entry::new(RecordKind::Note, "x".repeat(record::MAX_LINE)),
     ] {
         assert!(matches!(journal.append(&[entry], Durability::Now), Err(JournalError::BadEntry { .. })));
     }

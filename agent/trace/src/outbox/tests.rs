@@ -1,14 +1,29 @@
 use super::*;
+use crate::journal::RecordLocation;
+use kerbside_domain::time::Mono;
+use kerbside_wire::Priority;
 
-fn row(seq: u64, lane: u8) -> Row {
-    let at = Position { segment: 1, offset: seq * 100, len: 100 };
-    let (id, qos) = (format!("m{seq}"), u8::from(lane < 3));
-    Row { seq, n: seq, at, id, lane, qos, slot: None, expires_ms: None, puback: false, tries: 0 }
+fn row(seq: u64, priority: usize) -> Row {
+    let location = RecordLocation { segment: 1, offset: seq * 100, len: 100 };
+    let (id, qos) = (format!("m{seq}"), u8::from(priority < 3));
+    let (priority, conflation_key) = (Priority::ALL[priority], None);
+    Row {
+        seq,
+        n: seq,
+        location,
+        id,
+        priority,
+        qos,
+        conflation_key,
+        expires_ms: None,
+        puback: false,
+        tries: 0,
+    }
 }
 
 fn outbox(receipts: bool, rows: impl IntoIterator<Item = Row>) -> Outbox {
-    let budget = [1000, 1000, 1000, 300];
-    let mut outbox = Outbox::new(Settings { receipts, budget, retry_s: 10.0, ..Settings::default() });
+    let budgets = [1000, 1000, 1000, 300];
+    let mut outbox = Outbox::new(OutboxSettings { receipts, budgets, retry_s: 10.0, ..Default::default() });
     rows.into_iter().for_each(|r| assert!(outbox.push(r).is_empty()));
     outbox.connected(true, 8);
     outbox
@@ -19,12 +34,12 @@ fn order(outbox: &mut Outbox) -> Vec<u64> {
 }
 
 #[test]
-fn lower_lanes_yield_and_the_window_holds() {
+fn lower_priorities_yield_and_the_window_holds() {
     let mut o = outbox(true, [row(1, 3), row(2, 2), row(3, 1), row(4, 0), row(5, 0)]);
     assert_eq!(order(&mut o), [4, 5, 3, 2, 1]);
     let mut o = outbox(true, (1..=12).map(|i| row(i, 0)));
     assert_eq!(order(&mut o), [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(o.puback(3, Mono::ZERO), Acked::Waiting);
+    assert_eq!(o.puback(3, Mono::ZERO), Acknowledged::AwaitsReceipt);
     assert_eq!(order(&mut o), [9]);
 }
 
@@ -40,27 +55,30 @@ fn a_live_report_overtakes_a_backlog_that_still_moves() {
 
 #[test]
 fn birth_goes_before_everything_and_replaces_the_older_one() {
-    let state = |seq| Row { slot: Some("state".into()), ..row(seq, 0) };
+    let state = |seq| Row { conflation_key: Some("state".into()), ..row(seq, 0) };
     let mut o = outbox(true, [row(1, 0), state(2), row(3, 0)]);
     let out = o.push(state(4));
-    assert_eq!(out.iter().map(|(r, why)| (r.seq, *why)).collect::<Vec<_>>(), [(2, "superseded")]);
+    assert_eq!(
+        out.iter().map(|(r, why)| (r.seq, why.to_string())).collect::<Vec<_>>(),
+        [(2, "superseded".into())]
+    );
     assert_eq!(order(&mut o), [4, 1, 3]);
     // State needs no receipt: PUBACK ends it.
-    assert!(matches!(o.puback(4, Mono::ZERO), Acked::Done(_)));
+    assert!(matches!(o.puback(4, Mono::ZERO), Acknowledged::Done(_)));
 }
 
 #[test]
 fn a_row_ends_with_its_receipt_or_with_puback_where_there_are_none() {
     let mut o = outbox(true, [row(1, 0), row(2, 2)]);
     order(&mut o);
-    assert_eq!(o.puback(1, Mono::ZERO), Acked::Waiting);
-    assert!(matches!(o.puback(2, Mono::ZERO), Acked::Done(_)), "evidence needs no receipt of its own");
+    assert_eq!(o.puback(1, Mono::ZERO), Acknowledged::AwaitsReceipt);
+    assert!(matches!(o.puback(2, Mono::ZERO), Acknowledged::Done(_)), "evidence needs no receipt of its own");
     assert_eq!(o.receipt("m1").map(|r| r.seq), Some(1));
-    assert_eq!((o.receipt("m1"), o.puback(1, Mono::ZERO)), (None, Acked::Unknown));
+    assert_eq!((o.receipt("m1"), o.puback(1, Mono::ZERO)), (None, Acknowledged::Unknown));
     assert!(o.is_empty());
     let mut o = outbox(false, [row(1, 0)]);
     order(&mut o);
-    assert!(matches!(o.puback(1, Mono::ZERO), Acked::Done(_)));
+    assert!(matches!(o.puback(1, Mono::ZERO), Acknowledged::Done(_)));
 }
 
 #[test]
@@ -80,7 +98,7 @@ fn a_new_connection_sends_again_what_may_be_lost() {
     let mut o = outbox(true, (1..=4).map(|i| row(i, 0)));
     order(&mut o);
     o.puback(1, Mono::ZERO);
-    o.lost();
+    o.disconnected();
     assert_eq!(o.in_flight(), 0);
     // The broker kept its session: 1 is safe there.
     o.connected(true, 8);
@@ -101,8 +119,8 @@ fn telemetry_is_evicted_over_budget_and_reports_never() {
     for i in 10..40 {
         assert!(o.push(row(i, 0)).is_empty());
     }
-    assert!(o.lanes()[0].over_budget);
-    assert_eq!(o.lanes()[3], LaneStats { queued: 3, waiting: 0, bytes: 300, over_budget: false });
+    assert!(o.stats()[0].over_budget);
+    assert_eq!(o.stats()[3], PriorityStats { queued: 3, waiting: 0, bytes: 300, over_budget: false });
 }
 
 #[test]
@@ -118,9 +136,9 @@ fn a_resend_of_a_row_that_never_left_counts_once() {
     let mut o = outbox(true, [row(1, 0)]);
     order(&mut o);
     o.puback(1, Mono::ZERO);
-    assert!(o.again(1));
+    assert!(o.resend(1));
     o.push(row(1, 0));
-    assert_eq!((o.len(), o.lanes()[0].bytes), (1, 100));
+    assert_eq!((o.len(), o.stats()[0].bytes), (1, 100));
     assert_eq!(order(&mut o), [1]);
-    assert_eq!(o.take_dirty().len(), 1);
+    assert_eq!(o.take_changed().len(), 1);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::testing::command::{data, sealed};
 use crate::testing::{NOW_MS, keys, who};
-use crate::{Down, down, signed};
+use crate::{Inbound, inbound, signed};
 use kerbside_crypto::testing::key;
 
 fn topic(verb: &str) -> String {
@@ -15,15 +15,16 @@ fn topic(verb: &str) -> String {
 
 /// What becomes of a payload on a topic.
 fn judged(topic: &str, payload: &str, now: Moment) -> String {
-    let command = match down::parse(&who(), topic, payload.as_bytes(), false) {
-        Ok(Down::Command(command)) => command,
+    let command = match inbound::parse(&who(), topic, payload.as_bytes(), false) {
+        Ok(Inbound::Command(command)) => command,
         Ok(other) => return format!("{other:?}"),
         Err(refusal) => return format!("refused: {refusal}"),
     };
-    match command.genuine(&who(), &keys()) {
+    match command.signer(&who(), &keys()) {
         Err(why) => format!("forged: {why}"),
-        Ok(_) => match command.order(now, 0) {
-            Ok(order) => format!("{order:?}"),
+        Ok(_) => match command.action(now, 0) {
+            Ok(CommandAction::Stage(action)) => format!("{action:?}"),
+            Ok(CommandAction::Store(action)) => format!("{action:?}"),
             Err(why) => format!("refused: {why}"),
         },
     }
@@ -110,13 +111,14 @@ fn what_the_centre_did_not_say_is_no_command() {
         &sealed(&json!({"id": "c1"})),
         expect!["refused: not a message of the contract: missing field `target` at line 1 column 11"],
     );
-    let Ok(Down::Command(command)) = down::parse(&who(), &topic("restart"), good.as_bytes(), false) else {
+    let Ok(Inbound::Command(command)) = inbound::parse(&who(), &topic("restart"), good.as_bytes(), false)
+    else {
         panic!("not read")
     };
-    assert!(command.genuine(&who(), &[]).unwrap_err().contains("[[centre.key]]"));
+    assert!(command.signer(&who(), &[]).unwrap_err().to_string().contains("[[centre.key]]"));
     assert!(matches!(
-        down::parse(&who(), &topic("restart"), good.as_bytes(), true),
-        Err(Refusal::RetainedCommand)
+        inbound::parse(&who(), &topic("restart"), good.as_bytes(), true),
+        Err(Refusal::Retained)
     ));
 }
 
@@ -183,11 +185,29 @@ fn a_command_has_its_time_and_some_are_for_one_box_only() {
     long["expires_at"] = json!("2026-12-21T08:30:00+08:00");
     assert!(judged(&topic("restart"), &sealed(&long), now()).contains("7 days"));
     let for_all = |verb: &str, args: Value| {
-        let mut told = data("c1", verb, args);
-        told["target"] = json!("urn:kerbside:310112:all");
-        judged(&format!("cg/v1/310112/all/cmd/{verb}"), &sealed(&told), now())
+        let mut data = data("c1", verb, args);
+        data["target"] = json!("urn:kerbside:310112:all");
+        judged(&format!("cg/v1/310112/all/cmd/{verb}"), &sealed(&data), now())
     };
     assert!(for_all("restart", Value::Null).contains("topic of all boxes"));
     assert!(for_all("resend", json!({"from": 1, "to": 2})).contains("topic of all boxes"));
     assert_eq!(for_all("detector.pause", json!({"for_s": 0})), "Pause { camera_id: None, for_s: 0.0 }");
+}
+
+/// Records of version 0.1 hold what was ordered by its verb alone.
+#[test]
+fn in_the_journal_an_action_is_known_by_its_verb() {
+    for (text, of_stage) in [
+        (r#"{"verb":"recheck","incident_id":"I"}"#, true),
+        (r#"{"verb":"snapshot","camera_id":null}"#, true),
+        (r#"{"verb":"clip","camera_id":"cam1","from_ms":1,"to_ms":2}"#, true),
+        (r#"{"verb":"detector.pause","camera_id":null,"for_s":60.0}"#, true),
+        (r#"{"verb":"restart"}"#, true),
+        (r#"{"verb":"resend","from":1,"to":2}"#, false),
+        (r#"{"verb":"log.pull","kinds":[],"last":20}"#, false),
+    ] {
+        let action: CommandAction = serde_json::from_str(text).unwrap();
+        assert_eq!(matches!(action, CommandAction::Stage(_)), of_stage, "{text}");
+        assert_eq!(serde_json::to_string(&action).unwrap(), text);
+    }
 }

@@ -8,7 +8,8 @@ use kerbside_domain::reading::Reading;
 use kerbside_domain::report::Report;
 use kerbside_seeing::incident::{Effect, IncidentRecord, Input, ReviewRequest};
 use kerbside_trace::delivery::Item;
-use kerbside_wire as wire;
+use kerbside_trace::journal::RecordKind;
+use kerbside_wire::{self as wire, ReplyResult};
 
 use super::messages;
 use super::state::CoreThread;
@@ -72,7 +73,8 @@ impl CoreThread {
     fn unknown_incident(&mut self, command_id: &str, incident_id: &str) {
         let why = "no such incident is known here (any more)";
         let detail = serde_json::json!({ "incident_id": incident_id });
-        let reply = wire::reply(command_id, "recheck", "refused", Some(why), detail, self.clock.now());
+        let reply =
+            wire::reply(command_id, "recheck", ReplyResult::Refused, Some(why), detail, self.clock.now());
         self.writes.message(reply);
     }
 
@@ -97,7 +99,7 @@ impl CoreThread {
         tracing::info!(camera = id, state = ?state, "camera state");
         self.meter.camera(camera, state);
         let note = serde_json::json!({ "camera_id": id, "camera": state });
-        self.writes.item(Item::Note { kind: "camera", body: note });
+        self.writes.item(Item::Note { kind: RecordKind::Camera, body: note });
         if state != CameraState::Watching {
             self.due.health_now();
         }

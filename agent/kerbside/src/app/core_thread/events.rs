@@ -4,9 +4,9 @@ use kerbside_domain::case::CaseUpdate;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::reading::Reading;
 use kerbside_seeing::incident::Input;
-use kerbside_trace::delivery::{Commanded, DownInput, Inbound, Item};
-use kerbside_wire as wire;
-use kerbside_wire::grant::Grant;
+use kerbside_trace::delivery::{Item, StageCommand, StageInput, StoredInput};
+use kerbside_trace::journal::RecordKind;
+use kerbside_wire::{self as wire, Grant};
 
 use super::messages;
 use super::state::CoreThread;
@@ -22,7 +22,7 @@ pub(super) enum Event {
     Input(Input),
     Evidence(EvidenceOutcome),
     /// Everything that waited, oldest first.
-    Centre(Vec<Inbound>),
+    Centre(Vec<StoredInput>),
     Gnss(GnssEvent),
 }
 
@@ -35,22 +35,22 @@ impl CoreThread {
             Event::Input(input) => self.step(input),
             Event::Evidence(outcome) => self.evidence_outcome(outcome),
             Event::Gnss(event) => self.gnss(event),
-            Event::Centre(inbound) => self.centre(inbound),
+            Event::Centre(inputs) => self.centre(inputs),
         }
     }
 
     /// All of it enters the core; then one record marks it as consumed.
-    fn centre(&mut self, inbound: Vec<Inbound>) {
-        let Some(last) = inbound.last().map(|i| i.n) else { return };
-        for Inbound { input, .. } in inbound {
+    fn centre(&mut self, inputs: Vec<StoredInput>) {
+        let Some(last) = inputs.last().map(|i| i.n) else { return };
+        for StoredInput { input, .. } in inputs {
             match input {
-                DownInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
-                DownInput::Case(case) => {
+                StageInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                StageInput::Case(case) => {
                     self.set_retention_hold(&case);
                     self.step(Input::Case(case));
                 }
-                DownInput::Command(command) => self.start_command(command),
-                DownInput::Grant(grant) => self.start_upload(grant),
+                StageInput::Command(command) => self.start_command(command),
+                StageInput::Grant(grant) => self.start_upload(grant),
             }
         }
         self.writes.extend(messages::all_incidents(&self.core.snapshot()));
@@ -72,7 +72,7 @@ impl CoreThread {
         }
     }
 
-    fn start_command(&mut self, command: Commanded) {
+    fn start_command(&mut self, command: StageCommand) {
         let CommandStart { inputs, evidence, reply, restart } =
             self.commands.start(command, &self.core, self.clock.now());
         inputs.into_iter().for_each(|input| self.step(input));
@@ -117,7 +117,7 @@ impl CoreThread {
             GnssEvent::Moved { away_m, limit_m, .. } => {
                 tracing::warn!(away_m, limit_m, "the box left its settled position");
                 let body = serde_json::json!({ "moved_m": away_m, "limit_m": limit_m });
-                self.writes.item(Item::Note { kind: "position", body });
+                self.writes.item(Item::Note { kind: RecordKind::Position, body });
             }
             GnssEvent::Fix(_) => {}
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvError, select};
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_seeing::incident::{Input, ReviewAnswer};
-use kerbside_trace::delivery::Inbound;
+use kerbside_trace::delivery::StoredInput;
 
 use super::events::Event;
 use crate::sensor::GnssEvent;
@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
     pub(crate) evidence: Receiver<EvidenceOutcome>,
     pub(crate) reviews: Receiver<ReviewAnswer>,
     /// Receipts, case states and commands, already in the journal.
-    pub(crate) centre: Receiver<Inbound>,
+    pub(crate) centre: Receiver<StoredInput>,
     pub(crate) gnss: Receiver<GnssEvent>,
 }
 

@@ -7,7 +7,7 @@ use kerbside_seeing::incident::IncidentRecord;
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_trace::delivery::{Delivery, Item, SavedIncident};
-use kerbside_wire as wire;
+use kerbside_wire::{self as wire, ReplyResult};
 
 /// The report itself, then a reply to each command that ordered a recheck.
 pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
@@ -18,7 +18,7 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
     let replies = replies.map(|(id, recheck)| {
         let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
             "result": recheck.result, "why": recheck.why});
-        wire::reply(id, "recheck", "done", None, detail, report.at)
+        wire::reply(id, "recheck", ReplyResult::Done, None, detail, report.at)
     });
     [message].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
 }
@@ -29,7 +29,7 @@ pub(super) fn of_outcome(delivery: &Delivery, outcome: &EvidenceOutcome, at: Mom
     let id = format!("{incident_id}-r{}", outcome.revision).to_lowercase();
     let mut items = Vec::new();
     if !outcome.items.is_empty() {
-        let (who, about) = (delivery.identity(), wire::About::Incident(&incident_id));
+        let (who, about) = (delivery.identity(), wire::ManifestSubject::Incident(&incident_id));
         let message = wire::evidence_manifest(who, &id, about, outcome.revision, &outcome.items, at);
         items.push(Item::Message(Box::new(message)));
     }
@@ -48,7 +48,7 @@ pub(super) fn saved(record: &IncidentRecord) -> Option<SavedIncident> {
 
 /// All incidents of the core. `None` if one cannot be serialised: an incident that is missing here would be deleted.
 pub(super) fn all_incidents(records: &[IncidentRecord]) -> Option<Item> {
-    records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::Snapshot)
+    records.iter().map(saved).collect::<Option<Vec<_>>>().map(Item::AllIncidents)
 }
 
 pub(super) fn log_report(site: &Site, report: &Report) {

@@ -19,7 +19,7 @@ use kerbside_media::{CaptureProgram, FrameSink, FrameSource, SourceEnd, StopSign
 use kerbside_seeing::incident::{Core, Input};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Delivery, Settings};
+use kerbside_trace::delivery::{Delivery, DeliverySettings};
 use kerbside_wire::testing::who;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
@@ -158,7 +158,7 @@ impl Live {
         let clock = VirtualClock::new(START_MS);
         let camera = site.cameras.first().unwrap();
         let meters = Meters::new(site, clock.clone());
-        let (delivery, _) = Delivery::open(Settings::new(dir, true), who(), clock.clone()).unwrap();
+        let (delivery, _) = Delivery::open(DeliverySettings::new(dir, true), who(), clock.clone()).unwrap();
         let ring = Arc::new(Mutex::new(PacketRing::new(1.0, 1)));
         let (inputs, waiting) = bounded(64);
         let (outcomes, _) = bounded(64);

@@ -10,7 +10,7 @@ use kerbside_seeing::pipeline::CameraControl;
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_trace::delivery::Delivery;
-use kerbside_wire::grant::Grant;
+use kerbside_wire::Grant;
 use tokio::sync::{Notify, mpsc};
 
 use super::due::Due;

@@ -8,7 +8,10 @@ use crossbeam_channel::{bounded, never};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Clock as _, Mono, VirtualClock};
 use kerbside_seeing::incident::{Core, Input};
-use kerbside_trace::delivery::{Commanded, Delivery, DownInput, Inbound, Item, SavedIncident, Settings};
+use kerbside_trace::delivery::{
+    Delivery, DeliverySettings, Item, SavedIncident, StageCommand, StageInput, StoredInput,
+};
+use kerbside_trace::journal::RecordKind;
 use kerbside_wire as wire;
 use kerbside_wire::testing::who;
 use tokio::sync::{Notify, mpsc};
@@ -28,7 +31,7 @@ struct Bench {
     thread: CoreThread,
     delivery: Delivery,
     restart: Arc<Notify>,
-    uploads: mpsc::Receiver<wire::grant::Grant>,
+    uploads: mpsc::Receiver<wire::Grant>,
 }
 
 impl Bench {
@@ -43,7 +46,8 @@ impl Bench {
         let mut site = site(dir.path());
         site.evidence.min_free = min_free;
         let site = Arc::new(site);
-        let (delivery, _) = Delivery::open(Settings::new(dir.path(), true), who(), clock.clone()).unwrap();
+        let (delivery, _) =
+            Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
         let (outcomes, _) = bounded(1);
         let evidence =
             Evidence::new(evidence_dir(&site), "a".into(), 0, Vec::new(), Box::new(|_| Err("no cut".into())));
@@ -91,7 +95,7 @@ impl Bench {
 fn a_refusing_disk_is_tried_at_ticks_and_the_queue_stays_bounded() {
     let mut bench = Bench::new();
     // The journal takes no entry of that kind, and with it nothing of the same commit.
-    bench.thread.writes.item(Item::Note { kind: "No Kind", body: serde_json::Value::Null });
+    bench.thread.writes.item(Item::Note { kind: RecordKind::from("No Kind"), body: serde_json::Value::Null });
     for i in 0..2 * MAX_ITEMS as u32 {
         bench.thread.handle(bench.reading(i));
     }
@@ -145,14 +149,14 @@ fn a_full_disk_costs_acknowledged_evidence_first_and_the_rest_is_reported() {
 #[test]
 fn an_ordered_restart_is_answered_durably_and_then_happens() {
     let mut bench = Bench::new();
-    let command = Commanded {
+    let command = StageCommand {
         id: "C1".into(),
         verb: "restart".into(),
         expires_at_ms: bench.clock.now().wall_ms + 60_000,
-        order: wire::Order::Restart,
+        action: wire::StageAction::Restart,
     };
-    bench.thread.writes.item(Item::Note { kind: "No Kind", body: serde_json::Value::Null });
-    bench.thread.handle(Event::Centre(vec![Inbound { n: 1, input: DownInput::Command(command) }]));
+    bench.thread.writes.item(Item::Note { kind: RecordKind::from("No Kind"), body: serde_json::Value::Null });
+    bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Command(command) }]));
     assert!(!bench.restart_was_ordered(), "the reply is not on the disk yet");
     bench.thread.writes.remove_first();
     bench.tick_at(1.0);
@@ -164,7 +168,7 @@ fn an_ordered_restart_is_answered_durably_and_then_happens() {
 #[test]
 fn a_grant_reaches_the_uploads() {
     let mut bench = Bench::new();
-    let grant = wire::grant::Grant {
+    let grant = wire::Grant {
         id: "G1".into(),
         path: "2026-11-20/I1/r1-clip.mp4".into(),
         sha256: "0".repeat(64),
@@ -174,6 +178,6 @@ fn a_grant_reaches_the_uploads() {
         headers: Default::default(),
         resumable: false,
     };
-    bench.thread.handle(Event::Centre(vec![Inbound { n: 1, input: DownInput::Grant(grant.clone()) }]));
+    bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Grant(grant.clone()) }]));
     assert_eq!(bench.uploads.try_recv(), Ok(grant));
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kerbside_domain::time::{ClockQuality, Moment};
 use kerbside_seeing::incident::Input;
-use kerbside_trace::delivery::{Item, Stats};
+use kerbside_trace::delivery::{DeliveryStats, Item};
+use kerbside_trace::journal::RecordKind;
 use kerbside_wire as wire;
 
 use super::state::CoreThread;
@@ -56,7 +57,7 @@ impl CoreThread {
         }
     }
 
-    fn report_health(&mut self, stats: Option<&Stats>, now: Moment) {
+    fn report_health(&mut self, stats: Option<&DeliveryStats>, now: Moment) {
         if due::reached(&mut self.due.health, now.mono, HEALTH_PERIOD_S) {
             let values = health_values(&self.site, &self.core, stats);
             self.writes.message(wire::health(&values, now));
@@ -108,7 +109,7 @@ impl CoreThread {
         let body = serde_json::json!({
             "incidents": pruned.incidents, "bytes": pruned.bytes, "unacknowledged": pruned.unacknowledged,
         });
-        self.writes.item(Item::Note { kind: "evidence", body });
+        self.writes.item(Item::Note { kind: RecordKind::Evidence, body });
         for incident in &pruned.unacknowledged {
             let why = "deleted before the report was acknowledged: nothing else was left to make room with";
             self.writes.message(wire::evidence_failed(&incident.to_lowercase(), incident, why, now));

@@ -4,7 +4,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::report::Report;
 use kerbside_seeing::incident::Core;
-use kerbside_trace::delivery::Stats;
+use kerbside_trace::delivery::DeliveryStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -61,14 +61,14 @@ impl CoreMeter {
     }
 
     /// `evidence`: requests that wait for the evidence stage; `unwritten`: items that wait for the disk.
-    pub(crate) fn delivery(&self, stats: &Stats, evidence: usize, unwritten: usize) {
-        for (priority, now) in Priority::ALL.into_iter().zip(&stats.lanes) {
+    pub(crate) fn delivery(&self, stats: &DeliveryStats, evidence: usize, unwritten: usize) {
+        for (priority, now) in Priority::ALL.into_iter().zip(&stats.outbox) {
             self.metrics.outbox(priority).set((now.queued + now.waiting) as i64);
         }
         raise(&self.journal, stats.appended);
         raise(&self.link, stats.done + stats.receipts);
         raise(&self.evicted, stats.evicted);
-        raise(&self.dead_lettered, stats.buried);
+        raise(&self.dead_lettered, stats.dead_lettered);
         for (outcome, total) in [
             (DeliveryOutcome::ReadError, stats.read_errors),
             (DeliveryOutcome::AppendError, stats.append_errors),

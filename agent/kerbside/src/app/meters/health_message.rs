@@ -2,11 +2,11 @@
 
 use kerbside_seeing::incident::Core;
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::Stats;
+use kerbside_trace::delivery::DeliveryStats;
 use serde_json::{Map, Value, json};
 
 /// `stats`: `None` when the delivery did not answer.
-pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&Stats>) -> Map<String, Value> {
+pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&DeliveryStats>) -> Map<String, Value> {
     let mut values = Map::new();
     let cameras: Map<String, Value> = site
         .cameras
@@ -20,9 +20,9 @@ pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&Stats>) -> 
         values.insert("certificate_expires".to_owned(), json!(ends));
     }
     if let Some(stats) = stats {
-        let waiting: Vec<usize> = stats.lanes.iter().map(|lane| lane.queued + lane.waiting).collect();
+        let waiting: Vec<usize> = stats.outbox.iter().map(|p| p.queued + p.waiting).collect();
         values.insert("outbox".to_owned(), json!(waiting));
-        values.insert("buried".to_owned(), json!(stats.buried));
+        values.insert("buried".to_owned(), json!(stats.dead_lettered));
         values.insert("read_errors".to_owned(), json!(stats.read_errors));
         values.insert("evicted".to_owned(), json!(stats.evicted));
         values.insert("journal_bytes".to_owned(), json!(stats.journal_bytes));

@@ -70,8 +70,8 @@ fn totals_of_the_delivery_become_counters_and_never_count_twice() {
     let dir = tempfile::tempdir().unwrap();
     let (meters, _) = meters(dir.path());
     let core = meters.core();
-    let mut stats = kerbside_trace::delivery::Stats { read_errors: 2, ..Default::default() };
-    stats.lanes[0].queued = 3;
+    let mut stats = kerbside_trace::delivery::DeliveryStats { read_errors: 2, ..Default::default() };
+    stats.outbox[0].queued = 3;
     core.delivery(&stats, 4, 5);
     core.delivery(&stats, 4, 5);
     core.camera(CameraIx(0), CameraState::Blind(Blind::Covered));

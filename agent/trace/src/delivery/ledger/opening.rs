@@ -3,26 +3,32 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::json;
-
-use super::{Item, Ledger, Result};
-use crate::delivery::state::State;
-use crate::delivery::{DeliveryError, KEY_FILE, Recovery, Settings, Stats};
-use crate::journal::{Damage, Journal};
-use crate::store::{Change, SledStore, Store, StoreError, Table};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
 use kerbside_wire::Identity;
+use serde_json::json;
 
-const INDEX_OPEN_LIMIT: Duration = Duration::from_secs(30);
+use super::base::{Ledger, RefusalMinute};
+use crate::delivery::error::{DeliveryError, Result};
+use crate::delivery::item::Item;
+use crate::delivery::reserve_file::ReserveFile;
+use crate::delivery::settings::{DeliverySettings, KEY_FILE};
+use crate::delivery::state::LedgerState;
+use crate::delivery::stats::{DeliveryStats, Recovery};
+use crate::index::{SledStore, Store, Table};
+use crate::journal::{Damage, Journal, JournalSettings, RecordKind};
+use crate::tuning::INDEX_OPEN_LIMIT;
 
 impl Ledger {
     /// Opens journal and index under `settings.dir`, rebuilding the index on any doubt.
-    pub fn open(settings: Settings, who: Identity, clock: Arc<dyn Clock>) -> Result<(Ledger, Recovery)> {
+    pub fn open(
+        settings: DeliverySettings,
+        who: Identity,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Ledger, Recovery)> {
         let lock = lock(&settings.dir)?;
-        let Index { store, state, doubt } = open_index(&settings);
+        let StoredIndex { store, state, doubt } = open_index(&settings);
         let key_file = settings.dir.join(KEY_FILE);
         let (mut ledger, recovery) = Ledger::over(settings, who, clock, store, state)?;
         ledger._lock = Some(lock);
@@ -30,7 +36,7 @@ impl Ledger {
         let recovery = Recovery { index_doubt: doubt.or(recovery.index_doubt), ..recovery };
         if !recovery.damage.is_none() || recovery.index_doubt.is_some() {
             let body = json!({"damage": recovery.damage, "index": recovery.index_doubt, "rebuilt": recovery.rebuilt});
-            ledger.commit(vec![Item::Note { kind: "recovered", body }])?;
+            ledger.commit(vec![Item::Note { kind: RecordKind::Recovered, body }])?;
         }
         Ok((ledger, recovery))
     }
@@ -48,13 +54,13 @@ impl Ledger {
 
     /// The same with a store of the caller's choice.
     pub fn open_with(
-        settings: Settings,
+        settings: DeliverySettings,
         who: Identity,
         clock: Arc<dyn Clock>,
         store: Option<Box<dyn Store>>,
     ) -> Result<(Ledger, Recovery)> {
         let indexed = match &store {
-            Some(store) => State::load(store.as_ref(), settings.outbox.clone()).ok().flatten(),
+            Some(store) => LedgerState::load(store.as_ref(), settings.outbox.clone()).ok().flatten(),
             None => None,
         };
         Ledger::over(settings, who, clock, store, indexed)
@@ -62,34 +68,34 @@ impl Ledger {
 
     /// `indexed`: what the store says, if it says all.
     fn over(
-        settings: Settings,
+        settings: DeliverySettings,
         who: Identity,
         clock: Arc<dyn Clock>,
         store: Option<Box<dyn Store>>,
-        indexed: Option<State>,
+        indexed: Option<LedgerState>,
     ) -> Result<(Ledger, Recovery)> {
-        let journal_settings = crate::journal::Settings {
+        let journal_settings = JournalSettings {
             segment_bytes: settings.segment_bytes,
             syncs: settings.syncs,
             utc_offset_s: who.utc_offset_s,
             boot: ulid::Ulid::generate().to_string(),
         };
-        let known = indexed.as_ref().filter(|s| s.n > 0).map(|s| (s.n, s.hash));
+        let cursor = indexed.as_ref().filter(|s| s.n > 0).map(|s| (s.n, s.hash));
         let (journal, tip_damage) =
-            Journal::open(&settings.dir.join("journal"), journal_settings, clock.clone(), known)?;
+            Journal::open(&settings.dir.join("journal"), journal_settings, clock.clone(), cursor)?;
         let now = clock.now().mono;
         let mut recovery = Recovery::default();
         let fits = indexed.filter(|s| s.n == 0 || fits(&journal, s));
         let rebuild = fits.is_none();
-        let mut state = fits.unwrap_or_else(|| State::new(settings.outbox.clone()));
+        let mut state = fits.unwrap_or_else(|| LedgerState::new(settings.outbox.clone()));
         recovery.rebuilt = rebuild && journal.last_n() > 0;
         let from = state.n + 1;
-        let damage = journal.replay(from, &mut |record, at| {
-            state.apply(&record, at, now);
+        let damage = journal.replay(from, &mut |record, location| {
+            state.apply(&record, location, now);
             recovery.replayed += 1;
         })?;
         recovery.damage = if rebuild { merge(damage, tip_damage) } else { merge(tip_damage, damage) };
-        let ballast = crate::delivery::ballast::Ballast::new(&settings.dir);
+        let reserve = ReserveFile::new(&settings.dir);
         let mut ledger = Ledger {
             journal,
             store,
@@ -97,23 +103,24 @@ impl Ledger {
             who,
             settings,
             clock,
-            stats: Stats::default(),
+            stats: DeliveryStats::default(),
             pubacks: Vec::new(),
-            unread: HashMap::new(),
-            indexed: (0, now),
-            refusals: (now, 0),
+            unreadable: HashMap::new(),
+            indexed_n: 0,
+            indexed_at: now,
+            refusals: RefusalMinute { since: now, refused: 0 },
             key: None,
-            checkpointed: now,
-            ballast,
+            checkpointed_at: now,
+            reserve,
             _lock: None,
         };
         // Records that are gone may have been messages, or a start: their numbers must not be given out again.
-        ledger.state.carry.seq += recovery.damage.missing_count();
-        ledger.state.carry.opens += recovery.damage.missing_count();
-        ledger.set_carry();
-        let carry = ledger.state.carry;
-        let body = json!({"version": ledger.who.version, "seq": carry.seq, "opens": carry.opens + 1});
-        ledger.commit(vec![Item::Note { kind: "boot", body }])?;
+        ledger.state.counters.seq += recovery.damage.missing_count();
+        ledger.state.counters.opens += recovery.damage.missing_count();
+        ledger.carry_counters();
+        let counters = ledger.state.counters;
+        let body = json!({"version": ledger.who.version, "seq": counters.seq, "opens": counters.opens + 1});
+        ledger.commit(vec![Item::Note { kind: RecordKind::Boot, body }])?;
         ledger.answer_interrupted()?;
         if rebuild {
             ledger.rewrite_index();
@@ -123,55 +130,46 @@ impl Ledger {
 }
 
 #[derive(Default)]
-struct Index {
+struct StoredIndex {
     /// Without one the journal carries on alone.
     store: Option<Box<dyn Store>>,
     /// What it says, if it says all.
-    state: Option<State>,
+    state: Option<LedgerState>,
     /// Why the old one does not count.
     doubt: Option<String>,
 }
 
 /// The index, new if the old one is in doubt.
-fn open_index(settings: &Settings) -> Index {
+fn open_index(settings: &DeliverySettings) -> StoredIndex {
     let opened = match SledStore::open(&settings.dir.join("index"), INDEX_OPEN_LIMIT) {
         Ok(opened) => opened,
-        Err(e) => return Index { doubt: Some(e.to_string()), ..Index::default() },
+        Err(e) => return StoredIndex { doubt: Some(e.to_string()), ..StoredIndex::default() },
     };
     let doubt = opened.set_aside.map(|(_, reason)| reason);
-    let why = match State::load(&opened.store, settings.outbox.clone()) {
+    let why = match LedgerState::load(&opened.store, settings.outbox.clone()) {
         Ok(None) if !is_empty(&opened.store) => "it is not whole".to_owned(),
-        Ok(state) => return Index { store: Some(Box::new(opened.store)), state, doubt },
+        Ok(state) => return StoredIndex { store: Some(Box::new(opened.store)), state, doubt },
         Err(e) => e.to_string(),
     };
-    let fresh = opened.store.replace(INDEX_OPEN_LIMIT);
-    let store = fresh.ok().map(|(store, _)| Box::new(store) as Box<dyn Store>);
-    Index { store, state: None, doubt: Some(why) }
+    let replaced = opened.store.replace(INDEX_OPEN_LIMIT);
+    let store = replaced.ok().map(|(store, _)| Box::new(store) as Box<dyn Store>);
+    StoredIndex { store, state: None, doubt: Some(why) }
 }
 
 fn is_empty(store: &dyn Store) -> bool {
     Table::ALL.into_iter().all(|t| store.scan(t).is_ok_and(|pairs| pairs.is_empty()))
 }
 
-pub(super) fn clear(store: &mut dyn Store) -> std::result::Result<(), StoreError> {
-    let mut changes = Vec::new();
-    for table in Table::ALL {
-        let pairs = store.scan(table)?;
-        changes.extend(pairs.into_iter().map(|(key, _)| Change { table, key, value: None }));
-    }
-    store.apply(&changes)
-}
-
 /// Whether the journal holds, at the index's cursor, the record that the index says it has seen last.
-fn fits(journal: &Journal, state: &State) -> bool {
-    let mut seen = None;
+fn fits(journal: &Journal, state: &LedgerState) -> bool {
+    let mut found = None;
     let read = journal.replay(state.n, &mut |record, _| {
         if record.n == state.n {
-            seen = Some(record.hash);
+            found = Some(record.hash);
         }
     });
     // A record that is gone at the very end was reported by `Journal::open`; what the index knows of it is still true.
-    read.is_ok() && seen.is_none_or(|hash| hash == state.hash)
+    read.is_ok() && found.is_none_or(|hash| hash == state.hash)
 }
 
 fn merge(mut a: Damage, b: Damage) -> Damage {
@@ -186,7 +184,7 @@ fn merge(mut a: Damage, b: Damage) -> Damage {
 }
 
 fn lock(dir: &Path) -> Result<std::fs::File> {
-    let failed = |source: std::io::Error| DeliveryError::Folder { path: dir.to_owned(), source };
+    let failed = |cause: std::io::Error| DeliveryError::Folder { path: dir.to_owned(), cause };
     std::fs::create_dir_all(dir).map_err(failed)?;
     let path = dir.join("lock");
     let file =

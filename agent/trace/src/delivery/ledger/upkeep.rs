@@ -1,62 +1,60 @@
 //! Between requests: PUBACKs into the journal, what has expired out, the index brought up to date, old segments dropped.
 
+use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_wire::checkpoint;
 use serde_json::json;
 
-use super::{Item, Ledger, Result};
-use crate::journal::{Durability, Entry};
-use crate::store::StoreError;
-use kerbside_domain::time::Moment;
-
-/// The index is written after that many records, or that long, whichever comes first.
-const INDEX_EVERY_RECORDS: u64 = 500;
-const INDEX_EVERY_S: f64 = 5.0;
-/// The journal is signed after that many records, or that long if there is anything new.
-const CHECKPOINT_EVERY_RECORDS: u64 = 1000;
-const CHECKPOINT_EVERY_S: f64 = 6.0 * 3600.0;
+use super::base::Ledger;
+use crate::delivery::error::Result;
+use crate::delivery::item::Item;
+use crate::index::{IndexChange, IndexError, Store, Table};
+use crate::journal::{Durability, Entry, RecordKind};
+use crate::outbox::RemovalReason;
+use crate::tuning::{CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S, INDEX_EVERY_RECORDS, INDEX_EVERY_S};
 
 impl Ledger {
     /// Between requests: PUBACKs into the journal, expired rows out, the index brought up to date, old segments dropped.
-    pub fn housekeeping(&mut self) -> Result<()> {
+    pub fn upkeep(&mut self) -> Result<()> {
         let now = self.clock.now();
         if !self.pubacks.is_empty() {
             let body = json!({"seqs": self.pubacks}).to_string();
-            self.journal.append(&[Entry::new("puback", body)], Durability::Later)?;
+            self.journal.append(&[Entry::new(RecordKind::Puback, body)], Durability::Later)?;
             (self.state.n, self.state.hash) = (self.journal.last_n(), self.journal.last_hash());
             self.pubacks.clear();
         }
-        if now.mono.since_s(self.indexed.1) < INDEX_EVERY_S
-            && self.state.n.saturating_sub(self.indexed.0) < INDEX_EVERY_RECORDS
+        if now.mono.since_s(self.indexed_at) < INDEX_EVERY_S
+            && self.state.n.saturating_sub(self.indexed_n) < INDEX_EVERY_RECORDS
         {
             return Ok(());
         }
         for row in self.state.outbox.expire(now.wall_ms) {
-            self.bury_removed(row, "expired");
+            self.give_up(row, &RemovalReason::Expired);
         }
         self.journal.sync()?;
         self.checkpoint(now)?;
         self.drop_segments(now)?;
         self.write_index();
-        self.ballast.take();
-        self.indexed = (self.state.n, self.clock.now().mono);
+        self.reserve.reserve();
+        (self.indexed_n, self.indexed_at) = (self.state.n, self.clock.now().mono);
         Ok(())
     }
 
     /// Signs where the journal stands, when enough was written since the last time or enough time has passed.
     fn checkpoint(&mut self, now: Moment) -> Result<()> {
         let (n, hash) = (self.journal.last_n(), self.journal.last_hash());
-        let fresh = n.saturating_sub(self.state.carry.covered_n);
-        let late = now.mono.since_s(self.checkpointed) >= CHECKPOINT_EVERY_S;
-        let due = fresh >= CHECKPOINT_EVERY_RECORDS || fresh > 0 && late;
+        let uncovered = n.saturating_sub(self.state.counters.covered_n);
+        let late = now.mono.since_s(self.checkpointed_at) >= CHECKPOINT_EVERY_S;
+        let due = uncovered >= CHECKPOINT_EVERY_RECORDS || uncovered > 0 && late;
         let Some(key) = self.key.as_ref().filter(|_| due) else { return Ok(()) };
-        let draft = kerbside_wire::checkpoint::checkpoint(&self.who, key, n, hash, now);
-        self.commit(vec![Item::Message(Box::new(draft))])?;
-        self.checkpointed = now.mono;
+        let message = checkpoint(&self.who, key, n, hash, now);
+        self.commit(vec![Item::Message(Box::new(message))])?;
+        self.checkpointed_at = now.mono;
         Ok(())
     }
 
     fn drop_segments(&mut self, now: Moment) -> Result<()> {
         let Some(end) = self.journal.oldest_segment_end() else { return Ok(()) };
-        if now.quality == kerbside_domain::time::ClockQuality::None {
+        if now.quality == ClockQuality::None {
             return Ok(());
         }
         let older_than_ms = now.wall_ms - i64::from(self.settings.keep_days) * 86_400_000;
@@ -86,16 +84,16 @@ impl Ledger {
     }
 
     /// The journal carries on; the next start finds an older cursor and goes on from there.
-    fn give_up_index(&mut self, e: &StoreError) {
+    fn give_up_index(&mut self, e: &IndexError) {
         tracing::error!(error = %e, "index given up until the next start");
         self.store = None;
         self.stats.index_failed = true;
     }
 
-    /// Writes the whole state into a fresh index.
+    /// Writes the whole state into an empty index.
     pub(super) fn rewrite_index(&mut self) {
         if let Some(store) = &mut self.store
-            && let Err(e) = super::opening::clear(store.as_mut())
+            && let Err(e) = clear(store.as_mut())
         {
             self.give_up_index(&e);
         }
@@ -104,9 +102,18 @@ impl Ledger {
 
     /// Everything durable, the index too.
     pub fn close(&mut self) -> Result<()> {
-        self.housekeeping()?;
+        self.upkeep()?;
         self.journal.sync()?;
         self.write_index();
         Ok(())
     }
+}
+
+fn clear(store: &mut dyn Store) -> std::result::Result<(), IndexError> {
+    let mut changes = Vec::new();
+    for table in Table::ALL {
+        let pairs = store.scan(table)?;
+        changes.extend(pairs.into_iter().map(|(key, _)| IndexChange { table, key, value: None }));
+    }
+    store.apply(&changes)
 }

@@ -1,0 +1,74 @@
+//! Every constant of the link, with its unit and its reason.
+
+use std::time::Duration;
+
+// ---- the connection
+
+/// Most messages handed over and not acknowledged: what a lost connection sends twice.
+pub(crate) const WINDOW: usize = 8;
+/// Connections that may break with a message on the way before it goes alone, and before it is given up.
+pub(crate) const ISOLATE_AFTER: u32 = 2;
+pub(crate) const DEAD_LETTER_AFTER: u32 = 5;
+/// A connection on which nothing came for that many keep-alives is dead. A ping goes out after one; with the wait that
+/// follows, the next connection is there within two.
+pub(crate) const SILENT_KEEP_ALIVES: f64 = 1.5;
+/// After a connection that lasted that long the next wait is short again, s.
+pub(crate) const LONG_ENOUGH_S: f64 = 10.0;
+/// Connecting, TLS included, s; 4G is slow.
+pub(crate) const CONNECT_TIMEOUT_S: u64 = 30;
+/// Shortest wait before another attempt, s. The longest follows from the keep-alive.
+pub(crate) const BACKOFF_MIN_S: f64 = 1.0;
+/// Shortest keep-alive that rumqttc takes, s.
+pub(crate) const KEEP_ALIVE_MIN_S: u16 = 5;
+/// A message without PUBACK costs the connection after twice the keep-alive, and not before that, s.
+pub(crate) const ACK_TIMEOUT_MIN_S: f64 = 20.0;
+/// Longest packet where the broker names no limit, bytes. 3.1.1 brokers never do; this is the limit that mosquitto and EMQX
+/// ship with, or below it.
+pub(crate) const MAX_PACKET_V5: usize = 16 << 20;
+pub(crate) const MAX_PACKET_V311: usize = 1 << 20;
+/// The broker keeps subscriptions and what comes down while the box is away, s.
+pub(crate) const SESSION_EXPIRY_S: u32 = 7 * 24 * 3600;
+/// Longest message of the centre that is let in, bytes; more than the wire will look at, so that it is refused with a word.
+pub(crate) const INBOUND_LIMIT: u32 = 64 * 1024;
+pub(crate) const INBOUND_LIMIT_V311: usize = 1 << 20;
+/// Messages of the centre that may wait for their acknowledgement.
+pub(crate) const RECEIVE_MAX: u16 = 32;
+/// Requests between two polls: the window, acknowledgements, subscriptions.
+pub(crate) const CLIENT_REQUESTS: usize = 128;
+/// Packet ids before they are used again; more than the window, so that a withheld PUBACK blocks nobody at once.
+pub(crate) const PACKET_IDS: u16 = 100;
+/// How long a DISCONNECT may take to be written.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
+
+// ---- certificates
+
+/// Between two looks whether certificates, keys or the password were replaced, s.
+pub(crate) const RENEWAL_PERIOD_S: f64 = 10.0;
+/// A certificate is warned of from that long before its end, s.
+pub const EXPIRY_WARNING_S: i64 = 30 * 86_400;
+/// Between two warnings of certificates that end, s.
+pub(crate) const WARNING_PERIOD_S: f64 = 86_400.0;
+
+// ---- uploads
+
+/// Between two attempts, s: at first, and at most.
+pub(crate) const UPLOAD_RETRY_S: f64 = 2.0;
+pub(crate) const UPLOAD_RETRY_MAX_S: f64 = 300.0;
+/// A block waits that long for reports and then goes all the same, s: the broker may be away, the server not.
+pub(crate) const YIELD_S: f64 = 30.0;
+/// Between two looks whether reports still wait.
+pub(crate) const YIELD_PERIOD: Duration = Duration::from_millis(50);
+/// Read and sent at once, bytes; between two the reports have their turn.
+pub(crate) const BLOCK_BYTES: usize = 64 * 1024;
+/// Time to reach an upload server.
+pub(crate) const UPLOAD_CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// An upload that is slower on the whole is given up and tried again, bytes/s.
+pub(crate) const SLOWEST_UPLOAD: u64 = 4096;
+/// Pieces handed over and not acknowledged.
+pub(crate) const CHUNK_WINDOW: usize = 2;
+/// Connections that may break with a piece on the way before the next is half as long, and before the upload is given up:
+/// a broker that closes on a long packet does not say so.
+pub(crate) const CHUNK_HALVED_AFTER: u32 = 2;
+pub(crate) const CHUNK_GIVEN_UP_AFTER: u32 = 14;
+/// How far an upload got is journalled that often, bytes.
+pub(crate) const PROGRESS_EVERY: u64 = 1 << 20;

@@ -1,0 +1,102 @@
+//! What a ledger is made of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kerbside_crypto::sign::SigningKey;
+use kerbside_domain::time::{Clock, Moment, Mono};
+use kerbside_wire::Identity;
+
+use crate::delivery::records::{SavedIncident, StoredInput};
+use crate::delivery::reserve_file::ReserveFile;
+use crate::delivery::settings::DeliverySettings;
+use crate::delivery::state::LedgerState;
+use crate::delivery::stats::{DeliveryStats, Unfinished};
+use crate::index::Store;
+use crate::journal::Journal;
+
+/// How many messages were refused in this minute.
+#[derive(Debug)]
+pub(super) struct RefusalMinute {
+    pub(super) since: Mono,
+    pub(super) refused: u64,
+}
+
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) journal: Journal,
+    /// `None` after it failed: the journal carries on alone until the next start makes the index anew.
+    pub(super) store: Option<Box<dyn Store>>,
+    pub(super) state: LedgerState,
+    pub(super) who: Identity,
+    pub(super) settings: DeliverySettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stats: DeliveryStats,
+    /// Messages that the broker has, not yet journalled.
+    pub(super) pubacks: Vec<u64>,
+    /// By sequence number: how often the record could not be read.
+    pub(super) unreadable: HashMap<u64, u32>,
+    /// Up to which record the index was written, and when.
+    pub(super) indexed_n: u64,
+    pub(super) indexed_at: Mono,
+    pub(super) refusals: RefusalMinute,
+    /// Signs checkpoints.
+    pub(super) key: Option<SigningKey>,
+    pub(super) checkpointed_at: Mono,
+    pub(super) reserve: ReserveFile,
+    /// Locked while this ledger lives: one process a folder.
+    pub(super) _lock: Option<std::fs::File>,
+}
+
+impl Ledger {
+    pub fn identity(&self) -> &Identity {
+        &self.who
+    }
+
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// A number that is higher than in every start of the program before; sessions are counted from it.
+    pub fn session_base(&self) -> u64 {
+        self.state.counters.opens * 1_000_000
+    }
+
+    pub fn last_seq(&self) -> u64 {
+        self.state.counters.seq
+    }
+
+    pub fn incidents(&self) -> Vec<SavedIncident> {
+        self.state.incidents.values().map(|(_, saved)| saved.clone()).collect()
+    }
+
+    /// What came down and the core has not consumed, oldest first.
+    pub fn inputs(&self) -> Vec<StoredInput> {
+        self.state.inputs.iter().map(|(n, input)| StoredInput { n: *n, input: input.clone() }).collect()
+    }
+
+    pub fn unfinished(&self) -> Unfinished {
+        let incident = |id: &str| id.split('.').next().unwrap_or(id).to_owned();
+        Unfinished {
+            unacknowledged: self.state.outbox.reports().map(incident).collect(),
+            granted: self.state.grants().map(|g| g.set_and_file().0.to_owned()).collect(),
+        }
+    }
+
+    pub fn stats(&self) -> DeliveryStats {
+        DeliveryStats {
+            outbox: self.state.outbox.stats(),
+            in_flight: self.state.outbox.in_flight(),
+            last_seq: self.last_seq(),
+            last_n: self.journal.last_n(),
+            journal_bytes: self.journal.bytes(),
+            incidents: self.state.incidents.len(),
+            ..self.stats.clone()
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::delivery) fn each_record(&self, mut each: impl FnMut(&crate::journal::Record)) {
+        self.journal.replay(1, &mut |record, _| each(&record)).unwrap();
+    }
+}

@@ -1,0 +1,139 @@
+//! The bodies of journal records that are folded into the state. Field names are those of version 0.1: a journal lives for
+//! years.
+
+use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_wire::{CommandAction, Grant, StageAction};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::journal::{Entry, RecordKind};
+
+/// One incident as the core wants it kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedIncident {
+    pub id: String,
+    /// The core's key of the place, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Opaque to the trace; `None` forgets the incident.
+    pub record: Option<Value>,
+}
+
+/// Something that came down and that a stage must act on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageInput {
+    Receipt(Receipt),
+    Case(CaseUpdate),
+    Command(StageCommand),
+    /// Stays until its upload is over, whatever the core has consumed.
+    Grant(Grant),
+}
+
+impl StageInput {
+    /// The journal entry that makes it durable.
+    pub(super) fn entry(&self) -> Entry {
+        let kind = match self {
+            StageInput::Receipt(_) => RecordKind::Receipt,
+            StageInput::Case(_) => RecordKind::Case,
+            StageInput::Grant(_) => RecordKind::Grant,
+            StageInput::Command(_) => RecordKind::Command,
+        };
+        Entry::new(kind, kerbside_wire::text::to_json(self))
+    }
+}
+
+/// [`StageInput`] with the number of its journal record; the core says `consumed` with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredInput {
+    pub n: u64,
+    pub input: StageInput,
+}
+
+/// A command that was judged and that a stage must carry out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageCommand {
+    pub id: String,
+    pub verb: String,
+    pub expires_at_ms: i64,
+    #[serde(rename = "order")]
+    pub action: StageAction,
+}
+
+/// Body of a `command` record: what was ordered by whom, and what was decided. The signed text proves it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct CommandRecord {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) verb: String,
+    #[serde(default)]
+    pub(super) actor: String,
+    #[serde(default)]
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) issued_at_ms: i64,
+    #[serde(default)]
+    pub(super) expires_at_ms: i64,
+    #[serde(rename = "order", default, skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<CommandAction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
+    #[serde(default)]
+    pub(super) signed: String,
+    #[serde(default)]
+    pub(super) signature: String,
+}
+
+impl CommandRecord {
+    /// What a stage must carry out, if it is for a stage.
+    pub(super) fn stage_command(&self) -> Option<StageCommand> {
+        let Some(CommandAction::Stage(action)) = &self.action else { return None };
+        Some(StageCommand {
+            id: self.id.clone(),
+            verb: self.verb.clone(),
+            expires_at_ms: self.expires_at_ms,
+            action: action.clone(),
+        })
+    }
+}
+
+/// Counters that survive the drop of old segments: they head each segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CarriedCounters {
+    /// Last sequence number given out.
+    pub(super) seq: u64,
+    /// How often the journal was opened for writing.
+    pub(super) opens: u64,
+    /// A command issued up to then may have been obeyed and forgotten; wall clock, ms.
+    #[serde(default)]
+    pub(super) floor_ms: i64,
+    /// Newest record that a signed checkpoint covers.
+    #[serde(default)]
+    pub(super) covered_n: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PubackRecord {
+    pub(super) seqs: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DeadLetterRecord {
+    pub(super) seq: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ConsumedRecord {
+    pub(super) upto: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct UploadRecord {
+    pub(super) grant_id: String,
+    pub(super) acked: u64,
+}
+
+/// Reads a body. Bodies that do not parse are of a later version or none of ours.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(bytes: impl AsRef<[u8]>) -> Option<T> {
+    serde_json::from_slice(bytes.as_ref()).ok()
+}

@@ -1,0 +1,19 @@
+//! What the store thread is asked for.
+
+use crossbeam_channel::Sender;
+
+use super::chunk_queue::PendingChunk;
+use super::error::Result;
+use super::item::{Committed, Item};
+use super::link_messages::LinkReport;
+use super::stats::{DeliveryStats, Unfinished};
+
+#[derive(Debug)]
+pub(super) enum Request {
+    Commit(Vec<Item>, Sender<Result<Vec<Committed>>>),
+    Link(LinkReport),
+    Chunk(PendingChunk),
+    Stats(Sender<DeliveryStats>),
+    Unfinished(Sender<Unfinished>),
+    Close(Sender<Result<()>>),
+}

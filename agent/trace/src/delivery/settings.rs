@@ -1,0 +1,39 @@
+//! Where a delivery lies and how it works.
+
+use std::path::PathBuf;
+
+use kerbside_crypto::sign::CentreKey;
+
+use crate::journal::Syncs;
+use crate::outbox::OutboxSettings;
+use crate::tuning::{KEEP_DAYS, SEGMENT_BYTES};
+
+/// The box's own private key, in its data folder; made at the first start.
+pub const KEY_FILE: &str = "box.key";
+
+#[derive(Clone, Debug)]
+pub struct DeliverySettings {
+    /// Holds `journal/`, `index/` and `lock`.
+    pub dir: PathBuf,
+    pub segment_bytes: u64,
+    pub syncs: Syncs,
+    /// Segments younger than that stay though everything in them is done with.
+    pub keep_days: u32,
+    pub outbox: OutboxSettings,
+    /// Whose commands count.
+    pub keys: Vec<CentreKey>,
+}
+
+impl DeliverySettings {
+    pub fn new(dir: impl Into<PathBuf>, receipts: bool) -> Self {
+        let outbox = OutboxSettings { receipts, ..Default::default() };
+        DeliverySettings {
+            dir: dir.into(),
+            segment_bytes: SEGMENT_BYTES,
+            syncs: Default::default(),
+            keep_days: KEEP_DAYS,
+            outbox,
+            keys: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The state, and one record applied to it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use kerbside_crypto::hash::Hash;
+use kerbside_domain::time::{ClockQuality, Mono};
+use kerbside_wire::{Grant, MessageHead, checkpoint};
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::records::{
+    CarriedCounters, ConsumedRecord, DeadLetterRecord, PubackRecord, SavedIncident, StageInput, StoredInput,
+    UploadRecord, parse,
+};
+use crate::index::{IndexChange, Table};
+use crate::journal::{Record, RecordKind, RecordLocation};
+use crate::outbox::{Outbox, OutboxSettings, RemovalReason, Row};
+
+const EVIDENCE_READY: &str = "kerbside.evidence.ready.v1";
+const EVIDENCE_FAILED: &str = "kerbside.evidence.failed.v1";
+const COMMAND_REPLY: &str = "kerbside.command.reply.v1";
+
+/// A command that counted, and the answer it got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::delivery) struct RememberedCommand {
+    pub(in crate::delivery) id: String,
+    pub(in crate::delivery) verb: String,
+    /// Number of its journal record.
+    pub(in crate::delivery) n: u64,
+    pub(in crate::delivery) issued_at_ms: i64,
+    pub(in crate::delivery) expires_at_ms: i64,
+    pub(in crate::delivery) reply: Option<Row>,
+}
+
+/// The end of an upload, as far as the state needs it.
+#[derive(Deserialize)]
+struct UploadEnd {
+    data: UploadEndData,
+}
+
+#[derive(Deserialize)]
+struct UploadEndData {
+    grant_id: Option<String>,
+}
+
+#[derive(Debug)]
+pub(in crate::delivery) struct LedgerState {
+    pub(in crate::delivery) outbox: Outbox,
+    pub(in crate::delivery) counters: CarriedCounters,
+    /// Journal number of the newest record, and the incident.
+    pub(in crate::delivery) incidents: BTreeMap<String, (u64, SavedIncident)>,
+    pub(in crate::delivery) inputs: BTreeMap<u64, StageInput>,
+    pub(super) commands: VecDeque<RememberedCommand>,
+    pub(super) changes: Vec<IndexChange>,
+    pub(in crate::delivery) n: u64,
+    pub(in crate::delivery) hash: Hash,
+}
+
+impl LedgerState {
+    pub(in crate::delivery) fn new(settings: OutboxSettings) -> Self {
+        LedgerState {
+            outbox: Outbox::new(settings),
+            counters: CarriedCounters::default(),
+            incidents: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            commands: VecDeque::new(),
+            changes: Vec::new(),
+            n: 0,
+            hash: Hash::default(),
+        }
+    }
+
+    /// Takes one journal record in. Rows that a new one drove out are given back with the reason. Bodies that do not
+    /// parse, and kinds that are not known, are of a later version or none of ours; they change nothing.
+    pub(in crate::delivery) fn apply(
+        &mut self,
+        record: &Record,
+        location: RecordLocation,
+        now: Mono,
+    ) -> Vec<(Row, RemovalReason)> {
+        (self.n, self.hash) = (record.n, record.hash);
+        let body = record.body.as_str();
+        match record.kind {
+            RecordKind::Segment => self.carried(body),
+            RecordKind::Boot => self.boot(body),
+            RecordKind::Message => return self.message(record, location),
+            RecordKind::Puback => {
+                for seq in parse::<PubackRecord>(body).into_iter().flat_map(|r| r.seqs) {
+                    self.outbox.puback(seq, now);
+                }
+            }
+            RecordKind::DeadLettered => {
+                if let Some(DeadLetterRecord { seq }) = parse(body) {
+                    self.outbox.remove(seq);
+                }
+            }
+            RecordKind::Receipt | RecordKind::Case | RecordKind::Grant => self.inbound(record),
+            RecordKind::Consumed => {
+                if let Some(ConsumedRecord { upto }) = parse(body) {
+                    self.forget_inputs(|n, input| n <= upto && !matches!(input, StageInput::Grant(_)));
+                }
+            }
+            RecordKind::Incident => self.incident(record),
+            RecordKind::Command => self.command(record),
+            RecordKind::Upload => self.upload(body),
+            RecordKind::Link
+            | RecordKind::Refused
+            | RecordKind::Oversized
+            | RecordKind::Recovered
+            | RecordKind::Camera
+            | RecordKind::Position
+            | RecordKind::Evidence
+            | RecordKind::Note
+            | RecordKind::Other(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn carried(&mut self, body: &str) {
+        let Some(carried) = parse::<CarriedCounters>(body) else { return };
+        let own = &mut self.counters;
+        own.seq = own.seq.max(carried.seq);
+        own.opens = own.opens.max(carried.opens);
+        own.floor_ms = own.floor_ms.max(carried.floor_ms);
+        own.covered_n = own.covered_n.max(carried.covered_n);
+    }
+
+    fn boot(&mut self, body: &str) {
+        let carried = parse::<CarriedCounters>(body).unwrap_or_default();
+        self.counters.seq = self.counters.seq.max(carried.seq);
+        self.counters.opens = carried.opens.max(self.counters.opens + 1);
+    }
+
+    fn message(&mut self, record: &Record, location: RecordLocation) -> Vec<(Row, RemovalReason)> {
+        let Some((head, envelope)) = record.message() else { return Vec::new() };
+        self.counters.seq = self.counters.seq.max(head.seq);
+        let row = row_of(record, location, &head);
+        match head.kind.as_str() {
+            COMMAND_REPLY => self.replied(envelope, &row),
+            checkpoint::KIND => self.counters.covered_n = record.n,
+            EVIDENCE_READY | EVIDENCE_FAILED => {
+                let grant_id = parse::<UploadEnd>(envelope).and_then(|end| end.data.grant_id);
+                if let Some(id) = grant_id {
+                    self.forget_inputs(|_, input| matches!(input, StageInput::Grant(g) if g.id == id));
+                }
+            }
+            _ => {}
+        }
+        self.outbox.push(row)
+    }
+
+    /// Forgets what came down and is done with.
+    fn forget_inputs(&mut self, done: impl Fn(u64, &StageInput) -> bool) {
+        let gone: Vec<u64> =
+            self.inputs.iter().filter(|(n, input)| done(**n, input)).map(|(n, _)| *n).collect();
+        for n in gone {
+            self.inputs.remove(&n);
+            self.change(Table::Down, key(n), None);
+        }
+    }
+
+    /// An upload got so far; after a restart it goes on from there.
+    fn upload(&mut self, body: &str) {
+        let Some(UploadRecord { grant_id, acked }) = parse(body) else { return };
+        for (n, input) in &mut self.inputs {
+            if let StageInput::Grant(grant) = input
+                && grant.id == grant_id
+            {
+                grant.offset = grant.offset.max(acked);
+                let stored = StoredInput { n: *n, input: input.clone() };
+                let value = Some(json(&stored));
+                self.changes.push(IndexChange { table: Table::Down, key: key(*n), value });
+            }
+        }
+    }
+
+    /// Uploads that are not over.
+    pub(in crate::delivery) fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.inputs.values().filter_map(|input| match input {
+            StageInput::Grant(grant) => Some(grant),
+            _ => None,
+        })
+    }
+
+    fn inbound(&mut self, record: &Record) {
+        let Some(input) = parse::<StageInput>(record.body.as_str()) else { return };
+        if let StageInput::Receipt(receipt) = &input {
+            self.outbox.receipt(&receipt.id);
+        }
+        self.remember_input(record.n, input);
+    }
+
+    /// A stage must act on it.
+    pub(super) fn remember_input(&mut self, n: u64, input: StageInput) {
+        let stored = StoredInput { n, input: input.clone() };
+        self.change(Table::Down, key(n), Some(json(&stored)));
+        self.inputs.insert(n, input);
+    }
+
+    fn incident(&mut self, record: &Record) {
+        let Some(saved) = parse::<SavedIncident>(record.body.as_str()) else { return };
+        let id = saved.id.clone();
+        if saved.record.is_some() {
+            let pair = (record.n, saved);
+            self.change(Table::Incidents, id.clone().into_bytes(), Some(json(&pair)));
+            self.incidents.insert(id, pair);
+        } else {
+            self.change(Table::Incidents, id.clone().into_bytes(), None);
+            self.incidents.remove(&id);
+        }
+    }
+
+    pub(super) fn change(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.changes.push(IndexChange { table, key, value });
+    }
+
+    /// Lowest journal number that is still needed. A command that has expired is refused as such, remembered or not.
+    pub(in crate::delivery) fn lowest_n(&self, now_wall_ms: i64) -> Option<u64> {
+        let inputs = self.inputs.keys().next().copied();
+        let commands = self.commands.iter().find(|c| c.expires_at_ms > now_wall_ms).map(|c| c.n);
+        [self.outbox.lowest_n(), inputs, commands].into_iter().flatten().min()
+    }
+}
+
+/// The outbox row of a `message` record.
+pub(in crate::delivery) fn row_of(record: &Record, location: RecordLocation, head: &MessageHead) -> Row {
+    let good_clock = record.at.quality != ClockQuality::None;
+    let expiry = head.expiry_s.filter(|_| good_clock);
+    Row {
+        seq: head.seq,
+        n: record.n,
+        location,
+        id: head.id.clone(),
+        priority: head.priority,
+        qos: head.qos,
+        conflation_key: head.conflation_key.clone(),
+        expires_ms: expiry.map(|s| record.at.wall_ms + i64::from(s) * 1000),
+        puback: false,
+        tries: 0,
+    }
+}
+
+pub(super) fn key(n: u64) -> Vec<u8> {
+    n.to_be_bytes().to_vec()
+}
+
+pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    kerbside_wire::text::to_json(value).into_bytes()
+}

@@ -1,0 +1,132 @@
+//! The open journal: its segments, and where it stands.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kerbside_crypto::hash::Hash;
+use kerbside_domain::time::Clock;
+
+use super::error::{Result, io};
+use super::scan::{self, Damage};
+use super::segment::{Segment, list, read_whole};
+use super::settings::JournalSettings;
+
+#[derive(Debug)]
+pub struct Journal {
+    pub(super) dir: PathBuf,
+    pub(super) settings: JournalSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Oldest first.
+    pub(super) segments: Vec<Segment>,
+    /// The last segment, open for append; `None`: the next append begins a new one.
+    pub(super) tail: Option<File>,
+    pub(super) unsynced: bool,
+    pub(super) next_n: u64,
+    pub(super) prev: Hash,
+    /// JSON object that heads each new segment, so that what is counted survives the drop of old segments.
+    pub(super) counters: String,
+    pub(super) scratch: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the journal in `dir`, made if missing, and reads its last segment.
+    /// `indexed`: number and hash of the newest record that the index has; it shows records cut off at the end.
+    pub fn open(
+        dir: &Path,
+        settings: JournalSettings,
+        clock: Arc<dyn Clock>,
+        indexed: Option<(u64, Hash)>,
+    ) -> Result<(Journal, Damage)> {
+        fs::create_dir_all(dir).map_err(io("make the folder", dir))?;
+        let segments = list(dir)?;
+        let mut journal = Journal {
+            dir: dir.to_owned(),
+            settings,
+            clock,
+            segments,
+            tail: None,
+            unsynced: false,
+            next_n: 1,
+            prev: Hash::default(),
+            counters: "{}".to_owned(),
+            scratch: Vec::new(),
+        };
+        let damage = journal.find_tip(indexed)?;
+        journal.sync_tail();
+        Ok((journal, damage))
+    }
+
+    /// What was read counts from now on and others build on it, but a program that was killed may have left it in memory
+    /// only.
+    fn sync_tail(&self) {
+        let Some(last) = self.segments.last() else { return };
+        let synced = File::open(&last.path).and_then(|file| (self.settings.syncs.file)(&file));
+        let synced = synced.and_then(|()| (self.settings.syncs.folder)(&File::open(&self.dir)?));
+        if let Err(error) = synced {
+            tracing::error!(path = %last.path.display(), %error, "the journal's end may not be on the disk");
+        }
+    }
+
+    /// Reads segments from the newest back until one holds a good record; sets number and hash to go on with.
+    fn find_tip(&mut self, indexed: Option<(u64, Hash)>) -> Result<Damage> {
+        let mut damage = Damage::default();
+        let mut doubtful = 0;
+        let mut tip = scan::Tip::default();
+        let mut clean = false;
+        let mut until = None;
+        for segment in self.segments.iter().rev() {
+            let bytes = read_whole(&segment.path)?;
+            tip = scan::Tip { n: segment.first - 1, hash: None };
+            let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |_, _, _| {});
+            clean = until.is_none() && ending.clean && ending.whole_len == bytes.len() as u64;
+            doubtful += ending.bad_after;
+            until = Some(segment.first);
+            if tip.hash.is_some() {
+                break;
+            }
+        }
+        self.next_n = tip.n + 1 + doubtful;
+        // Never below a number that a segment's name proves was reached.
+        if let Some(last) = self.segments.last() {
+            self.next_n = self.next_n.max(last.first);
+        }
+        self.prev = tip.hash.unwrap_or_default();
+        if let Some((n, hash)) = indexed.filter(|(n, _)| *n >= self.next_n) {
+            self.next_n = n + 1;
+            self.prev = hash;
+            clean = false;
+        }
+        if self.next_n > tip.n + 1 {
+            damage.missing.push((tip.n + 1, self.next_n - 1));
+        }
+        if let Some(last) = self.segments.last().filter(|_| clean && tip.hash.is_some()) {
+            let file = OpenOptions::new().append(true).open(&last.path).map_err(io("open", &last.path))?;
+            self.tail = Some(file);
+        }
+        Ok(damage)
+    }
+
+    /// Number of the newest record; 0 when there is none.
+    pub fn last_n(&self) -> u64 {
+        self.next_n - 1
+    }
+
+    pub fn last_hash(&self) -> Hash {
+        self.prev
+    }
+
+    /// First number that is still on the disk.
+    pub fn first_n(&self) -> u64 {
+        self.segments.first().map_or(self.next_n, |s| s.first)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|s| s.len).sum()
+    }
+
+    /// Sets the JSON object that heads each new segment.
+    pub fn set_counters(&mut self, counters: String) {
+        self.counters = counters;
+    }
+}

@@ -1,0 +1,86 @@
+//! A message in the outbox, and how it may leave.
+
+use kerbside_domain::time::Mono;
+use kerbside_wire::Priority;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::RecordLocation;
+
+/// What is kept of a message; its bytes are in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub seq: u64,
+    /// Journal record.
+    pub n: u64,
+    #[serde(rename = "at")]
+    pub location: RecordLocation,
+    /// CloudEvents id; a receipt names it.
+    pub id: String,
+    #[serde(rename = "lane")]
+    pub priority: Priority,
+    pub qos: u8,
+    #[serde(rename = "slot", default, skip_serializing_if = "Option::is_none")]
+    pub conflation_key: Option<String>,
+    /// Wall clock, ms; only if the clock was good when it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+    /// The broker has it.
+    #[serde(default)]
+    pub puback: bool,
+    /// How often it was handed over.
+    #[serde(default)]
+    pub tries: u32,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowState {
+    Queued,
+    /// Handed over on this connection.
+    Sent,
+    /// The broker has it and the receipt is due at that moment; or it is tried again then.
+    Waiting(Mono),
+}
+
+/// What one acknowledgement did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// The row is done with.
+    Done(Row),
+    /// The broker has it; the centre's receipt is due.
+    AwaitsReceipt,
+    /// No such row: acknowledged before, or given up.
+    Unknown,
+}
+
+/// Why a row left before it was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemovalReason {
+    /// A newer message of its conflation key came.
+    #[error("superseded")]
+    Superseded,
+    /// Its priority holds too many bytes.
+    #[error("evicted: lane over its byte budget")]
+    OverBudget,
+    /// Its life is over.
+    #[error("expired")]
+    Expired,
+    /// The broker takes no packet as long.
+    #[error("{bytes} bytes; the broker takes {max_packet}")]
+    TooLong { bytes: usize, max_packet: usize },
+    #[error("its record is no message")]
+    NoMessage,
+    #[error("unreadable {times} times: {error}")]
+    Unreadable { times: u32, error: String },
+    /// The broker will never take it; its words, or ours about it.
+    #[error("{0}")]
+    Rejected(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PriorityStats {
+    pub queued: usize,
+    pub waiting: usize,
+    pub bytes: u64,
+    pub over_budget: bool,
+}

@@ -1,0 +1,107 @@
+//! What goes next, and what an acknowledgement, a receipt or a new connection does.
+
+use kerbside_domain::time::Mono;
+use kerbside_wire::Priority;
+
+use super::queue::Outbox;
+use super::row::{Acknowledged, Row, RowState};
+
+impl Outbox {
+    /// A connection is up. Everything not acknowledged is queued again, also what an earlier connection sent; if the
+    /// broker kept no session, it may have lost what it acknowledged, so that too, unless a receipt came.
+    pub fn connected(&mut self, session_present: bool, window: usize) {
+        self.disconnected();
+        self.window = window.clamp(1, self.settings.window);
+        if !session_present {
+            let waiting: Vec<u64> = self.waiting.iter().map(|(_, seq)| *seq).collect();
+            waiting.into_iter().for_each(|seq| self.move_to(seq, RowState::Queued));
+        }
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(&mut self) {
+        let sent: Vec<u64> =
+            self.rows.iter().filter(|(_, (_, s))| *s == RowState::Sent).map(|(seq, _)| *seq).collect();
+        sent.into_iter().for_each(|seq| self.move_to(seq, RowState::Queued));
+        self.in_flight = 0;
+    }
+
+    /// The next row to hand over, now marked sent; `None` while the window is full or nothing waits.
+    pub fn next(&mut self, now: Mono) -> Option<Row> {
+        if self.in_flight >= self.window {
+            return None;
+        }
+        while let Some((until, seq)) = self.waiting.first().copied() {
+            if until > now {
+                break;
+            }
+            self.move_to(seq, RowState::Queued);
+        }
+        let seq = self.pick()?;
+        self.move_to(seq, RowState::Sent);
+        let (row, _) = self.rows.get_mut(&seq)?;
+        row.tries += 1;
+        Some(row.clone())
+    }
+
+    fn pick(&mut self) -> Option<u64> {
+        if let Some(seq) = self.first.first() {
+            return Some(*seq);
+        }
+        let incidents = &self.queued[Priority::Incident.index()];
+        if incidents.len() > 2 * self.settings.window {
+            let newest = self.newest_next;
+            self.newest_next = !newest;
+            return if newest { incidents.last() } else { incidents.first() }.copied();
+        }
+        self.queued.iter().find_map(|of_priority| of_priority.first()).copied()
+    }
+
+    /// When [`Outbox::next`] may have something that it has not now.
+    pub fn next_due(&self) -> Option<Mono> {
+        self.waiting.first().map(|(until, _)| *until)
+    }
+
+    /// The broker has the row, or (QoS 0) it was written.
+    pub fn puback(&mut self, seq: u64, now: Mono) -> Acknowledged {
+        let Some((row, _)) = self.rows.get_mut(&seq) else { return Acknowledged::Unknown };
+        let urgent = matches!(row.priority, Priority::Incident | Priority::Reply);
+        let awaits_receipt = self.settings.receipts && urgent && row.qos > 0 && row.conflation_key.is_none();
+        if !awaits_receipt {
+            return self.remove(seq).map_or(Acknowledged::Unknown, Acknowledged::Done);
+        }
+        row.puback = true;
+        let doubled = self.settings.retry_s * 2f64.powi(row.tries.saturating_sub(1).min(16) as i32);
+        let until = now.plus_s(doubled.min(self.settings.retry_max_s));
+        self.move_to(seq, RowState::Waiting(until));
+        self.changed.insert(seq);
+        Acknowledged::AwaitsReceipt
+    }
+
+    /// The centre has the message of that id.
+    pub fn receipt(&mut self, id: &str) -> Option<Row> {
+        let seq = self.seq_of(id)?;
+        self.remove(seq)
+    }
+
+    /// Queues a row again at that moment: it could not be handed over.
+    pub fn retry_at(&mut self, seq: u64, until: Mono) {
+        self.move_to(seq, RowState::Waiting(until));
+    }
+
+    /// Rows whose life is over. They are out; the caller journals that.
+    pub fn expire(&mut self, wall_ms: i64) -> Vec<Row> {
+        let over = |r: &Row| r.expires_ms.is_some_and(|e| e <= wall_ms);
+        let expired: Vec<u64> = self.rows.iter().filter(|(_, (r, _))| over(r)).map(|(s, _)| *s).collect();
+        expired.into_iter().filter_map(|seq| self.remove(seq)).collect()
+    }
+
+    /// Queues a row again at once, whatever it waits for. False: it is not here any more.
+    pub fn resend(&mut self, seq: u64) -> bool {
+        let idle = self.rows.get(&seq).is_some_and(|(_, state)| *state != RowState::Sent);
+        if idle {
+            self.move_to(seq, RowState::Queued);
+        }
+        idle || self.rows.contains_key(&seq)
+    }
+}

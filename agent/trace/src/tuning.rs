@@ -1,0 +1,75 @@
+//! Every constant of the trace, with its unit and its reason. Measured figures: docs, section on the trace.
+
+use std::time::Duration;
+
+// ---- the store thread
+
+/// Requests that wait for the store thread; senders beyond wait with them.
+pub(crate) const REQUESTS: usize = 256;
+/// Receipts, case states and commands on their way to the core; the rest waits in the ledger.
+pub(crate) const TO_STAGES: usize = 64;
+/// Requests on their way to the link: more than messages in the window and acknowledgements together can be.
+pub(crate) const TO_LINK: usize = 1024;
+/// At least that often the store thread looks for what is due: expiry, retries, the index.
+pub(crate) const IDLE_PERIOD: Duration = Duration::from_millis(250);
+/// Most requests served before the link and the upkeep get their turn.
+pub(crate) const TURN: usize = 64;
+/// A caller that waits for an answer looks that often whether the store thread still lives.
+pub(crate) const ALIVE_PERIOD: Duration = Duration::from_secs(1);
+
+// ---- the link's window
+
+/// Most messages handed over and not acknowledged. rumqttc loses all of them on a reconnect, so few.
+pub(crate) const WINDOW: usize = 8;
+/// Pieces of files handed over and not acknowledged: evidence yields to reports.
+pub(crate) const CHUNK_WINDOW: usize = 2;
+/// Sequence numbers of pieces begin here; those of messages never come so far.
+pub(crate) const FIRST_CHUNK_SEQ: u64 = 1 << 62;
+
+// ---- the outbox
+
+/// Bytes of journal that each priority may hold in the outbox, by [`kerbside_wire::Priority::index`]. Days of a broken link
+/// on a box that reports every minute; together less than the smallest disk has left.
+pub(crate) const BUDGETS: [u64; 4] = [256 << 20, 32 << 20, 64 << 20, 16 << 20];
+/// A message without receipt is sent again after that long, then after twice as long, up to the maximum, s.
+pub(crate) const RETRY_S: f64 = 30.0;
+pub(crate) const RETRY_MAX_S: f64 = 3600.0;
+/// A message whose record cannot be read is tried again that often, after 2 s, 4 s, 8 s and so on: two minutes in all.
+pub(crate) const READ_RETRIES: u32 = 6;
+
+// ---- what comes down
+
+/// Command ids that are remembered with their reply. The contract names the number.
+pub(crate) const COMMANDS_REMEMBERED: usize = 1000;
+/// Uploads that wait; a grant beyond is answered at once with `evidence.failed`.
+pub const MAX_GRANTS: usize = 256;
+/// A refused message is journalled in full, and answered, that often a minute; beyond, it is only counted.
+pub(crate) const REFUSALS_A_MINUTE: u64 = 30;
+/// Newest records that `log.pull` looks through.
+pub(crate) const LOG_SEARCH: u64 = 20_000;
+/// Longest body of a record in the answer to `log.pull`, and longest answer, bytes: one MQTT message.
+pub(crate) const LOG_RECORD_BYTES: usize = 1000;
+pub(crate) const LOG_BYTES: usize = 32 * 1024;
+
+// ---- journal and index
+
+/// A segment that is longer is closed, bytes: about 2,000 reports.
+pub(crate) const SEGMENT_BYTES: u64 = 4 << 20;
+/// Segments younger than that stay though everything in them is done with, days.
+pub(crate) const KEEP_DAYS: u32 = 30;
+/// Room in a record's line for everything but its body, bytes.
+pub(crate) const RECORD_HEAD_BYTES: usize = 1024;
+/// Read by itself where a segment cannot be read whole, bytes: a block of the disk.
+pub(crate) const BLOCK_BYTES: usize = 4096;
+/// The index is written after that many records, or that long, whichever comes first.
+pub(crate) const INDEX_EVERY_RECORDS: u64 = 500;
+pub(crate) const INDEX_EVERY_S: f64 = 5.0;
+/// An index that is not open by then is moved aside: sled can hang on a damaged file.
+pub(crate) const INDEX_OPEN_LIMIT: Duration = Duration::from_secs(30);
+/// sled's page cache, bytes; the index is small.
+pub(crate) const INDEX_CACHE_BYTES: u64 = 4 << 20;
+/// The journal is signed after that many records, or that long if there is anything new.
+pub(crate) const CHECKPOINT_EVERY_RECORDS: u64 = 1000;
+pub(crate) const CHECKPOINT_EVERY_S: f64 = 6.0 * 3600.0;
+/// Length of the reserve file, bytes: room for about 30,000 reports. On a small disk a tenth of it.
+pub(crate) const RESERVE_BYTES: u64 = 64 << 20;

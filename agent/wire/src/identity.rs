@@ -1,0 +1,76 @@
+//! Who speaks: the box, its cameras and its models, as every envelope names them.
+
+use kerbside_domain::frame::CameraIx;
+use kerbside_domain::model::ModelNames;
+use kerbside_domain::time::{Moment, rfc3339};
+use kerbside_site::config::Site;
+
+/// What every envelope needs of the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// GB/T 2260, six digits.
+    pub division: String,
+    /// The box's name in its division; also its MQTT client id and the CN of its certificate.
+    pub edge_id: String,
+    /// Offset of the site's time from UTC, s.
+    pub utc_offset_s: i32,
+    /// For people; stands in reports whose place has no address of its own.
+    pub address: Option<String>,
+    /// Indexed by `CameraIx`.
+    pub cameras: Vec<CameraName>,
+    /// The detectors in use.
+    pub models: ModelNames,
+    /// The program's version.
+    pub version: String,
+    /// Public half of the box's own key, which signs `audit.checkpoint`.
+    pub key: Option<String>,
+}
+
+/// A camera as the centre knows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CameraName {
+    /// As in the site file.
+    pub id: String,
+    /// Its number in the video network of the city (GB/T 28181), 20 digits.
+    pub gb28181_id: Option<String>,
+}
+
+impl Identity {
+    /// The box of a site file, without models and key.
+    pub fn from_site(site: &Site) -> Self {
+        let cameras = site.cameras.iter();
+        Identity {
+            division: site.device.division.clone(),
+            edge_id: site.device.edge_id.clone(),
+            utc_offset_s: site.device.utc_offset_s,
+            address: site.device.address.clone(),
+            cameras: cameras
+                .map(|c| CameraName { id: c.id.clone(), gb28181_id: c.gb28181_id.clone() })
+                .collect(),
+            models: ModelNames::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            key: None,
+        }
+    }
+
+    /// The same with these models.
+    pub fn with_models(mut self, models: ModelNames) -> Self {
+        self.models = models;
+        self
+    }
+
+    /// CloudEvents `source`.
+    pub fn source(&self) -> String {
+        format!("urn:kerbside:{}:{}", self.division, self.edge_id)
+    }
+
+    /// The camera's names; empty ones for a camera that the site does not have.
+    pub fn camera(&self, ix: CameraIx) -> CameraName {
+        self.cameras.get(usize::from(ix.0)).cloned().unwrap_or_default()
+    }
+
+    /// A moment as messages say it.
+    pub fn time(&self, at: Moment) -> String {
+        rfc3339(at.wall_ms, self.utc_offset_s)
+    }
+}

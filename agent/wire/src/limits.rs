@@ -1,0 +1,32 @@
+//! The bounds of the contract, each with its unit and its reason.
+
+/// Longest body of a matter, bytes: the contract's own bound, so that a report passes the narrowest broker.
+pub const MATTER: usize = 4096;
+/// Room that sequence, recording time and the journal's part take, which the trace adds to a matter, bytes.
+pub const MATTER_ENVELOPE_ROOM: usize = 360;
+/// Longest message of the centre that is looked at, bytes. A grant with its url and headers is the longest true one.
+pub const INBOUND: usize = 16 * 1024;
+/// Longest id, actor, verb or target, bytes.
+pub const ID: usize = 128;
+/// Longest free text of a receipt or a case state, and longest path of a grant, bytes.
+pub const TEXT: usize = 512;
+/// Longest url of a grant, bytes: pre-signed urls of object stores have 1 to 2 KiB.
+pub const URL: usize = 4096;
+/// Longest validity of a command, ms: its id must be remembered until it ends.
+pub const COMMAND_LIFE_MS: i64 = 7 * 86_400_000;
+/// How far in the future a command may be issued, ms: the centre's clock is another one.
+pub const CLOCK_SKEW_MS: i64 = 5 * 60_000;
+/// Most messages one `resend` may ask for.
+pub const RESEND: u64 = 1000;
+/// Longest clip that can be ordered, s: what a ring of the usual size holds.
+pub const CLIP_S: f64 = 120.0;
+/// Longest pause of a detector, s: a day.
+pub const PAUSE_S: f64 = 86_400.0;
+/// Most journal records in one reply to `log.pull`.
+pub const LOG_RECORDS: u32 = 100;
+/// Most kinds of record that one `log.pull` may name.
+pub const LOG_KINDS: usize = 16;
+/// Most bytes of a file in one piece over MQTT; a broker that takes less gets less.
+pub const CHUNK_MAX: usize = 32 * 1024;
+/// A broker that does not take pieces of that many bytes gets none.
+pub const CHUNK_MIN: usize = 1024;
