@@ -20,8 +20,8 @@ const SCHEME: &str = "ed25519:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("key file {path}: {source}")]
-    File { path: PathBuf, source: std::io::Error },
+    #[error("key file {path}: {cause}")]
+    File { path: PathBuf, cause: std::io::Error },
     #[error("key file {path}: {why}; an Ed25519 private key in PEM (PKCS#8) is expected")]
     NotAKey { path: PathBuf, why: String },
     #[error("the system gives no random numbers")]
@@ -77,7 +77,7 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// Reads a key file.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let file = |source| KeyError::File { path: path.to_owned(), source };
+        let file = |cause| KeyError::File { path: path.to_owned(), cause };
         let not = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
         SigningKey::from_pem(&std::fs::read(path).map_err(file)?).map_err(not)
     }
@@ -106,18 +106,18 @@ impl SigningKey {
                     file.sync_all()
                 },
             );
-        written.map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+        written.map_err(|cause| KeyError::File { path: path.to_owned(), cause })?;
         SigningKey::read(path)
     }
 
     /// The key of that file, made at the first call. A file that holds no key is never overwritten.
     pub fn read_or_create(path: &Path) -> Result<Self, KeyError> {
         match SigningKey::read(path) {
-            Err(KeyError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(KeyError::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
                 let key = SigningKey::create(path)?;
                 let folder = path.parent().unwrap_or(Path::new("."));
                 let synced = std::fs::File::open(folder).and_then(|f| f.sync_all());
-                synced.map_err(|source| KeyError::File { path: folder.to_owned(), source })?;
+                synced.map_err(|cause| KeyError::File { path: folder.to_owned(), cause })?;
                 Ok(key)
             }
             read => read,
