@@ -14,7 +14,7 @@ use kerbside_domain::time::{ClockQuality, Moment};
 use kerbside_seeing::incident::{Core, Input};
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::{Item, StageCommand};
-use kerbside_wire::{self as wire, ManifestSubject, Identity, ReplyResult, StageAction};
+use kerbside_wire::{self as wire, Identity, ManifestSubject, ReplyResult, StageAction};
 use serde_json::{Value, json};
 
 use pauses::Pauses;
