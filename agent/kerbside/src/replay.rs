@@ -11,17 +11,18 @@
 //! | `line` | all stages on one thread |
 //! | `output` | the files of a replay |
 //! | `timeline` | the line of text for each event |
+//! | `video` | the annotated video |
 //! | `truth`, `scoring` | what really happens in a clip, and how far a replay agrees |
 
 mod command;
-#[cfg(feature = "camera")]
-mod film;
 pub(crate) mod line;
 pub(crate) mod options;
 mod output;
 pub(crate) mod scoring;
 mod timeline;
 pub(crate) mod truth;
+#[cfg(feature = "camera")]
+mod video;
 
 use std::path::Path;
 use std::sync::Arc;

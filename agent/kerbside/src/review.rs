@@ -1,145 +1,142 @@
-//! Looking back: when something stands there and nobody was seen to bring it, the packets from before it appeared are
-//! decoded in full (L3) and looked at, for who did. An idle camera is watched by its key frames, some seconds apart; a bag
-//! falls in one.
+//! Review: when something stands there and nobody was seen to bring it, the packets from before it appeared are decoded in full
+//! (L3) and searched for who did. An idle camera is watched by its key frames, some seconds apart; a bag falls between two.
 //!
-//! A capture child decodes a clip cut from the ring, the street network looks, a tracker of its own follows. It must not
-//! know rules: it says which track touched the place, and nothing of what that means.
+//! A capture child decodes a clip of the ring's packets, the street network detects in its frames, and a tracker of its own
+//! follows. The stage knows no rules: it says which track touched the place, and nothing of what that means.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use parking_lot::Mutex;
-
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Detector;
-use kerbside_media::clip::ClipJob;
-use kerbside_media::clip::ClipMaker;
-use kerbside_media::ring::PacketRing;
+use kerbside_media::clip::{ClipJob, ClipMaker};
+use kerbside_media::ring::{PacketRing, RingSpan};
 use kerbside_media::{
-    CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource as _, Pace, RingSpan, SourceEnd,
+    CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource as _, Pace, SourceEnd,
 };
 use kerbside_seeing::incident::{ReviewAnswer, ReviewRequest};
 use kerbside_seeing::tracker::{Tracker, Witness};
+use kerbside_site::config::Camera;
+use parking_lot::Mutex;
 
-/// Questions that wait; a further one is answered at once: nobody looked.
-const WAITING: usize = 4;
-/// Looks a second: what moves is followed a little better than at a live camera's pace.
+/// Requests that wait. Bound: a further one is answered at once, as failed.
+const MAX_WAITING: usize = 4;
+/// Frames a second. Chosen: what moves is followed a little better than at a live camera's rate of five.
 const ANALYSIS_FPS: f64 = 6.0;
-/// Bytes of the ring that the capture child's packets go to: nobody reads it.
-const NO_RING_BYTES: usize = 1 << 20;
+/// Size of the ring that takes the packets of the capture child, bytes. Nobody reads it.
+const UNREAD_RING_BYTES: usize = 1 << 20;
 
-/// What is needed of a camera to look back.
+/// What a review needs of a camera.
 #[derive(Clone, Debug)]
-pub struct Past {
-    setup: CaptureSettings,
+pub struct ReviewCamera {
+    settings: CaptureSettings,
     ring: Arc<Mutex<PacketRing>>,
 }
 
-impl Past {
-    pub fn of(
-        camera: &kerbside_site::config::Camera,
-        exe: CaptureProgram,
-        ring: Arc<Mutex<PacketRing>>,
-    ) -> Self {
-        Past::new(CaptureSettings::of(camera, exe), ring)
+impl ReviewCamera {
+    pub fn of(camera: &Camera, program: CaptureProgram, ring: Arc<Mutex<PacketRing>>) -> Self {
+        ReviewCamera::new(CaptureSettings::of(camera, program), ring)
     }
 
     /// A camera that did not come from a file.
-    pub fn new(setup: CaptureSettings, ring: Arc<Mutex<PacketRing>>) -> Self {
+    pub fn new(settings: CaptureSettings, ring: Arc<Mutex<PacketRing>>) -> Self {
         let (pace, analysis_fps, level) = (Pace::Lockstep, ANALYSIS_FPS, Level::L2);
-        Past { setup: CaptureSettings { pace, analysis_fps, level, opencv: false, ..setup }, ring }
+        ReviewCamera {
+            settings: CaptureSettings { pace, analysis_fps, level, opencv: false, ..settings },
+            ring,
+        }
     }
 }
 
-/// Answers one question. Never fails: what hinders is the answer's `why`.
-pub fn look_back(
-    past: &Past,
+/// Answers one request. It never fails: what hindered it is the answer's `failure`.
+pub fn review(
+    camera: &ReviewCamera,
     detector: &mut dyn Detector,
     make_clip: &mut ClipMaker,
-    asked: &ReviewRequest,
+    request: &ReviewRequest,
 ) -> ReviewAnswer {
-    match follow(past, detector, make_clip, asked) {
+    match search(camera, detector, make_clip, request) {
         Ok((frames, witness)) => {
-            let (camera, candidate) = (asked.camera, asked.candidate);
+            let (camera, candidate) = (request.camera, request.candidate);
             ReviewAnswer { camera, candidate, witness, frames, failure: None }
         }
-        Err(why) => asked.failed(why),
+        Err(why) => request.failed(why),
     }
 }
 
-fn follow(
-    past: &Past,
+fn search(
+    camera: &ReviewCamera,
     detector: &mut dyn Detector,
     make_clip: &mut ClipMaker,
-    asked: &ReviewRequest,
+    request: &ReviewRequest,
 ) -> Result<(u32, Option<Witness>), String> {
-    let found = past.ring.lock().span(asked.from.mono, asked.to.mono);
-    let RingSpan { stream, packets } = found.ok_or("the ring holds nothing of it")?;
-    let begin = packets.first().map(|p| p.at).unwrap_or_default();
-    let covers = |at: Mono| begin.mono <= at && packets.last().is_some_and(|p| p.at.mono >= at);
-    if !covers(asked.appeared.mono) {
+    let span = camera.ring.lock().span(request.from.mono, request.to.mono);
+    let span = span.ok_or("the ring holds nothing of it")?;
+    if !span.covers(request.appeared.mono) {
         return Err("the ring does not hold the moment when it appeared".to_owned());
     }
+    let begin = span.begin().unwrap_or_default();
+    let RingSpan { stream, packets } = span;
     let dir = tempfile::tempdir().map_err(|e| format!("a folder for the clip: {e}"))?;
-    let clip = dir.path().join("back.mp4");
-    let done = make_clip(&ClipJob { stream, packets, clip: Some(clip.clone()), stills: Vec::new() })?;
-    if !done.clip_written {
+    let clip = dir.path().join("review.mp4");
+    let output = make_clip(&ClipJob { stream, packets, clip: Some(clip.clone()), stills: Vec::new() })?;
+    if !output.clip_written {
         return Err("the span could not be cut".to_owned());
     }
-    watch(past, detector, asked, &clip, begin)
+    search_clip(camera, detector, request, &clip, begin)
 }
 
-fn watch(
-    past: &Past,
+fn search_clip(
+    camera: &ReviewCamera,
     detector: &mut dyn Detector,
-    asked: &ReviewRequest,
+    request: &ReviewRequest,
     clip: &Path,
     begin: Moment,
 ) -> Result<(u32, Option<Witness>), String> {
     let clock = VirtualClock::new(begin.wall_ms);
     clock.advance_to(begin.mono);
-    let setup = CaptureSettings { url: clip.display().to_string(), ..past.setup.clone() };
-    let ring = Arc::new(Mutex::new(PacketRing::new(1.0, NO_RING_BYTES)));
-    let from = asked.from.mono;
-    let mut follower = Follower { detector, tracker: Tracker::new(), from, looks: 0, trouble: None };
+    let settings = CaptureSettings { url: clip.display().to_string(), ..camera.settings.clone() };
+    let ring = Arc::new(Mutex::new(PacketRing::new(1.0, UNREAD_RING_BYTES)));
+    let from = request.from.mono;
+    let mut sink = ClipTracker { detector, tracker: Tracker::new(), from, frames: 0, failure: None };
     let (_running, stop) = bounded(0);
-    let done = CaptureSession::new(setup, clock, ring).run(&mut follower, &stop);
-    if let Some(why) = follower.trouble.filter(|_| done != SourceEnd::Ended || follower.looks == 0) {
+    let end = CaptureSession::new(settings, clock, ring).run(&mut sink, &stop);
+    if let Some(why) = sink.failure.filter(|_| end != SourceEnd::Ended || sink.frames == 0) {
         return Err(why);
     }
-    let (from, to) = asked.arrival_span();
-    Ok((follower.looks, follower.tracker.witness(&asked.bbox, from, to)))
+    let (from, to) = request.arrival_span();
+    Ok((sink.frames, sink.tracker.witness(&request.bbox, from, to)))
 }
 
-/// Tracks who is in the clip.
-struct Follower<'a> {
+/// Tracks the people and vehicles of the clip.
+struct ClipTracker<'a> {
     detector: &'a mut dyn Detector,
     tracker: Tracker,
     /// What the clip shows before this is there because a clip begins with a key frame.
     from: Mono,
-    looks: u32,
-    trouble: Option<String>,
+    frames: u32,
+    failure: Option<String>,
 }
 
-impl FrameSink for Follower<'_> {
+impl FrameSink for ClipTracker<'_> {
     fn frame(&mut self, frame: Frame) -> Level {
         if frame.at.mono < self.from {
             return Level::L2;
         }
-        self.looks += 1;
+        self.frames += 1;
         match self.detector.detect(&frame) {
             Ok(seen) => self.tracker.step(frame.at.mono, &seen),
-            Err(error) => self.trouble = Some(error.to_string()),
+            Err(error) => self.failure = Some(error.to_string()),
         }
         Level::L2
     }
 
     fn state(&mut self, _at: Moment, state: CameraState, why: &str) {
         if state != CameraState::Watching {
-            self.trouble = Some(why.to_owned());
+            self.failure = Some(why.to_owned());
         }
     }
 
@@ -148,48 +145,48 @@ impl FrameSink for Follower<'_> {
     }
 }
 
-/// The stage as its askers see it.
+/// The handle of the stage. Dropping it ends the stage.
 #[derive(Debug)]
-pub struct Stage {
-    asked: Sender<ReviewRequest>,
+pub struct ReviewStage {
+    requests: Sender<ReviewRequest>,
 }
 
-impl Stage {
-    /// Asks; the answer comes by the channel. Back comes the answer of a stage that is too busy.
-    pub fn ask(&self, question: ReviewRequest) -> Option<ReviewAnswer> {
-        let refused = self.asked.try_send(question).err()?;
-        Some(refused.into_inner().failed("too many questions at once".to_owned()))
+impl ReviewStage {
+    /// Sends a request; its answer comes by the channel. A stage that is too busy answers at once.
+    pub fn request(&self, request: ReviewRequest) -> Option<ReviewAnswer> {
+        let refused = self.requests.try_send(request).err()?;
+        Some(refused.into_inner().failed("too many requests at once".to_owned()))
     }
 }
 
-/// Starts the stage's thread; it ends when the [`Stage`] is dropped. `load` makes the street network: it is held while
-/// questions wait, not longer, since most boxes have none for hours.
+/// Starts the stage's thread; it ends when the [`ReviewStage`] is dropped. `load` makes the street network: it is loaded while
+/// requests wait and no longer, since most boxes have none for hours.
 pub fn spawn(
-    pasts: Vec<Past>,
+    cameras: Vec<ReviewCamera>,
     mut make_clip: ClipMaker,
     load: impl Fn() -> Result<Box<dyn Detector>, String> + Send + 'static,
     answers: Sender<ReviewAnswer>,
-) -> std::io::Result<Stage> {
-    let (asked, questions) = bounded(WAITING);
-    let body = move || answer_all(&pasts, &mut make_clip, &load, &questions, &answers);
-    std::thread::Builder::new().name("lookback".to_owned()).spawn(body)?;
-    Ok(Stage { asked })
+) -> std::io::Result<ReviewStage> {
+    let (sender, requests) = bounded(MAX_WAITING);
+    let body = move || answer_all(&cameras, &mut make_clip, &load, &requests, &answers);
+    std::thread::Builder::new().name("review".to_owned()).spawn(body)?;
+    Ok(ReviewStage { requests: sender })
 }
 
 fn answer_all(
-    pasts: &[Past],
+    cameras: &[ReviewCamera],
     make_clip: &mut ClipMaker,
     load: &dyn Fn() -> Result<Box<dyn Detector>, String>,
-    questions: &Receiver<ReviewRequest>,
+    requests: &Receiver<ReviewRequest>,
     answers: &Sender<ReviewAnswer>,
 ) {
-    while let Ok(first) = questions.recv() {
+    while let Ok(first) = requests.recv() {
         let mut detector = load();
-        for question in std::iter::once(first).chain(questions.try_iter()) {
-            let answer = match (&mut detector, pasts.get(usize::from(question.camera.0))) {
-                (Ok(detector), Some(past)) => look_back(past, &mut **detector, make_clip, &question),
-                (Err(why), _) => question.failed(why.clone()),
-                (_, None) => question.failed("no such camera".to_owned()),
+        for request in std::iter::once(first).chain(requests.try_iter()) {
+            let answer = match (&mut detector, cameras.get(usize::from(request.camera.0))) {
+                (Ok(detector), Some(camera)) => review(camera, &mut **detector, make_clip, &request),
+                (Err(why), _) => request.failed(why.clone()),
+                (_, None) => request.failed("no such camera".to_owned()),
             };
             if answers.send(answer).is_err() {
                 return;

@@ -237,9 +237,10 @@ fn start_review(
     program: &CaptureProgram,
     rings: &[Ring],
     results: Sender<ReviewAnswer>,
-) -> anyhow::Result<review::Stage> {
+) -> anyhow::Result<review::ReviewStage> {
     let cameras = site.cameras.iter().zip(rings);
-    let cameras = cameras.map(|(camera, ring)| review::Past::of(camera, program.clone(), ring.clone()));
+    let cameras =
+        cameras.map(|(camera, ring)| review::ReviewCamera::of(camera, program.clone(), ring.clone()));
     let models = site.models.clone();
     let load = move || {
         let street = models.street.as_deref().ok_or("no street network")?;

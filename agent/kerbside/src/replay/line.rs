@@ -10,7 +10,7 @@ use super::output::Output;
 use super::scoring::score;
 use super::truth::Truth;
 use crate::evidence::{Evidence, EvidenceCamera};
-use crate::review::{Past, look_back};
+use crate::review::{ReviewCamera, review};
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{CameraIx, Frame, Level};
@@ -31,12 +31,12 @@ pub(crate) struct Line<'a> {
     ticks: Ticks,
     cascade: Cascade,
     core: Core,
-    past: Past,
+    review_camera: ReviewCamera,
     make_clip: ClipMaker,
     evidence: Evidence,
     output: Output<'a>,
     #[cfg(feature = "camera")]
-    film: Option<super::film::Film>,
+    video: Option<super::video::AnnotatedReplay>,
     /// The first failure; the replay then fails as a whole.
     failure: Option<String>,
     frames: u64,
@@ -58,7 +58,7 @@ impl<'a> Line<'a> {
         print: &'a mut dyn FnMut(&str),
     ) -> anyhow::Result<Self> {
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
-        let past = Past::of(camera, options.exe.clone(), ring.clone());
+        let review_camera = ReviewCamera::of(camera, options.exe.clone(), ring.clone());
         let source = EvidenceCamera::of(camera, ring);
         let evidence = Evidence::new(
             options.out.join("evidence"),
@@ -75,12 +75,12 @@ impl<'a> Line<'a> {
             ticks: Ticks::new(Mono::ZERO),
             cascade,
             core: Core::new(site),
-            past,
+            review_camera,
             make_clip: clip_maker(),
             evidence,
             output: Output::create(site, options, print)?,
             #[cfg(feature = "camera")]
-            film: options.annotated.as_ref().map(|path| super::film::Film::new(path, camera)),
+            video: options.annotated.as_ref().map(|path| super::video::AnnotatedReplay::new(path, camera)),
             failure: None,
             frames: 0,
             inferred: 0,
@@ -101,8 +101,8 @@ impl<'a> Line<'a> {
         let made = self.evidence.finish();
         self.outcomes(made);
         #[cfg(feature = "camera")]
-        if let Some(film) = self.film.take() {
-            film.finish()?;
+        if let Some(video) = self.video.take() {
+            video.finish()?;
         }
         if let Some(failure) = self.failure {
             anyhow::bail!(failure);
@@ -156,7 +156,8 @@ impl<'a> Line<'a> {
                 self.output.camera(at.mono.since_s(Mono::ZERO), state)?;
             }
             Effect::Review(request) => {
-                let answer = look_back(&self.past, self.cascade.street(), &mut self.make_clip, &request);
+                let answer =
+                    review(&self.review_camera, self.cascade.street(), &mut self.make_clip, &request);
                 return Ok(vec![Input::Reviewed(answer)]);
             }
             Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::UnknownIncident { .. } => {}
@@ -199,9 +200,9 @@ impl<'a> Line<'a> {
     /// The annotated video's next picture.
     #[cfg(feature = "camera")]
     fn draw(&mut self, picture: Option<Frame>, observation: &Observation) {
-        if let (Some(film), Some(picture)) = (&mut self.film, picture) {
+        if let (Some(video), Some(picture)) = (&mut self.video, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
-            if let Err(error) = film.picture(&picture, observation, &open) {
+            if let Err(error) = video.picture(&picture, observation, &open) {
                 self.fail(error.to_string());
             }
         }
@@ -217,7 +218,7 @@ impl FrameSink for Line<'_> {
         let first = self.span.map_or(at, |(first, _)| first);
         self.span = Some((first, at));
         #[cfg(feature = "camera")]
-        let picture = self.film.is_some().then(|| frame.clone());
+        let picture = self.video.is_some().then(|| frame.clone());
         let (route, level) = self.camera_line.frame(frame, &mut Unloaded);
         let observation = match route {
             Route::Detect(job) => self.detect(job),

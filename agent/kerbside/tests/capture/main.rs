@@ -7,5 +7,5 @@
 mod clips;
 mod faults;
 #[cfg(feature = "inference")]
-mod lookback;
+mod review;
 mod support;

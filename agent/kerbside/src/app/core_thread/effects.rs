@@ -88,7 +88,7 @@ impl CoreThread {
     /// Returns the answer if nobody can review the past, or too many requests wait.
     fn review(&mut self, request: ReviewRequest) -> Option<Input> {
         let answer = match &self.review {
-            Some(stage) => stage.ask(request),
+            Some(stage) => stage.request(request),
             None => Some(request.failed("no detector".to_owned())),
         };
         answer.map(Input::Reviewed)

@@ -28,7 +28,7 @@ pub(crate) struct Parts {
     pub(crate) delivery: Delivery,
     pub(crate) evidence: EvidenceThread,
     /// `None`: this box has no detector, so nobody can review the past.
-    pub(crate) review: Option<review::Stage>,
+    pub(crate) review: Option<review::ReviewStage>,
     /// One a camera, in the order of the site.
     pub(crate) cameras: Vec<Arc<CameraControl>>,
     /// Where grants of the centre go.
@@ -46,7 +46,7 @@ pub(crate) struct CoreThread {
     pub(super) placer: Placer,
     /// `None` once the thread has ended it.
     pub(super) evidence: Option<EvidenceThread>,
-    pub(super) review: Option<review::Stage>,
+    pub(super) review: Option<review::ReviewStage>,
     pub(super) cameras: Vec<Arc<CameraControl>>,
     pub(super) uploads: mpsc::Sender<Grant>,
     pub(super) restart: Arc<Notify>,

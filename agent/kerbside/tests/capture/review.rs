@@ -1,9 +1,9 @@
-//! Looking back, whole: the ring of a real clip, the real child, the network that ships.
+//! A review as a whole: the ring of a real clip, the real child, the network that ships.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use kerbside::review::{Past, look_back};
+use kerbside::review::{ReviewCamera, review};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_infer::REPLAY_RUN_LIMIT;
@@ -13,29 +13,29 @@ use parking_lot::Mutex;
 
 use super::support::{bag_left, kerbside, run, setup};
 
-/// Nine seconds are asked about, at six frames a second; what the clip shows before them is not looked at.
-const SPAN_LOOKS: std::ops::RangeInclusive<u32> = 53..=55;
+/// Nine seconds are reviewed, at six frames a second; what the clip shows before them is left out.
+const SPAN_FRAMES: std::ops::RangeInclusive<u32> = 53..=55;
 
 /// Asks who brought what stands at `bbox` since `appeared_s`, of the ring as `bag-left` leaves it.
 fn ask(bbox: BBox, appeared_s: f64, from_s: f64) -> ReviewAnswer {
     let mut setup = setup(bag_left().to_str().unwrap(), Pace::Lockstep);
     (setup.analysis_width, setup.analysis_fps) = (640, 1.0);
     let (_, _, ring) = run(setup.clone());
-    let past = Past::new(setup, Arc::new(Mutex::new(ring)));
+    let camera = ReviewCamera::new(setup, Arc::new(Mutex::new(ring)));
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/street.toml");
     let (mut street, _) = kerbside_infer::load(&manifest, None, REPLAY_RUN_LIMIT).unwrap();
     let at = |s: f64| Moment::default().at(Mono::from_s(s));
     let (appeared, from, to) = (at(appeared_s), at(from_s), at(appeared_s + 3.0));
     let question = ReviewRequest { camera: CameraIx(0), candidate: 7, bbox, appeared, from, to };
-    look_back(&past, &mut *street, &mut kerbside_media::clip::in_child(kerbside()), &question)
+    review(&camera, &mut *street, &mut kerbside_media::clip::in_child(kerbside()), &question)
 }
 
 #[test]
-fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
+fn a_review_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
     let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
     let answer = ask(bag, 12.6, 6.6);
     assert_eq!((answer.candidate, answer.failure), (7, None));
-    assert!(SPAN_LOOKS.contains(&answer.frames), "{} frames", answer.frames);
+    assert!(SPAN_FRAMES.contains(&answer.frames), "{} frames", answer.frames);
     let witness = answer.witness.expect("the walker is seen");
     assert_eq!(&*witness.label, "person");
     assert!(witness.first_seen < Mono::from_s(12.6), "{witness:?}");
@@ -43,11 +43,11 @@ fn the_past_shows_who_set_down_the_bag_and_that_nobody_was_elsewhere() {
     let wall = BBox { x: 0.02, y: 0.02, w: 0.03, h: 0.05 };
     let answer = ask(wall, 12.6, 6.6);
     assert_eq!((answer.witness, answer.failure), (None, None));
-    assert!(SPAN_LOOKS.contains(&answer.frames), "{} frames", answer.frames);
+    assert!(SPAN_FRAMES.contains(&answer.frames), "{} frames", answer.frames);
 }
 
 #[test]
-fn a_past_that_the_ring_has_lost_is_said() {
+fn a_span_that_the_ring_has_lost_is_a_failure() {
     let bag = BBox { x: 0.625, y: 0.4556, w: 0.0313, h: 0.0667 };
     let answer = ask(bag, 500.0, 494.0);
     assert_eq!(answer.failure.as_deref(), Some("the ring does not hold the moment when it appeared"));

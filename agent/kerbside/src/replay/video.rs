@@ -1,4 +1,4 @@
-//! The annotated video of a replay: each frame with what gate and detector saw and what stands open.
+//! The annotated video of a replay: each frame with what gate and detector saw and with the open incidents.
 
 use std::path::{Path, PathBuf};
 
@@ -10,52 +10,61 @@ use kerbside_seeing::incident::Observation;
 use kerbside_site::config::Camera;
 
 #[derive(Debug)]
-pub(super) struct Film {
+pub(super) struct AnnotatedReplay {
     path: PathBuf,
     fps: f64,
     zones: Vec<Drawing>,
     writer: Option<VideoWriter>,
 }
 
-impl Film {
-    pub(super) fn new(path: &Path, camera: &Camera) -> Film {
+impl AnnotatedReplay {
+    pub(super) fn new(path: &Path, camera: &Camera) -> AnnotatedReplay {
         let zones = camera.zones.iter().map(|z| Drawing::Zone { polygon_norm: z.polygon_norm.clone() });
-        Film { path: path.to_owned(), fps: camera.analysis_fps, zones: zones.collect(), writer: None }
+        AnnotatedReplay {
+            path: path.to_owned(),
+            fps: camera.analysis_fps,
+            zones: zones.collect(),
+            writer: None,
+        }
     }
 
     pub(super) fn picture(
         &mut self,
         frame: &Frame,
-        seen: &Observation,
+        observation: &Observation,
         open: &[&Report],
     ) -> Result<(), VideoError> {
-        let mut marks = self.zones.clone();
-        for region in &seen.gate.regions {
+        let mut drawings = self.zones.clone();
+        for region in &observation.gate.regions {
             let label = format!("still {:.0} s", frame.at.mono.since_s(region.still_since));
-            marks.push(Drawing::Box { bbox: region.bbox, label, emphasis: false });
+            drawings.push(Drawing::Box { bbox: region.bbox, label, emphasis: false });
         }
-        if let Some(close_up) = &seen.close_up {
-            marks.push(Drawing::Box { bbox: close_up.part, label: "close-up".to_owned(), emphasis: false });
+        if let Some(close_up) = &observation.close_up {
+            drawings.push(Drawing::Box {
+                bbox: close_up.part,
+                label: "close-up".to_owned(),
+                emphasis: false,
+            });
         }
-        let close_up = seen.close_up.iter().flat_map(|c| &c.detections);
-        for detection in seen.detections.iter().flatten().chain(close_up) {
+        let close_up = observation.close_up.iter().flat_map(|c| &c.detections);
+        for detection in observation.detections.iter().flatten().chain(close_up) {
             let label = format!("{} {:.2}", detection.label, detection.confidence);
-            marks.push(Drawing::Box { bbox: detection.bbox, label, emphasis: false });
+            drawings.push(Drawing::Box { bbox: detection.bbox, label, emphasis: false });
         }
         for report in open {
-            marks.push(Drawing::Box {
+            drawings.push(Drawing::Box {
                 bbox: report.bbox,
                 label: report.kind.as_str().into(),
                 emphasis: true,
             });
         }
         let seconds = frame.at.mono.since_s(kerbside_domain::time::Mono::ZERO);
-        let asked = if seen.detections.is_some() { "detector" } else { "gate only" };
-        marks.push(Drawing::Caption(format!(
-            "{seconds:6.1} s  {:?}  {:?}  {asked}",
-            seen.gate.scene, frame.level
+        let analysed = if observation.detections.is_some() { "detector" } else { "gate only" };
+        drawings.push(Drawing::Caption(format!(
+            "{seconds:6.1} s  {:?}  {:?}  {analysed}",
+            observation.gate.scene, frame.level
         )));
-        self.writer(frame)?.write(&frame.rgb, &marks)
+        self.writer(frame)?.write(&frame.rgb, &drawings)
     }
 
     fn writer(&mut self, frame: &Frame) -> Result<&mut VideoWriter, VideoError> {
