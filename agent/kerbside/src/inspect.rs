@@ -1,5 +1,6 @@
 //! Inspect: `kerbside journal`, for whoever must know what a box said and whether its trace is whole. Reads only.
 
+mod segments;
 mod show;
 mod verify;
 
@@ -9,7 +10,6 @@ mod tests;
 use std::io::Write;
 
 use crate::cli::{JournalCommand, exit};
-use kerbside_trace::journal::audit;
 
 /// Runs the command, writing to `out`; the exit code.
 pub fn run(command: &JournalCommand, out: &mut impl Write) -> anyhow::Result<u8> {
@@ -20,15 +20,4 @@ pub fn run(command: &JournalCommand, out: &mut impl Write) -> anyhow::Result<u8>
         }
         JournalCommand::Show(args) => show::run(args, out).map(|()| exit::OK),
     }
-}
-
-/// The folder of segments that a person named, which must hold some.
-fn folder(dir: &std::path::Path) -> anyhow::Result<std::path::PathBuf> {
-    let folder = audit::folder(dir);
-    let entries = std::fs::read_dir(&folder);
-    let entries = entries.map_err(|e| anyhow::anyhow!("{}: {e}", folder.display()))?;
-    let has_segments =
-        entries.filter_map(Result::ok).any(|e| e.path().extension().is_some_and(|e| e == "journal"));
-    anyhow::ensure!(has_segments, "{}: no journal here (files *.journal)", folder.display());
-    Ok(folder)
 }

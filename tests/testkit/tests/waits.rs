@@ -145,7 +145,7 @@ fn a_figure_that_a_page_does_not_show() {
 #[test]
 fn what_an_agent_does_not_log_and_where_it_is_looked_for() {
     let log = format!(
-        "echo '{{\"message\":\"metrics and health\",\"address\":\"127.0.0.1:{}\"}}' >&2; echo '{{\"message\":\"camera\",\"camera\":0,\"state\":\"Watching\"}}' >&2; exec sleep 60",
+        "echo '{{\"message\":\"metrics and health\",\"address\":\"127.0.0.1:{}\"}}' >&2; echo '{{\"message\":\"source state\",\"camera\":0,\"state\":\"Watching\"}}' >&2; exec sleep 60",
         page(METRICS)
     );
     let agent = Agent::launch(shell(&log)).unwrap();

@@ -31,7 +31,7 @@ impl Filter<'_> {
 }
 
 pub(super) fn run(args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let folder = super::folder(&args.dir)?;
+    let folder = super::segments::folder(&args.dir)?;
     let instant = |text: &Option<String>, otherwise: i64| match text {
         Some(text) => {
             chrono::DateTime::parse_from_rfc3339(text).map(|t| t.timestamp_millis()).with_context(|| {

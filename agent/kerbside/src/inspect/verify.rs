@@ -39,7 +39,7 @@ struct Checkpoints {
 
 /// True: nothing that was acknowledged is missing or changed, and every checkpoint holds.
 pub(super) fn run(dir: &Path, key: Option<&str>, json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    let folder = super::folder(dir)?;
+    let folder = super::segments::folder(dir)?;
     let key = match key {
         Some(text) => Some(PublicKey::parse(text).context("--key: ed25519: and 64 hex digits are expected")?),
         None => boxes_own(dir),
