@@ -18,8 +18,7 @@ use kerbside_media::{FrameSink, Notice};
 use kerbside_seeing::incident::Input;
 use kerbside_seeing::pipeline::{CameraLine, DetectionJob, DetectorLoad, Route};
 
-/// Share of frames that the slot lost over [`JUDGE_S`] beyond which the box is overloaded. Below half, what is left still gives
-/// every object several frames.
+/// Share of frames that the slot lost over [`JUDGE_S`] beyond which the box is overloaded.
 const OVERLOAD_SHARE: f64 = 0.5;
 /// Between two judgements of the load, s.
 const JUDGE_S: f64 = 10.0;
@@ -153,5 +152,98 @@ impl DetectorLoad for Load {
             tracing::warn!(camera = self.id, offered, lost, "the detector does not keep up");
         }
         Some(overloaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use crossbeam_channel::{Receiver, bounded};
+    use kerbside_domain::camera_state::Off;
+    use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH};
+    use kerbside_domain::time::VirtualClock;
+    use kerbside_media::ring::PacketRing;
+    use kerbside_seeing::pipeline::CameraControl;
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::app::meters::Meters;
+    use crate::app::tests::site;
+
+    fn at(s: f64) -> Moment {
+        Moment { mono: Mono::from_s(s), ..Moment::default() }
+    }
+
+    /// The thread's sink of a camera without a detector, and what it sends to the core.
+    fn without_detector(control: &Arc<CameraControl>) -> (CameraThread, Receiver<Input>) {
+        let dir = tempfile::tempdir().unwrap();
+        let site = site(dir.path());
+        let camera = site.cameras.first().unwrap();
+        let (inputs, core) = bounded(16);
+        let ring = Arc::new(Mutex::new(PacketRing::new(1.0, 1)));
+        let thread = CameraThread {
+            camera: camera.ix,
+            id: camera.id.clone(),
+            line: CameraLine::new(camera, control.clone(), false, Mono::ZERO),
+            slots: None,
+            inputs,
+            meter: Meters::new(&site, VirtualClock::new(0)).camera(camera.ix, ring).unwrap(),
+            period_s: 0.2,
+            load: Load::new(camera.id.clone(), Arc::default(), Mono::ZERO),
+        };
+        (thread, core)
+    }
+
+    fn frame(s: f64) -> Frame {
+        Frame {
+            camera: CameraIx(0),
+            seq: 0,
+            epoch: 0,
+            pts: 0,
+            at: at(s),
+            level: Level::L1,
+            width: 16,
+            height: 9,
+            rgb: Bytes::from(vec![90; 16 * 9 * 3]),
+            luma: Bytes::from(vec![90; LUMA_WIDTH * LUMA_HEIGHT]),
+        }
+    }
+
+    #[test]
+    fn a_camera_without_a_detector_is_blind_and_not_watching() {
+        let (mut thread, core) = without_detector(&Arc::default());
+        thread.state(at(1.0), CameraState::Watching, "pictures arrive");
+        thread.state(at(2.0), CameraState::Off(Off::Silent), "no packet");
+        let states: Vec<CameraState> = core
+            .try_iter()
+            .filter_map(|input| match input {
+                Input::Camera { state, .. } => Some(state),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(states, [CameraState::Blind(Blind::NoDetector), CameraState::Off(Off::Silent)]);
+    }
+
+    #[test]
+    fn a_paused_camera_sends_no_observation() {
+        let control: Arc<CameraControl> = Arc::default();
+        let (mut thread, core) = without_detector(&control);
+        thread.frame(frame(1.0));
+        assert!(matches!(core.try_recv(), Ok(Input::Observation(_))));
+        control.pause(true);
+        thread.frame(frame(2.0));
+        assert!(core.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_box_is_overloaded_when_the_slot_loses_more_than_half_of_the_frames() {
+        let mut load = Load::new("cam1".into(), Arc::default(), Mono::ZERO);
+        [false, true].into_iter().for_each(|overwritten| load.offered(overwritten));
+        assert!(load.has_earlier_frame());
+        assert_eq!(load.overloaded(Mono::from_s(JUDGE_S - 0.1)), None, "too early to judge");
+        assert_eq!(load.overloaded(Mono::from_s(JUDGE_S)), Some(false), "half is not more than half");
+        [false, true, true].into_iter().for_each(|overwritten| load.offered(overwritten));
+        assert_eq!(load.overloaded(Mono::from_s(2.0 * JUDGE_S)), Some(true));
+        assert_eq!(load.overloaded(Mono::from_s(3.0 * JUDGE_S)), Some(false), "nothing was offered since");
     }
 }
