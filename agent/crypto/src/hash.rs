@@ -9,8 +9,10 @@ use ring::digest::{Context, SHA256, digest};
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The bytes of a hash.
 pub type Sha256 = [u8; 32];
 
+/// Of these bytes.
 pub fn of(bytes: &[u8]) -> Sha256 {
     taken(digest(&SHA256, bytes))
 }
@@ -60,10 +62,12 @@ fn taken(digest: ring::digest::Digest) -> Sha256 {
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
+    /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Hash(of(bytes))
     }
 
+    /// Reads `sha256:` and 64 lower-case hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix("sha256:")?.as_bytes();
         if hex.len() != 64 {

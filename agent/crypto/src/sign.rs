@@ -18,12 +18,26 @@ const PKCS8_HEAD: [u8; 16] =
 const LABEL: &str = "PRIVATE KEY";
 const SCHEME: &str = "ed25519:";
 
+/// What can go wrong with a key file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// It cannot be read or written.
     #[error("key file {path}: {cause}")]
-    File { path: PathBuf, cause: std::io::Error },
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// It holds something else.
     #[error("key file {path}: {why}; an Ed25519 private key in PEM (PKCS#8) is expected")]
-    NotAKey { path: PathBuf, why: String },
+    NotAKey {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No key can be made.
     #[error("the system gives no random numbers")]
     Random,
 }
@@ -61,7 +75,9 @@ impl fmt::Debug for PublicKey {
 /// A key of the centre, as the site names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CentreKey {
+    /// The name that a message gives in `keyid`.
     pub id: String,
+    /// Its public half.
     pub public: PublicKey,
 }
 
@@ -124,6 +140,7 @@ impl SigningKey {
         }
     }
 
+    /// Its public half.
     pub fn public(&self) -> PublicKey {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(self.0.public_key().as_ref());

@@ -213,14 +213,14 @@ fn what_comes_down_is_acknowledged_after_it_is_stored() {
     let mut s = Script::new();
     let epoch = s.up();
     let (topic, payload) = ("down".to_owned(), b"x".to_vec());
-    let told = s.push(LinkEvent::Received {
+    let actions = s.push(LinkEvent::Received {
         token: 5,
         topic: topic.clone(),
         payload: payload.clone(),
         retain: false,
     });
     assert_eq!(
-        told,
+        actions,
         [LinkAction::Report(LinkReport::Received { epoch, token: 5, topic, payload, retain: false })]
     );
     assert_eq!(
@@ -233,10 +233,10 @@ fn what_comes_down_is_acknowledged_after_it_is_stored() {
 fn a_stop_drains_says_offline_and_disconnects() {
     let mut s = Script::new();
     let epoch = s.up();
-    let told = s.push(LinkEvent::Stop { grace_s: 10.0 });
+    let actions = s.push(LinkEvent::Stop { grace_s: 10.0 });
     assert!(
-        matches!(told.as_slice(), [LinkAction::Report(LinkReport::Stopping { drain_s, .. })] if *drain_s == 7.0),
-        "{told:?}"
+        matches!(actions.as_slice(), [LinkAction::Report(LinkReport::Stopping { drain_s, .. })] if *drain_s == 7.0),
+        "{actions:?}"
     );
     s.push(LinkEvent::Request(LinkRequest::Publish { epoch, outgoing: outgoing(9), last: true }));
     s.push(LinkEvent::Written { pkid: 1 });

@@ -12,7 +12,7 @@ use kerbside_wire::text::shortened;
 /// Longest summary of a record, bytes.
 const SUMMARY: usize = 240;
 
-/// What is asked for.
+/// What is to be shown.
 struct Filter<'a> {
     args: &'a ShowArgs,
     from_ms: i64,

@@ -70,7 +70,7 @@ fn a_whole_journal_is_said_to_be_whole() {
     let (code, text) = verify(dir.path(), None);
     assert!(code == exit::OK && text.contains("whole: every record"), "{text}");
     assert!(text.contains("\n2 signed checkpoints, up to record"), "{text}");
-    // The journal alone, elsewhere, with the key that the centre was told at birth.
+    // The journal alone, elsewhere, with the key that the birth message named.
     let public = sign::SigningKey::read(&dir.path().join(KEY_FILE)).unwrap().public().to_string();
     let (code, text) = verify(&dir.path().join("journal"), Some(public.clone()));
     assert!(code == exit::OK && text.contains(&public), "{text}");
@@ -120,12 +120,12 @@ fn what_is_wrong_is_named_with_file_and_offset_and_the_code_says_so() {
             &["does not follow from the one before", "1 not in the chain"],
         ),
     ];
-    for (name, hurt, told) in table {
+    for (name, hurt, findings) in table {
         let dir = written();
         hurt(dir.path());
         let (code, text) = verify(dir.path(), None);
         assert_eq!(code, exit::FAILED, "{name}: {text}");
-        for wanted in told {
+        for wanted in findings {
             assert!(text.contains(wanted), "{name}: no {wanted:?} in\n{text}");
         }
     }

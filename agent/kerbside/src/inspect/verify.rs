@@ -33,7 +33,7 @@ struct Checkpoints {
     covers_n: u64,
     /// Record number of the checkpoint, and what is wrong with it.
     bad: Vec<(u64, String)>,
-    /// Whose signature was asked for; none: each checkpoint's own key.
+    /// Whose signature was required; none: each checkpoint's own key.
     key: Option<String>,
 }
 

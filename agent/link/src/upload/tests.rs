@@ -27,26 +27,26 @@ enum Act {
 }
 
 #[derive(Debug, PartialEq)]
-struct Heard {
+struct ReceivedRequest {
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
-/// Serves the acts, one connection each; what it heard.
-fn serve(acts: Vec<Act>) -> (u16, mpsc::Receiver<Heard>) {
+/// Serves the acts, one connection each; the requests that came.
+fn serve(acts: Vec<Act>) -> (u16, mpsc::Receiver<ReceivedRequest>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (told, heard) = mpsc::channel();
+    let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || {
         for act in acts {
             let (stream, _) = listener.accept().unwrap();
-            told.send(request(stream, act)).unwrap();
+            sender.send(request(stream, act)).unwrap();
         }
     });
-    (port, heard)
+    (port, requests)
 }
 
-fn request(stream: TcpStream, act: Act) -> Heard {
+fn request(stream: TcpStream, act: Act) -> ReceivedRequest {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     let mut line = String::new();
@@ -68,7 +68,7 @@ fn request(stream: TcpStream, act: Act) -> Heard {
     if let Some(answer) = answer {
         write!(reader.get_mut(), "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
     }
-    Heard { headers, body }
+    ReceivedRequest { headers, body }
 }
 
 const FILE: &str = "2026-11-21/01JINCIDENT/r1-clip.mp4";
@@ -110,56 +110,56 @@ fn grant(bench: &Bench, url: String, resumable: bool) -> Grant {
 
 fn upload(bench: &Bench, grant: &Grant) -> (String, Value) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let draft = runtime.block_on(bench.uploader.upload(grant));
-    (draft.kind.clone(), serde_json::from_str(&draft.data).unwrap())
+    let message = runtime.block_on(bench.uploader.upload(grant));
+    (message.kind.clone(), serde_json::from_str(&message.data).unwrap())
 }
 
 #[test]
 fn a_file_is_put_with_its_checksum_and_what_was_granted() {
     let bench = bench();
-    let (port, heard) = serve(vec![Act::Answer("200 OK")]);
+    let (port, requests) = serve(vec![Act::Answer("200 OK")]);
     let url = format!("http://127.0.0.1:{port}/bucket/clip?X-Signature=secret");
     let (kind, data) = upload(&bench, &grant(&bench, url, false));
     assert_eq!(kind, "evidence.ready.v1", "{data}");
     assert_eq!(data["uri"], format!("http://127.0.0.1:{port}/bucket/clip"), "the key in it is for nobody");
     assert_eq!((&data["sha256"], &data["path"]), (&bench.sha256.clone().into(), &FILE.into()));
-    let heard = heard.recv().unwrap();
-    assert_eq!(heard.body, bench.content);
-    assert_eq!(heard.headers["request"], "PUT /bucket/clip?X-Signature=secret HTTP/1.1");
-    assert_eq!(heard.headers["x-amz-meta-case"], "W-1");
-    assert_eq!(heard.headers["host"], format!("127.0.0.1:{port}"));
-    assert!(heard.headers["content-digest"].starts_with("sha-256=:"));
+    let request = requests.recv().unwrap();
+    assert_eq!(request.body, bench.content);
+    assert_eq!(request.headers["request"], "PUT /bucket/clip?X-Signature=secret HTTP/1.1");
+    assert_eq!(request.headers["x-amz-meta-case"], "W-1");
+    assert_eq!(request.headers["host"], format!("127.0.0.1:{port}"));
+    assert!(request.headers["content-digest"].starts_with("sha-256=:"));
 }
 
 #[test]
 fn a_broken_upload_goes_on_where_the_server_is_or_from_the_start() {
     let bench = bench();
-    let (port, heard) = serve(vec![
+    let (port, requests) = serve(vec![
         Act::BreakAfter(100_000),
         Act::Answer("308 Permanent Redirect\r\nrange: bytes=0-65535"),
         Act::Answer("201 Created"),
     ]);
     let (kind, data) = upload(&bench, &grant(&bench, format!("http://127.0.0.1:{port}/a"), true));
     assert_eq!(kind, "evidence.ready.v1", "{data}");
-    heard.recv().unwrap();
-    let asked = heard.recv().unwrap();
-    assert_eq!((asked.headers["content-range"].as_str(), asked.body.len()), ("bytes */300000", 0));
-    let rest = heard.recv().unwrap();
+    requests.recv().unwrap();
+    let question = requests.recv().unwrap();
+    assert_eq!((question.headers["content-range"].as_str(), question.body.len()), ("bytes */300000", 0));
+    let rest = requests.recv().unwrap();
     assert_eq!(rest.headers["content-range"], "bytes 65536-299999/300000");
     assert_eq!(rest.body, bench.content[65536..]);
 
     // A server that cannot be asked would take an empty question for the file.
-    let (port, heard) = serve(vec![Act::BreakAfter(100_000), Act::Answer("200 OK")]);
+    let (port, requests) = serve(vec![Act::BreakAfter(100_000), Act::Answer("200 OK")]);
     upload(&bench, &grant(&bench, format!("http://127.0.0.1:{port}/a"), false));
-    heard.recv().unwrap();
-    assert_eq!(heard.recv().unwrap().body, bench.content);
+    requests.recv().unwrap();
+    assert_eq!(requests.recv().unwrap().body, bench.content);
 }
 
 #[test]
 fn what_must_not_leave_stays_and_the_centre_hears_why() {
     let bench = bench();
     let good = grant(&bench, "https://127.0.0.1:1/a".into(), false);
-    let (port, _heard) = serve(vec![Act::Answer("403 Forbidden")]);
+    let (port, _requests) = serve(vec![Act::Answer("403 Forbidden")]);
     let table: [(&str, Grant); 5] = [
         ("403 Forbidden", Grant { url: format!("http://127.0.0.1:{port}/a"), ..good.clone() }),
         ("in the clear", Grant { url: "http://centre.example/a".into(), ..good.clone() }),

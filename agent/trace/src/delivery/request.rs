@@ -1,4 +1,4 @@
-//! What the store thread is asked for.
+//! What the store thread is requested to do.
 
 use crossbeam_channel::Sender;
 

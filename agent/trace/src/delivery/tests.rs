@@ -247,21 +247,21 @@ fn a_command_is_obeyed_once_and_answered_the_same_again() {
     let (refused, _) = replies(&mut ledger);
     assert_eq!(refused[0].1, "refused");
 
-    // For the stages: heard once, and again only after a restart that lost it.
+    // For the stages: given to them once, and again only after a restart that lost it.
     let recheck = data("c3", "recheck", serde_json::json!({"incident_id": "I1"}));
-    let heard = order(&mut ledger, &recheck).unwrap();
+    let stored = order(&mut ledger, &recheck).unwrap();
     assert_eq!(order(&mut ledger, &recheck), None);
     assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    assert_eq!(ledger.inputs(), std::slice::from_ref(&heard));
+    assert_eq!(ledger.inputs(), std::slice::from_ref(&stored));
     for again in [&resend, &unknown, &recheck] {
         assert_eq!(order(&mut ledger, again), None);
     }
     assert_eq!(replies(&mut ledger).0, [first, refused].concat(), "over kill -9 too");
 
     // Begun, then lost with the program's memory: the centre hears that.
-    ledger.commit(vec![Item::Consumed(heard.n)]).unwrap();
+    ledger.commit(vec![Item::Consumed(stored.n)]).unwrap();
     ledger.close().unwrap();
     drop(ledger);
     let mut ledger = commanded(dir.path(), &clock);
@@ -293,7 +293,7 @@ fn a_grant_stays_until_its_upload_is_over() {
     ledger.commit(vec![Item::Consumed(n + 10), Item::Note { kind: RecordKind::Upload, body: far }]).unwrap();
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    assert_eq!(ledger.inputs().len(), 2, "the core has heard of them, the upload goes on");
+    assert_eq!(ledger.inputs().len(), 2, "the core has consumed them, the upload goes on");
     let ready = wire::evidence_ready(&first, 3, kerbside_wire::testing::at(0.0));
     ledger.commit(vec![Item::Message(Box::new(ready))]).unwrap();
     drop(ledger);
@@ -336,8 +336,8 @@ fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
     let good = sealed(&data("c1", "restart", Value::Null));
     let forged = good.replace("desk-3", "desk-4");
     assert_eq!(ledger.incoming(topic, forged.as_bytes(), false).unwrap(), None);
-    let (told, _) = replies(&mut ledger);
-    assert!(told[0].1 == "refused" && told[0].2.contains("signature"), "{told:?}");
+    let (refused, _) = replies(&mut ledger);
+    assert!(refused[0].1 == "refused" && refused[0].2.contains("signature"), "{refused:?}");
     ledger.incoming(topic, good.as_bytes(), true).unwrap();
     ledger.incoming(topic, b"\xff\xfe", false).unwrap();
     ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();

@@ -15,7 +15,7 @@ pub struct Damage {
     pub broken_links: u64,
     /// Bytes after the last line feed of the last segment: a record that was being written, never acknowledged.
     pub torn_bytes: u64,
-    /// Records of an attempt whose sync failed; the caller was told so, and their numbers were used again.
+    /// Records of an attempt whose sync failed; the caller got the error, and their numbers were used again.
     pub abandoned: u64,
 }
 
