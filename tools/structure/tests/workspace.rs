@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kerbside_structure::{crates, exceptions, queues, sleeps};
+use kerbside_structure::{crates, cycles, exceptions, modules, queues, sleeps};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -27,6 +27,22 @@ fn the_picture_of_the_crates_is_todays() {
     let document = text("ARCHITECTURE.md");
     let new = crates::with_picture(&document, &all).unwrap();
     assert!(new == document, "run `tools/crates --write`; it would draw\n{}", crates::picture(&all));
+}
+
+/// Invariant 15.
+#[test]
+fn no_crate_has_a_cycle_of_modules() {
+    let mut found = Vec::new();
+    let mut count = 0;
+    for one in crates::read(&root()).unwrap() {
+        for root in &one.roots {
+            let arrows = modules::arrows(Path::new(root)).unwrap();
+            count += arrows.len();
+            found.extend(cycles::cycles(&arrows).iter().map(|cycle| format!("{}: {cycle}", one.name)));
+        }
+    }
+    assert!(count > 1000, "only {count} arrows: the source was not read");
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
 
 /// Invariant 1.
