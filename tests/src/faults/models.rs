@@ -141,7 +141,7 @@ impl Box_ {
         row.took(begun.elapsed().as_secs_f64());
         let log = agent.log();
         let refusal = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|event| {
-            event["kept"].is_string() && event["error"].as_str().is_some_and(|error| error.contains(put))
+            event["last_good"].is_string() && event["error"].as_str().is_some_and(|error| error.contains(put))
         });
         publish(&self.sensors, ["-m", "{\"value\": 42.0}"])?;
         self.centre.until_lines("birth and reading", |lines| {
