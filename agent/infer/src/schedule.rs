@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn in_overload_looks_stay_fresh_and_nobody_starves() {
+    fn in_overload_frames_stay_fresh_and_nobody_starves() {
         // cameras, workers: load is cameras * 20 ms / (workers * 200 ms).
         for (cameras, workers) in [(8, 1), (20, 1), (30, 1), (32, 1), (48, 2)] {
             let load = Load { workers, inference_s: 0.020, period_s: 0.2, run_s: 30.0 };

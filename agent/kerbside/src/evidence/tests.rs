@@ -1,4 +1,4 @@
-//! The stage with a cutter that writes what it was asked for as text: names, spans, durability order, bounds.
+//! The stage with a clip maker that writes text: names, spans, durability order, bounds.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -213,16 +213,19 @@ fn retention_takes_the_oldest_first_and_never_what_is_held() {
 fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
     let dir = tempfile::tempdir().unwrap();
     let days = [("2026-01-01", "A"), ("2026-01-02", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
-    let [unknown, other, told, new] = days.map(|(day, id)| folder_of(dir.path(), day, id));
+    let [unreceipted, other, receipted, new] = days.map(|(day, id)| folder_of(dir.path(), day, id));
     let protected = Protected { unacknowledged: names(&["A", "B"]), ..Protected::default() };
     let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &protected).unwrap();
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), Pruned::default());
     let taken = pruned(Retention { lacking: 1500, ..KEEP_ALL });
     assert_eq!((taken.incidents, taken.unacknowledged), (2, Vec::new()));
-    assert!(!told.is_dir() && !new.is_dir());
+    assert!(!receipted.is_dir() && !new.is_dir());
     // Only when nothing else is left, and then it is said.
     let taken = pruned(Retention { lacking: 1, ..KEEP_ALL });
-    assert_eq!((taken.unacknowledged, unknown.is_dir(), other.is_dir()), (vec!["A".to_owned()], false, true));
+    assert_eq!(
+        (taken.unacknowledged, unreceipted.is_dir(), other.is_dir()),
+        (vec!["A".to_owned()], false, true)
+    );
 }
 
 #[test]

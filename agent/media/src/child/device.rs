@@ -1,7 +1,7 @@
 //! Cameras that are devices or pipelines: V4L2 through libavdevice, GStreamer and whatever else OpenCV reads.
 //!
 //! Only the program `kerbside-devices` calls this. libavdevice and OpenCV's `videoio` bring two hundred shared libraries, which
-//! would cost every other child, and every clip that is cut, a quarter of a second and fifty megabytes.
+//! would cost every other child, and every clip, a quarter of a second and fifty megabytes.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::Input;

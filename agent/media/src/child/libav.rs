@@ -22,7 +22,7 @@ use crate::proto::{OpenSource, Pace, SourceFault};
 use crate::tuning::MAX_GARBLED_PACKETS;
 use crate::url;
 
-/// What a demuxer that has nothing yet gets before it is asked again.
+/// What a demuxer that has nothing yet gets before it is read again.
 const AGAIN_AFTER: Duration = Duration::from_millis(2);
 
 /// Opens a source and reads it until it ends.

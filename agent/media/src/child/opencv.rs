@@ -87,7 +87,7 @@ fn failed(error: opencv::Error) -> CaptureError {
     CaptureError::source(SourceFault::Other, format!("OpenCV: {}", error.message))
 }
 
-/// Which pictures become frames, and what is told about them.
+/// Which pictures become frames, and the stream they are announced as.
 struct FrameSampler {
     info: Option<StreamInfo>,
     epoch: u32,

@@ -15,7 +15,7 @@ use crate::proto::{
 };
 use crate::tuning::{FRAME_WINDOW, STATS_EVERY_S};
 
-/// What the child says to its parent, and what it was told.
+/// The pipe to the parent, and what the parent wants.
 #[derive(Debug)]
 pub struct ParentLink {
     out: BufWriter<File>,

@@ -10,7 +10,7 @@ pub(super) struct ChildLiveness {
     /// Packets have come: from now on silence is a stall, not a slow start.
     pub(super) has_delivered: bool,
     packets: u64,
-    /// The level that the child was told last.
+    /// The level sent to the child last.
     pub(super) level: Level,
 }
 

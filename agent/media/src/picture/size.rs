@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_keep_the_aspect_and_are_even() {
+    fn frames_keep_the_aspect_and_are_even() {
         let sizes = [(1920, 1080), (704, 576), (640, 360), (320, 240), (1080, 1920), (2592, 1944)]
             .map(|(w, h)| analysis_size(w, h, 640));
         assert_eq!(sizes, [(640, 360), (640, 524), (640, 360), (320, 240), (640, 1138), (640, 480)]);

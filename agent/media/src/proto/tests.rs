@@ -62,7 +62,7 @@ fn a_message_that_is_too_long_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_look_must_be_as_large_as_it_says() {
+fn a_frame_must_be_as_large_as_it_says() {
     let mut wire = Vec::new();
     let head = Header::Frame { epoch: 0, pts: 0, level: Level::L1, width: u32::MAX, height: u32::MAX };
     write_message(&mut wire, &head, &[&[0; 14_400]]).unwrap();

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_the_pictures_nearest_the_beat() {
+    fn frames_are_the_pictures_nearest_the_beat() {
         let mut sampling = Sampling::new(5.0);
         let taken: Vec<u32> = (0..30).filter(|&i| sampling.offer(f64::from(i) / 12.0)).collect();
         // 12 pictures and 5 frames a second: 0, 2.4, 4.8, 7.2, 9.6, 12, ...
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_not_wanted_is_made_up_by_the_next_picture_and_a_lost_beat_counted() {
+    fn a_frame_not_wanted_is_made_up_by_the_next_picture_and_a_lost_beat_counted() {
         let mut sampling = Sampling::new(5.0);
         assert!(sampling.offer(0.0));
         let lost: Vec<bool> = [0.2, 0.24, 0.36, 0.41, 0.5, 0.61].map(|at| sampling.missed(at)).into();
