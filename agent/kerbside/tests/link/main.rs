@@ -16,8 +16,10 @@ use kerbside::centre::{self, BrokerAddress, Tally, WatchOptions};
 use kerbside_domain::time::SystemClock;
 use kerbside_link::LinkSettings;
 use kerbside_site::config::{Centre, Protocol, Tls};
+#[cfg(feature = "embedded-broker")]
+use kerbside_testkit::free_port;
 use kerbside_testkit::wait::Watched;
-use kerbside_testkit::{Broker, certificates, free_port, renew_certificate};
+use kerbside_testkit::{Broker, certificates, renew_certificate};
 use kerbside_trace::delivery::{Delivery, DeliverySettings, OpenedDelivery, StageInput, StoredInput};
 use kerbside_wire as wire;
 use kerbside_wire::testing::{report, who};

@@ -40,7 +40,7 @@ impl CoreThread {
             Effect::UnknownIncident { command_id, incident_id } => {
                 self.unknown_incident(&command_id, &incident_id)
             }
-            Effect::Save(request) => self.writes.then(AfterWrite::Evidence(EvidenceTask::Make(request))),
+            Effect::Save(request) => self.writes.then(AfterWrite::evidence(EvidenceTask::Make(request))),
             Effect::Pin { incident_id, camera, from, to } => {
                 self.submit_evidence(EvidenceTask::Pin { incident_id, camera, from: from.mono, to: to.mono });
             }
@@ -82,7 +82,7 @@ impl CoreThread {
     fn unpin(&mut self, incident_id: String) {
         let awaited = self.writes.awaits_evidence(&incident_id);
         let task = EvidenceTask::Unpin { incident_id };
-        if awaited { self.writes.then(AfterWrite::Evidence(task)) } else { self.submit_evidence(task) }
+        if awaited { self.writes.then(AfterWrite::evidence(task)) } else { self.submit_evidence(task) }
     }
 
     /// Returns the answer if nobody can review the past, or too many requests wait.
@@ -121,7 +121,7 @@ impl CoreThread {
     pub(super) fn commit(&mut self) {
         for action in self.writes.commit(&self.delivery) {
             match action {
-                AfterWrite::Evidence(task) => self.submit_evidence(task),
+                AfterWrite::Evidence(task) => self.submit_evidence(*task),
                 AfterWrite::Restart => self.restart.notify_one(),
             }
         }

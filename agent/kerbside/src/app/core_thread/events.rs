@@ -78,7 +78,7 @@ impl CoreThread {
         inputs.into_iter().for_each(|input| self.step(input));
         self.pass_pauses_on();
         for request in evidence {
-            self.writes.then(AfterWrite::Evidence(EvidenceTask::Make(request)));
+            self.writes.then(AfterWrite::evidence(EvidenceTask::Make(request)));
         }
         self.writes.extend(reply);
         if restart {

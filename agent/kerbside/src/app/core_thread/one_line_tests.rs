@@ -48,7 +48,7 @@ fn luma(n: usize) -> Vec<u8> {
     let bag = |x: usize, y: usize| {
         at_s >= BAG_FROM_S && (BAG.0..BAG.0 + BAG.2).contains(&x) && (BAG.1..BAG.1 + BAG.3).contains(&y)
     };
-    let joint = |x: usize, y: usize| if x % 16 == 0 || y % 11 == 0 { 18 } else { 0 };
+    let joint = |x: usize, y: usize| if x.is_multiple_of(16) || y.is_multiple_of(11) { 18 } else { 0 };
     let slab = |x: usize, y: usize| 95 + y / 3 + (x * 7 + y * 13) % 23 - joint(x, y);
     let mut noise = fastrand::Rng::with_seed(n as u64);
     (0..LUMA_HEIGHT)

@@ -14,9 +14,15 @@ pub(super) const MAX_ITEMS_FOR_OBSERVATIONS: usize = MAX_ITEMS / 2;
 /// What happens after a successful write.
 #[derive(Debug)]
 pub(super) enum AfterWrite {
-    Evidence(EvidenceTask),
+    Evidence(Box<EvidenceTask>),
     /// The program ends and is started again.
     Restart,
+}
+
+impl AfterWrite {
+    pub(super) fn evidence(task: EvidenceTask) -> Self {
+        AfterWrite::Evidence(Box::new(task))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,8 +53,13 @@ impl WriteQueue {
 
     /// Evidence of this incident is to be made after the next write.
     pub(super) fn awaits_evidence(&self, incident_id: &str) -> bool {
-        let requested = |action: &AfterWrite| matches!(action, AfterWrite::Evidence(EvidenceTask::Make(request)) if request.subject.incident_id() == Some(incident_id));
-        self.after.iter().any(requested)
+        self.after.iter().any(|action| match action {
+            AfterWrite::Evidence(task) => match &**task {
+                EvidenceTask::Make(request) => request.subject.incident_id() == Some(incident_id),
+                _ => false,
+            },
+            AfterWrite::Restart => false,
+        })
     }
 
     /// Items that wait.
