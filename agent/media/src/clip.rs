@@ -2,8 +2,7 @@
 //!
 //! The child is [`crate::child::clip`]. Nothing is decoded here.
 
-mod job;
 mod maker;
 
-pub use job::{ClipJob, ClipOutput, StillJob};
+pub use crate::clip_job::{ClipJob, ClipOutput, StillJob};
 pub use maker::{ClipError, ClipMaker, in_child, make};

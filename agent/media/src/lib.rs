@@ -22,6 +22,7 @@
 pub mod annotated_video;
 pub mod child;
 pub mod clip;
+mod clip_job;
 pub mod parent;
 pub mod picture;
 pub mod proto;

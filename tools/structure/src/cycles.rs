@@ -24,8 +24,31 @@ impl fmt::Display for Cycle {
     }
 }
 
-/// The strongly connected groups of two modules or more.
+/// The cycles among all modules, and those among the modules that lib.rs names, each taken with all that it holds: two
+/// folders that need each other are one room with two names, also where no single file needs itself.
 pub fn cycles(arrows: &[Arrow]) -> Vec<Cycle> {
+    let mut found = groups(arrows);
+    let rooms: Vec<Arrow> = arrows.iter().filter_map(between_rooms).collect();
+    let shown: Vec<BTreeSet<String>> =
+        found.iter().map(|cycle| cycle.modules.iter().map(|module| room(module)).collect()).collect();
+    let is_shown = |cycle: &Cycle| shown.iter().any(|rooms| cycle.modules.iter().all(|m| rooms.contains(m)));
+    found.extend(groups(&rooms).into_iter().filter(|cycle| !is_shown(cycle)));
+    found
+}
+
+/// The module of lib.rs that holds this one.
+fn room(module: &str) -> String {
+    module.split("::").next().unwrap_or(module).to_owned()
+}
+
+/// The arrow as one between the modules that lib.rs names; `None` inside of one.
+fn between_rooms(arrow: &Arrow) -> Option<Arrow> {
+    let (from, to) = (room(&arrow.from), room(&arrow.to));
+    (from != to).then(|| Arrow { from, to, ..arrow.clone() })
+}
+
+/// The strongly connected groups of two modules or more.
+fn groups(arrows: &[Arrow]) -> Vec<Cycle> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for arrow in arrows {
         next.entry(&arrow.from).or_default().insert(&arrow.to);

@@ -64,6 +64,25 @@ fn a_cycle_of_three_that_runs_through_folders_reexports_macros_and_aliases_is_fo
 }
 
 #[test]
+fn two_folders_that_need_each_other_are_a_cycle_though_no_file_of_them_is() {
+    let found = cycles_of(&[
+        ("lib.rs", "mod clip;\nmod proto;\n"),
+        ("clip/mod.rs", "pub mod job;\npub mod maker;\n"),
+        ("clip/job.rs", "pub struct Job;\n"),
+        ("clip/maker.rs", "pub fn make(_: crate::proto::answer::Answer) {}\n"),
+        ("proto/mod.rs", "pub mod answer;\npub mod question;\n"),
+        ("proto/answer.rs", "pub struct Answer;\n"),
+        ("proto/question.rs", "pub struct Question(pub crate::clip::job::Job);\n"),
+    ]);
+    assert_eq!(
+        found,
+        ["2 modules need each other: clip, proto\n  \
+          clip -> proto   crate::proto::answer::Answer at clip/maker.rs:1\n  \
+          proto -> clip   crate::clip::job::Job at proto/question.rs:1"]
+    );
+}
+
+#[test]
 fn a_parent_whose_words_its_child_uses_and_that_calls_the_child_is_a_cycle() {
     let found = cycles_of(&[
         ("lib.rs", "mod config;\n"),

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::time::Duration;
 
-use super::job::{ClipJob, ClipOutput};
+use crate::clip_job::{ClipJob, ClipOutput};
 use crate::parent::CaptureProgram;
 use crate::proto::{self, ClipAnswer, ClipMessage, ProtoError, StreamHeader};
 use crate::tuning::CLIP_LIMIT;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::stream::StreamHeader;
-use crate::clip::StillJob;
+use crate::clip_job::StillJob;
 
 /// Parent to clip child: one job, then its packets, then the end of the pipe.
 #[derive(Debug, Serialize, Deserialize)]
