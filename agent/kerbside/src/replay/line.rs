@@ -14,6 +14,7 @@ use crate::review::{ReviewCamera, review};
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{CameraIx, Frame, Level};
+#[cfg(feature = "camera")]
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
 use kerbside_infer::Cascade;

@@ -19,6 +19,8 @@ pub struct Options {
     pub camera: CameraIx,
     pub clip: PathBuf,
     pub out: PathBuf,
+    /// Where the annotated video goes. Only a build with cameras can make one.
+    #[cfg_attr(not(feature = "camera"), expect(dead_code, reason = "without FFmpeg there is no video"))]
     pub annotated: Option<PathBuf>,
     pub truth: Option<Truth>,
     /// Wall clock at the first frame.
