@@ -24,13 +24,26 @@ pub enum Refusal {
     Retained,
     /// The centre did not order it.
     #[error("not a command of the centre: {0}")]
-    NotGenuine(#[from] NotGenuine),
+    NotGenuine(NotGenuine),
     /// A grant of the centre that cannot be followed.
     #[error("not a command of the centre: {0}")]
-    Grant(#[from] GrantRefusal),
+    Grant(GrantRefusal),
     /// No message as the contract knows it.
     #[error("not a message of the contract: {0}")]
     Malformed(String),
+}
+
+// The texts above hold these already: as sources they would be shown a second time.
+impl From<NotGenuine> for Refusal {
+    fn from(why: NotGenuine) -> Self {
+        Refusal::NotGenuine(why)
+    }
+}
+
+impl From<GrantRefusal> for Refusal {
+    fn from(why: GrantRefusal) -> Self {
+        Refusal::Grant(why)
+    }
 }
 
 /// Why a command or grant is not the centre's. Its id is not remembered, so that nobody can use up the ids of others.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use kerbside_structure::{crates, cycles, exceptions, modules, queues, sleeps};
+use kerbside_structure::{crates, cycles, errors, exceptions, modules, queues, sleeps};
 
 const USAGE: &str = "\
-structure                  every rule: crates, cycles, clocks, sleeps, queues, exceptions; what breaks one is printed, exit code 1
+structure                  every rule: crates, cycles, clocks, sleeps, queues, errors, exceptions; what breaks one is printed, exit code 1
 structure cycles [ROOT]    module cycles of every crate, or of the one whose lib.rs is ROOT
 structure crates           the picture of the crates
 structure crates --check   whether ARCHITECTURE.md has that picture, and whether every edge keeps the order
@@ -37,6 +37,7 @@ fn run(arguments: &[&str]) -> Result<Vec<String>> {
                 cycles_of_all(&root)?,
                 sleeps::problems(&root)?,
                 queues::problems(&root)?,
+                errors::problems(&root)?,
                 advisories(&root)?,
             ];
             Ok(all.concat())

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use kerbside_structure::crates::{self, Crate};
-use kerbside_structure::{cycles, exceptions, modules, queues, sleeps};
+use kerbside_structure::{cycles, errors, exceptions, modules, queues, sleeps};
 
 /// A crate of these files, whose root is `lib.rs`.
 fn made_up(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
@@ -161,6 +161,18 @@ fn the_picture_stands_between_its_marks_and_an_old_one_is_replaced() {
     assert!(media.contains("-> domain wire") && media.ends_with("what kerbside-media is"), "{media}");
     assert_eq!(crates::with_picture(&new, &all).unwrap(), new);
     assert!(crates::with_picture("no marks", &all).is_err());
+}
+
+#[test]
+fn an_error_that_shows_its_source_is_named() {
+    let source = "#[derive(Error)]\nenum E {\n    #[error(\"{path}: {source}\")]\n    Read { path: P, source: Io },\n    \
+        #[error(\"bad: {0}\")]\n    Bad(#[from] Other),\n    #[error(\"{path}: {cause}\")]\n    Named { path: P, cause: Io },\n    \
+        #[error(transparent)]\n    Same(#[from] Other),\n    #[error(\"no text of it\")]\n    Apart(#[source] Other),\n    \
+        #[error(\"{0}\")]\n    Text(String),\n}\n";
+    let line = |n: usize| {
+        format!("a.rs:{n}: this error prints its cause, and gives it as its source: it is shown twice")
+    };
+    assert_eq!(errors::of_file("a.rs", source).unwrap(), [line(3), line(5)]);
 }
 
 #[test]

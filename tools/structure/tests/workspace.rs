@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kerbside_structure::{crates, cycles, exceptions, modules, queues, sleeps};
+use kerbside_structure::{crates, cycles, errors, exceptions, modules, queues, sleeps};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -60,6 +60,11 @@ fn clocks_are_read_and_tests_sleep_in_one_place_each() {
 #[test]
 fn no_channel_of_the_agent_is_without_a_bound() {
     assert_eq!(queues::problems(&root()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn no_error_prints_its_cause_twice() {
+    assert_eq!(errors::problems(&root()).unwrap(), Vec::<String>::new());
 }
 
 #[test]

@@ -26,3 +26,19 @@ pub(super) fn load(mut site: Site) -> (Site, Vec<Cascade>, ModelNames) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::tests::site_with;
+
+    #[test]
+    fn a_box_without_a_usable_model_starts_without_detectors() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("broken.toml"), "name = \"broken").unwrap();
+        for models in ["", "[models]\nstreet = \"broken.toml\"\n"] {
+            let (_, cascades, names) = load(site_with(dir.path(), models));
+            assert!(cascades.is_empty() && names == ModelNames::default(), "{models:?}");
+        }
+    }
+}

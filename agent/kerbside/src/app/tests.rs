@@ -6,6 +6,11 @@ use kerbside_site::config::Site;
 
 /// A site with one camera, `clip`, whose file is not there. Its data lie in `dir`.
 pub(crate) fn site(dir: &Path) -> Site {
+    site_with(dir, "")
+}
+
+/// The same with tables behind its camera: the camera's zones, then others.
+pub(crate) fn site_with(dir: &Path, more: &str) -> Site {
     let text = r#"
 schema = 1
 [device]
@@ -20,6 +25,6 @@ id = "clip"
 url = "no-such-clip.mp4"
 "#;
     let path = dir.join("site.toml");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, format!("{text}{more}")).unwrap();
     kerbside_site::config::load(&path).unwrap()
 }

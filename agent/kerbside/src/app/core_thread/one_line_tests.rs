@@ -28,6 +28,7 @@ use super::events::Event;
 use super::{CoreThread, Parts};
 use crate::app::camera_thread::{CameraThread, Load};
 use crate::app::meters::Meters;
+use crate::app::tests::site_with;
 use crate::evidence::{self, Evidence};
 use crate::replay::{self, line::Line};
 
@@ -266,19 +267,8 @@ fn run(sink: &mut dyn FrameSink) -> Vec<(u64, Level, Level)> {
     packets.levels
 }
 
-fn site(dir: &std::path::Path) -> Arc<Site> {
-    let text = r#"
-schema = 1
-[device]
-edge_id = "mh-xz-017"
-division = "310112"
-data_dir = "data"
-point = [121.37608, 31.11240]
-[centre]
-url = "mqtt://127.0.0.1:1"
-[[camera]]
-id = "clip"
-url = "no-such-clip.mp4"
+/// All of the picture is a zone in which nothing may be dumped.
+const ZONE: &str = r#"
   [[camera.zone]]
   id = "all"
   polygon_norm = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
@@ -291,10 +281,6 @@ url = "no-such-clip.mp4"
   repeat_s = 600
   clear_after_s = 6
 "#;
-    let path = dir.join("site.toml");
-    std::fs::write(&path, text).unwrap();
-    Arc::new(kerbside_site::config::load(&path).unwrap())
-}
 
 /// Where the level wanted changes, in words.
 fn changes(levels: &[(u64, Level, Level)]) -> String {
@@ -319,7 +305,7 @@ fn effects(site: &Site, inputs: &[Input]) -> Vec<String> {
 #[test]
 fn live_and_replay_do_the_same_with_the_same_packets() {
     let dir = tempfile::tempdir().unwrap();
-    let site = site(dir.path());
+    let site = Arc::new(site_with(dir.path(), ZONE));
     let (live, replayed) = (live(&site), replayed(&site));
     assert_eq!(live.levels, replayed.levels, "decode levels");
     let text = |inputs: &[Input]| inputs.iter().map(|i| format!("{i:?}")).collect::<Vec<_>>();
