@@ -40,10 +40,11 @@ faults: setup ## what it survives: every fault in full, a table and faults/resul
 fuzz: setup ## hostile input for all that reads: configuration, sensors, journal, models, commands (FUZZ_S=60)
 	@tools/faults fuzz $(or $(FUZZ_S),60)
 
-lint: setup ## formatting and clippy, with and without the native parts, warnings are errors
+lint: setup ## formatting, clippy with and without the native parts, links of the code's documentation: warnings are errors
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@cargo clippy --locked $(PURE) --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
 
 deny: setup ## dependency policy: licences, sources, bans, security advisories (KERBSIDE_ADVISORY_DB: a mirror of the database)
 	@tools/deny

@@ -12,7 +12,7 @@
 //! * [`clip`]: what a clip job is, and its parent's side.
 //! * [`picture`]: sizes, scaling and drawing, the same bytes on every machine; both processes use it.
 //! * [`annotated_video`]: the video that a replay draws, of our own pictures, in the parent.
-//! * [`tuning`]: every constant of this crate with its unit and reason.
+//! * `tuning`: every constant of this crate with its unit and reason.
 //!
 //! A packet goes from `child` to the [`ring`]; a frame goes from `child` to the sink; a clip goes from the ring to a file.
 

@@ -59,13 +59,13 @@ pub enum Fit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// boxes [1,N,4] as x0,y0,x1,y1 and scores [1,N,C], all 0..1.
+    /// boxes `[1,N,4]` as x0,y0,x1,y1 and scores `[1,N,C]`, all 0..1.
     BoxesScores,
-    /// [1,N,5+C], undecoded on grids of stride 8, 16, 32.
+    /// `[1,N,5+C]`, undecoded on grids of stride 8, 16, 32.
     Yolox,
-    /// [1,4+C,N], cx,cy,w,h in model px.
+    /// `[1,4+C,N]`, cx,cy,w,h in model px.
     Yolov8,
-    /// TensorFlow's detection outputs: boxes [1,N,4] y0,x0,y1,x1, classes [1,N] from 1, scores [1,N].
+    /// TensorFlow's detection outputs: boxes `[1,N,4]` y0,x0,y1,x1, classes `[1,N]` from 1, scores `[1,N]`.
     Ssd,
 }
 
