@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from parts import metrics, trees
-from parts.street import DEPS, KERBSIDE, LOOKS_PER_S, MODEL, ROOT, TARGET, Agent, NotReady, broker, cameras, wait_until
+from parts.street import DEPS, KERBSIDE, ANALYSIS_FPS, MODEL, ROOT, TARGET, Agent, NotReady, broker, cameras, wait_until
 
 BARE = TARGET / "release" / "bare"
 CLIPS = DEPS / "bench"
@@ -44,7 +44,7 @@ def bare(what, *paths, cpu_s):
 
 def bare_paced(window_s):
     """Both loops at once, a frame every 40 ms and an inference every 200: what a camera's pace alone makes of the same work."""
-    asked = {"decode": (BUSY, 1e3 / FPS), "infer": (MODEL, 1e3 / LOOKS_PER_S)}
+    asked = {"decode": (BUSY, 1e3 / FPS), "infer": (MODEL, 1e3 / ANALYSIS_FPS)}
     running = {what: subprocess.Popen([str(BARE), what, str(path), "--cpu-s", str(window_s / 6), "--every-ms", str(every_ms)], stdout=subprocess.PIPE)
                for what, (path, every_ms) in asked.items()}
     done = {what: json.loads(process.communicate()[0]) for what, process in running.items()}
@@ -103,7 +103,7 @@ def agent(leg, clips, window_s, settle_s=SETTLE_S, until=metrics.INFERENCES):
             "inferences": metrics.since(before, after, metrics.INFERENCES),
             "packets": metrics.since(before, after, metrics.PACKETS),
             "decode_level": [before.total(metrics.LEVEL), after.total(metrics.LEVEL)],
-            "looks": metrics.since(before, after, metrics.FRAMES),
+            "analysed": metrics.since(before, after, metrics.FRAMES),
             "dropped": metrics.gained(before, after, metrics.DROPPED, metrics.POLICY),
             "age_p50_s": metrics.quantile(before, after, metrics.AGE, 0.5),
             "age_p99_s": metrics.quantile(before, after, metrics.AGE, 0.99),
@@ -134,14 +134,14 @@ def python(leg, program, window_s):
                 tree.process.stdin.write(b"\n")
                 tree.process.stdin.flush()
                 return json.loads(tree.process.stdout.readline() or b"{}")
-            wait_until("first look", lambda: counts().get("looks"), tree, every_s=0.5)
+            wait_until("first analysed frame", lambda: counts().get("analysed"), tree, every_s=0.5)
             time.sleep(SETTLE_S)
             before, cpu_before, began = counts(), tree.cpu_s(), time.monotonic()
             time.sleep(window_s)
             after, cpu_after, ended = counts(), tree.cpu_s(), time.monotonic()
             pss_mb = tree.pss_mb()
     seen = {"cpu_s": cpu_after - cpu_before, "stream_s": ended - began, "pss_mb": pss_mb,
-            "decoded": after["frames"] - before["frames"], "inferences": after["looks"] - before["looks"]}
+            "decoded": after["frames"] - before["frames"], "inferences": after["analysed"] - before["analysed"]}
     seen["ms_per_stream_s"] = 1e3 * seen["cpu_s"] / seen["stream_s"]
     return seen
 
@@ -165,4 +165,4 @@ LEGS = {
     "agent-start": lambda w: agent_start("agent-start"),
 }
 
-__all__ = ["CLIPS", "LEGS", "LOOKS_PER_S", "NotReady", "PYTHON", "Skipped"]
+__all__ = ["CLIPS", "LEGS", "ANALYSIS_FPS", "NotReady", "PYTHON", "Skipped"]

@@ -7,7 +7,7 @@ shown and never decide whether the bench passes.
 import contextlib
 from statistics import median
 
-from parts.street import LOOKS_PER_S
+from parts.street import ANALYSIS_FPS
 
 HOUR_S = 3600.0
 FPS = 25.0
@@ -67,14 +67,14 @@ def against_python(seen, other, infer):
 
 
 def full_ms_per_s(seen, infer):
-    """CPU of a second of stream with all its frames and looks, ms.
+    """CPU of a second of stream with all its frames, decoded and analysed, ms.
 
-    On a loaded machine a program falls behind: what it did is scaled to the frames that a second has, and a look that it left
+    On a loaded machine a program falls behind: what it did is scaled to the frames that a second has, and an analysed frame that it left
     out is charged at the bare inference, which no program undercuts.
     """
     frames = frames_of(seen)
-    looks_missing = max(0.0, frames * LOOKS_PER_S / FPS - seen["inferences"])
-    return (1e3 * seen["cpu_s"] + looks_missing * infer["ms_each"]) * FPS / frames
+    analysed_missing = max(0.0, frames * ANALYSIS_FPS / FPS - seen["inferences"])
+    return (1e3 * seen["cpu_s"] + analysed_missing * infer["ms_each"]) * FPS / frames
 
 
 def detector_ms(seen):
@@ -84,8 +84,8 @@ def detector_ms(seen):
 
 
 def mixed_bound(decode, keys, infer):
-    """20 % of the time every frame and five looks a second, else key frames; ms of CPU per second of stream."""
-    return 0.2 * (decode["ms_per_stream_s"] + LOOKS_PER_S * infer["ms_each"]) + 0.8 * keys["ms_per_stream_s"]
+    """20 % of the time every frame and five analysed frames a second, else key frames; ms of CPU per second of stream."""
+    return 0.2 * (decode["ms_per_stream_s"] + ANALYSIS_FPS * infer["ms_each"]) + 0.8 * keys["ms_per_stream_s"]
 
 
 def per_hour(ms_per_s):
@@ -95,7 +95,7 @@ def per_hour(ms_per_s):
 def rows(legs):
     r = rounds_of(legs)
     return [
-        row("1080p25, 5 looks/s: CPU against bare decode + bare inference", "ms/s",
+        row("1080p25, 5 analysed frames/s: CPU against bare decode + bare inference", "ms/s",
             pairs(r, ["agent-busy", "bare-decode", "bare-infer"],
                   lambda a, d, i: (a["ms_per_stream_s"], work_ms_per_s(a, d, i))), 1.15),
         row("the same against both at a camera's pace, side by side", "ms/s",
@@ -105,11 +105,11 @@ def rows(legs):
         row("detector thread: CPU of an inference against the bare one", "ms",
             pairs(r, ["agent-busy", "bare-infer"], lambda a, i: (detector_ms(a), i["ms_each"])), 1.03),
         row("inferences a second, 5 asked for", "1/s",
-            pairs(r, ["agent-busy"], lambda a: (a["inferences"] / a["stream_s"], LOOKS_PER_S)), None),
+            pairs(r, ["agent-busy"], lambda a: (a["inferences"] / a["stream_s"], ANALYSIS_FPS)), None),
         row("age of a frame when its inference ends, p50", "s", pairs(r, ["agent-busy"], lambda a: (a["age_p50_s"], None)), None),
         row("age of a frame when its inference ends, p99, against period + 2 inferences", "s",
             pairs(r, ["agent-busy", "bare-infer"],
-                  lambda a, i: (a["age_p99_s"], 1 / LOOKS_PER_S + 2 * i["wall_p50_s"])), 1.0),
+                  lambda a, i: (a["age_p99_s"], 1 / ANALYSIS_FPS + 2 * i["wall_p50_s"])), 1.0),
         row("sub-stream, 20 % busy: CPU-seconds per camera-hour", "s/h",
             pairs(r, ["agent-mixed", "bare-decode-sub", "bare-keys-sub", "bare-infer"],
                   lambda a, d, k, i: (per_hour(a["ms_per_stream_s"]), per_hour(mixed_bound(d, k, i)))), 130, "value"),

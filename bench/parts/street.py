@@ -19,7 +19,7 @@ DEPS = pathlib.Path(os.environ.get("KERBSIDE_DEPS") or ROOT / ".deps")
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 KERBSIDE = TARGET / "release" / "kerbside"
 MODEL = ROOT / "models" / "street.onnx"
-LOOKS_PER_S = 5.0
+ANALYSIS_FPS = 5.0
 # The Makefile names the library; by hand it is the one that tools/setup fetched.
 os.environ.setdefault("KERBSIDE_ORT", next(map(str, DEPS.glob(f"onnxruntime/{platform.machine()}/libonnxruntime.so.*")), ""))
 
@@ -126,7 +126,7 @@ class Agent:
         shutil.rmtree(work / "data", ignore_errors=True)
         site = SITE.format(work=work, port=port, root=ROOT, health=self.health)
         for n, url in enumerate(urls, 1):
-            site += CAMERA.format(n=n, url=url, analysis_fps=LOOKS_PER_S, ring_s=ring_s)
+            site += CAMERA.format(n=n, url=url, analysis_fps=ANALYSIS_FPS, ring_s=ring_s)
         (work / "site.toml").write_text(site)
         self.tree = Tree([KERBSIDE, "run", "--config", work / "site.toml"], work / "agent.log")
 
