@@ -57,7 +57,7 @@ def detections(session, frame):
 
 def main():
     url, model, port = sys.argv[1:4]
-    counts = {"frames": 0, "looks": 0}
+    counts = {"frames": 0, "analysed": 0}
 
     def answer():
         for _ in sys.stdin:
@@ -77,7 +77,7 @@ def main():
         if frame is not None:
             found = detections(session, frame)
             client.publish("python/detections", json.dumps({"time": start, "found": found}))
-            counts["looks"] += 1
+            counts["analysed"] += 1
         time.sleep(max(0.0, 1 / LOOKS_PER_S - (time.time() - start)))
 
 

@@ -90,7 +90,7 @@ def overlap(one, many):
 def main():
     url, model, port = sys.argv[1:4]
     cv2.setNumThreads(1)
-    counts = {"frames": 0, "looks": 0}
+    counts = {"frames": 0, "analysed": 0}
 
     def answer():
         for _ in sys.stdin:
@@ -110,7 +110,7 @@ def main():
         if frame is not None:
             found = detections(session, node, frame)
             client.publish("python/detections", json.dumps({"time": time.time(), "found": found}))
-            counts["looks"] += 1
+            counts["analysed"] += 1
 
 
 main()
