@@ -1,6 +1,6 @@
 //! One connection's MQTT client, version 5 or 3.1.1 behind one face. The only file that names rumqttc's types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rumqttc::v5::mqttbytes as m5;
 use rumqttc::v5::mqttbytes::v5 as p5;
@@ -14,14 +14,32 @@ use crate::machine::{LinkEvent, Verdict};
 use crate::settings::LinkSettings;
 use crate::tls;
 use crate::tuning::{
-    CLIENT_REQUESTS, INBOUND_LIMIT, INBOUND_LIMIT_V311, PACKET_IDS, RECEIVE_MAX, SESSION_EXPIRY_S,
+    ACKS_UNWRITTEN, CLIENT_REQUESTS, INBOUND_LIMIT, INBOUND_LIMIT_V311, PACKET_IDS, RECEIVE_MAX,
+    SESSION_EXPIRY_S,
 };
 
 /// Hands requests to the poll; never waits.
 #[derive(Debug)]
-pub(crate) enum Sender {
-    V5 { client: v5::AsyncClient, unacknowledged: HashMap<u64, p5::Publish> },
-    V4 { client: v4::AsyncClient, unacknowledged: HashMap<u64, v4::Publish> },
+pub(crate) struct Sender {
+    client: Client,
+    /// What came down, by token, until it is acknowledged.
+    unacknowledged: HashMap<u64, Unacknowledged>,
+    /// Acknowledgements that wait until the client has written those before.
+    acks: VecDeque<Unacknowledged>,
+    unwritten_acks: usize,
+}
+
+#[derive(Debug)]
+enum Client {
+    V5(v5::AsyncClient),
+    V4(v4::AsyncClient),
+}
+
+/// What is kept of a message of the centre: what its acknowledgement needs.
+#[derive(Debug)]
+enum Unacknowledged {
+    V5(p5::Publish),
+    V4(v4::Publish),
 }
 
 /// What is polled.
@@ -34,6 +52,8 @@ pub(crate) enum Poller {
 /// What a poll brought, before messages of the centre have a token.
 enum Raw {
     Plain(LinkEvent),
+    /// The client wrote an acknowledgement.
+    AckWritten,
     Publish5(p5::Publish),
     Publish4(v4::Publish),
 }
@@ -93,7 +113,7 @@ pub(crate) fn new(settings: &LinkSettings, will: Will) -> Result<(Sender, Poller
                 Some(properties),
             ));
             let (client, poller) = v5::AsyncClient::new(o, CLIENT_REQUESTS);
-            (Sender::V5 { client, unacknowledged: HashMap::new() }, Poller::V5(Box::new(poller)))
+            (Sender::new(Client::V5(client)), Poller::V5(Box::new(poller)))
         }
         Protocol::V311 => {
             let mut o = v4::MqttOptions::new(settings.client_id.clone(), centre.host.clone(), centre.port);
@@ -109,17 +129,21 @@ pub(crate) fn new(settings: &LinkSettings, will: Will) -> Result<(Sender, Poller
             o.set_last_will(v4::LastWill::new(will.topic, will.body, v4::QoS::AtLeastOnce, true));
             let (client, mut poller) = v4::AsyncClient::new(o, CLIENT_REQUESTS);
             poller.network_options.set_connection_timeout(settings.connect_timeout_s);
-            (Sender::V4 { client, unacknowledged: HashMap::new() }, Poller::V4(Box::new(poller)))
+            (Sender::new(Client::V4(client)), Poller::V4(Box::new(poller)))
         }
     })
 }
 
 impl Sender {
+    fn new(client: Client) -> Self {
+        Sender { client, unacknowledged: HashMap::new(), acks: VecDeque::new(), unwritten_acks: 0 }
+    }
+
     /// Queues a publish. An error means that this client is of no use any more.
     pub(crate) fn publish(&self, outgoing: Outgoing) -> Result<(), LinkError> {
         let Outgoing { topic, qos, retain, expiry_s, properties, body, content, .. } = outgoing;
-        let sent = match self {
-            Sender::V5 { client, .. } => {
+        let sent = match &self.client {
+            Client::V5(client) => {
                 let qos = if qos == 0 { m5::QoS::AtMostOnce } else { m5::QoS::AtLeastOnce };
                 let properties = p5::PublishProperties {
                     payload_format_indicator: Some(u8::from(content == Content::Event)),
@@ -132,7 +156,7 @@ impl Sender {
                     .try_publish_with_properties(topic, qos, retain, body, properties)
                     .map_err(|e| e.to_string())
             }
-            Sender::V4 { client, .. } => {
+            Client::V4(client) => {
                 let qos = if qos == 0 { v4::QoS::AtMostOnce } else { v4::QoS::AtLeastOnce };
                 client.try_publish(topic, qos, retain, body).map_err(|e| e.to_string())
             }
@@ -141,15 +165,15 @@ impl Sender {
     }
 
     pub(crate) fn subscribe(&self, filters: Vec<String>) -> Result<(), LinkError> {
-        let sent = match self {
-            Sender::V5 { client, .. } => {
+        let sent = match &self.client {
+            Client::V5(client) => {
                 // A retained command is refused also when it comes at once.
                 let filter =
                     |f| p5::Filter { preserve_retain: true, ..p5::Filter::new(f, m5::QoS::AtLeastOnce) };
                 let filters = filters.into_iter().map(filter);
                 client.try_subscribe_many(filters).map_err(|e| e.to_string())
             }
-            Sender::V4 { client, .. } => {
+            Client::V4(client) => {
                 let filters = filters.into_iter().map(|f| v4::SubscribeFilter::new(f, v4::QoS::AtLeastOnce));
                 client.try_subscribe_many(filters).map_err(|e| e.to_string())
             }
@@ -159,49 +183,69 @@ impl Sender {
 
     /// Acknowledges what came down under `token`.
     pub(crate) fn ack(&mut self, token: u64) -> Result<(), LinkError> {
-        let sent = match self {
-            Sender::V5 { client, unacknowledged } => match unacknowledged.remove(&token) {
-                Some(publish) => client.try_ack(&publish).map_err(|e| e.to_string()),
-                None => Ok(()),
-            },
-            Sender::V4 { client, unacknowledged } => match unacknowledged.remove(&token) {
-                Some(publish) => client.try_ack(&publish).map_err(|e| e.to_string()),
-                None => Ok(()),
-            },
-        };
-        sent.map_err(LinkError::Connection)
+        self.acks.extend(self.unacknowledged.remove(&token));
+        self.write_acks()
+    }
+
+    /// Few at once: the client's queue has room for reports whatever the broker sends.
+    fn write_acks(&mut self) -> Result<(), LinkError> {
+        while self.unwritten_acks < ACKS_UNWRITTEN
+            && let Some(message) = self.acks.pop_front()
+        {
+            let (sent, is_written) = match (&self.client, &message) {
+                (Client::V5(client), Unacknowledged::V5(publish)) => {
+                    let sent = client.try_ack(publish).map_err(|e| e.to_string());
+                    (sent, publish.qos != m5::QoS::AtMostOnce)
+                }
+                (Client::V4(client), Unacknowledged::V4(publish)) => {
+                    let sent = client.try_ack(publish).map_err(|e| e.to_string());
+                    (sent, publish.qos != v4::QoS::AtMostOnce)
+                }
+                // A client and a message of different versions are never paired.
+                _ => continue,
+            };
+            sent.map_err(LinkError::Connection)?;
+            self.unwritten_acks += usize::from(is_written);
+        }
+        Ok(())
     }
 
     pub(crate) fn disconnect(&self) -> Result<(), LinkError> {
-        let sent = match self {
-            Sender::V5 { client, .. } => client.try_disconnect().map_err(|e| e.to_string()),
-            Sender::V4 { client, .. } => client.try_disconnect().map_err(|e| e.to_string()),
+        let sent = match &self.client {
+            Client::V5(client) => client.try_disconnect().map_err(|e| e.to_string()),
+            Client::V4(client) => client.try_disconnect().map_err(|e| e.to_string()),
         };
         sent.map_err(LinkError::Connection)
     }
 
     /// Keeps what came down until it is acknowledged, and makes the event of it.
     pub(crate) fn receive(&mut self, polled: Polled, next_token: &mut u64) -> LinkEvent {
+        let (message, topic, payload, retain) = match polled.0 {
+            Raw::Plain(event) => return event,
+            Raw::AckWritten => {
+                self.unwritten_acks = self.unwritten_acks.saturating_sub(1);
+                return match self.write_acks() {
+                    Ok(()) => LinkEvent::Sent,
+                    Err(e) => LinkEvent::Lost { why: e.to_string(), by_peer: false },
+                };
+            }
+            Raw::Publish5(mut publish) => {
+                let topic = String::from_utf8_lossy(&std::mem::take(&mut publish.topic)).into_owned();
+                let payload = std::mem::take(&mut publish.payload).to_vec();
+                let retain = publish.retain;
+                (Unacknowledged::V5(p5::Publish { properties: None, ..publish }), topic, payload, retain)
+            }
+            Raw::Publish4(mut publish) => {
+                let topic = std::mem::take(&mut publish.topic);
+                let payload = std::mem::take(&mut publish.payload).to_vec();
+                let retain = publish.retain;
+                (Unacknowledged::V4(publish), topic, payload, retain)
+            }
+        };
         let token = *next_token;
-        match (polled.0, self) {
-            (Raw::Plain(event), _) => event,
-            (Raw::Publish5(publish), Sender::V5 { unacknowledged, .. }) => {
-                *next_token += 1;
-                let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-                let (payload, retain) = (publish.payload.to_vec(), publish.retain);
-                unacknowledged.insert(token, publish);
-                LinkEvent::Received { token, topic, payload, retain }
-            }
-            (Raw::Publish4(publish), Sender::V4 { unacknowledged, .. }) => {
-                *next_token += 1;
-                let (topic, payload, retain) =
-                    (publish.topic.clone(), publish.payload.to_vec(), publish.retain);
-                unacknowledged.insert(token, publish);
-                LinkEvent::Received { token, topic, payload, retain }
-            }
-            // A poller and a sender of different versions are never paired.
-            _ => LinkEvent::Alive,
-        }
+        *next_token += 1;
+        self.unacknowledged.insert(token, message);
+        LinkEvent::Received { token, topic, payload, retain }
     }
 }
 
@@ -215,22 +259,23 @@ impl Poller {
         Polled(match self {
             Poller::V5(poller) => match poller.poll().await {
                 Ok(v5::Event::Incoming(packet)) => incoming5(packet),
-                Ok(v5::Event::Outgoing(out)) => Raw::Plain(outgoing(&out)),
+                Ok(v5::Event::Outgoing(out)) => outgoing(&out),
                 Err(e) => Raw::Plain(LinkEvent::Lost { by_peer: closed_by_peer5(&e), why: e.to_string() }),
             },
             Poller::V4(poller) => match poller.poll().await {
                 Ok(v4::Event::Incoming(packet)) => incoming4(packet),
-                Ok(v4::Event::Outgoing(out)) => Raw::Plain(outgoing(&out)),
+                Ok(v4::Event::Outgoing(out)) => outgoing(&out),
                 Err(e) => Raw::Plain(LinkEvent::Lost { by_peer: closed_by_peer4(&e), why: e.to_string() }),
             },
         })
     }
 }
 
-fn outgoing(out: &Written) -> LinkEvent {
+fn outgoing(out: &Written) -> Raw {
     match out {
-        Written::Publish(pkid) => LinkEvent::Written { pkid: *pkid },
-        _ => LinkEvent::Sent,
+        Written::Publish(pkid) => Raw::Plain(LinkEvent::Written { pkid: *pkid }),
+        Written::PubAck(_) | Written::PubRec(_) => Raw::AckWritten,
+        _ => Raw::Plain(LinkEvent::Sent),
     }
 }
 

@@ -30,6 +30,8 @@ mod client;
 #[cfg(feature = "embedded-broker")]
 pub mod embedded;
 mod error;
+#[cfg(test)]
+mod flood_tests;
 mod handle;
 pub mod machine;
 mod renewal;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_trace::delivery::LinkPort;
+use kerbside_trace::delivery::{LinkPort, LinkReport};
 use kerbside_wire::{Presence, state};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -15,6 +15,14 @@ use crate::machine::{LinkAction, LinkChange, LinkEvent, Machine};
 use crate::renewal::Renewal;
 use crate::settings::LinkSettings;
 use crate::tuning::GOODBYE;
+
+/// What came besides the network.
+enum Beside {
+    Event(LinkEvent),
+    Nothing,
+    /// The store thread is gone: nothing can be made durable, so nothing may be acknowledged.
+    StoreGone,
+}
 
 /// What the shell does besides acting at once.
 enum Next {
@@ -33,6 +41,7 @@ struct Shell {
     machine: Machine,
     sender: Option<Sender>,
     next_token: u64,
+    stop: watch::Receiver<Option<f64>>,
     stopping: bool,
     renewal: Renewal,
 }
@@ -42,13 +51,13 @@ pub async fn run(
     settings: LinkSettings,
     port: LinkPort,
     clock: Arc<dyn Clock>,
-    mut stop: watch::Receiver<Option<f64>>,
+    stop: watch::Receiver<Option<f64>>,
 ) {
     let machine = settings.machine(&port.who, port.session_base);
     let machine = Machine::new(machine, fastrand::u64(..), clock.now().mono);
     let renewal = Renewal::new(settings.renewal_s);
     let mut shell =
-        Shell { settings, port, clock, machine, sender: None, next_token: 0, stopping: false, renewal };
+        Shell { settings, port, clock, machine, sender: None, next_token: 0, stop, stopping: false, renewal };
     let mut poller: Option<Poller> = None;
     loop {
         // A poll that was begun is kept until it brings something; only a client that is thrown away is cut off.
@@ -56,17 +65,20 @@ pub async fn run(
             Some(poller) => {
                 let mut poll = std::pin::pin!(poller.poll());
                 loop {
-                    let next = tokio::select! {
-                        polled = &mut poll => break shell.polled(polled),
-                        next = shell.beside(&mut stop) => next,
+                    let beside = tokio::select! {
+                        polled = &mut poll => break shell.polled(polled).await,
+                        beside = shell.beside() => beside,
                     };
-                    match next {
+                    match shell.serve(beside).await {
                         Next::Go => {}
                         other => break other,
                     }
                 }
             }
-            None => shell.beside(&mut stop).await,
+            None => {
+                let beside = shell.beside().await;
+                shell.serve(beside).await
+            }
         };
         match next {
             Next::Go => {}
@@ -104,45 +116,49 @@ impl Shell {
         self.clock.now().mono
     }
 
-    fn polled(&mut self, polled: Polled) -> Next {
+    async fn polled(&mut self, polled: Polled) -> Next {
         let Some(sender) = &mut self.sender else { return Next::Go };
         let event = sender.receive(polled, &mut self.next_token);
-        self.machine.push(self.now(), event);
-        self.act()
+        self.serve(Beside::Event(event)).await
     }
 
-    /// Whatever comes besides the network: requests of the store thread, the machine's deadline, the stop.
-    async fn beside(&mut self, stop: &mut watch::Receiver<Option<f64>>) -> Next {
+    /// Whatever comes besides the network: requests of the store thread, the machine's deadline, the stop. Nothing is lost
+    /// when it is not awaited to its end.
+    async fn beside(&mut self) -> Beside {
         let wait_s = self.machine.deadline().map_or(3600.0, |due| due.since_s(self.now()));
-        let event = tokio::select! {
+        Beside::Event(tokio::select! {
             request = self.port.requests.recv() => match request {
                 Some(request) => LinkEvent::Request(request),
-                // The store thread is gone: nothing can be made durable, so nothing may be acknowledged.
-                None => return Next::Finished,
+                None => return Beside::StoreGone,
             },
             () = self.renewal.due() => {
                 self.renewal.warn(&self.settings, self.clock.now());
                 if self.sender.is_none() || !self.renewal.replaced(&self.settings) {
-                    return Next::Go;
+                    return Beside::Nothing;
                 }
                 info!("certificates were replaced: connecting anew");
                 LinkEvent::Renewed
             }
             () = tokio::time::sleep(Duration::from_secs_f64(wait_s.max(0.001))) => LinkEvent::Tick,
-            grace_s = stopped(stop), if !self.stopping => {
+            grace_s = stopped(&mut self.stop), if !self.stopping => {
                 self.stopping = true;
                 LinkEvent::Stop { grace_s }
             }
-        };
-        self.machine.push(self.now(), event);
-        self.act()
+        })
     }
 
-    fn act(&mut self) -> Next {
+    /// Acts on it to the end: the client is not polled meanwhile.
+    async fn serve(&mut self, beside: Beside) -> Next {
+        match beside {
+            Beside::Event(event) => self.machine.push(self.now(), event),
+            Beside::Nothing => {}
+            Beside::StoreGone => return Next::Finished,
+        }
         let mut next = Next::Go;
         while let Some(action) = self.machine.pull() {
-            match self.one(action) {
+            match self.one(action).await {
                 Ok(Next::Go) => {}
+                Ok(Next::Finished) => return Next::Finished,
                 Ok(other) => next = other,
                 Err(e) => {
                     self.machine.push(self.now(), LinkEvent::Lost { why: e.to_string(), by_peer: false })
@@ -152,7 +168,7 @@ impl Shell {
         next
     }
 
-    fn one(&mut self, action: LinkAction) -> Result<Next, LinkError> {
+    async fn one(&mut self, action: LinkAction) -> Result<Next, LinkError> {
         match action {
             LinkAction::Connect { session } => return Ok(Next::Client(Some(self.connect(session)?))),
             LinkAction::Drop => {
@@ -161,17 +177,31 @@ impl Shell {
             }
             LinkAction::Disconnect => return Ok(Next::Disconnect),
             LinkAction::Finished => return Ok(Next::Finished),
-            LinkAction::Report(report) => {
-                if !self.port.report(report) {
-                    return Err(LinkError::Connection("the journal does not keep up".to_owned()));
-                }
-            }
+            LinkAction::Report(report) => return Ok(self.report(report).await),
             LinkAction::Log(change) => self.log(change),
             LinkAction::Subscribe(filters) => self.with_sender(|s| s.subscribe(filters))?,
             LinkAction::Publish(outgoing) => self.with_sender(|s| s.publish(outgoing))?,
             LinkAction::Ack { token } => self.with_sender(|s| s.ack(token))?,
         }
         Ok(Next::Go)
+    }
+
+    /// Waits for room in the store thread's line, but no longer than a stop allows.
+    async fn report(&mut self, report: LinkReport) -> Next {
+        let begun = self.now();
+        let taken = tokio::select! {
+            biased;
+            taken = self.port.report(report) => taken,
+            () = overdue(&mut self.stop) => false,
+        };
+        if !taken {
+            return Next::Finished;
+        }
+        let (now, s) = (self.now(), self.now().since_s(begun));
+        if s > 0.0 {
+            self.machine.push(now, LinkEvent::HeldUp { s });
+        }
+        Next::Go
     }
 
     fn with_sender(&mut self, f: impl FnOnce(&mut Sender) -> Result<(), LinkError>) -> Result<(), LinkError> {
@@ -210,4 +240,10 @@ async fn stopped(stop: &mut watch::Receiver<Option<f64>>) -> f64 {
         Some(grace_s) => grace_s,
         None => std::future::pending().await,
     }
+}
+
+/// When the time that a stop allows is over.
+async fn overdue(stop: &mut watch::Receiver<Option<f64>>) {
+    let grace_s = stopped(stop).await;
+    tokio::time::sleep(Duration::from_secs_f64(grace_s.max(0.0))).await;
 }

@@ -148,6 +148,29 @@ fn a_hung_poll_and_a_withheld_puback_cost_the_connection() {
     );
 }
 
+/// The store thread had no room: nothing was read, so nothing can have been heard.
+#[test]
+fn the_time_in_which_nothing_was_polled_is_no_silence() {
+    let mut s = Script::new();
+    let epoch = s.up();
+    s.hand(epoch, 11);
+    s.push(LinkEvent::Written { pkid: 1 });
+    s.now = s.now.plus_s(100.0);
+    assert_eq!(s.push(LinkEvent::HeldUp { s: 99.0 }), []);
+    assert_eq!(s.push(LinkEvent::Tick), []);
+    // One second of silence was its own; 44 are left to the keep-alive, and then 15 to the PUBACK.
+    assert!((s.machine.deadline().unwrap().since_s(s.now) - 44.0).abs() < 1e-6);
+    s.push(LinkEvent::Alive);
+    s.now = s.now.plus_s(44.0);
+    s.push(LinkEvent::Alive);
+    let (passed, actions) = s.tick();
+    assert!((passed - 15.0).abs() < 1e-6, "{passed}");
+    assert!(
+        matches!(&actions[0], LinkAction::Report(LinkReport::Disconnected { why, .. }) if why.contains("PUBACK")),
+        "{actions:?}"
+    );
+}
+
 #[test]
 fn waits_grow_with_jitter_up_to_the_limit_and_are_said_once() {
     let mut s = Script::new();

@@ -33,7 +33,9 @@ pub(crate) const INBOUND_LIMIT: u32 = 64 * 1024;
 pub(crate) const INBOUND_LIMIT_V311: usize = 1 << 20;
 /// Messages of the centre that may wait for their acknowledgement.
 pub(crate) const RECEIVE_MAX: u16 = 32;
-/// Requests between two polls: the window, acknowledgements, subscriptions.
+/// Acknowledgements handed to the client and not yet written; the rest waits, so that a report never stands behind more.
+pub(crate) const ACKS_UNWRITTEN: usize = 32;
+/// Requests between two polls: the window, acknowledgements, subscriptions, the goodbye.
 pub(crate) const CLIENT_REQUESTS: usize = 128;
 /// Packet ids before they are used again; more than the window, so that a withheld PUBACK blocks nobody at once.
 pub(crate) const PACKET_IDS: u16 = 100;

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 // ---- the store thread
 
-/// Requests that wait for the store thread; senders beyond wait with them.
-pub(crate) const REQUESTS: usize = 256;
+/// Reports of the link that wait for the store thread; beyond, the link waits and TCP stops the broker. As many as a turn
+/// takes: a broker that sends faster than the disk syncs costs one sync for all of them.
+pub(crate) const LINK_ROOM: usize = TURN;
+/// A long message takes the room of several: one for each that many bytes, so that 4 MB wait at most.
+pub(crate) const ROOM_BYTES: usize = 4096;
 /// Receipts, case states and commands on their way to the core; the rest waits in the ledger.
 pub(crate) const TO_STAGES: usize = 64;
-/// Requests on their way to the link: more than messages in the window and acknowledgements together can be.
-pub(crate) const TO_LINK: usize = 1024;
 /// At least that often the store thread looks for what is due: expiry, retries, the index.
 pub(crate) const IDLE_PERIOD: Duration = Duration::from_millis(250);
-/// Most requests served before the link and the upkeep get their turn.
-pub(crate) const TURN: usize = 64;
+/// Most requests served before the link and the upkeep get their turn; one sync makes them durable. With syncs of 50 ms 10,000
+/// messages of the centre take half a second.
+pub(crate) const TURN: usize = 1024;
 /// A caller that waits for an answer looks that often whether the store thread still lives.
 pub(crate) const ALIVE_PERIOD: Duration = Duration::from_secs(1);
 

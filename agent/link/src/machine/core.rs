@@ -95,10 +95,22 @@ impl Machine {
             }
             LinkEvent::Alive => self.last_alive = now,
             LinkEvent::Sent => {}
+            LinkEvent::HeldUp { s } => self.held_up(now, s),
             LinkEvent::Lost { why, by_peer } => self.lost(now, why, by_peer),
             LinkEvent::Tick => self.tick(now),
             LinkEvent::Renewed => self.renewed(now),
             LinkEvent::Stop { grace_s } => self.stop(now, grace_s),
+        }
+    }
+
+    /// What would have come in that time is read now: every wait is longer by it.
+    fn held_up(&mut self, now: Mono, s: f64) {
+        self.last_alive = self.last_alive.plus_s(s).min(now);
+        for (_, written) in self.unacked.values_mut() {
+            *written = written.plus_s(s).min(now);
+        }
+        if let ConnectionState::Connecting { until } = &mut self.state {
+            *until = until.plus_s(s);
         }
     }
 

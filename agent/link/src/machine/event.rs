@@ -30,6 +30,10 @@ pub enum LinkEvent {
     Alive,
     /// Anything else that the client wrote: a half-open link takes that for minutes, so it proves nothing.
     Sent,
+    /// The client was not polled for so long, for want of room in the store thread's line: its silence says nothing.
+    HeldUp {
+        s: f64,
+    },
     Lost {
         why: String,
         by_peer: bool,

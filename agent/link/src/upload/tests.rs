@@ -233,6 +233,12 @@ enum Fate {
     Break,
 }
 
+/// Reports from a thread of its own.
+fn tell(link: &kerbside_trace::delivery::LinkPort, report: kerbside_trace::delivery::LinkReport) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(runtime.block_on(link.report(report)));
+}
+
 /// Plays link, broker and centre on the delivery's own line until the file is whole: pieces by offset, their lengths as they came.
 fn centre(
     mut link: kerbside_trace::delivery::LinkPort,
@@ -243,13 +249,8 @@ fn centre(
     let (mut epoch, mut whole, mut lengths) = (0, Vec::new(), Vec::new());
     let mut connect = |link: &kerbside_trace::delivery::LinkPort| {
         epoch += 1;
-        assert!(link.report(LinkReport::Connected {
-            epoch,
-            session: epoch,
-            session_present: true,
-            window: 8,
-            max_packet
-        }));
+        let session = epoch;
+        tell(link, LinkReport::Connected { epoch, session, session_present: true, window: 8, max_packet });
         epoch
     };
     let mut now = connect(&link);
@@ -257,7 +258,7 @@ fn centre(
     while let Some(request) = link.requests.blocking_recv() {
         let LinkRequest::Publish { epoch, outgoing, .. } = request else { continue };
         let Some((head, bytes)) = kerbside_wire::chunk::read(&outgoing.body) else {
-            link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
+            tell(&link, LinkReport::Acknowledged { epoch, seq: outgoing.seq });
             continue;
         };
         if epoch != now {
@@ -273,9 +274,9 @@ fn centre(
             whole.extend_from_slice(bytes);
         }
         if fate == Fate::Take {
-            link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
+            tell(&link, LinkReport::Acknowledged { epoch, seq: outgoing.seq });
         } else {
-            link.report(LinkReport::Disconnected { epoch, why: "script".into() });
+            tell(&link, LinkReport::Disconnected { epoch, why: "script".into() });
             now = connect(&link);
         }
         if whole.len() == total && fate == Fate::Take {
@@ -336,11 +337,11 @@ fn the_centre_says_where_to_go_on() {
             window: 8,
             max_packet: 1 << 20,
         };
-        assert!(opened.link.report(up));
+        tell(&opened.link, up);
         let mut pieces = Vec::new();
         while let Some(request) = opened.link.requests.blocking_recv() {
             let LinkRequest::Publish { epoch, outgoing, .. } = request else { continue };
-            opened.link.report(LinkReport::Acknowledged { epoch, seq: outgoing.seq });
+            tell(&opened.link, LinkReport::Acknowledged { epoch, seq: outgoing.seq });
             if let Some((head, bytes)) = kerbside_wire::chunk::read(&outgoing.body) {
                 pieces.push((head["offset"].as_u64().unwrap(), bytes.to_vec()));
             }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use kerbside_domain::time::Clock;
 use kerbside_wire::{Grant, Identity, Message, chunk};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::chunk_queue::{ChunkFate, PendingChunk};
 use super::error::{DeliveryError, Result};
@@ -19,7 +19,7 @@ use super::settings::DeliverySettings;
 use super::stats::{DeliveryStats, Recovery, Unfinished};
 use super::store_thread::StoreThread;
 use crate::journal::RecordKind;
-use crate::tuning::{ALIVE_PERIOD, REQUESTS, TO_LINK, TO_STAGES};
+use crate::tuning::{ALIVE_PERIOD, LINK_ROOM, TO_STAGES};
 
 /// Everything that [`Delivery::open`] hands out besides the handle.
 #[derive(Debug)]
@@ -53,14 +53,16 @@ impl Delivery {
 
     /// The same over a ledger that is open already.
     pub fn start(ledger: Ledger, recovery: Recovery) -> Result<(Delivery, OpenedDelivery)> {
-        let (requests, inbox) = bounded(REQUESTS);
+        // Bounded by who asks: each caller waits for its answer, each upload for its pieces, the link for room.
+        let (requests, inbox) = unbounded();
         let (to_stages, inputs) = bounded(TO_STAGES);
-        let (to_link, link_requests) = tokio::sync::mpsc::channel(TO_LINK);
+        let (to_link, link_requests) = mpsc::unbounded_channel();
         let who = ledger.identity().clone();
         let link = LinkPort {
             who: who.clone(),
             session_base: ledger.session_base(),
             to_store: requests.clone(),
+            room: Arc::new(Semaphore::new(LINK_ROOM)),
             requests: link_requests,
         };
         let opened = OpenedDelivery { recovery, incidents: ledger.incidents(), inputs, link };

@@ -1,6 +1,7 @@
 //! What the store thread is requested to do.
 
 use crossbeam_channel::Sender;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::chunk_queue::PendingChunk;
 use super::error::Result;
@@ -11,7 +12,11 @@ use super::stats::{DeliveryStats, Unfinished};
 #[derive(Debug)]
 pub(super) enum Request {
     Commit(Vec<Item>, Sender<Result<Vec<Committed>>>),
-    Link(LinkReport),
+    /// With its room in the line, which is free again when the report is taken.
+    Link {
+        report: LinkReport,
+        _room: OwnedSemaphorePermit,
+    },
     Chunk(PendingChunk),
     Stats(Sender<DeliveryStats>),
     Unfinished(Sender<Unfinished>),

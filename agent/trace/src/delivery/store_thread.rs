@@ -60,7 +60,7 @@ pub(super) struct StoreThread {
     ledger: Ledger,
     inbox: Receiver<Request>,
     to_stages: Sender<StoredInput>,
-    to_link: mpsc::Sender<LinkRequest>,
+    to_link: mpsc::UnboundedSender<LinkRequest>,
     /// Not yet taken by the stages; their channel was full.
     inputs: VecDeque<StoredInput>,
     connection: Option<Connection>,
@@ -74,7 +74,7 @@ impl StoreThread {
         ledger: Ledger,
         inbox: Receiver<Request>,
         to_stages: Sender<StoredInput>,
-        to_link: mpsc::Sender<LinkRequest>,
+        to_link: mpsc::UnboundedSender<LinkRequest>,
     ) -> Self {
         let inputs = ledger.inputs().into();
         StoreThread {
@@ -145,14 +145,14 @@ impl StoreThread {
                 group.push(PendingCommit { items, waiter: Waiter::Caller(reply) });
             }
             // Needs no disk, and comes between any two receipts.
-            Request::Link(LinkReport::Acknowledged { epoch, seq }) => {
+            Request::Link { report: LinkReport::Acknowledged { epoch, seq }, .. } => {
                 if self.epoch() == Some(epoch) && !self.chunks.settle(seq, ChunkFate::Acknowledged) {
                     self.ledger.puback(seq);
                 }
             }
-            Request::Link(LinkReport::Received { epoch, token, topic, payload, retain })
-                if self.epoch() == Some(epoch) =>
-            {
+            Request::Link {
+                report: LinkReport::Received { epoch, token, topic, payload, retain }, ..
+            } if self.epoch() == Some(epoch) => {
                 let parsed = self.ledger.parse(&topic, &payload, retain);
                 let statement = parsed.as_ref().ok().and_then(|inbound| self.ledger.statement(inbound));
                 let Some(items) = statement else {
@@ -180,7 +180,7 @@ impl StoreThread {
                 self.commit(vec![PendingCommit { items, waiter: Waiter::Caller(reply) }]);
             }
             Alone::Request(Request::Chunk(chunk)) => self.chunks.push(chunk),
-            Alone::Request(Request::Link(report)) => self.link(report),
+            Alone::Request(Request::Link { report, .. }) => self.link(report),
             Alone::Request(Request::Stats(reply)) => {
                 let connected = self.connection.is_some();
                 // Whoever asked may be gone: nothing to do about it.
@@ -286,7 +286,7 @@ impl StoreThread {
 
     fn request_link(&mut self, request: LinkRequest) {
         // Fails only when the link is gone, and then its `Disconnected` has come or will never matter.
-        if self.to_link.try_send(request).is_err() {
+        if self.to_link.send(request).is_err() {
             self.connection = None;
             self.chunks.disconnected();
         }

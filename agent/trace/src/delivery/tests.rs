@@ -502,3 +502,75 @@ fn the_handle_serves_many_threads_and_closes() {
     delivery.close().unwrap();
     assert!(matches!(delivery.note(RecordKind::Note, Value::Null), Err(DeliveryError::Closed)));
 }
+
+/// Syncs that wait until the test lets them: a test is a process of its own.
+mod gated {
+    use std::fs::File;
+    use std::sync::{Condvar, Mutex};
+
+    static CLOSED: Mutex<bool> = Mutex::new(false);
+    static CHANGED: Condvar = Condvar::new();
+
+    pub(super) fn close(closed: bool) {
+        *CLOSED.lock().unwrap() = closed;
+        CHANGED.notify_all();
+    }
+
+    pub(super) fn sync(file: &File) -> std::io::Result<()> {
+        drop(CHANGED.wait_while(CLOSED.lock().unwrap(), |closed| *closed).unwrap());
+        file.sync_data()
+    }
+
+    pub(super) fn syncs() -> crate::journal::Syncs {
+        crate::journal::Syncs { file: sync, ..Default::default() }
+    }
+}
+
+#[test]
+fn the_link_waits_for_room_and_nothing_it_reports_is_lost() {
+    use std::task::{Context, Poll, Waker};
+    let dir = tempfile::tempdir().unwrap();
+    let settings = DeliverySettings { syncs: gated::syncs(), ..DeliverySettings::new(dir.path(), true) };
+    let (delivery, opened) = Delivery::open(settings, who(), clock()).unwrap();
+    let mut port = opened.link;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let up =
+        LinkReport::Connected { epoch: 1, session: 1, session_present: true, window: 8, max_packet: 1 << 20 };
+    assert!(runtime.block_on(port.report(up)));
+    assert!(matches!(port.requests.blocking_recv(), Some(LinkRequest::Publish { .. })), "the birth");
+
+    gated::close(true);
+    let received = |token: u64| LinkReport::Received {
+        epoch: 1,
+        token,
+        topic: RECEIPT.to_owned(),
+        payload: receipt(&format!("I{token}.0001")),
+        retain: false,
+    };
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut taken = 0;
+    let mut waiting = loop {
+        let mut report = Box::pin(port.report(received(taken)));
+        match report.as_mut().poll(&mut cx) {
+            Poll::Ready(is_taken) => assert!(is_taken),
+            Poll::Pending => break report,
+        }
+        taken += 1;
+        assert!(taken < 100_000, "no end of room");
+    };
+    gated::close(false);
+    assert!(runtime.block_on(&mut waiting));
+    drop(waiting);
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() as u64 <= taken {
+        match port.requests.blocking_recv().expect("the store thread") {
+            LinkRequest::Acknowledge { token, .. } => acknowledged.push(token),
+            // A checkpoint.
+            LinkRequest::Publish { .. } => {}
+        }
+    }
+    assert_eq!(acknowledged, (0..=taken).collect::<Vec<_>>());
+    assert_eq!(delivery.stats().unwrap().receipts, taken + 1);
+    delivery.close().unwrap();
+    assert!(!runtime.block_on(port.report(received(0))), "nobody there");
+}
