@@ -77,7 +77,12 @@ fn stands_a_flood(protocol: Protocol) {
     let port = listener.local_addr().unwrap().port();
     let flood = Arc::new(Watched::new(Flood::default()));
     let served = flood.clone();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|s| drop(serve(&s, &served))));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // However it ends: the next connection may come.
+            let _ = serve(&stream, &served);
+        }
+    });
 
     let dir = tempfile::tempdir().unwrap();
     let syncs = Syncs { file: slow_sync, ..Syncs::default() };

@@ -22,3 +22,4 @@ mod sending;
 mod upkeep;
 
 pub use base::Ledger;
+pub(super) use inbound::{Judged, stored};

@@ -6,16 +6,16 @@ mod window;
 use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use kerbside_wire::{Inbound, Refusal};
+use kerbside_wire::Inbound;
 use tokio::sync::mpsc;
 
 use self::connection::{Connection, Stopping};
 use super::chunk_queue::{ChunkFate, ChunkQueue};
 use super::error::Result;
 use super::item::{Committed, Item};
-use super::ledger::Ledger;
+use super::ledger::{Judged, Ledger, stored};
 use super::link_messages::{LinkReport, LinkRequest};
-use super::records::StoredInput;
+use super::records::{StageInput, StoredInput};
 use super::request::Request;
 use super::stats::DeliveryStats;
 use crate::outbox::RemovalReason;
@@ -35,24 +35,24 @@ enum Waiter {
     Broker {
         epoch: u64,
         token: u64,
+        input: Option<StageInput>,
+        /// Id of the command that it is, genuine or not.
+        command: Option<String>,
     },
 }
 
-/// A message of the centre, parsed once.
-#[derive(Debug)]
-struct ReceivedMessage {
-    epoch: u64,
-    token: u64,
-    topic: String,
-    payload: Vec<u8>,
-    parsed: std::result::Result<Inbound, Refusal>,
-}
+impl PendingCommit {
+    fn is_command(&self, id: &str) -> bool {
+        matches!(&self.waiter, Waiter::Broker { command: Some(own), .. } if own == id)
+    }
 
-/// What cannot share a sync: it waits for what came before it.
-#[derive(Debug)]
-enum Alone {
-    Request(Request),
-    Received(ReceivedMessage),
+    /// An upload that will wait when this is durable.
+    fn grant(&self) -> Option<&str> {
+        match &self.waiter {
+            Waiter::Broker { input: Some(StageInput::Grant(grant)), .. } => Some(&grant.id),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl StoreThread {
     }
 
     /// What only has to become durable waits with others for one sync; the rest is given back.
-    fn join(&mut self, request: Request, group: &mut Vec<PendingCommit>) -> Option<Alone> {
+    fn join(&mut self, request: Request, group: &mut Vec<PendingCommit>) -> Option<Request> {
         match request {
             Request::Commit(items, reply) => {
                 group.push(PendingCommit { items, waiter: Waiter::Caller(reply) });
@@ -153,43 +153,79 @@ impl StoreThread {
             Request::Link {
                 report: LinkReport::Received { epoch, token, topic, payload, retain }, ..
             } if self.epoch() == Some(epoch) => {
-                let parsed = self.ledger.parse(&topic, &payload, retain);
-                let statement = parsed.as_ref().ok().and_then(|inbound| self.ledger.statement(inbound));
-                let Some(items) = statement else {
-                    return Some(Alone::Received(ReceivedMessage { epoch, token, topic, payload, parsed }));
-                };
-                group.push(PendingCommit { items, waiter: Waiter::Broker { epoch, token } });
+                match self.judge(&topic, &payload, retain, group) {
+                    Ok((Judged { items, input }, command)) => {
+                        let waiter = Waiter::Broker { epoch, token, input, command };
+                        group.push(PendingCommit { items, waiter });
+                    }
+                    // Not acknowledged: the broker keeps it.
+                    Err(e) => self.note_disk(Err(e)),
+                }
             }
             Request::Chunk(chunk) => self.chunks.push(chunk),
-            other => return Some(Alone::Request(other)),
+            other => return Some(other),
         }
         None
+    }
+
+    /// What becomes of a message of the centre, and the id of the command that it is. It is judged by what is durable, so
+    /// the group is written before if that bears on it.
+    fn judge(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        group: &mut Vec<PendingCommit>,
+    ) -> Result<(Judged, Option<String>)> {
+        let parsed = self.ledger.parse(topic, payload, retain);
+        let command = match &parsed {
+            Ok(Inbound::Command(command)) => {
+                let is_pending = group.iter().any(|pending| pending.is_command(&command.id));
+                if is_pending || self.ledger.is_for_ledger(command) {
+                    self.commit(std::mem::take(group));
+                }
+                Some(command.id.clone())
+            }
+            Ok(Inbound::Grant(_)) => {
+                let pending = group.iter().filter(|pending| pending.grant().is_some()).count();
+                if pending > 0 && pending >= self.ledger.grants_left() {
+                    self.commit(std::mem::take(group));
+                }
+                None
+            }
+            _ => None,
+        };
+        let mut judged = self.ledger.judge(topic, payload, &parsed)?;
+        if let Some(StageInput::Grant(grant)) = &judged.input
+            && group.iter().any(|pending| pending.grant() == Some(grant.id.as_str()))
+        {
+            self.commit(std::mem::take(group));
+            judged = self.ledger.judge(topic, payload, &parsed)?;
+        }
+        Ok((judged, command))
     }
 
     fn epoch(&self) -> Option<u64> {
         self.connection.as_ref().map(|c| c.epoch)
     }
 
-    fn serve(&mut self, alone: Alone) -> Option<Sender<Result<()>>> {
+    /// What cannot share a sync: what came before it is durable.
+    fn serve(&mut self, alone: Request) -> Option<Sender<Result<()>>> {
         match alone {
-            Alone::Received(message) => {
-                let taken_in = self.take_in(message);
-                self.note_disk(taken_in);
-            }
-            Alone::Request(Request::Commit(items, reply)) => {
+            Request::Commit(items, reply) => {
                 self.commit(vec![PendingCommit { items, waiter: Waiter::Caller(reply) }]);
             }
-            Alone::Request(Request::Chunk(chunk)) => self.chunks.push(chunk),
-            Alone::Request(Request::Link { report, .. }) => self.link(report),
-            Alone::Request(Request::Stats(reply)) => {
+            Request::Chunk(chunk) => self.chunks.push(chunk),
+            Request::Link { report, .. } => self.link(report),
+            Request::Stats(reply) => {
                 let connected = self.connection.is_some();
                 // Whoever asked may be gone: nothing to do about it.
                 let _ = reply.send(DeliveryStats { connected, ..self.ledger.stats() });
             }
-            Alone::Request(Request::Unfinished(reply)) => {
+            Request::Unfinished(reply) => {
                 let _ = reply.send(self.ledger.unfinished());
             }
-            Alone::Request(Request::Close(reply)) => return Some(reply),
+            Request::Close(reply) => return Some(reply),
         }
         None
     }
@@ -215,15 +251,10 @@ impl StoreThread {
 
     /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
     fn answer(&mut self, pending: PendingCommit, result: Result<Vec<Committed>>) {
-        let PendingCommit { items, waiter } = pending;
-        match (waiter, result) {
+        match (pending.waiter, result) {
             (Waiter::Caller(reply), result) => drop(reply.send(result)),
-            (Waiter::Broker { epoch, token }, Ok(committed)) => {
-                for (item, committed) in items.into_iter().zip(committed) {
-                    if let Item::Inbound(input) = item {
-                        self.inputs.push_back(StoredInput { n: committed.n, input });
-                    }
-                }
+            (Waiter::Broker { epoch, token, input, .. }, Ok(committed)) => {
+                self.inputs.extend(stored(input, &committed));
                 self.request_link(LinkRequest::Acknowledge { epoch, token });
                 self.note_disk(Ok(()));
             }
@@ -258,14 +289,6 @@ impl StoreThread {
             _ => Ok(()),
         };
         self.note_disk(result);
-    }
-
-    /// A grant, a command or junk: judged by what the ledger has, so it waited for what came before.
-    fn take_in(&mut self, message: ReceivedMessage) -> Result<()> {
-        let ReceivedMessage { epoch, token, topic, payload, parsed } = message;
-        self.inputs.extend(self.ledger.take_in(&topic, &payload, parsed)?);
-        self.request_link(LinkRequest::Acknowledge { epoch, token });
-        Ok(())
     }
 
     /// After each turn, and when nothing comes.

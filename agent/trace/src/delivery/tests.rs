@@ -506,6 +506,7 @@ fn the_handle_serves_many_threads_and_closes() {
 /// Syncs that wait until the test lets them: a test is a process of its own.
 mod gated {
     use std::fs::File;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Condvar, Mutex};
 
     static CLOSED: Mutex<bool> = Mutex::new(false);
@@ -516,7 +517,10 @@ mod gated {
         CHANGED.notify_all();
     }
 
+    pub(super) static SYNCS: AtomicU64 = AtomicU64::new(0);
+
     pub(super) fn sync(file: &File) -> std::io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
         drop(CHANGED.wait_while(CLOSED.lock().unwrap(), |closed| *closed).unwrap());
         file.sync_data()
     }
@@ -573,4 +577,66 @@ fn the_link_waits_for_room_and_nothing_it_reports_is_lost() {
     assert_eq!(delivery.stats().unwrap().receipts, taken + 1);
     delivery.close().unwrap();
     assert!(!runtime.block_on(port.report(received(0))), "nobody there");
+}
+
+/// 100 commands, 100 grants, junk and receipts come while the disk syncs.
+#[test]
+fn all_that_waits_shares_one_sync() {
+    use kerbside_wire::testing::{command, grant};
+    use std::sync::atomic::Ordering::Relaxed;
+    let dir = tempfile::tempdir().unwrap();
+    let keys = kerbside_wire::testing::keys();
+    let settings =
+        DeliverySettings { syncs: gated::syncs(), keys, ..DeliverySettings::new(dir.path(), false) };
+    let (delivery, opened) = Delivery::open(settings, who(), clock()).unwrap();
+    let mut port = opened.link;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (epoch, session, session_present, window, max_packet) = (1, 1, true, 8, 1 << 20);
+    let up = LinkReport::Connected { epoch, session, session_present, window, max_packet };
+    assert!(runtime.block_on(port.report(up)));
+    assert!(matches!(port.requests.blocking_recv(), Some(LinkRequest::Publish { .. })), "the birth");
+
+    let recheck = |id: &str| {
+        let data = command::data(id, "recheck", serde_json::json!({"incident_id": "I1"}));
+        ("cmd/recheck", command::sealed(&data).into_bytes())
+    };
+    let wanted = |id: &str| ("grant", grant::sealed(&grant::data(id)).into_bytes());
+    let mut messages = vec![("receipt", receipt("I0.0001"))];
+    for i in 0..100 {
+        messages.push(recheck(&format!("c{i}")));
+        messages.push(wanted(&format!("g{i}")));
+        messages.push(("cmd/restart", format!("junk {i}").into_bytes()));
+        messages.push(("receipt", receipt(&format!("I{i}.0002"))));
+    }
+    // The same again is the same.
+    messages.push(recheck("c7"));
+    messages.push(wanted("g7"));
+
+    gated::close(true);
+    let before = gated::SYNCS.load(Relaxed);
+    let count = messages.len();
+    for (token, (topic, payload)) in messages.into_iter().enumerate() {
+        let (topic, token) = (format!("cg/v1/310112/mh-xz-017/{topic}"), token as u64);
+        let received = LinkReport::Received { epoch, token, topic, payload, retain: false };
+        assert!(runtime.block_on(port.report(received)));
+    }
+    gated::close(false);
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < count {
+        match port.requests.blocking_recv().expect("the store thread") {
+            LinkRequest::Acknowledge { token, .. } => acknowledged.push(token),
+            LinkRequest::Publish { .. } => {}
+        }
+    }
+    // What was taken before the gate closed, the rest, what must know of the rest (twice), the upkeep.
+    let syncs = gated::SYNCS.load(Relaxed) - before;
+    assert!(syncs <= 8, "{syncs} syncs");
+    assert_eq!(acknowledged, (0..count as u64).collect::<Vec<_>>(), "in order");
+    let stats = delivery.stats().unwrap();
+    assert_eq!((stats.commands, stats.receipts, stats.refused), (100, 101, 100));
+    delivery.close().unwrap();
+    drop(delivery);
+    let (ledger, _) = open(dir.path(), false);
+    let grants = ledger.inputs().iter().filter(|i| matches!(i.input, StageInput::Grant(_))).count();
+    assert_eq!(grants, 100);
 }

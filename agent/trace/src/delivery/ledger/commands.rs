@@ -9,25 +9,27 @@ use kerbside_wire::{CommandAction, NotGenuine, Refusal, ReplyResult, SignedComma
 use serde_json::{Value, json};
 
 use super::base::Ledger;
+use super::inbound::Judged;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
-use crate::delivery::records::{CommandRecord, StageInput, StoredInput};
+use crate::delivery::records::{CommandRecord, StageInput};
 use crate::delivery::state::row_of;
 use crate::journal::RecordKind;
 use crate::outbox::Row;
 use crate::tuning::{LOG_BYTES, LOG_RECORD_BYTES, LOG_SEARCH};
 
 impl Ledger {
+    /// Whether the ledger itself is to carry it out: that finds done what was requested before.
+    pub(in crate::delivery) fn is_for_ledger(&self, command: &SignedCommand) -> bool {
+        let judged = command.action(self.clock.now(), self.state.counters.floor_ms);
+        matches!(judged, Ok(CommandAction::Store(_)))
+    }
+
     /// A command that came down.
-    pub(super) fn command(
-        &mut self,
-        topic: &str,
-        payload: &[u8],
-        command: &SignedCommand,
-    ) -> Result<Option<StoredInput>> {
+    pub(super) fn command(&mut self, topic: &str, payload: &[u8], command: &SignedCommand) -> Result<Judged> {
         let key = match command.signer(&self.who, &self.settings.keys) {
             Ok(key) => key.id.clone(),
-            Err(why) => return self.not_genuine(topic, payload, command, why).map(|()| None),
+            Err(why) => return Ok(self.not_genuine(topic, payload, command, why)),
         };
         if let Some(remembered) = self.state.remembered_command(&command.id) {
             if let Some(reply) = remembered.reply.clone()
@@ -35,7 +37,7 @@ impl Ledger {
             {
                 self.state.outbox.push(Row { expires_ms: None, ..reply });
             }
-            return Ok(None);
+            return Ok(Judged::default());
         }
         let now = self.clock.now();
         let judged = command.action(now, self.state.counters.floor_ms);
@@ -61,17 +63,15 @@ impl Ledger {
         let note = Item::Note { kind: RecordKind::Command, body };
         let (result, detail) = match judged {
             Ok(CommandAction::Stage(_)) => {
-                let committed = self.commit(vec![note])?;
                 let input = record.stage_command().map(StageInput::Command);
-                return Ok(committed.first().zip(input).map(|(c, input)| StoredInput { n: c.n, input }));
+                return Ok(Judged { items: vec![note], input });
             }
             Ok(CommandAction::Store(action)) => (ReplyResult::Done, self.carry_out(&action)?),
             Err(_) => (ReplyResult::Refused, Value::Null),
         };
         let verb = clipped(&command.verb);
         let message = reply(&command.id, &verb, result, refused.as_deref(), detail, now);
-        self.commit(vec![note, Item::Message(Box::new(message))])?;
-        Ok(None)
+        Ok(Judged::only(vec![note, Item::Message(Box::new(message))]))
     }
 
     /// Not ordered by the centre: journalled and answered a few times a minute, and not remembered.
@@ -81,7 +81,7 @@ impl Ledger {
         payload: &[u8],
         command: &SignedCommand,
         why: NotGenuine,
-    ) -> Result<()> {
+    ) -> Judged {
         let (now, verb) = (self.clock.now(), clipped(&command.topic_verb));
         let (reason, detail) = (why.to_string(), json!({"payload": Hash::of(payload)}));
         let mut message = reply(&command.id, &verb, ReplyResult::Refused, Some(&reason), detail, now);

@@ -7,16 +7,45 @@ use serde_json::json;
 
 use super::base::{Ledger, RefusalMinute};
 use crate::delivery::error::Result;
-use crate::delivery::item::Item;
+use crate::delivery::item::{Committed, Item};
 use crate::delivery::records::{StageInput, StoredInput};
 use crate::journal::RecordKind;
 use crate::tuning::{MAX_GRANTS, REFUSALS_A_MINUTE};
+
+/// What becomes of a message of the centre. It may be acknowledged when the items are durable; they can share a sync with
+/// others.
+#[derive(Debug, Default)]
+pub(in crate::delivery) struct Judged {
+    /// Empty: no news.
+    pub(in crate::delivery) items: Vec<Item>,
+    /// A stage must act on it, under the number of the first item's record.
+    pub(in crate::delivery) input: Option<StageInput>,
+}
+
+impl Judged {
+    pub(super) fn only(items: Vec<Item>) -> Self {
+        Judged { items, input: None }
+    }
+
+    fn inbound(input: StageInput) -> Self {
+        Judged { items: vec![Item::Inbound(input.clone())], input: Some(input) }
+    }
+}
+
+/// For the stages, once it is durable.
+pub(in crate::delivery) fn stored(input: Option<StageInput>, committed: &[Committed]) -> Option<StoredInput> {
+    committed.first().zip(input).map(|(c, input)| StoredInput { n: c.n, input })
+}
 
 impl Ledger {
     /// One message of the centre. `Ok(Some(..))`: a stage must act on it. After `Ok` it may be acknowledged.
     pub fn incoming(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<Option<StoredInput>> {
         let parsed = self.parse(topic, payload, retain);
-        self.take_in(topic, payload, parsed)
+        let Judged { items, input } = self.judge(topic, payload, &parsed)?;
+        if items.is_empty() {
+            return Ok(None);
+        }
+        Ok(stored(input, &self.commit(items)?))
     }
 
     /// What the message is.
@@ -29,31 +58,25 @@ impl Ledger {
         inbound::parse(&self.who, topic, payload, retain)
     }
 
-    /// The same once it is parsed.
-    pub(in crate::delivery) fn take_in(
+    /// What is to be journalled of it, by what the ledger has. Nothing is written here.
+    pub(in crate::delivery) fn judge(
         &mut self,
         topic: &str,
         payload: &[u8],
-        parsed: std::result::Result<Inbound, Refusal>,
-    ) -> Result<Option<StoredInput>> {
+        parsed: &std::result::Result<Inbound, Refusal>,
+    ) -> Result<Judged> {
         match parsed {
-            Ok(Inbound::Receipt(receipt)) => self.store_inbound(StageInput::Receipt(receipt)),
-            Ok(Inbound::Case(case)) => self.store_inbound(StageInput::Case(case)),
-            Ok(Inbound::Grant(grant)) => self.grant(topic, payload, &grant),
-            Ok(Inbound::Command(command)) => self.command(topic, payload, &command),
-            Err(refusal) => self.refuse(topic, payload, &refusal, None).map(|()| None),
+            Ok(Inbound::Receipt(receipt)) => Ok(self.statement(StageInput::Receipt(receipt.clone()))),
+            Ok(Inbound::Case(case)) => Ok(self.statement(StageInput::Case(case.clone()))),
+            Ok(Inbound::Grant(grant)) => Ok(self.grant(topic, payload, grant)),
+            Ok(Inbound::Command(command)) => self.command(topic, payload, command),
+            Err(refusal) => Ok(self.refuse(topic, payload, refusal, None)),
         }
     }
 
-    /// What a message that only states something (a receipt, a case state) is to be journalled as: it can share a sync
-    /// with others. Empty: no news. `None`: it wants something and is judged by what came before, see [`Ledger::take_in`].
-    pub(in crate::delivery) fn statement(&self, inbound: &Inbound) -> Option<Vec<Item>> {
-        let input = match inbound {
-            Inbound::Receipt(receipt) => StageInput::Receipt(receipt.clone()),
-            Inbound::Case(case) => StageInput::Case(case.clone()),
-            Inbound::Command(_) | Inbound::Grant(_) => return None,
-        };
-        Some(if self.is_known(&input) { Vec::new() } else { vec![Item::Inbound(input)] })
+    /// It only states something.
+    fn statement(&self, input: StageInput) -> Judged {
+        if self.is_known(&input) { Judged::default() } else { Judged::inbound(input) }
     }
 
     /// A receipt again, for a row that is done with: no news for anybody.
@@ -62,30 +85,27 @@ impl Ledger {
         self.state.outbox.seq_of(&receipt.id).is_none() && self.state.inputs.values().any(|i| i == input)
     }
 
-    fn store_inbound(&mut self, input: StageInput) -> Result<Option<StoredInput>> {
-        if self.is_known(&input) {
-            return Ok(None);
-        }
-        let committed = self.commit(vec![Item::Inbound(input.clone())])?;
-        Ok(committed.first().map(|c| StoredInput { n: c.n, input }))
+    /// How many more uploads may wait.
+    pub(in crate::delivery) fn grants_left(&self) -> usize {
+        MAX_GRANTS.saturating_sub(self.state.grants().count())
     }
 
     /// A file that the centre wants: remembered until it is there or will not come.
-    fn grant(&mut self, topic: &str, payload: &[u8], grant: &SignedGrant) -> Result<Option<StoredInput>> {
+    fn grant(&mut self, topic: &str, payload: &[u8], grant: &SignedGrant) -> Judged {
         let now = self.clock.now();
         let grant = match grant.verified(&self.who, &self.settings.keys, now) {
             Ok(grant) => grant,
-            Err(refusal) => return self.refuse(topic, payload, &refusal, None).map(|()| None),
+            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
         };
         if self.state.grants().any(|g| g.id == grant.id) {
-            return Ok(None);
+            return Judged::default();
         }
-        if self.state.grants().count() >= MAX_GRANTS {
+        if self.grants_left() == 0 {
             let message = evidence_not_sent(&grant, "too many uploads wait", now);
-            return self.commit(vec![Item::Message(Box::new(message))]).map(|_| None);
+            return Judged::only(vec![Item::Message(Box::new(message))]);
         }
         tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
-        self.store_inbound(StageInput::Grant(grant))
+        Judged::inbound(StageInput::Grant(grant))
     }
 
     /// Counts a refusal; the first of each minute are journalled, and answered if there is a reply.
@@ -95,7 +115,7 @@ impl Ledger {
         payload: &[u8],
         refusal: &Refusal,
         reply: Option<Message>,
-    ) -> Result<()> {
+    ) -> Judged {
         self.stats.refused += 1;
         self.count_refusal(refusal.reason());
         let now = self.clock.now().mono;
@@ -104,7 +124,7 @@ impl Ledger {
         }
         self.refusals.refused += 1;
         if self.refusals.refused > REFUSALS_A_MINUTE {
-            return Ok(());
+            return Judged::default();
         }
         tracing::warn!(topic = clipped(topic), %refusal, "message of the centre refused");
         let sha256 = Hash::of(payload);
@@ -112,7 +132,7 @@ impl Ledger {
             "bytes": payload.len(), "sha256": sha256});
         let note = Item::Note { kind: RecordKind::Refused, body };
         let reply = reply.map(|r| Item::Message(Box::new(r)));
-        self.commit([note].into_iter().chain(reply).collect()).map(drop)
+        Judged::only([note].into_iter().chain(reply).collect())
     }
 
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
