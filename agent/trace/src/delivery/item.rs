@@ -1,5 +1,6 @@
 //! What others make durable.
 
+use kerbside_crypto::hash::Hash;
 use kerbside_wire::{Message, Priority};
 use serde_json::Value;
 
@@ -18,7 +19,11 @@ pub enum Item {
     /// The core has taken in everything that came down up to this journal number.
     Consumed(u64),
     /// Came down, and a stage must act on it. Not for commands, which are journalled with their signed text.
-    Inbound(StageInput),
+    Inbound {
+        input: StageInput,
+        /// By which the message is known when it comes again: SHA-256 of topic and payload.
+        received: Option<Hash>,
+    },
     /// Only for the trace.
     Note { kind: RecordKind, body: Value },
 }

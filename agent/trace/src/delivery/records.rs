@@ -1,10 +1,11 @@
 //! The bodies of journal records that are folded into the state. Field names are those of version 0.1: a journal lives for
 //! years.
 
+use kerbside_crypto::hash::Hash;
 use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_wire::{CommandAction, Grant, StageAction};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::journal::{Entry, RecordKind};
 
@@ -31,15 +32,20 @@ pub enum StageInput {
 }
 
 impl StageInput {
-    /// The journal entry that makes it durable.
-    pub(super) fn entry(&self) -> Entry {
+    /// The journal entry that makes it durable. `received`: by which it is known again; older versions do not look at it.
+    pub(super) fn entry(&self, received: Option<&Hash>) -> Entry {
         let kind = match self {
             StageInput::Receipt(_) => RecordKind::Receipt,
             StageInput::Case(_) => RecordKind::Case,
             StageInput::Grant(_) => RecordKind::Grant,
             StageInput::Command(_) => RecordKind::Command,
         };
-        Entry::new(kind, kerbside_wire::text::to_json(self))
+        let mut body = serde_json::to_value(self).unwrap_or_default();
+        let inner = body.as_object_mut().and_then(|outer| outer.values_mut().next());
+        if let (Some(Value::Object(inner)), Some(received)) = (inner, received) {
+            inner.insert("received".to_owned(), json!(received));
+        }
+        Entry::new(kind, body.to_string())
     }
 }
 

@@ -6,10 +6,12 @@
 //! |---|---|
 //! | `ledger_state` | the state, and one record applied to it |
 //! | `commands` | which commands were obeyed, and the answer each got |
+//! | `known` | messages of the centre that are known again |
 //! | `indexed` | the state as the index holds it |
 
 mod commands;
 mod indexed;
+mod known;
 mod ledger_state;
 
 pub(super) use ledger_state::{LedgerState, row_of};

@@ -503,6 +503,68 @@ fn the_handle_serves_many_threads_and_closes() {
     assert!(matches!(delivery.note(RecordKind::Note, Value::Null), Err(DeliveryError::Closed)));
 }
 
+/// The broker lost the acknowledgements with a connection, or the program was killed.
+#[test]
+fn what_was_journalled_is_known_again_and_only_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    let case = |i: u32, state: &str| {
+        let data = serde_json::json!({"incident_id": format!("I{i}"), "state": state});
+        let kind = "kerbside.case.state.v1";
+        serde_json::json!({"specversion": "1.0", "id": format!("e{i}{state}"), "type": kind, "data": data})
+    };
+    let unnamed = || {
+        let mut case = case(0, "filed");
+        case.as_object_mut().unwrap().remove("id");
+        case
+    };
+    let topic = "cg/v1/310112/mh-xz-017/case";
+    let hear = |ledger: &mut Ledger, topic: &str, payload: &[u8]| {
+        let stored = ledger.incoming(topic, payload, false).unwrap();
+        if let Some(stored) = &stored {
+            ledger.commit(vec![Item::Consumed(stored.n)]).unwrap();
+        }
+        stored.is_some()
+    };
+    // 400 case states, some incidents in several; receipts of rows that are there.
+    ledger.commit((1..=20).map(message).collect()).unwrap();
+    let states = ["filed", "dispatched", "filed"];
+    let all = |ledger: &mut Ledger| {
+        let mut news = 0;
+        for i in 0..400 {
+            news += u32::from(hear(
+                ledger,
+                topic,
+                case(i % 200, states[i as usize / 200]).to_string().as_bytes(),
+            ));
+        }
+        for i in 1..=20 {
+            news += u32::from(hear(ledger, RECEIPT, &receipt(&format!("INCIDENT{i:03}.0001"))));
+        }
+        news
+    };
+    assert_eq!(all(&mut ledger), 420);
+    let appended = ledger.stats().appended;
+    assert_eq!((all(&mut ledger), ledger.stats().appended), (0, appended), "sent again");
+    ledger.close().unwrap();
+    drop(ledger);
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!((recovery.replayed, all(&mut ledger)), (0, 0), "over a restart");
+    assert!(hear(&mut ledger, topic, case(1, "closed").to_string().as_bytes()));
+    drop(ledger); // As after kill -9.
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let (mut ledger, recovery) = open(dir.path(), true);
+    assert_eq!((recovery.rebuilt, all(&mut ledger)), (true, 0), "from the journal alone");
+    assert!(!hear(&mut ledger, topic, case(1, "closed").to_string().as_bytes()));
+    // News all the same: a state without an id that is entered a second time, a receipt for what was sent again.
+    for _ in 0..2 {
+        assert!(hear(&mut ledger, topic, unnamed().to_string().as_bytes()));
+    }
+    ledger.resend(1, 1).unwrap();
+    assert!(hear(&mut ledger, RECEIPT, &receipt("INCIDENT001.0001")));
+    assert_eq!(ledger.stats().outbox[0].queued, 0);
+}
+
 /// Syncs that wait until the test lets them: a test is a process of its own.
 mod gated {
     use std::fs::File;

@@ -41,7 +41,7 @@ impl Ledger {
                 Item::Consumed(upto) => {
                     entries.push(Entry::new(RecordKind::Consumed, json!({"upto": upto}).to_string()));
                 }
-                Item::Inbound(input) => entries.push(input.entry()),
+                Item::Inbound { input, received } => entries.push(input.entry(received.as_ref())),
                 Item::Note { kind, body } => entries.push(Entry::new(kind, body.to_string())),
             }
             ends.push((entries.len(), own));

@@ -3,12 +3,13 @@
 use kerbside_crypto::hash::Hash;
 use kerbside_wire::text::clipped;
 use kerbside_wire::{Inbound, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent, inbound};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::base::{Ledger, RefusalMinute};
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
-use crate::delivery::records::{StageInput, StoredInput};
+use crate::delivery::records::{StageInput, StoredInput, parse};
 use crate::journal::RecordKind;
 use crate::tuning::{MAX_GRANTS, REFUSALS_A_MINUTE};
 
@@ -27,8 +28,8 @@ impl Judged {
         Judged { items, input: None }
     }
 
-    fn inbound(input: StageInput) -> Self {
-        Judged { items: vec![Item::Inbound(input.clone())], input: Some(input) }
+    fn inbound(input: StageInput, received: Option<Hash>) -> Self {
+        Judged { items: vec![Item::Inbound { input: input.clone(), received }], input: Some(input) }
     }
 }
 
@@ -66,8 +67,10 @@ impl Ledger {
         parsed: &std::result::Result<Inbound, Refusal>,
     ) -> Result<Judged> {
         match parsed {
-            Ok(Inbound::Receipt(receipt)) => Ok(self.statement(StageInput::Receipt(receipt.clone()))),
-            Ok(Inbound::Case(case)) => Ok(self.statement(StageInput::Case(case.clone()))),
+            Ok(Inbound::Receipt(receipt)) => {
+                Ok(self.statement(topic, payload, StageInput::Receipt(receipt.clone())))
+            }
+            Ok(Inbound::Case(case)) => Ok(self.statement(topic, payload, StageInput::Case(case.clone()))),
             Ok(Inbound::Grant(grant)) => Ok(self.grant(topic, payload, grant)),
             Ok(Inbound::Command(command)) => self.command(topic, payload, command),
             Err(refusal) => Ok(self.refuse(topic, payload, refusal, None)),
@@ -75,14 +78,18 @@ impl Ledger {
     }
 
     /// It only states something.
-    fn statement(&self, input: StageInput) -> Judged {
-        if self.is_known(&input) { Judged::default() } else { Judged::inbound(input) }
-    }
-
-    /// A receipt again, for a row that is done with: no news for anybody.
-    fn is_known(&self, input: &StageInput) -> bool {
-        let StageInput::Receipt(receipt) = input else { return false };
-        self.state.outbox.seq_of(&receipt.id).is_none() && self.state.inputs.values().any(|i| i == input)
+    fn statement(&self, topic: &str, payload: &[u8], input: StageInput) -> Judged {
+        let received = Hash::of(&[topic.as_bytes(), &[0], payload].concat());
+        let is_known = match &input {
+            // A receipt for a row that is still there, because it was sent again on command, is news.
+            StageInput::Receipt(receipt) => {
+                let is_done = self.state.outbox.seq_of(&receipt.id).is_none();
+                is_done && (self.state.knows(&received) || self.state.inputs.values().any(|i| *i == input))
+            }
+            // Without an id of its own an equal one may be a second step into the same state.
+            _ => self.state.knows(&received) && has_id(payload),
+        };
+        if is_known { Judged::default() } else { Judged::inbound(input, Some(received)) }
     }
 
     /// How many more uploads may wait.
@@ -105,7 +112,7 @@ impl Ledger {
             return Judged::only(vec![Item::Message(Box::new(message))]);
         }
         tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
-        Judged::inbound(StageInput::Grant(grant))
+        Judged::inbound(StageInput::Grant(grant), None)
     }
 
     /// Counts a refusal; the first of each minute are journalled, and answered if there is a reply.
@@ -138,4 +145,14 @@ impl Ledger {
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
         *self.stats.refusals.entry(reason).or_default() += 1;
     }
+}
+
+/// Whether the envelope names the event.
+fn has_id(payload: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        id: String,
+    }
+    parse::<Named>(payload).is_some_and(|named| !named.id.is_empty())
 }

@@ -18,7 +18,7 @@ use crate::delivery::state::LedgerState;
 use crate::delivery::stats::{DeliveryStats, Recovery};
 use crate::index::{SledStore, Store, Table};
 use crate::journal::{Damage, Journal, JournalSettings, RecordKind};
-use crate::tuning::INDEX_OPEN_LIMIT;
+use crate::tuning::{INDEX_OPEN_LIMIT, KNOWN_SEARCH};
 
 impl Ledger {
     /// Opens journal and index under `settings.dir`, rebuilding the index on any doubt.
@@ -90,6 +90,9 @@ impl Ledger {
         let mut state = fits.unwrap_or_else(|| LedgerState::new(settings.outbox.clone()));
         recovery.rebuilt = rebuild && journal.last_n() > 0;
         let from = state.n + 1;
+        if !rebuild {
+            recall(&journal, &mut state);
+        }
         let damage = journal.replay(from, &mut |record, location| {
             state.apply(&record, location, now);
             recovery.replayed += 1;
@@ -170,6 +173,21 @@ fn fits(journal: &Journal, state: &LedgerState) -> bool {
     });
     // A record that is gone at the very end was reported by `Journal::open`; what the index knows of it is still true.
     read.is_ok() && found.is_none_or(|hash| hash == state.hash)
+}
+
+/// The messages of the centre before the index's cursor. What cannot be read is reported when it is needed; a message that is not
+/// known again is only journalled a second time.
+fn recall(journal: &Journal, state: &mut LedgerState) {
+    let cursor = state.n;
+    let newest = cursor.saturating_sub(KNOWN_SEARCH).max(journal.first_n());
+    let read = journal.replay(newest, &mut |record, _| {
+        if record.n <= cursor {
+            state.know(&record);
+        }
+    });
+    if let Err(error) = read {
+        tracing::warn!(%error, "messages that came down may be journalled a second time");
+    }
 }
 
 fn merge(mut a: Damage, b: Damage) -> Damage {

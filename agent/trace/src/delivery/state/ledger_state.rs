@@ -7,6 +7,7 @@ use kerbside_domain::time::{ClockQuality, Mono};
 use kerbside_wire::{Grant, MessageHead, checkpoint};
 use serde::{Deserialize, Serialize};
 
+use super::known::KnownMessages;
 use crate::delivery::records::{
     CarriedCounters, ConsumedRecord, DeadLetterRecord, PubackRecord, SavedIncident, StageInput, StoredInput,
     UploadRecord, parse,
@@ -50,6 +51,8 @@ pub(in crate::delivery) struct LedgerState {
     pub(in crate::delivery) incidents: BTreeMap<String, (u64, SavedIncident)>,
     pub(in crate::delivery) inputs: BTreeMap<u64, StageInput>,
     pub(super) commands: VecDeque<RememberedCommand>,
+    /// Not in the index: made from the journal's newest records at start.
+    pub(super) known: KnownMessages,
     pub(super) changes: Vec<IndexChange>,
     pub(in crate::delivery) n: u64,
     pub(in crate::delivery) hash: Hash,
@@ -63,6 +66,7 @@ impl LedgerState {
             incidents: BTreeMap::new(),
             inputs: BTreeMap::new(),
             commands: VecDeque::new(),
+            known: KnownMessages::default(),
             changes: Vec::new(),
             n: 0,
             hash: Hash::default(),
@@ -182,6 +186,7 @@ impl LedgerState {
     }
 
     fn inbound(&mut self, record: &Record) {
+        self.know(record);
         let Some(input) = parse::<StageInput>(record.body.as_str()) else { return };
         if let StageInput::Receipt(receipt) = &input {
             self.outbox.receipt(&receipt.id);
