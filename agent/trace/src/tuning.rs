@@ -42,7 +42,7 @@ pub(crate) const READ_RETRIES: u32 = 6;
 // ---- what comes down
 
 /// Newest receipts and case states that are known again by topic and payload: eight times what mosquitto and EMQX keep for a box
-/// that is away unless told otherwise (1,000). In memory, half a megabyte; read from the journal's newest records at start.
+/// that is away unless told otherwise (1,000). In memory, less than 1 MB; read from the journal's newest records at start.
 pub(crate) const KNOWN_MESSAGES: usize = 8192;
 pub(crate) const KNOWN_SEARCH: u64 = 2 * KNOWN_MESSAGES as u64;
 /// Command ids that are remembered with their reply. The contract names the number.
