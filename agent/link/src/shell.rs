@@ -154,6 +154,10 @@ impl Shell {
             Beside::Nothing => {}
             Beside::StoreGone => return Next::Finished,
         }
+        // What the store thread has ready goes with it: otherwise a busy network would let its requests pile up.
+        while let Ok(request) = self.port.requests.try_recv() {
+            self.machine.push(self.now(), LinkEvent::Request(request));
+        }
         let mut next = Next::Go;
         while let Some(action) = self.machine.pull() {
             match self.one(action).await {

@@ -7,6 +7,11 @@ use std::time::Duration;
 /// Reports of the link that wait for the store thread; beyond, the link waits and TCP stops the broker. As many as a turn
 /// takes: a broker that sends faster than the disk syncs costs one sync for all of them.
 pub(crate) const LINK_ROOM: usize = TURN;
+/// Requests of others that wait for the store thread; senders beyond wait with them. Each waits for its answer.
+pub(crate) const REQUESTS: usize = 256;
+/// Messages and acknowledgements on their way to the link: the window, and an acknowledgement of each report that waited and of
+/// each that a turn served meanwhile, twice over. The link takes all of them whenever it serves anything.
+pub(crate) const TO_LINK: usize = 4 * LINK_ROOM;
 /// A long message takes the room of several: one for each that many bytes, so that 4 MB wait at most.
 pub(crate) const ROOM_BYTES: usize = 4096;
 /// Receipts, case states and commands on their way to the core; the rest waits in the ledger.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kerbside_domain::time::Clock;
 use kerbside_wire::{Grant, Identity, Message, chunk};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use super::settings::DeliverySettings;
 use super::stats::{DeliveryStats, Recovery, Unfinished};
 use super::store_thread::StoreThread;
 use crate::journal::RecordKind;
-use crate::tuning::{ALIVE_PERIOD, LINK_ROOM, TO_STAGES};
+use crate::tuning::{ALIVE_PERIOD, LINK_ROOM, REQUESTS, TO_LINK, TO_STAGES};
 
 /// Everything that [`Delivery::open`] hands out besides the handle.
 #[derive(Debug)]
@@ -53,10 +53,9 @@ impl Delivery {
 
     /// The same over a ledger that is open already.
     pub fn start(ledger: Ledger, recovery: Recovery) -> Result<(Delivery, OpenedDelivery)> {
-        // Bounded by who asks: each caller waits for its answer, each upload for its pieces, the link for room.
-        let (requests, inbox) = unbounded();
+        let (requests, inbox) = bounded(REQUESTS + LINK_ROOM);
         let (to_stages, inputs) = bounded(TO_STAGES);
-        let (to_link, link_requests) = mpsc::unbounded_channel();
+        let (to_link, link_requests) = mpsc::channel(TO_LINK);
         let who = ledger.identity().clone();
         let link = LinkPort {
             who: who.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use kerbside_wire::Identity;
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 use super::link_messages::{LinkReport, LinkRequest};
 use super::request::Request;
@@ -20,8 +20,8 @@ pub struct LinkPort {
     pub(super) to_store: Sender<Request>,
     /// What is left for reports that the store thread has not taken.
     pub(super) room: Arc<Semaphore>,
-    /// Never full: messages are bounded by the window, acknowledgements by what was reported as received.
-    pub requests: UnboundedReceiver<LinkRequest>,
+    /// What the link shall send.
+    pub requests: Receiver<LinkRequest>,
 }
 
 impl LinkPort {

@@ -60,7 +60,7 @@ pub(super) struct StoreThread {
     ledger: Ledger,
     inbox: Receiver<Request>,
     to_stages: Sender<StoredInput>,
-    to_link: mpsc::UnboundedSender<LinkRequest>,
+    to_link: mpsc::Sender<LinkRequest>,
     /// Not yet taken by the stages; their channel was full.
     inputs: VecDeque<StoredInput>,
     connection: Option<Connection>,
@@ -74,7 +74,7 @@ impl StoreThread {
         ledger: Ledger,
         inbox: Receiver<Request>,
         to_stages: Sender<StoredInput>,
-        to_link: mpsc::UnboundedSender<LinkRequest>,
+        to_link: mpsc::Sender<LinkRequest>,
     ) -> Self {
         let inputs = ledger.inputs().into();
         StoreThread {
@@ -308,8 +308,12 @@ impl StoreThread {
     }
 
     fn request_link(&mut self, request: LinkRequest) {
-        // Fails only when the link is gone, and then its `Disconnected` has come or will never matter.
-        if self.to_link.send(request).is_err() {
+        // It has room for all that can be on its way. Fails when the link is gone, and then its `Disconnected` has come or will
+        // never matter.
+        if let Err(error) = self.to_link.try_send(request) {
+            if matches!(error, mpsc::error::TrySendError::Full(_)) {
+                tracing::error!("the link does not take what is ready for it: its connection counts as lost");
+            }
             self.connection = None;
             self.chunks.disconnected();
         }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use kerbside_crypto::hash::Hash;
 use serde::Deserialize;
 
-use super::ledger_state::LedgerState;
 use crate::delivery::records::parse;
 use crate::journal::{Record, RecordKind};
 use crate::tuning::KNOWN_MESSAGES;
@@ -37,19 +36,17 @@ impl KnownMessages {
             self.all.remove(&oldest);
         }
     }
-}
 
-impl LedgerState {
     /// What came down as this record is known from now on.
-    pub(in crate::delivery) fn know(&mut self, record: &Record) {
+    pub(super) fn note(&mut self, record: &Record) {
         if !matches!(record.kind, RecordKind::Receipt | RecordKind::Case) {
             return;
         }
         let body = parse::<BTreeMap<String, Received>>(record.body.as_str()).unwrap_or_default();
-        body.into_values().filter_map(|r| r.received).for_each(|message| self.known.insert(message));
+        body.into_values().filter_map(|r| r.received).for_each(|message| self.insert(message));
     }
 
-    pub(in crate::delivery) fn knows(&self, message: &Hash) -> bool {
-        self.known.all.contains(message)
+    pub(super) fn contains(&self, message: &Hash) -> bool {
+        self.all.contains(message)
     }
 }

@@ -59,6 +59,16 @@ pub(in crate::delivery) struct LedgerState {
 }
 
 impl LedgerState {
+    /// What came down as this record is known from now on.
+    pub(in crate::delivery) fn know(&mut self, record: &Record) {
+        self.known.note(record);
+    }
+
+    /// Whether a message with this hash was journalled not long ago.
+    pub(in crate::delivery) fn knows(&self, message: &Hash) -> bool {
+        self.known.contains(message)
+    }
+
     pub(in crate::delivery) fn new(settings: OutboxSettings) -> Self {
         LedgerState {
             outbox: Outbox::new(settings),
