@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::wait::{self, Missed, Seen, Watched};
 
+/// Longest wait for the second stream of a program when the first has ended; a grandchild may keep it open.
+const STREAM_END_LIMIT: Duration = Duration::from_secs(2);
 /// Lines of a stream that a failed wait shows.
 const SHOWN_LINES: usize = 40;
 
@@ -115,6 +117,15 @@ impl Process {
     }
 
     fn explained(&self, missed: Missed) -> Missed {
+        let is_closed = |output: &Watched<Output>| output.read(|output| output.is_closed);
+        // A program that has ended closes both streams, but one of them may not be read to its end yet.
+        if is_closed(&self.out) || is_closed(&self.log) {
+            for output in [&self.out, &self.log] {
+                let look = |output: &Output| if output.is_closed { Seen::Found(()) } else { Seen::NotYet };
+                // A failure only means that less is shown.
+                let _ = output.until("the end of the stream", STREAM_END_LIMIT, look, |_| String::new());
+            }
+        }
         Missed { came: self.tail(), ..missed }
     }
 
