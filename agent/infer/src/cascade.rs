@@ -91,31 +91,11 @@ impl Cascade {
 mod tests {
     use kerbside_domain::detection::Group;
     use kerbside_domain::frame::{CameraIx, Frame};
-    use kerbside_domain::time::{Moment, Mono};
-    use kerbside_seeing::gate::{GateReport, RegionKind, StaticRegion};
+    use kerbside_domain::time::Moment;
+    use kerbside_seeing::gate::{GateReport, StaticRegion};
 
     use super::*;
-    use crate::fake::{FakeDetector, frame_of};
-
-    fn region(id: u32, x: f32) -> StaticRegion {
-        let bbox = BBox { x, y: 0.5, w: 0.05, h: 0.05 };
-        let at = Mono::ZERO;
-        let kind = RegionKind::Appeared;
-        StaticRegion {
-            id,
-            bbox,
-            area_norm: 0.002,
-            appeared: at,
-            still_since: at,
-            occluded: false,
-            similarity: 1.0,
-            kind,
-        }
-    }
-
-    fn boxed(group: Group, bbox: BBox) -> Detection {
-        Detection { label: "thing".into(), group, confidence: 0.8, bbox }
-    }
+    use crate::fake::{FakeDetector, boxed, frame_of, region};
 
     #[test]
     fn boxes_of_a_close_up_find_back_into_the_picture() {

@@ -68,26 +68,7 @@ pub(super) fn part_px(bbox: &BBox, width: u32, height: u32) -> Option<(u32, u32,
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn region(id: u32, x: f32) -> StaticRegion {
-        let bbox = BBox { x, y: 0.5, w: 0.05, h: 0.05 };
-        let at = Mono::ZERO;
-        let kind = RegionKind::Appeared;
-        StaticRegion {
-            id,
-            bbox,
-            area_norm: 0.002,
-            appeared: at,
-            still_since: at,
-            occluded: false,
-            similarity: 1.0,
-            kind,
-        }
-    }
-
-    fn boxed(group: Group, bbox: BBox) -> Detection {
-        Detection { label: "thing".into(), group, confidence: 0.8, bbox }
-    }
+    use crate::fake::{boxed, region};
 
     /// Which region is shown at each of the moments, s.
     fn shown(at_s: &[f64], regions: &[StaticRegion], seen: &[Detection]) -> Vec<Option<u32>> {

@@ -8,6 +8,14 @@ use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::{CameraIx, Frame, LUMA_HEIGHT, LUMA_WIDTH, Level};
 use kerbside_domain::time::Moment;
 
+#[cfg(test)]
+use {
+    kerbside_domain::detection::Group,
+    kerbside_domain::frame::BBox,
+    kerbside_domain::time::Mono,
+    kerbside_seeing::gate::{RegionKind, StaticRegion},
+};
+
 use crate::detector::Detector;
 use crate::error::DetectorError;
 
@@ -55,4 +63,28 @@ pub fn frame_of(width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> F
         rgb: Bytes::from(pixels),
         luma: Bytes::from(vec![0; LUMA_WIDTH * LUMA_HEIGHT]),
     }
+}
+
+/// A static region for tests, five hundredths of the picture wide.
+#[cfg(test)]
+pub(crate) fn region(id: u32, x: f32) -> StaticRegion {
+    let bbox = BBox { x, y: 0.5, w: 0.05, h: 0.05 };
+    let at = Mono::ZERO;
+    let kind = RegionKind::Appeared;
+    StaticRegion {
+        id,
+        bbox,
+        area_norm: 0.002,
+        appeared: at,
+        still_since: at,
+        occluded: false,
+        similarity: 1.0,
+        kind,
+    }
+}
+
+/// A box of some thing for tests.
+#[cfg(test)]
+pub(crate) fn boxed(group: Group, bbox: BBox) -> Detection {
+    Detection { label: "thing".into(), group, confidence: 0.8, bbox }
 }

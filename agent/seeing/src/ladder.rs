@@ -53,11 +53,6 @@ impl Ladder {
         }
     }
 
-    /// How much of the stream to decode now.
-    pub fn level(&self) -> Level {
-        self.level
-    }
-
     /// One frame passed the gate. `active`: something moves, a static region is young, or the scene is still being learned.
     pub fn frame(&mut self, now: Mono, active: bool) -> Level {
         if active {
@@ -92,11 +87,6 @@ impl Ladder {
             self.cap_changed = now;
         }
         self.overloaded = overloaded;
-        self.decide(now)
-    }
-
-    /// Time passes without frames: the level is L0, or the source is off.
-    pub fn tick(&mut self, now: Mono) -> Level {
         self.decide(now)
     }
 
