@@ -1,10 +1,12 @@
-//! An RTSP camera that fails on demand: H.264 access units from memory over RTP inside the RTSP connection, as cameras behind a
+//! An RTSP camera that fails on demand and is as odd as one wants: access units from memory over RTP inside the RTSP connection, as cameras behind a
 //! NAT send them. What it shows, whether it answers, and what is lost or garbled on the way changes while clients watch.
 //!
-//! Written from RFC 2326, 6184 and 4566: the box's own demuxer is not tested against itself.
+//! Written from RFC 2326, 6184, 7798 and 4566: the box's own demuxer is not tested against itself.
 
 mod film;
 mod player;
+mod quirks;
+mod sdp;
 mod server;
 mod state;
 
@@ -13,7 +15,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-pub use film::{FPS, Film};
+pub use film::{Codec, FPS, Film};
+pub use quirks::Quirk;
+use quirks::Quirks;
 pub use state::CameraFault;
 use state::Shared;
 
@@ -28,9 +32,14 @@ pub struct Camera {
 
 impl Camera {
     pub fn start(film: Arc<Film>) -> Result<Camera> {
+        Camera::odd(film, Vec::new())
+    }
+
+    /// A camera with quirks.
+    pub fn odd(film: Arc<Film>, quirks: Vec<Quirk>) -> Result<Camera> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared { film, state: Watched::default(), port });
+        let shared = Arc::new(Shared { film, quirks: Quirks(quirks), state: Watched::default(), port });
         let serving = shared.clone();
         std::thread::spawn(move || server::serve(listener, &serving));
         Ok(Camera { port, shared })

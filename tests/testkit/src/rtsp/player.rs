@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use parking_lot::Mutex;
 
-use super::film::{FPS, Unit};
+use super::film::{Codec, FPS, Film};
+use super::quirks::Quirk;
 use super::state::{CameraFault, Shared};
 use crate::wait::now;
 
@@ -49,18 +50,22 @@ impl<'a> Player<'a> {
                 (shown, at) = (wanted.clone(), 0);
             }
             let film = shown.clone();
-            self.unit(&film.units[at], picture * 90_000 / FPS, &fault)?;
+            self.unit(&film, at, self.shared.quirks.rtp_time(picture), &fault)?;
             at = (at + 1) % film.units.len();
             // After a silence it goes on with what is now.
             picture = begun.elapsed().as_millis() as u64 * FPS / 1000 + 1;
         }
     }
 
-    fn unit(&mut self, unit: &Unit, time: u64, fault: &CameraFault) -> Result<()> {
-        for (n, nal) in unit.nals.iter().enumerate() {
-            let last = n + 1 == unit.nals.len();
-            for (payload, end) in fragments(nal) {
-                self.packet(payload, last && end, time as u32, fault)?;
+    fn unit(&mut self, film: &Film, at: usize, time: u32, fault: &CameraFault) -> Result<()> {
+        let quirks = &self.shared.quirks;
+        let (marks, bare) = (!quirks.has(&Quirk::NoMarker), quirks.has(&Quirk::SetsOnlyInSdp));
+        let nals = film.units[at].nals.iter().filter(|nal| !(bare && film.codec.is_parameter_set(nal)));
+        let nals: Vec<_> = nals.collect();
+        for (n, nal) in nals.iter().enumerate() {
+            let last = n + 1 == nals.len();
+            for (payload, end) in fragments(film.codec, nal) {
+                self.packet(payload, marks && last && end, time, fault)?;
             }
         }
         Ok(())
@@ -69,10 +74,12 @@ impl<'a> Player<'a> {
     /// One RTP packet as an interleaved frame on channel 0.
     fn packet(&mut self, mut payload: Vec<u8>, marker: bool, time: u32, fault: &CameraFault) -> Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
-        match fault {
-            CameraFault::Loses(share) if self.rng.f64() < *share => return Ok(()),
-            CameraFault::Garbled => payload.iter_mut().for_each(|byte| *byte = self.rng.u8(..)),
-            _ => {}
+        let loss = if let CameraFault::Loses(share) = fault { *share } else { self.shared.quirks.loss() };
+        if loss > 0.0 && self.rng.f64() < loss {
+            return Ok(());
+        }
+        if matches!(fault, CameraFault::Garbled) {
+            payload.iter_mut().for_each(|byte| *byte = self.rng.u8(..));
         }
         let mut frame = vec![b'$', 0];
         frame.extend(((payload.len() + 12) as u16).to_be_bytes());
@@ -85,16 +92,23 @@ impl<'a> Player<'a> {
     }
 }
 
-/// A NAL unit whole, or in parts (FU-A of RFC 6184); the last one says so.
-fn fragments(nal: &[u8]) -> Vec<(Vec<u8>, bool)> {
-    let [head, body @ ..] = nal else { return Vec::new() };
+/// A NAL unit whole, or in parts (FU-A of RFC 6184, FU of RFC 7798); the last one says so.
+fn fragments(codec: Codec, nal: &[u8]) -> Vec<(Vec<u8>, bool)> {
     if nal.len() <= MTU {
         return vec![(nal.to_vec(), true)];
     }
+    let (head, kind, body) = match (codec, nal) {
+        (Codec::H264, [head, body @ ..]) => (vec![head & 0xE0 | 28], head & 31, body),
+        (Codec::H265, [head, layer, body @ ..]) => {
+            (vec![head & 0x81 | 49 << 1, *layer], head >> 1 & 63, body)
+        }
+        _ => return Vec::new(),
+    };
     let count = body.len().div_ceil(MTU);
     let part = |(n, part): (usize, &[u8])| {
         let flags = u8::from(n == 0) << 7 | u8::from(n + 1 == count) << 6;
-        let mut payload = vec![head & 0xE0 | 28, flags | head & 31];
+        let mut payload = head.clone();
+        payload.push(flags | kind);
         payload.extend(part);
         (payload, n + 1 == count)
     };

@@ -9,6 +9,7 @@ use anyhow::Result;
 use parking_lot::Mutex;
 
 use super::player::Player;
+use super::sdp;
 use super::state::{CameraFault, Shared};
 
 /// Takes clients for ever, on the same port after each time of refusal.
@@ -97,15 +98,11 @@ fn answer(method: &str, url: &str, cseq: &str, shared: &Shared) -> String {
     match method {
         "OPTIONS" => format!("{ok}Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN\r\n\r\n"),
         "DESCRIBE" => {
-            let encoding = shared.state.read(|state| match state.fault {
-                CameraFault::Announces(other) => other,
-                _ => "H264",
+            let announced = shared.state.read(|state| match state.fault {
+                CameraFault::Announces(other) => Some(other),
+                _ => None,
             });
-            let sdp = format!(
-                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=live\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n\
-                 m=video 0 RTP/AVP 96\r\na=rtpmap:96 {encoding}/90000\r\na=fmtp:96 packetization-mode=1\r\n\
-                 a=control:track1\r\n"
-            );
+            let sdp = sdp::describe(&shared.film, &shared.quirks, announced);
             let len = sdp.len();
             format!(
                 "{ok}Content-Base: {url}/\r\nContent-Type: application/sdp\r\nContent-Length: {len}\r\n\r\n{sdp}"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::film::Film;
+use super::quirks::Quirks;
 use crate::wait::Watched;
 
 /// What is wrong with a camera or with the way to it.
@@ -27,6 +28,7 @@ pub enum CameraFault {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) film: Arc<Film>,
+    pub(super) quirks: Quirks,
     pub(super) state: Watched<State>,
     pub(super) port: u16,
 }
