@@ -7,7 +7,8 @@
 //! * [`Process`], [`program`]: programs whose output is read as it comes; the one under test; replays; skipped tests.
 //! * [`Agent`], [`Centre`], [`Site`]: `kerbside run`, the centre's side of it, a site file for one test.
 //! * [`Broker`] (mosquitto), [`ScriptedBroker`] (one that fails by a script), [`mqtt`] (its packets), [`Proxy`] (a slow network).
-//! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand), [`clips`] (what a file holds).
+//! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand and has quirks),
+//!   [`MjpegCamera`] (one that speaks HTTP), [`clips`] (what a file holds).
 //! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
 //!   schemas of messages, a private certification authority.
 
@@ -19,6 +20,7 @@ mod certificates;
 pub mod clips;
 mod contract;
 pub mod http;
+mod mjpeg;
 pub mod mqtt;
 mod process;
 pub mod program;
@@ -34,8 +36,9 @@ pub use agent::Agent;
 pub use broker::{Broker, free_port};
 pub use cameras::Cameras;
 pub use centre::{Centre, messages};
-pub use certificates::{certificates, renew_certificate};
+pub use certificates::{certificates, certificates_of, renew_certificate};
 pub use contract::Contract;
+pub use mjpeg::MjpegCamera;
 pub use process::Process;
 pub use program::{clip, command, repo};
 pub use proxy::Proxy;

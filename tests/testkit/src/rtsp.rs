@@ -4,11 +4,14 @@
 //! Written from RFC 2326, 6184, 7798 and 4566: the box's own demuxer is not tested against itself.
 
 mod film;
+mod login;
 mod player;
 mod quirks;
+mod request;
 mod sdp;
 mod server;
 mod state;
+mod wire;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -16,11 +19,15 @@ use std::sync::Arc;
 use anyhow::Result;
 
 pub use film::{Codec, FPS, Film};
+pub use login::{Login, Scheme};
 pub use quirks::Quirk;
-use quirks::Quirks;
+pub(crate) use quirks::Quirks;
+pub(crate) use request::Request;
 pub use state::CameraFault;
-use state::Shared;
+use state::{Shared, State};
+pub(crate) use wire::{Wire, tls};
 
+use crate::LIMIT;
 use crate::wait::Watched;
 
 /// A camera on a port of its own.
@@ -39,14 +46,35 @@ impl Camera {
     pub fn odd(film: Arc<Film>, quirks: Vec<Quirk>) -> Result<Camera> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared { film, quirks: Quirks(quirks), state: Watched::default(), port });
+        let quirks = Quirks(quirks);
+        let tls = quirks.certificate().map(|(chain, key)| tls(chain, key)).transpose()?;
+        let shared = Arc::new(Shared { film, quirks, tls, state: Watched::default(), port });
         let serving = shared.clone();
         std::thread::spawn(move || server::serve(listener, &serving));
         Ok(Camera { port, shared })
     }
 
     pub fn url(&self) -> String {
-        format!("rtsp://127.0.0.1:{}/live", self.port)
+        self.url_with("")
+    }
+
+    /// With `user:password@` or nothing in front of its host.
+    pub fn url_with(&self, userinfo: &str) -> String {
+        let scheme = if self.shared.tls.is_some() { "rtsps" } else { "rtsp" };
+        format!("{scheme}://{userinfo}127.0.0.1:{}/live", self.port)
+    }
+
+    /// Waits for a request of this method; returns all that came.
+    pub fn heard(&self, method: &str) -> Result<Vec<String>> {
+        let is_it = |line: &String| line.split(' ').next() == Some(method);
+        let look = |state: &State| state.heard.iter().any(is_it).then(|| state.heard.clone());
+        let came = |state: &State| state.heard.join("\n");
+        Ok(self.shared.state.until(&format!("{method} at the camera"), LIMIT, look, came)?)
+    }
+
+    /// Method and address of every request so far.
+    pub fn requests(&self) -> Vec<String> {
+        self.shared.state.read(|state| state.heard.clone())
     }
 
     pub fn port(&self) -> u16 {

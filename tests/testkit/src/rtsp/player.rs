@@ -1,32 +1,38 @@
-//! The pictures of one client: access units in RTP packets, interleaved with the RTSP connection.
+//! The pictures of one client: access units in RTP packets, inside the RTSP connection or over UDP.
 
-use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::Result;
-use parking_lot::Mutex;
 
 use super::film::{Codec, FPS, Film};
 use super::quirks::Quirk;
 use super::state::{CameraFault, Shared};
+use super::wire::Wire;
 use crate::wait::now;
 
 /// Payload of one RTP packet, bytes.
 const MTU: usize = 1200;
 
+/// Where the pictures of one client go.
+pub(super) enum Out {
+    /// Into its RTSP connection, on channel 0.
+    Interleaved(Wire),
+    Udp(UdpSocket),
+}
+
 /// Sends to one client what the camera sees, picture by picture at its pace.
 pub(super) struct Player<'a> {
     shared: &'a Shared,
-    out: Arc<Mutex<TcpStream>>,
+    out: Out,
     rng: fastrand::Rng,
     sequence: u16,
 }
 
 impl<'a> Player<'a> {
-    pub(super) fn new(shared: &'a Shared, out: Arc<Mutex<TcpStream>>) -> Self {
+    pub(super) fn new(shared: &'a Shared, out: Out) -> Self {
         Player { shared, out, rng: fastrand::Rng::with_seed(u64::from(shared.port)), sequence: 0 }
     }
 
@@ -71,7 +77,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// One RTP packet as an interleaved frame on channel 0.
+    /// One RTP packet.
     fn packet(&mut self, mut payload: Vec<u8>, marker: bool, time: u32, fault: &CameraFault) -> Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let loss = if let CameraFault::Loses(share) = fault { *share } else { self.shared.quirks.loss() };
@@ -81,14 +87,20 @@ impl<'a> Player<'a> {
         if matches!(fault, CameraFault::Garbled) {
             payload.iter_mut().for_each(|byte| *byte = self.rng.u8(..));
         }
-        let mut frame = vec![b'$', 0];
-        frame.extend(((payload.len() + 12) as u16).to_be_bytes());
-        frame.extend([0x80, 96 | u8::from(marker) << 7]);
-        frame.extend(self.sequence.to_be_bytes());
-        frame.extend(time.to_be_bytes());
-        frame.extend(7u32.to_be_bytes());
-        frame.extend(payload);
-        Ok(self.out.lock().write_all(&frame)?)
+        let mut packet = vec![0x80, 96 | u8::from(marker) << 7];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(time.to_be_bytes());
+        packet.extend(7u32.to_be_bytes());
+        packet.extend(payload);
+        match &self.out {
+            Out::Interleaved(wire) => {
+                let len = (packet.len() as u16).to_be_bytes();
+                wire.send(&[&[b'$', 0, len[0], len[1]], packet.as_slice()].concat())?;
+            }
+            // What nobody takes is lost, as everything over UDP may be.
+            Out::Udp(socket) => _ = socket.send(&packet),
+        }
+        Ok(())
     }
 }
 

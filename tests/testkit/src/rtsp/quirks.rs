@@ -1,6 +1,10 @@
 //! What is odd about a camera: the table of quirks, one line each.
 
+use std::path::PathBuf;
+
 use super::film::FPS;
+use super::login::Login;
+use super::request::Request;
 
 /// RTP ticks a second, as the session description says.
 const TICKS_PER_S: u64 = 90_000;
@@ -32,6 +36,20 @@ pub enum Quirk {
     SetsInSdp,
     /// The parameter sets stand in the session description alone.
     SetsOnlyInSdp,
+    /// RTP over UDP alone: 461 to who wants it inside the connection.
+    UdpOnly,
+    /// RTP inside the connection alone: 461 to who wants UDP.
+    TcpOnly,
+    /// User and password are asked for.
+    Asks(Login),
+    /// 404: there is no such stream.
+    NotFound,
+    /// 403: this user may not watch.
+    Forbidden,
+    /// 302: another address has the stream.
+    RedirectsTo(String),
+    /// All of it inside TLS, with the certificate chain and the key of these PEM files.
+    Tls(PathBuf, PathBuf),
 }
 
 impl Quirk {
@@ -60,7 +78,7 @@ impl Quirk {
 
 /// All quirks of one camera.
 #[derive(Debug, Default)]
-pub(super) struct Quirks(pub(super) Vec<Quirk>);
+pub(crate) struct Quirks(pub(crate) Vec<Quirk>);
 
 impl Quirks {
     pub(super) fn has(&self, quirk: &Quirk) -> bool {
@@ -71,6 +89,27 @@ impl Quirks {
     pub(super) fn rtp_time(&self, picture: u64) -> u32 {
         let odd = self.0.iter().find_map(|quirk| quirk.rtp_time(picture));
         odd.unwrap_or(picture * TICKS_PER_S / FPS) as u32
+    }
+
+    /// Status and headers for a request that is not granted.
+    pub(crate) fn refusal(&self, request: &Request) -> Option<(&'static str, String)> {
+        self.0.iter().find_map(|quirk| match quirk {
+            Quirk::Asks(login) if !login.admits(&request.method, request.header("authorization")) => {
+                Some(("401 Unauthorized", login.challenge()))
+            }
+            Quirk::NotFound => Some(("404 Not Found", String::new())),
+            Quirk::Forbidden => Some(("403 Forbidden", String::new())),
+            Quirk::RedirectsTo(url) => Some(("302 Moved", format!("Location: {url}\r\n"))),
+            _ => None,
+        })
+    }
+
+    /// The PEM files of its certificate chain and key.
+    pub(crate) fn certificate(&self) -> Option<(&PathBuf, &PathBuf)> {
+        self.0.iter().find_map(|quirk| match quirk {
+            Quirk::Tls(chain, key) => Some((chain, key)),
+            _ => None,
+        })
     }
 
     /// Share of RTP packets that are lost.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+
 use super::film::Film;
 use super::quirks::Quirks;
+use super::request::Request;
 use crate::wait::Watched;
 
 /// What is wrong with a camera or with the way to it.
@@ -29,6 +32,7 @@ pub enum CameraFault {
 pub(super) struct Shared {
     pub(super) film: Arc<Film>,
     pub(super) quirks: Quirks,
+    pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) state: Watched<State>,
     pub(super) port: u16,
 }
@@ -38,11 +42,17 @@ pub(super) struct State {
     pub(super) fault: CameraFault,
     /// Connections of an earlier one are cut.
     pub(super) generation: u64,
+    /// Method and address of every request, in order.
+    pub(super) heard: Vec<String>,
 }
 
 impl Shared {
     pub(super) fn is_refusing(&self) -> bool {
         self.state.read(|state| matches!(state.fault, CameraFault::Refused))
+    }
+
+    pub(super) fn heard(&self, request: &Request) {
+        self.state.change(|state| state.heard.push(format!("{} {}", request.method, request.url)));
     }
 
     /// Returns when the camera is not silent.
