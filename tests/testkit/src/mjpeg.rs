@@ -91,8 +91,7 @@ impl Shared {
         for (n, picture) in self.pictures.iter().cycle().enumerate() {
             sleep_until(begun + Duration::from_millis(n as u64 * 1000 / self.per_s));
             let len = picture.len();
-            let head =
-                format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n");
+            let head = format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n");
             wire.send(&[head.as_bytes(), picture, b"\r\n"].concat())?;
         }
         Ok(())
@@ -111,8 +110,8 @@ fn pictures(input: &[&str], per_s: u64) -> Result<Vec<Vec<u8>>> {
     let starts: Vec<usize> =
         bytes.windows(3).enumerate().filter(|(_, w)| *w == START).map(|(at, _)| at).collect();
     let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
-    let pictures: Vec<Vec<u8>> = starts.iter().zip(ends).map(|(from, to)| bytes[*from..to].to_vec()).collect();
+    let pictures: Vec<Vec<u8>> =
+        starts.iter().zip(ends).map(|(from, to)| bytes[*from..to].to_vec()).collect();
     ensure!(!pictures.is_empty(), "no picture");
     Ok(pictures)
 }
-

@@ -40,10 +40,11 @@ impl Codec {
     }
 
     fn is_delimiter(self, nal: &[u8]) -> bool {
-        self.kind(nal) == Some(match self {
-            Codec::H264 => 9,
-            Codec::H265 => 35,
-        })
+        self.kind(nal)
+            == Some(match self {
+                Codec::H264 => 9,
+                Codec::H265 => 35,
+            })
     }
 
     fn is_key(self, nal: &[u8]) -> bool {

@@ -110,7 +110,9 @@ impl Client<'_> {
                 let (url, len) = (&request.url, sdp.len());
                 answer(
                     "200 OK",
-                    &format!("Content-Base: {url}/\r\nContent-Type: application/sdp\r\nContent-Length: {len}\r\n"),
+                    &format!(
+                        "Content-Base: {url}/\r\nContent-Type: application/sdp\r\nContent-Length: {len}\r\n"
+                    ),
                 ) + &sdp
             }
             "SETUP" => match self.transport(request.header("transport").unwrap_or_default())? {

@@ -14,9 +14,8 @@ use rustls::{ServerConfig, ServerConnection};
 /// The server's side of TLS: the chain and the key of these PEM files.
 pub(crate) fn tls(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>> {
     let at = |path: &Path| path.display().to_string();
-    let chain: Vec<_> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .with_context(|| at(chain))?;
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(chain).and_then(Iterator::collect).with_context(|| at(chain))?;
     let key = PrivateKeyDer::from_pem_file(key).with_context(|| at(key))?;
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
