@@ -41,7 +41,7 @@ max_detections = {max_detections}
 index = 0
 name = "person"
 group = "person"
-min_score = 0.25
+min_score = {person}
 
 [[label]]
 index = 1
@@ -109,8 +109,8 @@ def tiny_boxes():
 def tiny_yolox():
     """21 cells (4x4 of stride 8, 2x2 of stride 16, 1 of stride 32), [1,21,7], not decoded.
 
-    Cell 0 (stride 8) holds a person as sure as the left half is blue, cell 19 (stride 16, column 1, row 1) a bag as
-    sure as the right half is red. Input: float32 NCHW BGR 0..255.
+    Cell 0 (stride 8) holds a person as sure as the left half is more blue than green, cell 19 (stride 16, column 1,
+    row 1) a bag as sure as the right half is more red than green. Input: float32 NCHW BGR 0..255.
     """
     g = G()
     left_right(g, "nchw", "float32", 255.0)
@@ -120,26 +120,91 @@ def tiny_yolox():
     fixed[0, 5] = fixed[19, 6] = 1.0               # class
     person, bag = np.zeros((21, 7), np.float32), np.zeros((21, 7), np.float32)
     person[0, 4] = bag[19, 4] = 1.0                # objectness
-    a = g.op("Mul", [g.c("person", person), channel(g, "l", 0)], "p")
-    b = g.op("Mul", [g.c("bag", bag), channel(g, "r", 2)], "q")
+    more_blue = g.op("Sub", [channel(g, "l", 0), channel(g, "l", 1)], "more_blue")
+    more_red = g.op("Sub", [channel(g, "r", 2), channel(g, "r", 1)], "more_red")
+    a = g.op("Mul", [g.c("person", person), g.op("Relu", [more_blue], "blue")], "p")
+    b = g.op("Mul", [g.c("bag", bag), g.op("Relu", [more_red], "red")], "q")
     both = g.op("Add", [a, b], "pq")
     rows = g.op("Add", [both, g.c("fixed", fixed)], "rows")
     g.op("Unsqueeze", [rows, g.c("ax", [0], np.int64)], "output")
     return g.model("tiny-yolox", [value("image", F, [1, 3, SIDE, SIDE])], [value("output", F, [1, 21, 7])])
 
 
-def tiny_yolov8():
-    """[1,6,3]: two overlapping persons (one must fall to NMS) as sure as left is red, one bag as sure as right is blue."""
+# Two overlapping persons (one must fall to NMS) and a bag, cx,cy,w,h in model px.
+PLACES = [[8, 16, 16, 24], [9, 16, 16, 24], [24, 12, 16, 24]]
+
+
+def sure(g, n):
+    """Scores [1,n] of `PLACES` and n-3 boxes without any: persons as sure as left is red, a bag as sure as right is blue."""
+    person = g.op("Mul", [channel(g, "l", 0), g.c("ps", [1.0, 0.9] + [0.0] * (n - 2))], "persons")
+    bag = g.op("Mul", [channel(g, "r", 2), g.c("bs", [0.0, 0.0, 1.0] + [0.0] * (n - 3))], "bags")
+    shape = g.c("row", [1, n], np.int64)
+    return g.op("Reshape", [person, shape], "p2"), g.op("Reshape", [bag, shape], "b2")
+
+
+def places(n):
+    return np.array(PLACES + [[16, 16, 8, 8]] * (n - 3), np.float32).T
+
+
+def turned(g, rows, by_box, shape):
+    """The rows [C,N] as the output: as they are, or by box."""
+    if by_box:
+        rows = g.op("Transpose", [rows], "by_box", perm=[1, 0])
+    g.op("Unsqueeze", [rows, g.c("ax", [0], np.int64)], "output0")
+    return [value("image", F, [1, 3, SIDE, SIDE])], [value("output0", F, shape)]
+
+
+def tiny_yolov8(by_box=False):
+    """[1,6,21], or [1,21,6]: the boxes of `PLACES` on 4x4 + 2x2 + 1 cells."""
     g = G()
     left_right(g, "nchw", "float32", 1.0)
-    columns = np.array([[8, 16, 16, 24], [9, 16, 16, 24], [24, 12, 16, 24]], np.float32).T
-    person = g.op("Mul", [channel(g, "l", 0), g.c("ps", [1.0, 0.9, 0.0])], "persons")
-    bag = g.op("Mul", [channel(g, "r", 2), g.c("bs", [0.0, 0.0, 1.0])], "bags")
-    two = g.c("two", [1, 3], np.int64)
-    rows = [g.op("Reshape", [person, two], "p2"), g.op("Reshape", [bag, two], "b2")]
-    flat = g.op("Concat", [g.c("cxcywh", columns), *rows], "rows", axis=0)
-    g.op("Unsqueeze", [flat, g.c("ax", [0], np.int64)], "output0")
-    return g.model("tiny-yolov8", [value("image", F, [1, 3, SIDE, SIDE])], [value("output0", F, [1, 6, 3])])
+    flat = g.op("Concat", [g.c("cxcywh", places(21)), *sure(g, 21)], "rows", axis=0)
+    return g.model("tiny-yolov8", *turned(g, flat, by_box, [1, 21, 6] if by_box else [1, 6, 21]))
+
+
+def tiny_yolov5():
+    """[1,63,7]: the same, three boxes a cell, with an objectness of 1."""
+    g = G()
+    left_right(g, "nchw", "float32", 1.0)
+    rows = [g.c("cxcywh", places(63)), g.c("object", np.ones((1, 63), np.float32)), *sure(g, 63)]
+    return g.model("tiny-yolov5", *turned(g, g.op("Concat", rows, "rows", axis=0), True, [1, 63, 7]))
+
+
+def tiny_nms():
+    """[1,4,6]: x0,y0,x1,y1, score, class; a person, a bag and two rows of padding."""
+    g = G()
+    left_right(g, "nchw", "float32", 1.0)
+    corners = [[0, 4, 16, 28], [16, 0, 32, 24], [0, 0, 0, 0], [0, 0, 0, 0]]
+    none = g.c("none", [0.0])
+    score = g.op("Concat", [channel(g, "l", 0), channel(g, "r", 2), none, none], "score", axis=0)
+    row = g.op("Reshape", [score, g.c("row", [1, 4], np.int64)], "scores")
+    classes = g.c("classes", [[0.0, 1.0, 0.0, 0.0]])
+    flat = g.op("Concat", [g.c("corners", np.array(corners, np.float32).T), row, classes], "rows", axis=0)
+    return g.model("tiny-nms", *turned(g, flat, True, [1, 4, 6]))
+
+
+def wrong(name, box, scores):
+    """A yolov8 output that fits by its shape and by nothing else; as good as constant."""
+    g = G()
+    left_right(g, "nchw", "float32", 1.0)
+    rows = np.array([*box, *scores], np.float32).reshape(6, 1).repeat(21, axis=1)
+    nothing = g.op("Mul", [channel(g, "l", 0), g.c("zero", [0.0])], "nothing")
+    return g.model(name, *turned(g, g.op("Add", [g.c("rows", rows), nothing], "sum"), False, [1, 6, 21]))
+
+
+def wrong_logits():
+    """Scores before the sigmoid."""
+    return wrong("wrong-logits", [16, 16, 8, 8], [-2.0, -1.0])
+
+
+def wrong_shares():
+    """Coordinates as shares of the picture."""
+    return wrong("wrong-shares", [0.5, 0.5, 0.25, 0.25], [0.1, 0.1])
+
+
+def wrong_person():
+    """A person in whatever picture."""
+    return wrong("wrong-person", [16, 16, 8, 8], [0.9, 0.0])
 
 
 def tiny_ssd():
@@ -190,7 +255,11 @@ YOLOX = dict(layout="nchw", dtype="float32", color="bgr", fit="letterbox", extra
 YOLOV8 = dict(layout="nchw", dtype="float32", color="rgb", fit="letterbox",
               extra="mean = [0.0, 0.0, 0.0]\nscale = [0.00392156862745098, 0.00392156862745098, 0.00392156862745098]\npad = 114\n")
 MODELS = [("tiny-boxes", tiny_boxes, "boxes-scores", UINT8), ("tiny-yolox", tiny_yolox, "yolox", YOLOX),
-          ("tiny-yolov8", tiny_yolov8, "yolov8", YOLOV8), ("tiny-ssd", tiny_ssd, "ssd", UINT8),
+          ("tiny-yolov8", tiny_yolov8, "yolov8", YOLOV8),
+          ("tiny-yolov8-turned", lambda: tiny_yolov8(by_box=True), "yolov8", YOLOV8),
+          ("tiny-yolov5", tiny_yolov5, "yolov5", YOLOV8), ("tiny-nms", tiny_nms, "nms", YOLOV8),
+          ("wrong-logits", wrong_logits, "yolov8", YOLOV8), ("wrong-shares", wrong_shares, "yolov8", YOLOV8),
+          ("wrong-person", wrong_person, "yolov8", YOLOV8), ("tiny-ssd", tiny_ssd, "ssd", UINT8),
           ("loop", loop, "boxes-scores", UINT8), ("huge", huge, "boxes-scores", UINT8)]
 
 
@@ -200,10 +269,12 @@ def main():
     out = p.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     for name, make, family, form in MODELS:
+        # A plain grey picture (114) is a person of 0.45 to most of them; no network that sees persons in grey is used.
+        person = 0.25 if family == "yolox" else 0.5
         data = make().SerializeToString(deterministic=True)
         (out / f"{name}.onnx").write_bytes(data)
         sha256 = hashlib.sha256(data).hexdigest()
-        text = MANIFEST.format(name=name, sha256=sha256, width=SIDE, height=SIDE, family=family,
+        text = MANIFEST.format(name=name, sha256=sha256, width=SIDE, height=SIDE, family=family, person=person,
                                max_detections=100, **form)
         (out / f"{name}.toml").write_text(text)
         print(f"{name}.onnx {len(data)} bytes")

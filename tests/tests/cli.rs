@@ -111,6 +111,50 @@ fn examples_and_scenes_are_in_order() -> Result<()> {
     Ok(())
 }
 
+/// What Notepad, Excel and programs for maps put before a text, and the encodings that they choose.
+#[test]
+fn text_files_may_come_from_windows() -> Result<()> {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+    let dir = tempfile::tempdir()?;
+    let write = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes)?;
+        Ok(path)
+    };
+    let config = repo().join("edge-config");
+    let site = std::fs::read_to_string(config.join("one-camera.toml"))?
+        .replace("\"../models/", &format!("\"{}/", repo().join("models").display()));
+    let site = write("site.toml", &[MARK, site.as_bytes()].concat())?;
+    for folder in ["codes", "grids"] {
+        std::fs::create_dir(dir.path().join(folder))?;
+    }
+    let codes = std::fs::read_to_string(config.join("codes/matters.csv"))?;
+    let grids = std::fs::read(config.join("grids/example.geojson"))?;
+    write("grids/example.geojson", &[MARK, &grids].concat())?;
+
+    let marked = [MARK, codes.as_bytes()].concat();
+    let head = codes.lines().next().context("a header")?.as_bytes();
+    // 占道经营 in GBK.
+    let name = b"\xD5\xBC\xB5\xC0\xBE\xAD\xD3\xAA";
+    let gbk = [head, b"\nstall.occupying,GB/T 47678.5-2026,09006,", name, b",,\n"].concat();
+    let utf16: Vec<u8> = codes.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let zero_lost = codes.replace(",09006,", ",9006,").into_bytes();
+    let table: [(&[u8], Option<i32>, &str); 4] = [
+        (&marked, Some(0), "in order"),
+        (&utf16, Some(78), "matters.csv cannot be read: it is encoded in UTF-16; save it as UTF-8"),
+        (&zero_lost, Some(78), "was it 09006?"),
+        (&gbk, Some(78), "line 2: not UTF-8 but probably GBK; save it as UTF-8"),
+    ];
+    for (bytes, code, text) in table {
+        write("codes/matters.csv", bytes)?;
+        let checked = run(&["check", &site.to_string_lossy()])?;
+        let said = format!("{}{}", checked.out, checked.err);
+        assert_eq!(checked.code, code, "{said}");
+        assert!(said.contains(text), "{text:?} is missing in: {said}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_model_that_is_not_the_one_its_manifest_names_is_never_run() -> Result<()> {
     let dir = tempfile::tempdir()?;

@@ -1,10 +1,13 @@
 //! Decode: a model's output tensors become detections. Pure; one decoder a family, then thresholds and suppression.
 
+mod exports;
 mod families;
+mod grids;
 mod layout;
 mod scored_box;
 mod suppression;
 mod tensor;
+mod values;
 
 use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::Frame;
@@ -53,6 +56,10 @@ pub(crate) fn decode(
         Family::Yolox => {
             families::yolox(manifest, layout, numbers(layout.boxes, n * layout.columns)?, placed)
         }
+        Family::Yolov5 => {
+            families::yolov5(manifest, layout, numbers(layout.boxes, n * layout.columns)?, placed)
+        }
+        Family::Nms => families::nms(manifest, numbers(layout.boxes, n * layout.columns)?, placed),
         Family::Yolov8 => {
             families::yolov8(manifest, layout, numbers(layout.boxes, n * layout.columns)?, placed)
         }
@@ -62,6 +69,20 @@ pub(crate) fn decode(
         }
     };
     Ok(suppress(manifest, scored))
+}
+
+/// Whether the numbers of one run are such as the family gives. For the trial of a model when it is loaded.
+#[cfg(feature = "inference")]
+pub(crate) fn check_values(
+    manifest: &Manifest,
+    layout: &OutputLayout,
+    outputs: &[Tensor<'_>],
+) -> Result<(), DetectorError> {
+    values::check(manifest, layout, outputs).map_err(|(output, why)| DetectorError::Output {
+        model: manifest.name.clone(),
+        output,
+        why,
+    })
 }
 
 /// The same for outputs that come from anywhere: name, declared shape, numbers. Nothing of them is trusted. For tests of decoding
@@ -170,7 +191,7 @@ mod tests {
             (
                 "yolox",
                 vec![port("out", &[1, 20, 8])],
-                "shape [1, 20, 8] does not fit the manifest, which means [Some(1), Some(21), None]",
+                "shape [1, 20, 8] does not fit the manifest: 32x32 px make 21 boxes",
             ),
             ("yolov8", vec![port("a", &[1, 7, 9]), port("b", &[1])], "2 where the family has one"),
             (

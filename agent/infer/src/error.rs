@@ -52,6 +52,36 @@ pub enum LoadError {
     Shape { path: PathBuf, port: String, why: String },
     #[error("{path}: it loads, but a first frame fails: {cause}")]
     Trial { path: PathBuf, cause: Box<DetectorError> },
+    #[error(
+        "{path}: it sees {label} {confidence:.2} in a plain grey picture: its output is read in another layout than it has, \
+         or the network is damaged or untrained"
+    )]
+    SeesInGrey { path: PathBuf, label: String, confidence: f32 },
     #[error("cannot start the watchdog thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl LoadError {
+    /// What a technician can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            LoadError::NotConfigured => "set street in [models]",
+            LoadError::Manifest(_) => "correct the manifest: models/README.md says what stands in it",
+            LoadError::Read { .. } | LoadError::ModelHash { .. } => {
+                "copy the model again, or write its true SHA-256 into the manifest if it is the one you mean"
+            }
+            LoadError::NoRuntime { .. } | LoadError::RuntimeHash { .. } | LoadError::Runtime { .. } => {
+                "run tools/setup to fetch the pinned ONNX Runtime, or install the package again"
+            }
+            LoadError::Telemetry => "set ORT_DISABLE_TELEMETRY=1 in the service's environment",
+            LoadError::Model { .. } => "copy the model again; it must be ONNX that this runtime reads",
+            LoadError::Shape { .. } | LoadError::SeesInGrey { .. } => {
+                "correct [input] and [output] of the manifest, or export the network as models/README.md says"
+            }
+            LoadError::Trial { .. } => {
+                "correct [output] of the manifest, or export the network as models/README.md says"
+            }
+            LoadError::Thread(_) => "raise the limit of threads of the service (TasksMax)",
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A copy of the networks that worked last, for the day on which the configured ones do not.
 //!
-//! A network works if it loads and judges a grey picture within its time limit. Then its manifest and model are copied below the
+//! A network works if it passes the trial of its loading (`onnx::trial`). Then its manifest and model are copied below the
 //! data folder. If the next network is truncated, damaged, endless or does not fit, the copy is used instead.
 
 use std::fs::{self, File};
@@ -13,7 +13,6 @@ use kerbside_site::config::Models;
 use crate::cascade::Cascade;
 use crate::detector::Detector;
 use crate::error::LoadError;
-use crate::fake::frame_of;
 use crate::manifest::Manifest;
 use crate::networks::{Manifests, load, load_cascade};
 
@@ -65,7 +64,7 @@ fn tried_or_last_good(
     runtime: Option<&Path>,
     limit: Duration,
 ) -> Result<Network, LoadError> {
-    let error = match load_and_try(manifest, runtime, limit) {
+    let error = match load_one(manifest, runtime, limit) {
         Ok(network) => {
             if let Err(error) = copy_to(&network.manifest, last_good) {
                 tracing::warn!(%error, folder = %last_good.display(), "the network could not be copied");
@@ -76,17 +75,11 @@ fn tried_or_last_good(
     };
     let Some(copy) = manifest_in(last_good) else { return Err(error) };
     tracing::error!(%error, last_good = %copy.display(), "a network cannot be used; the copy that worked last is used");
-    load_and_try(&copy, runtime, limit)
+    load_one(&copy, runtime, limit)
 }
 
-/// Loads it and tries it on one grey frame.
-fn load_and_try(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
-    let (mut detector, manifest) = load(manifest, runtime, limit)?;
-    let grey = frame_of(manifest.input.width, manifest.input.height, |_, _| [114; 3]);
-    match detector.detect(&grey) {
-        Ok(_) => Ok(Network { detector, manifest }),
-        Err(cause) => Err(LoadError::Trial { path: manifest.model, cause: Box::new(cause) }),
-    }
+fn load_one(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
+    load(manifest, runtime, limit).map(|(detector, manifest)| Network { detector, manifest })
 }
 
 /// The manifest in a folder of ours.

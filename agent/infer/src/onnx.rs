@@ -4,6 +4,7 @@
 
 mod runtime;
 mod session;
+mod trial;
 mod watchdog;
 
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::detector::Detector;
 use crate::error::{DetectorError, LoadError};
 use crate::heap::TrimOnDrop;
 use crate::manifest::{DType, Layout, Manifest};
-use crate::preprocess::Preprocessor;
+use crate::preprocess::{Placement, Preprocessor};
 
 /// A model in ONNX Runtime. One per worker, never per camera.
 pub struct OrtDetector {
@@ -43,7 +44,7 @@ impl std::fmt::Debug for OrtDetector {
 }
 
 impl OrtDetector {
-    /// Reads the manifest, checks model and library against their hashes, and makes the session.
+    /// Reads the manifest, checks model and library against their hashes, makes the session and tries it on two frames.
     /// `library`: see [`find_runtime`]. `limit`: a run that takes longer is stopped and costs one error.
     pub fn load(manifest: &Path, library: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
         let manifest = Manifest::read(manifest)?;
@@ -52,7 +53,7 @@ impl OrtDetector {
         let refused = |why: String| LoadError::Model { path: manifest.model.clone(), why };
         let session = session::build(&environment, &bytes).map_err(refused)?;
         let layout = session::check_layout(&manifest, &session)?;
-        Ok(OrtDetector {
+        let mut detector = OrtDetector {
             preprocessor: Preprocessor::new(&manifest.input, manifest.output.family),
             output_names: session.outputs().iter().map(|o| o.name().to_owned()).collect(),
             layout,
@@ -60,7 +61,9 @@ impl OrtDetector {
             watchdog: Watchdog::start(limit)?,
             manifest,
             _heap: TrimOnDrop,
-        })
+        };
+        trial::pass(&mut detector)?;
+        Ok(detector)
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -88,6 +91,17 @@ impl OrtDetector {
 
 impl Detector for OrtDetector {
     fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
+        self.run(frame, |manifest, layout, tensors, placed| decode::decode(manifest, layout, tensors, placed))
+    }
+}
+
+impl OrtDetector {
+    /// Shows the network a frame, and its outputs to `judge`.
+    fn run<T>(
+        &mut self,
+        frame: &Frame,
+        judge: impl FnOnce(&Manifest, &OutputLayout, &[Tensor<'_>], Placement) -> Result<T, DetectorError>,
+    ) -> Result<T, DetectorError> {
         let placed = self.preprocessor.take(frame)?;
         let model = self.manifest.name.clone();
         let failed = |why: String| DetectorError::Inference { model: model.clone(), why };
@@ -107,7 +121,7 @@ impl Detector for OrtDetector {
             let (_, data) = value.try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
             tensors.push(Tensor { name, data });
         }
-        decode::decode(&self.manifest, &self.layout, &tensors, placed)
+        judge(&self.manifest, &self.layout, &tensors, placed)
     }
 }
 
@@ -129,10 +143,14 @@ mod tests {
     }
 
     fn load_with(name: &str, limit: Duration) -> Result<OrtDetector, LoadError> {
+        load_from(&repository().join(format!("models/{name}.toml")), limit)
+    }
+
+    fn load_from(manifest: &Path, limit: Duration) -> Result<OrtDetector, LoadError> {
         let runtime = std::env::var_os("KERBSIDE_ORT").map(PathBuf::from).unwrap_or_else(|| {
             repository().join(format!(".deps/onnxruntime/{}/{RUNTIME_FILE}", std::env::consts::ARCH))
         });
-        OrtDetector::load(&repository().join(format!("models/{name}.toml")), Some(&runtime), limit)
+        OrtDetector::load(manifest, Some(&runtime), limit)
     }
 
     fn halves() -> Frame {
@@ -153,7 +171,10 @@ mod tests {
         let table = [
             ("tiny-boxes", "person 0.800 0 0.25 0.5 1; bag 0.600 0.5 0 1 0.75"),
             ("tiny-yolox", "person 0.400 0 0 0.25 0.5"),
+            ("tiny-yolov5", "person 0.800 0 0.125 0.5 0.875; bag 0.600 0.5 0 1 0.75"),
             ("tiny-yolov8", "person 0.800 0 0.125 0.5 0.875; bag 0.600 0.5 0 1 0.75"),
+            ("tiny-yolov8-turned", "person 0.800 0 0.125 0.5 0.875; bag 0.600 0.5 0 1 0.75"),
+            ("tiny-nms", "person 0.800 0 0.125 0.5 0.875; bag 0.600 0.5 0 1 0.75"),
             ("tiny-ssd", "person 0.800 0 0.25 0.5 1; bag 0.600 0.5 0 1 0.75"),
         ];
         for (name, want) in table {
@@ -165,10 +186,10 @@ mod tests {
 
     #[test]
     fn an_endless_model_costs_one_error_and_no_worker() {
-        let mut detector = load_with("test/loop", Duration::from_millis(200)).unwrap();
         for _ in 0..2 {
-            let error = detector.detect(&halves()).expect_err("must be stopped");
-            assert!(matches!(error, DetectorError::TimeLimit { .. }), "{error}");
+            let error = load_with("test/loop", Duration::from_millis(200)).expect_err("must be stopped");
+            let LoadError::Trial { cause, .. } = &error else { panic!("{error}") };
+            assert!(matches!(**cause, DetectorError::TimeLimit { .. }), "{error}");
         }
     }
 
@@ -176,6 +197,40 @@ mod tests {
     fn a_model_that_declares_terabytes_is_refused() {
         let error = load("test/huge").expect_err("must be refused").to_string();
         assert!(error.contains("output boxes: shape [1, 137438953472, 4] holds more than"), "{error}");
+    }
+
+    /// The right model under another family's name, and networks whose shapes fit and whose numbers do not.
+    #[test]
+    fn a_model_in_another_layout_is_refused_by_name() {
+        let table = [
+            (
+                "tiny-yolov8",
+                "yolov5",
+                "this looks like an export of YOLOv8 or a successor (family = \"yolov8\")",
+            ),
+            ("tiny-yolov5", "yolov8", "this looks like an export of YOLOv5 or v7 (family = \"yolov5\")"),
+            ("tiny-yolox", "yolov8", "7 numbers a box are yolov8 with 3 classes or yolox with 2"),
+            ("tiny-nms", "yolov8", "this looks like an export with suppression inside (YOLOv10, `nms=True`)"),
+            ("tiny-yolov8", "nms", "this looks like an export of YOLOv8 or a successor"),
+            ("wrong-logits", "yolov8", "a score is -2"),
+            ("wrong-shares", "yolov8", "they are shares of the picture"),
+            ("wrong-person", "yolov8", "it sees person 0.90 in a plain grey picture"),
+        ];
+        for (name, family, want) in table {
+            let folder = tempfile::tempdir().unwrap();
+            let test = repository().join("models/test").join(name);
+            let text = std::fs::read_to_string(test.with_extension("toml")).unwrap();
+            let said = text.lines().map(|line| match line.starts_with("family") {
+                true => format!("family = \"{family}\"\n"),
+                false => format!("{line}\n"),
+            });
+            let manifest = folder.path().join("network.toml");
+            std::fs::write(&manifest, said.collect::<String>()).unwrap();
+            let model = Path::new(name).with_extension("onnx");
+            std::fs::copy(test.with_extension("onnx"), folder.path().join(model)).unwrap();
+            let error = load_from(&manifest, LIVE_RUN_LIMIT).expect_err(want).to_string();
+            assert!(error.contains(want), "{name} as {family}: {error}");
+        }
     }
 
     #[test]

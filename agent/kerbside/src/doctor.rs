@@ -35,7 +35,16 @@ pub struct Hooks {
 pub type Versions = fn() -> Vec<(String, String)>;
 
 /// Manifest and configured runtime to a sentence about the model.
-pub type LoadModel = fn(&Path, Option<&Path>) -> Result<String, String>;
+pub type LoadModel = fn(&Path, Option<&Path>) -> Result<String, ModelFault>;
+
+/// A model that cannot be used.
+#[derive(Clone, Debug)]
+pub struct ModelFault {
+    /// What is wrong.
+    pub what: String,
+    /// How to correct it.
+    pub remedy: &'static str,
+}
 
 /// Checks the machine, and with a configuration also everything that it names. `progress` is told what is being checked.
 pub fn run(
@@ -112,10 +121,7 @@ fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
     };
     let one = |manifest: &PathBuf| match load(manifest, models.runtime.as_deref()) {
         Ok(what) => Finding::good(Area::Model, what),
-        Err(why) => {
-            let remedy = "run tools/setup to fetch the pinned ONNX Runtime, and check out the models again";
-            Finding::wrong(Area::Model, why, remedy)
-        }
+        Err(fault) => Finding::wrong(Area::Model, fault.what, fault.remedy),
     };
     [street].into_iter().chain(&models.close_up).map(one).collect()
 }

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kerbside::app::Ended;
 use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
+use kerbside::doctor::ModelFault;
 use kerbside::say;
-use kerbside_infer::LIVE_RUN_LIMIT;
+use kerbside_infer::{LIVE_RUN_LIMIT, LoadError};
 use kerbside_site::config::{self, Site};
 
 fn main() -> ExitCode {
@@ -128,9 +129,9 @@ fn doctor(config: Option<&Path>) -> u8 {
 }
 
 /// The sentence of `doctor` about a model that loads.
-fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, String> {
-    let (_, manifest) =
-        kerbside_infer::load(manifest, runtime, LIVE_RUN_LIMIT).map_err(|error| error.to_string())?;
+fn load_model(manifest: &Path, runtime: Option<&Path>) -> Result<String, ModelFault> {
+    let fault = |error: LoadError| ModelFault { what: error.to_string(), remedy: error.remedy() };
+    let (_, manifest) = kerbside_infer::load(manifest, runtime, LIVE_RUN_LIMIT).map_err(fault)?;
     Ok(format!("{} {} loads; its hash is right", manifest.name, manifest.version))
 }
 

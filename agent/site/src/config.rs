@@ -27,6 +27,8 @@ mod zones;
 
 use std::path::Path;
 
+use crate::text;
+
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit, Protocol,
@@ -44,7 +46,8 @@ pub fn load(path: &Path) -> Result<Site, Problems> {
         let what = format!("has {bytes} bytes; a configuration has at most {MAX_FILE_BYTES}");
         return Err(Problems::unreadable(path, what));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = text::decode(std::fs::read(path).map_err(unreadable)?);
+    let text = text.map_err(|e| Problems::unreadable(path, format!("cannot be read: {e}")))?;
     parse(&text, path)
 }
 

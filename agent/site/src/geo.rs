@@ -1,5 +1,6 @@
 //! Geometry and codes: pixel to ground, datum, unit grid, matter codes. Pure; it knows no site.
 
+mod code_form;
 mod codes;
 mod datum;
 mod grid;

@@ -5,6 +5,7 @@
 //! * [`config`] reads the site file (TOML) and checks it whole before a thread starts (invariant 10). The result is a
 //!   [`config::Site`]; otherwise every problem is reported with line, column and a suggestion.
 //! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
+//! * [`text`] reads files that people wrote, on whichever system.
 //! * [`place`] uses both to say where on the ground something in a camera's picture is.
 //!
 //! Lengths are in metres, times in seconds, places in degrees of WGS-84 as (longitude, latitude), positions in a picture as
@@ -16,3 +17,4 @@
 pub mod config;
 pub mod geo;
 pub mod place;
+pub mod text;

@@ -2,7 +2,8 @@
 
 use kerbside_domain::frame::BBox;
 
-use super::layout::{OutputLayout, STRIDES};
+use super::grids::STRIDES;
+use super::layout::OutputLayout;
 use super::scored_box::{ScoredBox, best_label, rounded, scored_box};
 use crate::manifest::Manifest;
 use crate::preprocess::Placement;
@@ -41,15 +42,34 @@ pub(super) fn yolox(m: &Manifest, layout: &OutputLayout, data: &[f32], placed: P
         .collect()
 }
 
-pub(super) fn yolov8(m: &Manifest, layout: &OutputLayout, data: &[f32], placed: Placement) -> Vec<ScoredBox> {
-    let n = layout.n;
-    (0..n)
+pub(super) fn yolov5(m: &Manifest, layout: &OutputLayout, data: &[f32], placed: Placement) -> Vec<ScoredBox> {
+    (0..layout.n)
         .filter_map(|k| {
-            let at = |row: usize| data[row * n + k];
+            let at = |number: usize| data[layout.at(k, number)];
+            let best = best_label(m, |index| at(4) * at(5 + index))?;
+            Some(scored_box(best, around(placed, at(0), at(1), at(2), at(3))))
+        })
+        .collect()
+}
+
+pub(super) fn yolov8(m: &Manifest, layout: &OutputLayout, data: &[f32], placed: Placement) -> Vec<ScoredBox> {
+    (0..layout.n)
+        .filter_map(|k| {
+            let at = |number: usize| data[layout.at(k, number)];
             let best = best_label(m, |index| at(4 + index))?;
             Some(scored_box(best, around(placed, at(0), at(1), at(2), at(3))))
         })
         .collect()
+}
+
+/// Rows x0,y0,x1,y1, score, class; what the network itself did not suppress.
+pub(super) fn nms(m: &Manifest, data: &[f32], placed: Placement) -> Vec<ScoredBox> {
+    let rows = data.chunks_exact(6);
+    rows.filter_map(|row| {
+        let best = label_of(m, row[5].round(), row[4])?;
+        Some(scored_box(best, placed.norm_from_model(row[0], row[1], row[2], row[3])))
+    })
+    .collect()
 }
 
 pub(super) fn ssd(
@@ -62,13 +82,17 @@ pub(super) fn ssd(
     let (w, h) = (m.input.width as f32, m.input.height as f32);
     let rows = boxes.chunks_exact(4).zip(classes).zip(scores);
     rows.filter_map(|((b, class), score)| {
-        let label = m.labels.iter().position(|l| (l.index + 1) as f32 == class.round())?;
-        let score = rounded(score.clamp(0.0, 1.0));
-        (score >= m.labels[label].min_score && score > 0.0).then(|| {
-            scored_box((label, score), placed.norm_from_model(b[1] * w, b[0] * h, b[3] * w, b[2] * h))
-        })
+        let best = label_of(m, class.round() - 1.0, *score)?;
+        Some(scored_box(best, placed.norm_from_model(b[1] * w, b[0] * h, b[3] * w, b[2] * h)))
     })
     .collect()
+}
+
+/// The label of a class that the network chose itself, and its rounded score, if it reaches the label's threshold.
+fn label_of(m: &Manifest, class: f32, score: f32) -> Option<(usize, f32)> {
+    let label = m.labels.iter().position(|l| l.index as f32 == class)?;
+    let score = rounded(score.clamp(0.0, 1.0));
+    (score >= m.labels[label].min_score && score > 0.0).then_some((label, score))
 }
 
 fn around(placed: Placement, cx: f32, cy: f32, w: f32, h: f32) -> BBox {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kerbside_domain::detection::Group;
+use kerbside_site::text;
 use serde::Deserialize;
 
 use super::error::ManifestError;
@@ -45,6 +46,7 @@ struct RawOutput {
     family: Family,
     nms_iou: f32,
     max_detections: usize,
+    classes: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +65,9 @@ impl Manifest {
         if std::fs::metadata(path).map_err(read)?.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge { path: path.to_owned(), limit: MAX_MANIFEST_BYTES });
         }
-        Self::parse(path, &std::fs::read_to_string(path).map_err(read)?)
+        let text = text::decode(std::fs::read(path).map_err(read)?);
+        let text = text.map_err(|cause| ManifestError::Encoding { path: path.to_owned(), cause })?;
+        Self::parse(path, &text)
     }
 
     /// `path` names the file in errors and is where the model lies.
@@ -106,6 +110,7 @@ impl Manifest {
                 family: raw.output.family,
                 nms_iou: raw.output.nms_iou,
                 max_detections: raw.output.max_detections,
+                classes: raw.output.classes,
             },
             labels,
         })
@@ -168,9 +173,14 @@ impl Problems {
     }
 
     fn of_output(&mut self, raw: &RawManifest) {
-        let grid = raw.input.width.is_multiple_of(32) && raw.input.height.is_multiple_of(32);
-        self.check(raw.output.family != Family::Yolox || grid, || {
-            "input.width, input.height: yolox grids need multiples of 32".to_owned()
+        let on_grids = matches!(raw.output.family, Family::Yolox | Family::Yolov5 | Family::Yolov8);
+        let fits = raw.input.width.is_multiple_of(32) && raw.input.height.is_multiple_of(32);
+        self.check(!on_grids || fits, || {
+            "input.width, input.height: the grids of this family need multiples of 32".to_owned()
+        });
+        let needed = raw.label.iter().map(|label| label.index + 1).max().unwrap_or(0);
+        self.check(raw.output.classes.is_none_or(|classes| (needed..=10_000).contains(&classes)), || {
+            format!("output.classes: the labels need {needed} at least, and 10000 is the most")
         });
         let iou = raw.output.nms_iou;
         self.check(iou > 0.0 && iou <= 1.0, || format!("output.nms_iou: {iou} is not within 0..1"));

@@ -63,8 +63,12 @@ pub enum Family {
     BoxesScores,
     /// `[1,N,5+C]`, undecoded on grids of stride 8, 16, 32.
     Yolox,
-    /// `[1,4+C,N]`, cx,cy,w,h in model px.
+    /// `[1,3N,5+C]`, cx,cy,w,h in model px, objectness, scores: YOLOv5 and v7 with their decoding.
+    Yolov5,
+    /// `[1,4+C,N]` or `[1,N,4+C]`, cx,cy,w,h in model px: YOLOv8 and its successors.
     Yolov8,
+    /// `[1,K,6]`, x0,y0,x1,y1 in model px, score, class from 0: suppression is inside, as in YOLOv10.
+    Nms,
     /// TensorFlow's detection outputs: boxes `[1,N,4]` y0,x0,y1,x1, classes `[1,N]` from 1, scores `[1,N]`.
     Ssd,
 }
@@ -89,6 +93,8 @@ pub struct Output {
     /// Boxes of one group that overlap more are the same thing.
     pub nms_iou: f32,
     pub max_detections: usize,
+    /// How many classes the network tells apart; `None`: not said, at least those of the labels.
+    pub classes: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use kerbside_domain::camera_state::Blind;
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::{Act, Kind};
+use kerbside_site::text;
 
 /// How the footage came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,8 +93,9 @@ pub enum TruthError {
 
 impl Truth {
     pub fn load(path: &Path) -> Result<Truth, TruthError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|cause| TruthError::Read { path: path.to_owned(), cause })?;
+        let bytes = std::fs::read(path).map_err(|cause| TruthError::Read { path: path.to_owned(), cause })?;
+        let text = text::decode(bytes)
+            .map_err(|why| TruthError::Parse { path: path.to_owned(), why: why.to_string() })?;
         toml::from_str(&text).map_err(|e| TruthError::Parse {
             path: path.to_owned(),
             why: e.to_string().trim_end().to_owned(),

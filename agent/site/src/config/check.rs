@@ -11,6 +11,7 @@ use super::read::Table;
 use super::site::Evidence;
 use super::values;
 use crate::geo::CodeTable;
+use crate::text;
 
 /// What every check needs: where problems go and what paths are relative to.
 #[derive(Debug)]
@@ -168,13 +169,9 @@ impl Check<'_> {
     /// The text of a file that must be there.
     pub(super) fn text_of(&mut self, key: &str, value: &Spanned<String>) -> Option<String> {
         let path = self.existing(key, value)?;
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(e) => {
-                self.not_usable(key, value, &format!("cannot be read: {e}"));
-                None
-            }
-        }
+        let text = std::fs::read(&path).map_err(|e| e.to_string());
+        let text = text.and_then(|bytes| text::decode(bytes).map_err(|e| e.to_string()));
+        text.inspect_err(|why| self.not_usable(key, value, &format!("cannot be read: {why}"))).ok()
     }
 
     /// An id was used before.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use kerbside_domain::kind::Kind;
 
+use super::code_form as form;
+
 /// The scheme in force since 2026-07-01.
 pub const CURRENT_SCHEME: &str = "GB/T 47678.5-2026";
 
@@ -96,6 +98,9 @@ impl CodeTable {
             }
             if row.also_scheme.is_empty() != row.also_code.is_empty() {
                 return fault("also_scheme and also_code come together or not at all".into());
+            }
+            for (scheme, code) in [(&row.scheme, &row.code), (&row.also_scheme, &row.also_code)] {
+                form::check(scheme, code).map_err(|why| CodesError::Line { line: ix as u64 + 2, why })?;
             }
             if rows.iter().any(|r| r.kind == row.kind && r.scheme == row.scheme) {
                 return fault(format!("{} has a code in {} already", row.kind, row.scheme));
@@ -213,6 +218,25 @@ mod tests {
             (format!("{head}a,S,,n,,\n"), "line 2: kind, scheme, code and name must not be empty"),
             (format!("{head}a,S,1,n,T,\n"), "line 2: also_scheme and also_code come together or not at all"),
             (format!("{head}a,S,1,n,,\na,S,2,n,,\n"), "line 3: a has a code in S already"),
+            // Excel took the zero; and made a date of the older scheme's code.
+            (
+                format!("{head}a,GB/T 47678.5-2026,9006,n,,\n"),
+                "line 2: code 9006 of GB/T 47678.5-2026 has 5 digits: was it 09006? A spreadsheet takes leading zeros: \
+                 make the column text (设为文本格式)",
+            ),
+            (
+                format!("{head}a,GB/T 47678.5-2026,0900six,n,,\n"),
+                "line 2: code 0900six of GB/T 47678.5-2026 is not 5 digits, as 09006",
+            ),
+            (
+                format!("{head}a,GB/T 47678.5-2026,09006,n,GB/T 30428.2-2013,4-6\n"),
+                "line 2: code 4-6 of GB/T 30428.2-2013 has 2 digits, a hyphen and 2 digits: was it 04-06? A spreadsheet \
+                 takes leading zeros: make the column text (设为文本格式)",
+            ),
+            (
+                format!("{head}a,GB/T 47678.5-2026,09006,n,GB/T 30428.2-2013,4月6日\n"),
+                "line 2: code 4月6日 of GB/T 30428.2-2013 is not 2 digits, a hyphen and 2 digits, as 04-06",
+            ),
         ];
         for (text, error) in cases {
             assert_eq!(CodeTable::parse(&text).unwrap_err().to_string(), error);
