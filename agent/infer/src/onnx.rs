@@ -91,7 +91,7 @@ impl OrtDetector {
 
 impl Detector for OrtDetector {
     fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
-        self.run(frame, |manifest, layout, tensors, placed| decode::decode(manifest, layout, tensors, placed))
+        self.run(frame, decode::decode)
     }
 }
 

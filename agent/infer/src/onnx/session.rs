@@ -58,7 +58,14 @@ pub(super) fn check_layout(manifest: &Manifest, session: &Session) -> Result<Out
     match tensor(input.dtype()) {
         Some((ty, shape)) if ty == want_type && shape == want => {}
         Some((ty, shape)) => {
-            let why = format!("{ty} {shape:?}, but the manifest says {want_type} {want:?}");
+            let cure = if shape.iter().any(|&side| side < 1) {
+                "; export the model with fixed shapes (batch 1)"
+            } else if ty == TensorElementType::Float16 {
+                "; export the model in float32"
+            } else {
+                ""
+            };
+            let why = format!("{ty} {shape:?}, but the manifest says {want_type} {want:?}{cure}");
             return Err(shape_error(format!("input {}", input.name()), why));
         }
         None => return Err(shape_error(format!("input {}", input.name()), "no tensor".to_owned())),
