@@ -1,7 +1,8 @@
 //! Sign: Ed25519 keys of the centre's people and of the box: made, kept in files, used. Knows nothing of what is signed.
 //!
-//! Private keys are PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` writes them too. Public keys and signatures
-//! are text: `ed25519:` and 64 hex digits, 128 hex digits.
+//! Private keys are PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` writes them too. Public keys are text: `ed25519:`
+//! and 64 hex digits, or a PEM file for tools that are not ours. Signatures are 128 hex digits, or their 64 bytes in a file
+//! beside what was signed.
 
 use std::fmt;
 use std::io::Write as _;
@@ -10,12 +11,16 @@ use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
 use x509_cert::der::pem;
 
 /// PKCS#8 of a bare Ed25519 seed (RFC 8410, section 7), which follows.
 const PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 const LABEL: &str = "PRIVATE KEY";
+/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, section 4), whose 32 bytes follow.
+const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PUBLIC_LABEL: &str = "PUBLIC KEY";
 const SCHEME: &str = "ed25519:";
 
 /// What can go wrong with a key file.
@@ -52,10 +57,47 @@ impl PublicKey {
         bytes_of(text.strip_prefix(SCHEME)?).map(PublicKey)
     }
 
+    /// A key as a person gives it: `ed25519:` and 64 hex digits, the digits alone, or a PEM text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text = text.trim();
+        PublicKey::parse(text).or_else(|| bytes_of(text).map(PublicKey)).or_else(|| PublicKey::from_pem(text))
+    }
+
+    /// The key in a PEM text (`BEGIN PUBLIC KEY`).
+    pub fn from_pem(text: &str) -> Option<Self> {
+        let (label, der) = pem::decode_vec(text.as_bytes()).ok()?;
+        let key = der.strip_prefix(&SPKI_HEAD).filter(|_| label == PUBLIC_LABEL)?;
+        key.try_into().ok().map(PublicKey)
+    }
+
+    /// As `openssl pkey -pubin` reads it.
+    pub fn to_pem(&self) -> String {
+        let der = [SPKI_HEAD.as_slice(), &self.0].concat();
+        // Only an encoding longer than memory fails.
+        pem::encode_string(PUBLIC_LABEL, pem::LineEnding::LF, &der).unwrap_or_default()
+    }
+
     /// Whether `signature` (128 hex digits) is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        let Some(signature) = bytes_of::<64>(signature) else { return false };
-        UnparsedPublicKey::new(&ED25519, self.0).verify(message, &signature).is_ok()
+        bytes_of::<64>(signature).is_some_and(|signature| self.verifies_bytes(message, &signature))
+    }
+
+    /// The same with the bytes of a signature.
+    pub fn verifies_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        PublicKey::parse(&text).ok_or_else(|| serde::de::Error::custom("not ed25519:<64 hex>"))
     }
 }
 
@@ -149,7 +191,12 @@ impl SigningKey {
 
     /// 128 hex digits.
     pub fn sign(&self, message: &[u8]) -> String {
-        crate::hash::hex(self.0.sign(message).as_ref())
+        crate::hash::hex(&self.sign_bytes(message))
+    }
+
+    /// The 64 bytes of the signature, as other people's tools expect them in a file.
+    pub fn sign_bytes(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
     }
 }
 
@@ -202,6 +249,23 @@ mod tests {
         std::fs::write(&path, "rubbish").unwrap();
         assert!(matches!(SigningKey::read_or_create(&path), Err(KeyError::NotAKey { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), b"rubbish");
+    }
+
+    #[test]
+    fn a_person_gives_a_public_key_in_three_forms() {
+        let public = key().public();
+        let text = public.to_string();
+        let pem = public.to_pem();
+        assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA"), "{pem}");
+        for form in [text.as_str(), text.trim_start_matches("ed25519:"), &pem, &format!("  {text}\n")] {
+            assert_eq!(PublicKey::from_text(form), Some(public), "{form}");
+        }
+        for wrong in ["", "ed25519", &pem.replace("PUBLIC", "PRIVATE"), &pem.replace("MCow", "MCox")] {
+            assert_eq!(PublicKey::from_text(wrong), None, "{wrong}");
+        }
+        assert!(public.verifies_bytes(b"x", &key().sign_bytes(b"x")));
+        assert!(!public.verifies_bytes(b"y", &key().sign_bytes(b"x")));
+        assert!(!public.verifies_bytes(b"x", b""));
     }
 
     #[test]

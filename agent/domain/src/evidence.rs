@@ -98,6 +98,9 @@ pub struct EvidenceItem {
     pub sha256: String,
     /// The moment that it shows or begins with.
     pub captured: Moment,
+    /// Of a manifest: the box's detached signature over the file's bytes, 128 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// What a file of evidence shows.

@@ -20,7 +20,10 @@ pub fn print_line(line: std::fmt::Arguments<'_>) {
 pub mod exit {
     /// The command succeeded.
     pub const OK: u8 = 0;
-    /// Something failed while running (EX_SOFTWARE); also a replay that missed its truth.
+    /// Nothing contradicts a journal or evidence, but nobody vouches for it either (EX_UNAVAILABLE).
+    pub const UNPROVEN: u8 = 69;
+    /// Something failed while running (EX_SOFTWARE); also a replay that missed its truth, a journal that is damaged, evidence that
+    /// was changed.
     pub const FAILED: u8 = 70;
     /// The centre ordered a restart: the supervisor starts the program again (EX_TEMPFAIL).
     pub const RESTART: u8 = 75;
@@ -35,7 +38,8 @@ Start here:
   kerbside replay clip.mp4 --config site.toml --out replay/
   kerbside run --config /etc/kerbside/site.toml
 
-Exit codes: 0 success, 70 something failed while running, 75 the centre ordered a restart, 78 the configuration is wrong.
+Exit codes: 0 success, 69 consistent but unproven (journal, evidence), 70 something failed while running, 75 the centre
+ordered a restart, 78 the configuration is wrong.
 Logs go to stderr: for people on a terminal, as JSON elsewhere. KERBSIDE_LOG=debug shows more.";
 
 /// Kerbside watches a street from a lamp post and reports stalls and dumped rubbish to the linkage centre (联动中心).
@@ -61,9 +65,12 @@ pub enum Command {
     },
     /// The centre's side: print incidents as they arrive, answer with receipts on request.
     Watch(WatchArgs),
-    /// Inspect a journal: check that it is whole, and print its records. Only reads, so the box may be running.
+    /// Inspect a journal: check what it proves, and print its records. Only reads, so the box may be running.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Evidence outside of the running agent: check it, take it along, the box's key.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// The centre's side: send a box a signed command and print its answer.
     Command(Box<CommandArgs>),
     /// Keys that sign commands.
@@ -219,19 +226,47 @@ pub struct CommandArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
-    /// Check every record, the hash chain, the numbers and the signed checkpoints. Exit code 70 if anything is missing or changed.
-    Verify {
-        /// The box's data folder, or its journal folder, or a copy of it.
-        dir: PathBuf,
-        /// The box's public key (ed25519:...), as its birth message gave it; without, the key beside the journal is taken.
-        #[arg(long, value_name = "PUBLIC")]
-        key: Option<String>,
-        /// One JSON object instead of text.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Check every record, the hash chain, the numbers and the signed checkpoints: proven up to which record, consistent but
+    /// unproven, or damaged. Exit code 0, 69, 70.
+    Verify(VerifyArgs),
     /// Print records, oldest first.
     Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The box's data folder, or its journal folder, or a copy of it.
+    pub dir: PathBuf,
+    /// The box's public key, as its birth message gave it: ed25519:..., a PEM file, or a file with either. Without, the key beside
+    /// the journal is taken, which whoever had the box had too.
+    #[arg(long, value_name = "PUBLIC")]
+    pub key: Option<String>,
+    /// Compare with the audit.checkpoint messages that the centre kept: one JSON message a line, as they came.
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Exit code 0 also for a journal that is consistent but unproven.
+    #[arg(long)]
+    pub unsigned_ok: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Evidence outside of the running agent: for an officer, a court, or whoever looks after the box.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// On the box: print the public half of its key, as PEM for other people's tools and as the text of the birth message.
+    PublicKey {
+        /// The box's data folder, or a key file.
+        #[arg(default_value = "/var/lib/kerbside")]
+        data: PathBuf,
+    },
+    /// On the box: make the key that it signs with from its next start on. The old key signs the change.
+    NewKey {
+        /// The box's data folder.
+        #[arg(default_value = "/var/lib/kerbside")]
+        data: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,8 @@
 //! * `sensor` reads GNSS and the sensors of the street. `ntp` asks the machine whether its clock is synchronised.
 //! * `health` has the metrics, the liveness of the stages, and the loopback pages that show both.
 //! * [`replay`] plays a file through the same line; [`score`] counts over many files how often it was right.
-//! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal.
+//! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal; [`proof`] is evidence
+//!   outside of the running agent.
 //! * [`centre`] is the terminal client of the centre's side.
 //! * [`cli`] defines the command line of all this; `log` and `signal` serve every command.
 //!
@@ -27,6 +28,7 @@ pub(crate) mod health;
 pub mod inspect;
 pub mod log;
 pub(crate) mod ntp;
+pub mod proof;
 pub mod replay;
 pub mod review;
 pub mod score;

@@ -62,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Score(args) => kerbside::score::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
         Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
+        Command::Evidence(args) => kerbside::proof::run(&args, &mut std::io::stdout().lock()),
         Command::Command(args) => send_command(*args),
         Command::Key(args) => kerbside::centre::key_command(&args, &mut std::io::stdout()).map(|()| exit::OK),
         Command::Doctor { config } => Ok(doctor(config.as_deref())),

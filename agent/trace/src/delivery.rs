@@ -41,5 +41,5 @@ pub use ledger::Ledger;
 pub use link_messages::{LinkReport, LinkRequest};
 pub use link_port::LinkPort;
 pub use records::{SavedIncident, StageCommand, StageInput, StoredInput};
-pub use settings::{DeliverySettings, KEY_FILE};
+pub use settings::{DeliverySettings, KEY_FILE, NEXT_KEY_FILE};
 pub use stats::{DeliveryStats, Recovery, Unfinished};

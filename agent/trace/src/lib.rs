@@ -30,6 +30,8 @@ pub mod delivery;
 pub mod index;
 pub mod journal;
 pub mod outbox;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tuning;
 
-pub use tuning::MAX_GRANTS;
+pub use tuning::{CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S, MAX_GRANTS};

@@ -4,12 +4,15 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceRole};
 use kerbside_domain::time::Moment;
 use serde::Serialize;
 
-use crate::grant::Grant;
+use crate::grant::{COMMAND_SET, Grant};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::priority::Priority;
 use crate::text::to_json;
 use crate::topic;
+
+/// Type of the message that names files, without the leading `kerbside.`.
+pub const MANIFEST_KIND: &str = "evidence.manifest.v1";
 
 #[derive(Serialize)]
 struct ManifestData<'a> {
@@ -30,6 +33,9 @@ struct ManifestFile<'a> {
     bytes: u64,
     sha256: &'a str,
     captured_at: String,
+    /// Of the manifest file itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a str>,
 }
 
 /// What evidence is about: an incident, or a command of the centre.
@@ -58,6 +64,7 @@ pub fn evidence_manifest(
         bytes: i.bytes,
         sha256: &i.sha256,
         captured_at: who.time(i.captured),
+        signature: i.signature.as_deref(),
     });
     let (incident_id, command_id) = match about {
         ManifestSubject::Incident(id) => (Some(id), None),
@@ -65,7 +72,7 @@ pub fn evidence_manifest(
     };
     let data = to_json(&ManifestData { incident_id, command_id, revision, files: files.collect() });
     let topic = format!("evidence/{}/manifest", topic::word(id));
-    let mut message = Message::new("evidence.manifest.v1", topic, Priority::Evidence, at, data);
+    let mut message = Message::new(MANIFEST_KIND, topic, Priority::Evidence, at, data);
     message.correlation_id = incident_id.or(command_id).map(str::to_owned);
     message
 }
@@ -124,5 +131,20 @@ pub fn evidence_failed(id: &str, incident_id: &str, reason: &str, at: Moment) ->
     let topic = format!("evidence/{}/ready", topic::word(id));
     let mut message = Message::new("evidence.failed.v1", topic, Priority::Evidence, at, to_json(&data));
     message.correlation_id = Some(incident_id.to_owned());
+    message
+}
+
+/// `evidence.failed`: a file that was named is no longer on the disk as it was written. `path`: below the evidence folder.
+pub fn evidence_damaged(path: &str, reason: &str, at: Moment) -> Message {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let set = folder.rsplit('/').next().unwrap_or_default();
+    let id = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let mut data = serde_json::json!({"id": id, "path": path, "reason": reason});
+    if !set.starts_with(COMMAND_SET) {
+        data["incident_id"] = set.into();
+    }
+    let topic = format!("evidence/{}/ready", topic::word(&set.to_lowercase()));
+    let mut message = Message::new("evidence.failed.v1", topic, Priority::Evidence, at, to_json(&data));
+    message.correlation_id = Some(set.to_owned());
     message
 }

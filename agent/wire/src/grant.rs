@@ -16,7 +16,7 @@ use crate::text::clipped;
 /// CloudEvents type of a grant.
 pub const GRANT: &str = "kerbside.evidence.grant.v1";
 /// Evidence of a command lies in a folder whose name begins so.
-const COMMAND_SET: &str = "cmd-";
+pub(crate) const COMMAND_SET: &str = "cmd-";
 
 /// A file that the centre wants, and the way there: HTTPS (plain HTTP only to this machine itself), or pieces over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

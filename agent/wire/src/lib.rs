@@ -28,7 +28,7 @@
 //! | [`evidence`] | `evidence/{id}/manifest`, `.../ready` |
 //! | [`chunk`] | `evidence/{id}/chunk/{offset}` |
 //! | [`mod@reply`] | `reply` to a command |
-//! | [`mod@checkpoint`] | `audit`: a signature over the journal |
+//! | [`mod@checkpoint`] | `audit`: signatures over the journal, each naming the one before |
 //! | `receipt`, `case` | `receipt`, `case` of the centre |
 //! | [`command`] | `cmd/{verb}` |
 //! | [`grant`] | `grant` |
@@ -65,7 +65,9 @@ pub mod topic;
 
 pub use checkpoint::checkpoint;
 pub use command::{CommandAction, SignedCommand, StageAction, StoreAction};
-pub use evidence::{ManifestSubject, evidence_failed, evidence_manifest, evidence_not_sent, evidence_ready};
+pub use evidence::{
+    ManifestSubject, evidence_damaged, evidence_failed, evidence_manifest, evidence_not_sent, evidence_ready,
+};
 pub use grant::{Grant, SignedGrant};
 pub use health::health;
 pub use identity::{CameraName, Identity};

@@ -76,6 +76,7 @@ pub fn report(incident: &str, revision: u32) -> Report {
             bytes: 186_233,
             sha256: "ab".repeat(32),
             captured: at(186.0),
+            signature: None,
         }],
         evidence_pending: vec![EvidenceRole::Clip],
         recheck: None,

@@ -230,13 +230,28 @@ fn evidence_and_checkpoints() {
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","grant_id":"g1","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","sha256":"abababababababababababababababababababababababababababababababab","reason":"the server answers 403 Forbidden"
     "#]],
     );
-    let hash = kerbside_crypto::hash::Hash::of(b"4217");
     check(
-        &checkpoint(&who(), &kerbside_crypto::testing::key(), 4217, hash, at(0.0)),
+        &evidence_damaged("2026-11-21/01JINCIDENT/r1-clip.mp4", "its SHA-256 is another", at(0.0)),
         expect![[r#"
-        cg/v1/310112/mh-xz-017/audit qos 1
-        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.audit.checkpoint.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"hash":"sha256:7ec7bbd3677bee60f1e0c58b2967299b9985afad73acfde38966d76f30cc4f88","key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","n":4217,"signature":"1224e961cf69544bc72d03ebfe816242833d31c6f0903ac446c1446a935442838dd5fdb180bad7d87836d6e2d27d4172fa123b199ac6be31ce9c46d4d8883b0b"
-    "#]],
+            cg/v1/310112/mh-xz-017/evidence/01jincident/ready qos 1
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.evidence.failed.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JINCIDENT","data":{"id":"r1-clip","incident_id":"01JINCIDENT","path":"2026-11-21/01JINCIDENT/r1-clip.mp4","reason":"its SHA-256 is another"
+        "#]],
+    );
+    let hash = kerbside_crypto::hash::Hash::of(b"4217");
+    let chain = checkpoint::Chain {
+        number: 3,
+        previous: Some(kerbside_crypto::hash::Hash::of(b"2")),
+        first_n: 4000,
+        first_prev: kerbside_crypto::hash::Hash::of(b"3999"),
+        next_key: Some(kerbside_crypto::testing::key().public()),
+        stopped: true,
+    };
+    check(
+        &checkpoint(&who(), &kerbside_crypto::testing::key(), (4217, hash), chain, at(0.0)),
+        expect![[r#"
+            cg/v1/310112/mh-xz-017/audit qos 1
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.audit.checkpoint.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"chain":{"first_n":4000,"first_prev":"sha256:f7bb120e80490b714177ebaeff95174a418361c9755298461be85ae2367a6edc","next_key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","number":3,"previous":"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35","signature":"998ee4be15037858c24d3b8b59ca7083d4a6a7e3d4a18fa80d560848797ad89217274ac60a3353dade8b2ec59a5aadddb953c7ed5e2c256bfae9747dcf4cb701","stopped":true},"hash":"sha256:7ec7bbd3677bee60f1e0c58b2967299b9985afad73acfde38966d76f30cc4f88","key":"ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a","n":4217,"signature":"1224e961cf69544bc72d03ebfe816242833d31c6f0903ac446c1446a935442838dd5fdb180bad7d87836d6e2d27d4172fa123b199ac6be31ce9c46d4d8883b0b"
+        "#]],
     );
     let place = kerbside_domain::position::Position {
         lon_deg: 121.37608,

@@ -116,6 +116,7 @@ impl Place {
             bytes,
             sha256,
             captured,
+            signature: None,
         })
     }
 

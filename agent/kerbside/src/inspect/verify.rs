@@ -1,167 +1,121 @@
-//! `journal verify`: every record, the chain, the numbers and the signed checkpoints; what is wrong, in which file and where.
+//! `journal verify`: every record, the chain, the numbers and the signed checkpoints; what is wrong, in which file and where; and
+//! up to which record it is proven.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `checkpoints` | what the checkpoints of the journal prove, and against whose key |
+//! | `against` | the comparison with those that the centre kept |
+//! | `print` | the outcome for a person |
 
-use std::collections::VecDeque;
+mod against;
+mod checkpoints;
+mod print;
+
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context as _;
+use kerbside_crypto::sign::{PublicKey, SigningKey};
+use kerbside_trace::delivery::KEY_FILE;
+use kerbside_trace::journal::audit::{self, Audit};
 use serde::Serialize;
 
-use kerbside_crypto::hash::Hash;
-use kerbside_crypto::sign::{PublicKey, SigningKey};
-use kerbside_trace::journal::Record;
-use kerbside_trace::journal::audit::{self, Audit, Finding};
-use kerbside_trace::journal::scan::Fault;
-use kerbside_wire::checkpoint::Checkpoint;
+use against::Against;
+use checkpoints::{Checkpoints, Judgement};
 
-/// Hashes of so many records before a checkpoint are remembered: it speaks of the one just before it.
-const REMEMBERED: usize = 64;
+use crate::cli::{VerifyArgs, exit};
+use crate::proof::public_key;
+
+/// What the whole comes to. Damage outweighs doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// Up to its newest checkpoint it is what the box signed.
+    Proven,
+    /// Nothing contradicts it, and nobody vouches for it.
+    Unproven,
+    /// Something is missing, changed, or not what was signed.
+    Damaged,
+}
+
+/// From where the key is that the checkpoints are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum KeySource {
+    Given,
+    /// Whoever had the box had this key too.
+    BesideTheJournal,
+}
 
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct Outcome {
+    verdict: Verdict,
+    /// Nothing is missing or changed, whoever wrote it.
     whole: bool,
+    key: Option<(PublicKey, KeySource)>,
     #[serde(flatten)]
-    audit: &'a Audit,
-    checkpoints: &'a Checkpoints,
+    audit: Audit,
+    checkpoints: Judgement,
+    /// Checkpoints of the centre that were compared.
+    against: Option<against::Comparison>,
 }
 
-/// What the signed checkpoints say.
-#[derive(Debug, Default, Serialize)]
-struct Checkpoints {
-    good: u64,
-    /// The newest record that a good one covers.
-    covers_n: u64,
-    /// Record number of the checkpoint, and what is wrong with it.
-    bad: Vec<(u64, String)>,
-    /// Whose signature was required; none: each checkpoint's own key.
-    key: Option<String>,
+impl Outcome {
+    fn verdict(&self) -> Verdict {
+        let against = self.against.as_ref();
+        let differs = against.is_some_and(|a| !a.differences.is_empty());
+        let doubtful = against.is_some_and(|a| !a.doubts.is_empty());
+        if !self.audit.is_whole() || !self.checkpoints.bad.is_empty() || differs {
+            Verdict::Damaged
+        } else if !self.checkpoints.doubts.is_empty() || doubtful {
+            Verdict::Unproven
+        } else {
+            Verdict::Proven
+        }
+    }
 }
 
-/// True: nothing that was acknowledged is missing or changed, and every checkpoint holds.
-pub(super) fn run(dir: &Path, key: Option<&str>, json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    let folder = super::segments::folder(dir)?;
-    let key = match key {
-        Some(text) => Some(PublicKey::parse(text).context("--key: ed25519: and 64 hex digits are expected")?),
-        None => boxes_own(dir),
+/// Reads and judges the journal, writing to `out`; the exit code.
+pub(super) fn run(args: &VerifyArgs, out: &mut impl Write) -> anyhow::Result<u8> {
+    let folder = super::segments::folder(&args.dir)?;
+    let key = match &args.key {
+        Some(text) => Some((public_key(text)?, KeySource::Given)),
+        None => beside(&args.dir).map(|key| (key, KeySource::BesideTheJournal)),
     };
-    let mut checkpoints = Checkpoints { key: key.map(|k| k.to_string()), ..Checkpoints::default() };
-    let mut recent = VecDeque::new();
+    let mut against = args.against.as_deref().map(Against::read).transpose()?;
+    let mut checkpoints = Checkpoints::default();
     let audit = audit::read(&folder, &mut |record, _| {
-        checkpoints.check(record, &recent, key);
-        recent.push_back((record.n, record.hash));
-        if recent.len() > REMEMBERED {
-            recent.pop_front();
+        checkpoints.record(record);
+        if let Some(against) = &mut against {
+            against.record(record);
         }
     })?;
-    let whole = audit.is_whole() && checkpoints.bad.is_empty();
-    if json {
-        let outcome = Outcome { whole, audit: &audit, checkpoints: &checkpoints };
-        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+    let public = key.map(|(key, _)| key);
+    let keys = checkpoints.keys();
+    let mut outcome = Outcome {
+        verdict: Verdict::Damaged,
+        whole: audit.is_whole(),
+        key,
+        checkpoints: checkpoints.judge(public, audit.first_n, audit.last_n),
+        against: against.map(|against| against.compare(&keys, audit.first_n, audit.last_n)),
+        audit,
+    };
+    outcome.verdict = outcome.verdict();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&outcome)?).context("standard output")?;
     } else {
-        print(&folder, &audit, &checkpoints, whole, out)?;
+        print::outcome(&folder, &outcome, out).context("standard output")?;
     }
-    Ok(whole)
+    Ok(match outcome.verdict {
+        Verdict::Proven => exit::OK,
+        Verdict::Unproven if args.unsigned_ok => exit::OK,
+        Verdict::Unproven => exit::UNPROVEN,
+        Verdict::Damaged => exit::FAILED,
+    })
 }
 
 /// On the box itself its key lies beside the journal.
-fn boxes_own(dir: &Path) -> Option<PublicKey> {
-    let beside = [
-        dir.join(kerbside_trace::delivery::KEY_FILE),
-        dir.join("..").join(kerbside_trace::delivery::KEY_FILE),
-    ];
-    beside.iter().find_map(|path| SigningKey::read(path).ok()).map(|key| key.public())
-}
-
-impl Checkpoints {
-    fn check(&mut self, record: &Record, recent: &VecDeque<(u64, Hash)>, key: Option<PublicKey>) {
-        let Some((head, envelope)) = record.message() else { return };
-        if head.kind != kerbside_wire::checkpoint::KIND {
-            return;
-        }
-        let judged = Checkpoint::read(envelope).map_err(|e| e.to_string()).and_then(|checkpoint| {
-            checkpoint.verify(key).map_err(|e| e.to_string())?;
-            match recent.iter().find(|(n, _)| *n == checkpoint.n) {
-                Some((_, hash)) if *hash == checkpoint.hash => Ok(checkpoint.n),
-                Some(_) => Err(format!("record {} is not the one that was signed", checkpoint.n)),
-                None => Err(format!("record {}, which was signed, is not here", checkpoint.n)),
-            }
-        });
-        match judged {
-            Ok(n) => {
-                self.good += 1;
-                self.covers_n = n;
-            }
-            Err(why) => self.bad.push((record.n, why)),
-        }
-    }
-}
-
-fn print(
-    folder: &Path,
-    audit: &Audit,
-    checkpoints: &Checkpoints,
-    whole: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    for finding in &audit.findings {
-        writeln!(out, "{}", line(finding))?;
-    }
-    if audit.findings_left_out > 0 {
-        writeln!(out, "... and {} more", audit.findings_left_out)?;
-    }
-    for (n, why) in &checkpoints.bad {
-        writeln!(out, "checkpoint in record {n}: {why}")?;
-    }
-    let Audit { segments, records, first_n, last_n, last_hash, damage, .. } = audit;
-    writeln!(
-        out,
-        "{}: {records} records in {segments} segments, numbers {first_n} to {last_n}, {} bytes\n\
-         last hash {last_hash}",
-        folder.display(),
-        audit.bytes
-    )?;
-    let key = checkpoints.key.as_deref().unwrap_or("the keys that they name themselves: pass --key");
-    writeln!(
-        out,
-        "{} signed checkpoints, up to record {}, checked against {key}",
-        checkpoints.good, checkpoints.covers_n
-    )?;
-    if audit.set_aside > 0 {
-        writeln!(out, "{} files set aside after failed writes (*.abandoned)", audit.set_aside)?;
-    }
-    if whole {
-        writeln!(out, "whole: every record is as it was written, none is missing")?;
-    } else {
-        writeln!(
-            out,
-            "DAMAGED: {} missing, {} unreadable, {} not in the chain, {} bad checkpoints",
-            damage.missing_count(),
-            damage.bad,
-            damage.broken_links,
-            checkpoints.bad.len()
-        )?;
-    }
-    Ok(())
-}
-
-fn line(finding: &Finding) -> String {
-    let file = &finding.file;
-    match finding.fault {
-        Fault::Bad { offset, bytes } => format!("{file}:{offset}: {bytes} bytes are no record"),
-        Fault::Missing { offset, from, to } if from == to => {
-            format!("{file}:{offset}: record {from} is missing")
-        }
-        Fault::Missing { offset, from, to } => format!("{file}:{offset}: records {from} to {to} are missing"),
-        Fault::BrokenLink { offset, n } => {
-            format!(
-                "{file}:{offset}: record {n} does not follow from the one before: it was not written by the box here"
-            )
-        }
-        Fault::Torn { offset, bytes } => {
-            format!("{file}:{offset}: {bytes} bytes of a line that was being written (never acknowledged)")
-        }
-        Fault::Abandoned { offset, n } => {
-            format!("{file}:{offset}: record {n} of a write that failed; its number was used again")
-        }
-    }
+fn beside(dir: &Path) -> Option<PublicKey> {
+    let places = [dir.join(KEY_FILE), dir.join("..").join(KEY_FILE)];
+    places.iter().find_map(|path| SigningKey::read(path).ok()).map(|key| key.public())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
 use kerbside_wire::{Grant, Identity, Message, chunk};
 use serde_json::Value;
@@ -38,6 +39,7 @@ pub struct OpenedDelivery {
 pub struct Delivery {
     requests: Sender<Request>,
     who: Arc<Identity>,
+    key: Option<Arc<SigningKey>>,
     thread: Arc<std::thread::JoinHandle<()>>,
 }
 
@@ -57,6 +59,7 @@ impl Delivery {
         let (to_stages, inputs) = bounded(TO_STAGES);
         let (to_link, link_requests) = mpsc::channel(TO_LINK);
         let who = ledger.identity().clone();
+        let key = ledger.key();
         let link = LinkPort {
             who: who.clone(),
             session_base: ledger.session_base(),
@@ -70,11 +73,16 @@ impl Delivery {
             .name("store".into())
             .spawn(move || store_thread.run())
             .map_err(DeliveryError::Thread)?;
-        Ok((Delivery { requests, who: Arc::new(who), thread: Arc::new(thread) }, opened))
+        Ok((Delivery { requests, who: Arc::new(who), key, thread: Arc::new(thread) }, opened))
     }
 
     pub fn identity(&self) -> &Identity {
         &self.who
+    }
+
+    /// The box's own key, which signs its evidence too; `None`: its file cannot be used.
+    pub fn key(&self) -> Option<Arc<SigningKey>> {
+        self.key.clone()
     }
 
     /// Makes all items durable together, or none. After an error nothing has changed; try again.

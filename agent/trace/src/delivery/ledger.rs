@@ -11,9 +11,11 @@
 //! | `sending` | the next message for the link, and what its acknowledgement does |
 //! | `inbound` | what comes down: journalled, judged, refused |
 //! | `commands` | commands judged once and answered once; those that the ledger carries out itself |
-//! | `upkeep` | expiry, the index, checkpoints, old segments |
+//! | `checkpoints` | when the journal is signed, and what each checkpoint says; a change of the key |
+//! | `upkeep` | expiry, the index, old segments |
 
 mod base;
+mod checkpoints;
 mod commands;
 mod commit;
 mod inbound;

@@ -116,6 +116,16 @@ pub(super) struct CarriedCounters {
     /// Newest record that a signed checkpoint covers.
     #[serde(default)]
     pub(super) covered_n: u64,
+    /// The newest checkpoint; absent before the first that is numbered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checkpoint: Option<LastCheckpoint>,
+}
+
+/// What the next checkpoint says of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LastCheckpoint {
+    pub(super) number: u64,
+    pub(super) digest: Hash,
 }
 
 #[derive(Deserialize)]

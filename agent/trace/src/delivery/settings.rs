@@ -11,6 +11,9 @@ use crate::tuning::{KEEP_DAYS, SEGMENT_BYTES};
 /// The box's own private key, in its data folder; made at the first start.
 pub const KEY_FILE: &str = "box.key";
 
+/// The key that takes its place at the next start; the old one signs that.
+pub const NEXT_KEY_FILE: &str = "box.key.next";
+
 #[derive(Clone, Debug)]
 pub struct DeliverySettings {
     /// Holds `journal/`, `index/` and `lock`.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kerbside_crypto::hash::Hash;
 use kerbside_wire::RefusalReason;
 use serde::Serialize;
 
@@ -28,6 +29,7 @@ pub struct DeliveryStats {
     pub in_flight: usize,
     pub last_seq: u64,
     pub last_n: u64,
+    pub last_hash: Hash,
     pub journal_bytes: u64,
     pub incidents: usize,
     pub appended: u64,

@@ -1,6 +1,7 @@
 //! The open journal: its segments, and where it stands.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use kerbside_crypto::hash::Hash;
 use kerbside_domain::time::Clock;
 
 use super::error::{Result, io};
+use super::record;
 use super::scan::{self, Damage};
 use super::segment::{Segment, list, read_whole};
 use super::settings::JournalSettings;
@@ -119,6 +121,18 @@ impl Journal {
     /// First number that is still on the disk.
     pub fn first_n(&self) -> u64 {
         self.segments.first().map_or(self.next_n, |s| s.first)
+    }
+
+    /// Hash of the record before number `n`, which begins a segment; zeros where there is none, or where it cannot be read.
+    pub fn hash_before(&self, n: u64) -> Hash {
+        let prev = || {
+            let segment = self.segments.iter().find(|s| s.first == n)?;
+            let mut line = Vec::new();
+            let file = File::open(&segment.path).ok()?.take(record::MAX_LINE as u64 + 1);
+            BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+            record::open(line.strip_suffix(b"\n")?).filter(|record| record.n == n)
+        };
+        prev().map(|record| record.prev).unwrap_or_default()
     }
 
     pub fn bytes(&self) -> u64 {

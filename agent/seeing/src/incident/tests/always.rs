@@ -232,6 +232,7 @@ fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {
         bytes: 1,
         sha256: "0".into(),
         captured: request.trigger_at,
+        signature: None,
     });
     EvidenceOutcome {
         items: if fails { Vec::new() } else { items.collect() },

@@ -379,6 +379,7 @@ impl Street {
                 bytes: 1,
                 sha256: "0".into(),
                 captured: request.trigger_at,
+                signature: None,
             });
             let outcome = EvidenceOutcome {
                 subject: request.subject,

@@ -7,6 +7,7 @@ use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, Moment, Mono};
 use kerbside_wire::Identity;
 
+use super::checkpoints::CheckpointTimes;
 use crate::delivery::records::{SavedIncident, StoredInput};
 use crate::delivery::reserve_file::ReserveFile;
 use crate::delivery::settings::DeliverySettings;
@@ -40,9 +41,9 @@ pub struct Ledger {
     pub(super) indexed_n: u64,
     pub(super) indexed_at: Mono,
     pub(super) refusals: RefusalMinute,
-    /// Signs checkpoints.
-    pub(super) key: Option<SigningKey>,
-    pub(super) checkpointed_at: Mono,
+    /// Signs checkpoints and manifests of evidence.
+    pub(super) key: Option<Arc<SigningKey>>,
+    pub(super) checkpoints: CheckpointTimes,
     pub(super) reserve: ReserveFile,
     /// Locked while this ledger lives: one process a folder.
     pub(super) _lock: Option<std::fs::File>,
@@ -51,6 +52,11 @@ pub struct Ledger {
 impl Ledger {
     pub fn identity(&self) -> &Identity {
         &self.who
+    }
+
+    /// The box's own key; `None`: its file cannot be used.
+    pub fn key(&self) -> Option<Arc<SigningKey>> {
+        self.key.clone()
     }
 
     pub fn now(&self) -> Moment {
@@ -89,6 +95,7 @@ impl Ledger {
             in_flight: self.state.outbox.in_flight(),
             last_seq: self.last_seq(),
             last_n: self.journal.last_n(),
+            last_hash: self.journal.last_hash(),
             journal_bytes: self.journal.bytes(),
             incidents: self.state.incidents.len(),
             ..self.stats.clone()

@@ -1,7 +1,7 @@
 //! Items into journal records, and messages that are given up.
 
 use kerbside_wire::text::{clipped, to_json};
-use kerbside_wire::{Priority, message_body};
+use kerbside_wire::{Priority, evidence, message_body};
 use serde_json::json;
 
 use super::base::Ledger;
@@ -29,6 +29,9 @@ impl Ledger {
             let mut own = None;
             match item {
                 Item::Message(message) => {
+                    if message.kind == evidence::MANIFEST_KIND {
+                        self.checkpoints.evidence(now.mono);
+                    }
                     let body = message_body(&message, &self.who, seq + 1, now);
                     if fits(&body) {
                         seq += 1;

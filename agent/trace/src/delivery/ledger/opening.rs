@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
 use kerbside_wire::Identity;
 use serde_json::json;
 
 use super::base::{Ledger, RefusalMinute};
+use super::checkpoints::CheckpointTimes;
 use crate::delivery::error::{DeliveryError, Result};
 use crate::delivery::item::Item;
 use crate::delivery::reserve_file::ReserveFile;
-use crate::delivery::settings::{DeliverySettings, KEY_FILE};
+use crate::delivery::settings::DeliverySettings;
 use crate::delivery::state::LedgerState;
 use crate::delivery::stats::{DeliveryStats, Recovery};
 use crate::index::{SledStore, Store, Table};
@@ -29,27 +29,16 @@ impl Ledger {
     ) -> Result<(Ledger, Recovery)> {
         let lock = lock(&settings.dir)?;
         let StoredIndex { store, state, doubt } = open_index(&settings);
-        let key_file = settings.dir.join(KEY_FILE);
+        let dir = settings.dir.clone();
         let (mut ledger, recovery) = Ledger::over(settings, who, clock, store, state)?;
         ledger._lock = Some(lock);
-        ledger.take_key(&key_file);
+        ledger.take_key(&dir)?;
         let recovery = Recovery { index_doubt: doubt.or(recovery.index_doubt), ..recovery };
         if !recovery.damage.is_none() || recovery.index_doubt.is_some() {
             let body = json!({"damage": recovery.damage, "index": recovery.index_doubt, "rebuilt": recovery.rebuilt});
             ledger.commit(vec![Item::Note { kind: RecordKind::Recovered, body }])?;
         }
         Ok((ledger, recovery))
-    }
-
-    /// Without a key the journal is as good, but nobody signs it.
-    fn take_key(&mut self, path: &Path) {
-        match SigningKey::read_or_create(path) {
-            Ok(key) => {
-                self.who.key = Some(key.public().to_string());
-                self.key = Some(key);
-            }
-            Err(error) => tracing::error!(%error, "the journal is not signed"),
-        }
     }
 
     /// The same with a store of the caller's choice.
@@ -113,7 +102,7 @@ impl Ledger {
             indexed_at: now,
             refusals: RefusalMinute { since: now, refused: 0 },
             key: None,
-            checkpointed_at: now,
+            checkpoints: CheckpointTimes::default(),
             reserve,
             _lock: None,
         };

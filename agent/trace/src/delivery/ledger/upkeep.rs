@@ -1,7 +1,7 @@
-//! Between requests: PUBACKs into the journal, what has expired out, the index brought up to date, old segments dropped.
+//! Between requests: PUBACKs into the journal, what has expired out, the journal signed, the index brought up to date, old
+//! segments dropped.
 
 use kerbside_domain::time::{ClockQuality, Moment};
-use kerbside_wire::checkpoint;
 use serde_json::json;
 
 use super::base::Ledger;
@@ -10,7 +10,7 @@ use crate::delivery::item::Item;
 use crate::index::{IndexChange, IndexError, Store, Table};
 use crate::journal::{Durability, Entry, RecordKind};
 use crate::outbox::RemovalReason;
-use crate::tuning::{CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S, INDEX_EVERY_RECORDS, INDEX_EVERY_S};
+use crate::tuning::{INDEX_EVERY_RECORDS, INDEX_EVERY_S};
 
 impl Ledger {
     /// Between requests: PUBACKs into the journal, expired rows out, the index brought up to date, old segments dropped.
@@ -22,6 +22,7 @@ impl Ledger {
             (self.state.n, self.state.hash) = (self.journal.last_n(), self.journal.last_hash());
             self.pubacks.clear();
         }
+        self.sign_if_long(now)?;
         if now.mono.since_s(self.indexed_at) < INDEX_EVERY_S
             && self.state.n.saturating_sub(self.indexed_n) < INDEX_EVERY_RECORDS
         {
@@ -31,24 +32,11 @@ impl Ledger {
             self.give_up(row, &RemovalReason::Expired);
         }
         self.journal.sync()?;
-        self.checkpoint(now)?;
+        self.sign_if_due(now)?;
         self.drop_segments(now)?;
         self.write_index();
         self.reserve.reserve();
         (self.indexed_n, self.indexed_at) = (self.state.n, self.clock.now().mono);
-        Ok(())
-    }
-
-    /// Signs where the journal stands, when enough was written since the last time or enough time has passed.
-    fn checkpoint(&mut self, now: Moment) -> Result<()> {
-        let (n, hash) = (self.journal.last_n(), self.journal.last_hash());
-        let uncovered = n.saturating_sub(self.state.counters.covered_n);
-        let late = now.mono.since_s(self.checkpointed_at) >= CHECKPOINT_EVERY_S;
-        let due = uncovered >= CHECKPOINT_EVERY_RECORDS || uncovered > 0 && late;
-        let Some(key) = self.key.as_ref().filter(|_| due) else { return Ok(()) };
-        let message = checkpoint(&self.who, key, n, hash, now);
-        self.commit(vec![Item::Message(Box::new(message))])?;
-        self.checkpointed_at = now.mono;
         Ok(())
     }
 
@@ -67,7 +55,11 @@ impl Ledger {
         if !old.is_empty() && self.journal.oldest_is_before(older_than_ms)? {
             self.commit(old.into_iter().map(Item::Incident).collect())?;
         }
-        if self.state.incidents.values().all(|(n, _)| *n >= end) {
+        if self.state.incidents.values().all(|(n, _)| *n >= end)
+            && self.journal.oldest_is_before(older_than_ms)?
+        {
+            // Signed first: segments that go without it were not dropped by the box.
+            self.sign_beginning(end, now)?;
             self.stats.segments_dropped += self.journal.drop_before(end, older_than_ms)? as u64;
             self.state.forget_commands(self.journal.first_n());
         }
@@ -100,9 +92,10 @@ impl Ledger {
         self.write_index();
     }
 
-    /// Everything durable, the index too.
+    /// Everything durable and signed, the index too.
     pub fn close(&mut self) -> Result<()> {
         self.upkeep()?;
+        self.sign_stop()?;
         self.journal.sync()?;
         self.write_index();
         Ok(())

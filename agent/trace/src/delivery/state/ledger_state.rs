@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use kerbside_crypto::hash::Hash;
 use kerbside_domain::time::{ClockQuality, Mono};
-use kerbside_wire::{Grant, MessageHead, checkpoint};
+use kerbside_wire::checkpoint::{self, Checkpoint};
+use kerbside_wire::{Grant, MessageHead};
 use serde::{Deserialize, Serialize};
 
 use super::known::KnownMessages;
 use crate::delivery::records::{
-    CarriedCounters, ConsumedRecord, DeadLetterRecord, PubackRecord, SavedIncident, StageInput, StoredInput,
-    UploadRecord, parse,
+    CarriedCounters, ConsumedRecord, DeadLetterRecord, LastCheckpoint, PubackRecord, SavedIncident,
+    StageInput, StoredInput, UploadRecord, parse,
 };
 use crate::index::{IndexChange, Table};
 use crate::journal::{Record, RecordKind, RecordLocation};
@@ -136,6 +137,16 @@ impl LedgerState {
         own.opens = own.opens.max(carried.opens);
         own.floor_ms = own.floor_ms.max(carried.floor_ms);
         own.covered_n = own.covered_n.max(carried.covered_n);
+        own.checkpoint = [own.checkpoint, carried.checkpoint].into_iter().flatten().max_by_key(|c| c.number);
+    }
+
+    /// The record holds a checkpoint of the journal before it.
+    fn checkpointed(&mut self, n: u64, envelope: &str) {
+        self.counters.covered_n = n;
+        let Ok(checkpoint) = Checkpoint::read(envelope) else { return };
+        if let (Some(signed), Some(digest)) = (&checkpoint.chain, checkpoint.digest()) {
+            self.counters.checkpoint = Some(LastCheckpoint { number: signed.chain.number, digest });
+        }
     }
 
     fn boot(&mut self, body: &str) {
@@ -150,7 +161,7 @@ impl LedgerState {
         let row = row_of(record, location, &head);
         match head.kind.as_str() {
             COMMAND_REPLY => self.replied(envelope, &row),
-            checkpoint::KIND => self.counters.covered_n = record.n,
+            checkpoint::KIND => self.checkpointed(record.n, envelope),
             EVIDENCE_READY | EVIDENCE_FAILED => {
                 let grant_id = parse::<UploadEnd>(envelope).and_then(|end| end.data.grant_id);
                 if let Some(id) = grant_id {
