@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use kerbside::sensor::{Assembler, GpsdParser, LineBuffer};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_trace::journal::{Damage, record, scan};
-use kerbside_wire::{self as wire, Inbound, SignedGrant, inbound};
+use kerbside_wire::{self as wire, Inbound, JudgedGrant, SignedGrant, inbound};
 
 use kerbside_testkit::repo;
 use kerbside_testkit::wait::now;
@@ -39,7 +39,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
         ("gpsd", gpsd, vec![GPSD.into()]),
         ("journal", journal, vec![segment()]),
         ("child", child, vec![hello()]),
-        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1")]),
+        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1", moment())]),
         (
             "chunk",
             chunk,
@@ -333,8 +333,8 @@ fn child(input: &[u8]) -> Result<()> {
 fn signed(input: &[u8]) -> Result<()> {
     let (who, keys) = (writer::identity(), writer::keys());
     let now = Moment { quality: ClockQuality::Ntp, ..moment() };
-    let grant = SignedGrant::read(input).and_then(|grant| grant.verified(&who, &keys, now));
-    if let Ok(grant) = grant
+    let judged = SignedGrant::read(input).and_then(|grant| grant.judged(&who, &keys, now, 0));
+    if let Ok(JudgedGrant { grant, .. }) = judged
         && (grant.id.as_str(), grant.path.as_str(), grant.offset) != ("g1", "2026-11-21/01J/r1-clip.mp4", 7)
     {
         bail!("not what was granted: {grant:?}");

@@ -16,6 +16,8 @@ fn a_clip_is_put_where_the_centre_wants_it() -> Result<()> {
     let made = command(&["key", "new", &key.to_string_lossy()])?.output()?;
     let public = String::from_utf8(made.stdout)?;
     site.edit(|text| text.replacen("[models]", &format!("{public}\n[models]"), 1))?;
+    // The store of this test stands on the box itself.
+    site.edit(|text| text.replacen("[models]", "[evidence]\nlocal_uploads = true\n\n[models]", 1))?;
     let centre = Centre::start(&broker)?;
     let agent = Agent::start_on_time(&site)?;
     let file = centre.until("a manifest with a clip", "evidence.manifest", LIMIT, |all| {

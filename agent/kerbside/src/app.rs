@@ -77,6 +77,7 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
         delivery: delivery.clone(),
         clock: clock.clone(),
         trust: upload_trust(&site),
+        local_allowed: site.evidence.local_uploads,
     });
     let stages = stages::start(stages::Parts {
         site: site.clone(),

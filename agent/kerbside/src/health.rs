@@ -10,4 +10,4 @@ pub(crate) use liveness::{Liveness, Pulse, notify_ready, notify_stopping, superv
 pub(crate) use metrics::{
     CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Queue, SensorMetrics, Stage, raise,
 };
-pub(crate) use server::bind;
+pub(crate) use server::{HealthError, bind};

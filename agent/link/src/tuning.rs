@@ -56,6 +56,14 @@ pub(crate) const WARNING_PERIOD_S: f64 = 86_400.0;
 /// Between two attempts, s: at first, and at most.
 pub(crate) const UPLOAD_RETRY_S: f64 = 2.0;
 pub(crate) const UPLOAD_RETRY_MAX_S: f64 = 300.0;
+/// Files on their way by HTTP at the same time, to different servers: one that hangs leaves room for another.
+pub(crate) const UPLOADS_AT_ONCE: usize = 2;
+/// How often grants that wait are looked at.
+pub(crate) const UPLOAD_TICK: Duration = Duration::from_millis(500);
+/// A server that takes nothing for that long, and asks for nothing, is left alone: longer than a block waits for reports.
+pub(crate) const UPLOAD_STALL: Duration = Duration::from_secs(60);
+/// Questions and parts in one attempt: a server that always wants another part gets no more.
+pub(crate) const UPLOAD_ROUNDS: u32 = 8;
 /// A block waits that long for reports and then goes all the same, s: the broker may be away, the server not.
 pub(crate) const YIELD_S: f64 = 30.0;
 /// Between two looks whether reports still wait.

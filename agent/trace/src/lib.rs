@@ -18,6 +18,7 @@
 //! | [`journal`] | append-only segments of self-checking, hash-chained JSON lines; knows no bodies |
 //! | [`outbox`] | which message goes next, and what is done with. Pure; the only queue of messages |
 //! | [`index`] | the lookup store: sled on the box, maps in tests |
+//! | [`evidence_file`] | files of the evidence folder, opened without following anything |
 //! | [`delivery`] | the three in one hand: the handle, the store thread, the ledger and what journal records mean |
 //! | `tuning` | every constant, with its unit and its reason |
 //!
@@ -27,6 +28,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
 pub mod delivery;
+pub mod evidence_file;
 pub mod index;
 pub mod journal;
 pub mod outbox;

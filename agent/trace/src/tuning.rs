@@ -43,6 +43,8 @@ pub(crate) const RETRY_S: f64 = 30.0;
 pub(crate) const RETRY_MAX_S: f64 = 3600.0;
 /// A message whose record cannot be read is tried again that often, after 2 s, 4 s, 8 s and so on: two minutes in all.
 pub(crate) const READ_RETRIES: u32 = 6;
+/// While the whole journal cannot be read its messages wait that long between two tries, s; it never counts against them.
+pub(crate) const UNREADABLE_FOLDER_WAIT_S: f64 = 2.0;
 
 // ---- what comes down
 

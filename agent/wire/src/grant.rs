@@ -27,8 +27,11 @@ pub struct Grant {
     pub path: String,
     /// 64 hex digits: what the file must be.
     pub sha256: String,
-    /// Wall clock, ms.
+    /// Wall clock of the centre, ms.
     pub expires_at_ms: i64,
+    /// Wall clock of the centre, ms; a grant that does not say it counts as issued as early as its validity allows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub issued_at_ms: i64,
     /// Empty: over MQTT.
     pub url: String,
     /// Over MQTT: where to go on, bytes; what comes before has been acknowledged.
@@ -42,6 +45,10 @@ pub struct Grant {
     pub resumable: bool,
 }
 
+fn is_zero(ms: &i64) -> bool {
+    *ms == 0
+}
+
 #[derive(Deserialize)]
 struct GrantData {
     id: String,
@@ -49,6 +56,8 @@ struct GrantData {
     path: String,
     sha256: String,
     expires_at: String,
+    #[serde(default)]
+    issued_at: Option<String>,
     #[serde(default)]
     url: String,
     #[serde(default)]
@@ -73,8 +82,15 @@ impl SignedGrant {
         Ok(SignedGrant { signed: Signed::read(payload, GRANT)? })
     }
 
-    /// The grant, if it is the centre's, for this box, in time, and for a file of the evidence folder.
-    pub fn verified(&self, who: &Identity, keys: &[CentreKey], now: Moment) -> Result<Grant, Refusal> {
+    /// The grant, if it is the centre's and for this box, and whether it is followed at `now`. `floor_ms`: what was issued up
+    /// to then may have been followed and forgotten.
+    pub fn judged(
+        &self,
+        who: &Identity,
+        keys: &[CentreKey],
+        now: Moment,
+        floor_ms: i64,
+    ) -> Result<JudgedGrant, Refusal> {
         self.signed.signer(keys)?;
         let data: GrantData = serde_json::from_str(&self.signed.text).map_err(|e| malformed(&e))?;
         limited("id", &data.id, limits::ID)?;
@@ -82,22 +98,67 @@ impl SignedGrant {
         if data.target != target(who, false) {
             return Err(NotGenuine::OtherBox(clipped(&data.target)).into());
         }
-        match data.method.as_deref() {
-            None | Some("PUT") => limited("url", &data.url, limits::URL)?,
-            Some("MQTT") if data.url.is_empty() => {}
-            Some("MQTT") => return Err(GrantRefusal::UrlWithMqtt.into()),
-            Some(_) => return Err(GrantRefusal::UnknownMethod.into()),
-        }
         let expires_at_ms = instant("expires_at", &data.expires_at)?;
-        if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
-            return Err(GrantRefusal::Expired.into());
-        }
-        if !is_below(&data.path) {
-            return Err(GrantRefusal::NotEvidence(clipped(&data.path)).into());
-        }
+        let issued_at_ms = match &data.issued_at {
+            Some(text) => instant("issued_at", text)?,
+            None => expires_at_ms.saturating_sub(limits::GRANT_LIFE_MS),
+        };
+        let refused = way(&data).or_else(|| {
+            in_time(issued_at_ms, expires_at_ms, now, floor_ms)
+                .or_else(|| (!is_below(&data.path)).then(|| GrantRefusal::NotEvidence(clipped(&data.path))))
+        });
         let GrantData { id, path, sha256, url, offset, headers, resumable, .. } = data;
-        Ok(Grant { id, path, sha256, expires_at_ms, url, offset, headers, resumable })
+        let grant = Grant { id, path, sha256, expires_at_ms, issued_at_ms, url, offset, headers, resumable };
+        Ok(JudgedGrant { grant, refused })
     }
+}
+
+/// A genuine grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedGrant {
+    /// What it says.
+    pub grant: Grant,
+    /// Why it is not followed.
+    pub refused: Option<GrantRefusal>,
+}
+
+/// Why the file cannot go that way.
+fn way(data: &GrantData) -> Option<GrantRefusal> {
+    match data.method.as_deref() {
+        None | Some("PUT") if data.url.is_empty() || data.url.len() > limits::URL => {
+            Some(GrantRefusal::BadUrl(data.url.len()))
+        }
+        None | Some("PUT") => match scheme(&data.url) {
+            "https" | "http" => None,
+            other => Some(GrantRefusal::UnknownScheme(clipped(other))),
+        },
+        Some("MQTT") if data.url.is_empty() => None,
+        Some("MQTT") => Some(GrantRefusal::UrlWithMqtt),
+        Some(_) => Some(GrantRefusal::UnknownMethod),
+    }
+}
+
+/// What stands before the colon, without what may be secret behind it.
+fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or("", |(scheme, _)| scheme)
+}
+
+/// Why it does not count now.
+fn in_time(issued_at_ms: i64, expires_at_ms: i64, now: Moment, floor_ms: i64) -> Option<GrantRefusal> {
+    if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
+        return Some(GrantRefusal::Expired);
+    }
+    // By its own word, and by the box's clock: an id is remembered no longer than that.
+    let longest = limits::GRANT_LIFE_MS;
+    if expires_at_ms.saturating_sub(issued_at_ms) > longest
+        || expires_at_ms.saturating_sub(now.wall_ms) > longest + limits::CLOCK_SKEW_MS
+    {
+        return Some(GrantRefusal::ValidTooLong);
+    }
+    if issued_at_ms > now.wall_ms.saturating_add(limits::CLOCK_SKEW_MS) {
+        return Some(GrantRefusal::IssuedInFuture);
+    }
+    (issued_at_ms <= floor_ms).then_some(GrantRefusal::OlderThanRemembered)
 }
 
 /// `day/set/file`, and nothing that climbs out.
@@ -137,14 +198,18 @@ mod tests {
     fn a_grant_counts_only_signed_for_this_box_in_time_and_for_its_own_files() {
         let now = Moment { wall_ms: NOW_MS, quality: ClockQuality::Ntp, ..Moment::default() };
         let judged = |payload: &str, now| {
-            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.verified(&who(), &keys(), now))
+            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.judged(&who(), &keys(), now, 0))
         };
         let good = sealed(&data("g1"));
-        let grant = judged(&good, now).unwrap();
+        let JudgedGrant { grant, refused } = judged(&good, now).unwrap();
+        assert_eq!(refused, None);
         assert_eq!(grant.set_and_file(), ("01JINCIDENT", "r1-clip.mp4"));
         assert_eq!(grant.headers["x-amz-acl"], "private");
         let refused = |payload: &str, now: Moment, why: &str| {
-            let refusal = judged(payload, now).unwrap_err().to_string();
+            let refusal = match judged(payload, now) {
+                Err(refusal) => refusal.to_string(),
+                Ok(judged) => judged.refused.map(|r| r.to_string()).unwrap_or_default(),
+            };
             assert!(refusal.contains(why), "{why}: {refusal}");
         };
         refused(&good.replace("centre.example", "thief.example"), now, "signature");
@@ -160,10 +225,33 @@ mod tests {
             ("path", "/etc/passwd", "no file of the evidence folder"),
             ("path", "a/b/c/d", "no file of the evidence folder"),
             ("url", "", "url with 0 bytes"),
+            ("url", "ftp://127.0.0.1/x", "ftp: only https"),
+            ("url", "file:///etc/passwd", "file: only https"),
+            ("url", "no url at all", "only https"),
+            ("expires_at", "2026-11-28T08:30:01+08:00", "longer than 7 days"),
+            ("expires_at", "9999-12-31T00:00:00Z", "longer than 7 days"),
+            ("issued_at", "2026-11-21T09:00:00+08:00", "in the future"),
         ] {
             let mut data = data("g1");
             data[key] = Value::from(value);
             refused(&sealed(&data), now, why);
         }
+    }
+
+    #[test]
+    fn a_grant_that_does_not_say_when_it_was_issued_is_bounded_too() {
+        let now = Moment { wall_ms: NOW_MS, quality: ClockQuality::Ntp, ..Moment::default() };
+        let judged = |expires_at: &str, floor_ms| {
+            let mut data = data("g1");
+            data.as_object_mut().unwrap().remove("issued_at");
+            data["expires_at"] = Value::from(expires_at);
+            let grant = SignedGrant::read(sealed(&data).as_bytes()).unwrap();
+            grant.judged(&who(), &keys(), now, floor_ms).unwrap()
+        };
+        let soon = judged("2026-11-21T08:40:00+08:00", 0);
+        assert_eq!((soon.refused, soon.grant.issued_at_ms), (None, NOW_MS - 7 * 86_400_000 + 534_880));
+        assert_eq!(judged("2026-11-29T08:40:00+08:00", 0).refused, Some(GrantRefusal::ValidTooLong));
+        let forgotten = judged("2026-11-21T08:40:00+08:00", NOW_MS - 86_400_000);
+        assert_eq!(forgotten.refused, Some(GrantRefusal::OlderThanRemembered));
     }
 }

@@ -68,7 +68,7 @@ pub use command::{CommandAction, SignedCommand, StageAction, StoreAction};
 pub use evidence::{
     ManifestSubject, evidence_damaged, evidence_failed, evidence_manifest, evidence_not_sent, evidence_ready,
 };
-pub use grant::{Grant, SignedGrant};
+pub use grant::{Grant, JudgedGrant, SignedGrant};
 pub use health::health;
 pub use identity::{CameraName, Identity};
 pub use inbound::Inbound;

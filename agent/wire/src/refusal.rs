@@ -121,6 +121,24 @@ pub enum GrantRefusal {
     /// Not `day/set/file`.
     #[error("{0:?} is no file of the evidence folder")]
     NotEvidence(String),
+    /// Neither https nor http.
+    #[error("{0}: only https is known")]
+    UnknownScheme(String),
+    /// None, or a longer one than any store makes.
+    #[error("url with {0} bytes; 1 to {limit} are allowed", limit = limits::URL)]
+    BadUrl(usize),
+    /// Its time has not come.
+    #[error("issued in the future")]
+    IssuedInFuture,
+    /// Its id would have to be remembered for too long, and an upload that never works would never end.
+    #[error("valid for longer than {} days", limits::GRANT_LIFE_MS / 86_400_000)]
+    ValidTooLong,
+    /// It may have been followed and forgotten.
+    #[error("issued before the oldest grant that is remembered")]
+    OlderThanRemembered,
+    /// The box keeps no more.
+    #[error("too many uploads wait")]
+    TooManyWait,
 }
 
 /// A reason without its particulars, for counters.
@@ -150,6 +168,9 @@ pub enum RefusalReason {
     UrlWithMqtt,
     UnknownMethod,
     NotEvidence,
+    UnknownScheme,
+    BadUrl,
+    TooManyWait,
 }
 
 impl RefusalReason {
@@ -178,6 +199,9 @@ impl RefusalReason {
             RefusalReason::UrlWithMqtt => "url_with_mqtt",
             RefusalReason::UnknownMethod => "unknown_method",
             RefusalReason::NotEvidence => "not_evidence",
+            RefusalReason::UnknownScheme => "unknown_scheme",
+            RefusalReason::BadUrl => "bad_url",
+            RefusalReason::TooManyWait => "too_many_wait",
         }
     }
 }
@@ -235,6 +259,12 @@ impl GrantRefusal {
             GrantRefusal::UnknownMethod => RefusalReason::UnknownMethod,
             GrantRefusal::Expired => RefusalReason::Expired,
             GrantRefusal::NotEvidence(_) => RefusalReason::NotEvidence,
+            GrantRefusal::UnknownScheme(_) => RefusalReason::UnknownScheme,
+            GrantRefusal::BadUrl(_) => RefusalReason::BadUrl,
+            GrantRefusal::IssuedInFuture => RefusalReason::IssuedInFuture,
+            GrantRefusal::ValidTooLong => RefusalReason::ValidTooLong,
+            GrantRefusal::OlderThanRemembered => RefusalReason::OlderThanRemembered,
+            GrantRefusal::TooManyWait => RefusalReason::TooManyWait,
         }
     }
 }

@@ -211,6 +211,7 @@ fn evidence_and_checkpoints() {
         path: "2026-11-21/01JINCIDENT/r1-clip.mp4".into(),
         sha256: "ab".repeat(32),
         expires_at_ms: 0,
+        issued_at_ms: 0,
         url: "https://centre.example/ev1?X-Signature=secret".into(),
         offset: 0,
         headers: std::collections::BTreeMap::new(),

@@ -108,6 +108,7 @@ fn start_link(
         delivery: delivery.clone(),
         clock: clock.clone(),
         trust: None,
+        local_allowed: true,
     });
     // As the core does: takes all that waits, then says how far it got. Ends with the delivery.
     std::thread::spawn(move || {

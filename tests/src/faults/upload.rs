@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use kerbside_crypto::hash::Hash;
 use kerbside_crypto::sign::SigningKey;
+use kerbside_domain::time::rfc3339;
 use kerbside_testkit::wait::now;
 use kerbside_testkit::{BrokerFault, PutServer, ScriptedBroker};
 use kerbside_wire::{grant, signed};
@@ -105,7 +106,7 @@ fn one(row: &mut Row, dir: &Path, key: &SigningKey, trial: &Trial) -> Result<boo
         true,
     )?;
     let mut data = json!({"id": trial.name, "target": writer::identity().source(), "path": path, "sha256": sha256,
-        "expires_at": "2099-01-01T00:00:00Z"});
+        "expires_at": rfc3339(writer::clock().now().wall_ms + 86_400_000, 0)});
     match trial.way {
         Way::Mqtt => data["method"] = "MQTT".into(),
         Way::Put => data["url"] = server.url("clip").into(),

@@ -118,10 +118,11 @@ pub fn command(id: &str, at: Moment) -> (String, Vec<u8>) {
     (format!("{}/cmd/snapshot", wire::topic::root("310112", "fault-box")), body.into_bytes())
 }
 
-/// A grant, as it comes down.
-pub fn grant(id: &str) -> Vec<u8> {
+/// A grant that is good for a day, as it comes down.
+pub fn grant(id: &str, at: Moment) -> Vec<u8> {
+    let expires_at = rfc3339(at.wall_ms + 86_400_000, 0);
     let data = json!({"id": id, "target": identity().source(), "path": "2026-11-21/01J/r1-clip.mp4",
-        "sha256": "ab".repeat(32), "expires_at": "2099-01-01T00:00:00Z", "method": "MQTT", "offset": 7});
+        "sha256": "ab".repeat(32), "expires_at": expires_at, "method": "MQTT", "offset": 7});
     let text = data.to_string();
     wire::signed::envelope(wire::grant::GRANT, id, "2026-01-01T00:00:00Z", "ops", key(), &text).into_bytes()
 }

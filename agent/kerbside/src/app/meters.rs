@@ -91,7 +91,8 @@ impl Meters {
             let serve = async {
                 let server = health::bind(listen).await?;
                 tracing::info!(address = %server.addr(), "metrics and health");
-                server.run(metrics, liveness, clock, std::future::pending()).await
+                server.run(metrics, liveness, clock, std::future::pending()).await;
+                Ok::<_, health::HealthError>(())
             };
             let (served, ()) = tokio::join!(serve, supervise);
             if let Err(error) = served {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use kerbside_domain::time::{Moment, rfc3339};
+use kerbside_trace::evidence_file;
 
 /// A file could not be made durable or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +91,11 @@ impl Place {
     }
 
     pub(super) fn temporary(&self) -> PathBuf {
-        self.root.join(&self.folder).join(format!(".{}.part", self.name()))
+        self.root.join(&self.folder).join(self.temporary_name())
+    }
+
+    fn temporary_name(&self) -> String {
+        format!(".{}.part", self.name())
     }
 
     fn name(&self) -> String {
@@ -100,7 +105,10 @@ impl Place {
     /// Makes the temporary file durable under its own name.
     pub(super) fn adopt(&self, captured: Moment) -> Result<EvidenceItem, FileError> {
         let temporary = self.temporary();
-        let mut file = File::open(&temporary).map_err(failed(&temporary, "opening"))?;
+        // A child wrote it: what it left there must be a file, and nothing that leads elsewhere.
+        let relative = self.folder.join(self.temporary_name());
+        let mut file =
+            evidence_file::open(&self.root, &relative).map_err(failed(&temporary, "opening"))?;
         let (sha256, bytes) =
             kerbside_crypto::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
         file.sync_all().map_err(failed(&temporary, "syncing"))?;
@@ -124,11 +132,20 @@ impl Place {
     pub(super) fn write(&self, bytes: &[u8], captured: Moment) -> Result<EvidenceItem, FileError> {
         self.prepare()?;
         let temporary = self.temporary();
-        let mut file = File::create(&temporary).map_err(failed(&temporary, "creating"))?;
+        let mut file = create_anew(&temporary).map_err(failed(&temporary, "creating"))?;
         file.write_all(bytes).map_err(failed(&temporary, "writing"))?;
         drop(file);
         self.adopt(captured)
     }
+}
+
+/// Never through a link that somebody left under that name.
+fn create_anew(path: &Path) -> std::io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    File::options().write(true).create_new(true).open(path)
 }
 
 fn sync_folder(path: &Path) -> Result<(), FileError> {

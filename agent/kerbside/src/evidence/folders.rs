@@ -9,7 +9,12 @@ pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, 
     let mut parts = Path::new(incident_id).components();
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return Ok(Vec::new()) };
     let of_days = entries(dir)?.into_iter().map(|day| day.join(name));
-    Ok(of_days.filter(|folder| folder.is_dir()).collect())
+    Ok(of_days.filter(|folder| is_true_folder(folder)).collect())
+}
+
+/// A folder, and no link to one.
+pub(super) fn is_true_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|m| m.is_dir())
 }
 
 /// What a folder holds; nothing if it does not exist.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +23,7 @@ struct InFlight {
 
 impl Uploader {
     /// Until the broker has acknowledged every piece from where the grant says.
-    pub(super) async fn send_chunks(&self, grant: &Grant, file: &Path, total: u64) -> Result<u64, String> {
-        let file = Arc::new(File::open(file).map_err(|e| e.to_string())?);
+    pub(super) async fn send_chunks(&self, grant: &Grant, file: Arc<File>, total: u64) -> Result<u64, String> {
         let mut acked = grant.offset.min(total);
         let (mut next, mut journalled) = (acked, acked);
         let mut size = CHUNK_MAX;

@@ -1,9 +1,10 @@
 //! One HTTPS PUT of a file: streamed, with its checksum, from any byte on. rustls with ring; the server's name is checked.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,15 +12,16 @@ use base64ct::{Base64, Encoding as _};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use kerbside_wire::Grant;
+use kerbside_wire::text::clipped;
 
-use crate::tuning::{BLOCK_BYTES, SLOWEST_UPLOAD, UPLOAD_CONNECT_LIMIT};
+use super::destination::Destination;
+use crate::tuning::{BLOCK_BYTES, SLOWEST_UPLOAD, UPLOAD_STALL};
 
 /// What became of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +45,11 @@ fn not_now(what: &'static str) -> impl Fn(&dyn std::fmt::Display) -> PutError {
     move |e| PutError::NotNow(format!("{what}: {e}"))
 }
 
-/// The file as it is read, block by block.
-struct Blocks(mpsc::Receiver<std::io::Result<Bytes>>);
+/// The file as it is read, block by block; each one that the connection takes is counted.
+struct Blocks {
+    blocks: mpsc::Receiver<std::io::Result<Bytes>>,
+    progress: Arc<AtomicU64>,
+}
 
 impl Body for Blocks {
     type Data = Bytes;
@@ -54,66 +59,81 @@ impl Body for Blocks {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        self.0.poll_recv(cx).map(|block| block.map(|block| block.map(Frame::data)))
+        let polled = self.blocks.poll_recv(cx).map(|block| block.map(|block| block.map(Frame::data)));
+        if polled.is_ready() {
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        }
+        polled
     }
 }
 
 /// Part of a file, and how much of it the server has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part<'a> {
-    pub(super) file: &'a Path,
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) file: Arc<File>,
     pub(super) bytes: u64,
     /// `None`: only ask how far it got.
     pub(super) from: Option<u64>,
 }
 
-/// Sends the part. `wait` is called before each block and returns when it may go.
-pub(super) async fn put(
-    grant: &Grant,
-    tls: Option<&Arc<rustls::ClientConfig>>,
-    part: Part<'_>,
-    wait: Arc<dyn Fn() + Send + Sync>,
-) -> Result<Answer, PutError> {
-    let uri: Uri = grant.url.parse().map_err(|e| PutError::Refused(format!("url: {e}")))?;
-    let host = uri.host().ok_or_else(|| PutError::Refused("url without a host".to_owned()))?.to_owned();
-    let secure = uri.scheme_str() == Some("https");
-    if !secure && !is_this_machine(&host) {
-        return Err(PutError::Refused("not https: evidence never goes in the clear".to_owned()));
-    }
-    let request = request(grant, &uri, &host, part, wait)?;
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let connect = TcpStream::connect((bare.clone(), port));
-    let stream = tokio::time::timeout(UPLOAD_CONNECT_LIMIT, connect).await;
-    let stream = stream.map_err(|e| not_now("connect")(&e))?.map_err(|e| not_now("connect")(&e))?;
+/// How a part gets there.
+pub(super) struct Way {
+    pub(super) destination: Destination,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+    /// To the box itself too.
+    pub(super) local_allowed: bool,
+    /// Called before each block; returns when it may go.
+    pub(super) wait: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// Sends the part.
+pub(super) async fn put(grant: &Grant, way: &Way, part: Part) -> Result<Answer, PutError> {
+    let Way { destination, tls, local_allowed, wait } = way;
+    let progress = Arc::new(AtomicU64::new(0));
     let limit = Duration::from_secs(60 + part.bytes / SLOWEST_UPLOAD);
+    let stream = destination.connect(*local_allowed).await?;
+    let request = request(grant, destination, part, wait.clone(), progress.clone())?;
     let answered = async {
-        if !secure {
+        if !destination.secure {
             return exchange(stream, request).await;
         }
-        let config = tls.ok_or_else(|| PutError::Refused("no CA is known for https".to_owned()))?;
-        let name = ServerName::try_from(bare).map_err(|e| PutError::Refused(format!("url: {e}")))?;
+        let config = tls.as_ref().ok_or_else(|| PutError::Refused("no CA is known for https".to_owned()))?;
+        let name = ServerName::try_from(destination.bare_host().to_owned());
+        let name = name.map_err(|e| PutError::Refused(format!("url: {e}")))?;
         let connector = tokio_rustls::TlsConnector::from(config.clone());
         exchange(connector.connect(name, stream).await.map_err(|e| not_now("TLS")(&e))?, request).await
     };
-    tokio::time::timeout(limit, answered)
-        .await
-        .map_err(|_| PutError::NotNow(format!("longer than {limit:?}")))?
+    tokio::select! {
+        answered = answered => answered,
+        () = tokio::time::sleep(limit) => Err(PutError::NotNow(format!("longer than {limit:?}"))),
+        () = stalled(&progress) => Err(PutError::NotNow(format!("the server took nothing for {UPLOAD_STALL:?}"))),
+    }
 }
 
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// Returns when no block was taken for a while.
+async fn stalled(progress: &AtomicU64) {
+    let mut before = None;
+    loop {
+        let now = progress.load(Ordering::Relaxed);
+        if before == Some(now) {
+            return;
+        }
+        before = Some(now);
+        tokio::time::sleep(UPLOAD_STALL).await;
+    }
 }
 
 fn request(
     grant: &Grant,
-    uri: &Uri,
-    host: &str,
-    part: Part<'_>,
+    destination: &Destination,
+    part: Part,
     wait: Arc<dyn Fn() + Send + Sync>,
+    progress: Arc<AtomicU64>,
 ) -> Result<Request<Blocks>, PutError> {
     let total = part.bytes;
-    let length = part.from.map_or(0, |from| total - from);
+    let length = part.from.map_or(0, |from| total.saturating_sub(from));
+    let uri = &destination.uri;
+    let host = &destination.host;
     let authority = uri.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
     let mut request = Request::builder().method("PUT").uri(path).header("host", authority);
@@ -128,15 +148,16 @@ fn request(
         None => request = request.header("content-range", format!("bytes */{total}")),
         Some(0) => request = request.header("content-digest", digest(&grant.sha256)),
         Some(from) => {
-            request = request.header("content-range", format!("bytes {from}-{}/{total}", total - 1));
+            let last = total.saturating_sub(1);
+            request = request.header("content-range", format!("bytes {from}-{last}/{total}"));
         }
     }
     let (blocks, body) = mpsc::channel(2);
     if let Some(from) = part.from {
-        let file = part.file.to_owned();
-        tokio::task::spawn_blocking(move || read(&file, from, &blocks, &*wait));
+        tokio::task::spawn_blocking(move || read(&part.file, from, &blocks, &*wait));
     }
-    request.body(Blocks(body)).map_err(|e| PutError::Refused(format!("headers of the grant: {e}")))
+    let body = Blocks { blocks: body, progress };
+    request.body(body).map_err(|e| PutError::Refused(format!("headers of the grant: {e}")))
 }
 
 /// RFC 9530.
@@ -146,18 +167,17 @@ fn digest(sha256: &str) -> String {
     format!("sha-256=:{}:", Base64::encode_string(&bytes))
 }
 
-fn read(file: &Path, from: u64, blocks: &mpsc::Sender<std::io::Result<Bytes>>, wait: &dyn Fn()) {
-    let opened = std::fs::File::open(file).and_then(|mut f| f.seek(SeekFrom::Start(from)).map(|_| f));
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(e) => return drop(blocks.blocking_send(Err(e))),
-    };
+fn read(file: &File, from: u64, blocks: &mpsc::Sender<std::io::Result<Bytes>>, wait: &dyn Fn()) {
     let mut buffer = vec![0; BLOCK_BYTES];
+    let mut at = from;
     loop {
         wait();
-        let block = match file.read(&mut buffer) {
+        let block = match file.read_at(&mut buffer, at) {
             Ok(0) => return,
-            Ok(n) => Ok(Bytes::copy_from_slice(&buffer[..n])),
+            Ok(n) => {
+                at = at.saturating_add(n as u64);
+                Ok(Bytes::copy_from_slice(&buffer[..n]))
+            }
             Err(e) => Err(e),
         };
         // The connection is gone: nobody wants the rest.
@@ -176,21 +196,35 @@ where
     let connection = tokio::spawn(connection);
     let response = sender.send_request(request).await;
     connection.abort();
-    let response = response.map_err(|e| not_now("HTTP")(&e))?;
+    judged(&response.map_err(|e| not_now("HTTP")(&e))?)
+}
+
+/// What the server's answer means. A redirect is followed nowhere: who grants knows the last url.
+fn judged<B>(response: &Response<B>) -> Result<Answer, PutError> {
     let status = response.status();
-    let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     match status {
         s if s.is_success() => Ok(Answer::Stored),
         StatusCode::PERMANENT_REDIRECT => {
-            let end = text("range").and_then(|r| r.strip_prefix("bytes=0-")?.parse::<u64>().ok());
-            Ok(Answer::Has(end.map_or(0, |end| end + 1)))
+            let range = response.headers().get("range");
+            had(range.map(|r| r.to_str().unwrap_or("not text"))).map(Answer::Has)
+        }
+        s if s.is_redirection() => {
+            Err(PutError::Refused(format!("the server answers {status}, and redirects are not followed")))
         }
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Err(PutError::NotNow(format!("the server answers {status}")))
         }
-        s if s.is_client_error() => Err(PutError::Refused(format!("the server answers {status}"))),
-        _ => Err(PutError::NotNow(format!("the server answers {status}"))),
+        s if s.is_server_error() => Err(PutError::NotNow(format!("the server answers {status}"))),
+        _ => Err(PutError::Refused(format!("the server answers {status}"))),
     }
+}
+
+/// How many bytes the server has, by its `Range: bytes=0-N`; without one it has none.
+fn had(range: Option<&str>) -> Result<u64, PutError> {
+    let Some(range) = range else { return Ok(0) };
+    let last = range.strip_prefix("bytes=0-").and_then(|last| last.parse::<u64>().ok());
+    last.and_then(|last| last.checked_add(1))
+        .ok_or_else(|| PutError::Refused(format!("the server's range {:?} is none", clipped(range))))
 }
 
 /// tokio's streams for hyper.
@@ -224,5 +258,48 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for Io<S> {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_has_its_meaning_and_no_range_overflows() {
+        let of = |status: u16, range: Option<&str>| {
+            let response = Response::builder().status(status);
+            let response = range.into_iter().fold(response, |r, range| r.header("range", range));
+            match judged(&response.body(()).unwrap()) {
+                Ok(Answer::Stored) => "stored".to_owned(),
+                Ok(Answer::Has(n)) => format!("has {n}"),
+                Err(PutError::Refused(_)) => "refused".to_owned(),
+                Err(PutError::NotNow(_)) => "again".to_owned(),
+            }
+        };
+        for (status, range, meaning) in [
+            (200, None, "stored"),
+            (201, None, "stored"),
+            (308, None, "has 0"),
+            (308, Some("bytes=0-65535"), "has 65536"),
+            (308, Some("bytes=0-18446744073709551614"), "has 18446744073709551615"),
+            (308, Some("bytes=0-18446744073709551615"), "refused"),
+            (308, Some("bytes=0-99999999999999999999"), "refused"),
+            (308, Some("bytes=5-9"), "refused"),
+            (308, Some("bytes=0--1"), "refused"),
+            (301, None, "refused"),
+            (302, None, "refused"),
+            (303, None, "refused"),
+            (304, None, "refused"),
+            (307, None, "refused"),
+            (101, None, "refused"),
+            (403, None, "refused"),
+            (408, None, "again"),
+            (429, None, "again"),
+            (500, None, "again"),
+            (503, None, "again"),
+        ] {
+            assert_eq!(of(status, range), meaning, "{status} {range:?}");
+        }
     }
 }

@@ -1,21 +1,26 @@
-//! The task: one grant after the other, tried again until it is there, refused or expired.
+//! The task: what is granted goes, a few at a time; what cannot go now is tried again while others go, until it is there, refused
+//! or expired. One attempt that fails in an unforeseen way ends its own grant, never the task.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use kerbside_crypto::hash;
-use kerbside_domain::time::Clock;
+use kerbside_domain::time::{Clock, ClockQuality};
 use kerbside_site::config::Tls;
-use kerbside_trace::MAX_GRANTS;
 use kerbside_trace::delivery::{Delivery, Item};
+use kerbside_trace::{MAX_GRANTS, evidence_file};
+use kerbside_wire::limits::GRANT_LIFE_MS;
 use kerbside_wire::{Grant, Message, Priority, evidence_not_sent, evidence_ready};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use super::http::{self, Answer, Part, PutError};
+use super::destination::Destination;
+use super::http::{self, Answer, Part, PutError, Way};
+use super::queue::{Pending, UploadQueue};
 use crate::tls;
-use crate::tuning::{UPLOAD_RETRY_MAX_S, UPLOAD_RETRY_S, YIELD_PERIOD, YIELD_S};
+use crate::tuning::{UPLOAD_ROUNDS, UPLOAD_TICK, YIELD_PERIOD, YIELD_S};
 
 /// What the task needs.
 #[derive(Clone, Debug)]
@@ -25,28 +30,126 @@ pub struct Uploader {
     pub clock: Arc<dyn Clock>,
     /// Whom https servers must be certified by; read at each attempt, so that a replaced file counts at once.
     pub trust: Option<Tls>,
+    /// A grant may lead to the box itself and to its own wire, also without TLS to the box itself.
+    pub local_allowed: bool,
 }
 
 /// Starts the task on the current runtime; it ends when the sender is dropped.
 pub fn spawn(uploader: Uploader) -> (mpsc::Sender<Grant>, tokio::task::JoinHandle<()>) {
-    let (grants, mut waiting) = mpsc::channel::<Grant>(MAX_GRANTS);
+    let (grants, waiting) = mpsc::channel::<Grant>(MAX_GRANTS);
     let task = tokio::spawn(async move {
-        while let Some(grant) = waiting.recv().await {
-            let outcome = uploader.upload(&grant).await;
-            uploader.journal(outcome).await;
+        let mut uploads = Uploads::new(uploader, waiting);
+        while let Some(end) = uploads.next_end().await {
+            uploads.uploader.journal(end).await;
         }
     });
     (grants, task)
 }
 
+/// What became of one attempt.
+enum Attempt {
+    Over(Result<u64, String>),
+    Later(String),
+}
+
+/// The uploads that wait or are under way.
+pub(super) struct Uploads {
+    uploader: Arc<Uploader>,
+    granted: mpsc::Receiver<Grant>,
+    queue: UploadQueue,
+    running: JoinSet<Attempt>,
+    /// Whose attempt each is.
+    grants: HashMap<tokio::task::Id, Grant>,
+    /// Said of what is over and not yet given out.
+    ended: Vec<Message>,
+}
+
+impl Uploads {
+    pub(super) fn new(uploader: Uploader, granted: mpsc::Receiver<Grant>) -> Self {
+        Uploads {
+            uploader: Arc::new(uploader),
+            granted,
+            queue: UploadQueue::default(),
+            running: JoinSet::new(),
+            grants: HashMap::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Waits until an upload is over; the message that says how. `None`: no more will be granted.
+    pub(super) async fn next_end(&mut self) -> Option<Message> {
+        loop {
+            self.expire();
+            if let Some(message) = self.ended.pop() {
+                return Some(message);
+            }
+            self.start();
+            let idle = self.queue.is_empty();
+            tokio::select! {
+                grant = self.granted.recv() => self.queue.push(self.bounded(grant?)),
+                Some(attempt) = self.running.join_next_with_id() => self.attempted(attempt),
+                () = tokio::time::sleep(UPLOAD_TICK), if !idle => {}
+            }
+        }
+    }
+
+    /// A grant of a journal that was written when its end was not bounded gets one.
+    fn bounded(&self, mut grant: Grant) -> Grant {
+        let now = self.uploader.clock.now();
+        if now.quality != ClockQuality::None {
+            grant.expires_at_ms = grant.expires_at_ms.min(now.wall_ms.saturating_add(GRANT_LIFE_MS));
+        }
+        grant
+    }
+
+    fn start(&mut self) {
+        while let Some(pending) = self.queue.next(self.uploader.clock.now().mono) {
+            let (uploader, grant) = (self.uploader.clone(), pending.grant.clone());
+            let attempt = self.running.spawn(async move { uploader.attempt(&pending).await });
+            self.grants.insert(attempt.id(), grant);
+        }
+    }
+
+    fn attempted(&mut self, attempt: Result<(tokio::task::Id, Attempt), tokio::task::JoinError>) {
+        let id = attempt.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
+        let Some(grant) = self.grants.remove(&id) else { return };
+        match attempt {
+            Ok((_, Attempt::Later(why))) => {
+                tracing::debug!(path = grant.path, why, "upload broken off; tried again");
+                self.queue.put_back(grant, why, self.uploader.clock.now().mono);
+            }
+            Ok((_, Attempt::Over(result))) => self.over(&grant, result),
+            Err(error) => {
+                tracing::error!(%error, path = grant.path, "an upload ended by a fault of the program");
+                self.over(&grant, Err("a fault of the program ended it".to_owned()));
+            }
+        }
+    }
+
+    fn over(&mut self, grant: &Grant, result: Result<u64, String>) {
+        self.queue.over(grant);
+        self.ended.push(self.uploader.end(grant, result));
+    }
+
+    /// Nobody can say that it has expired without a clock that is vouched for.
+    fn expire(&mut self) {
+        let now = self.uploader.clock.now();
+        if now.quality == ClockQuality::None {
+            return;
+        }
+        for Pending { grant, last } in self.queue.expired(now.wall_ms) {
+            let why = match last {
+                Some(last) => format!("the grant has expired; last: {last}"),
+                None => "the grant has expired".to_owned(),
+            };
+            self.ended.push(self.uploader.end(&grant, Err(why)));
+        }
+    }
+}
+
 impl Uploader {
-    /// Until it is there, refused or expired; the message that says so.
-    pub(super) async fn upload(&self, grant: &Grant) -> Message {
-        let result = match self.checked(grant).await {
-            Ok((file, bytes)) if grant.is_by_mqtt() => self.send_chunks(grant, &file, bytes).await,
-            Ok((file, bytes)) => self.put(grant, &file, bytes).await,
-            Err(why) => Err(why),
-        };
+    /// The message that says how it ended.
+    fn end(&self, grant: &Grant, result: Result<u64, String>) -> Message {
         let at = self.clock.now();
         match result {
             Ok(bytes) => {
@@ -60,15 +163,32 @@ impl Uploader {
         }
     }
 
-    /// The file and its length, if it is what was granted.
-    async fn checked(&self, grant: &Grant) -> Result<(PathBuf, u64), String> {
-        let path = self.evidence_dir.join(&grant.path);
-        let hashing = path.clone();
-        let hashed =
-            tokio::task::spawn_blocking(move || File::open(&hashing).and_then(|mut f| hash::of_file(&mut f)));
+    async fn attempt(&self, pending: &Pending) -> Attempt {
+        let grant = &pending.grant;
+        let (file, bytes) = match self.checked(grant).await {
+            Ok(checked) => checked,
+            Err(why) => return Attempt::Over(Err(why)),
+        };
+        if grant.is_by_mqtt() {
+            return Attempt::Over(self.send_chunks(grant, file, bytes).await);
+        }
+        match self.put(pending, file, bytes).await {
+            Ok(()) => Attempt::Over(Ok(bytes)),
+            Err(PutError::Refused(why)) => Attempt::Over(Err(why)),
+            Err(PutError::NotNow(why)) => Attempt::Later(why),
+        }
+    }
+
+    /// The file and its length, if it is what was granted. It stays open: what was hashed is what goes.
+    async fn checked(&self, grant: &Grant) -> Result<(Arc<File>, u64), String> {
+        let (dir, path) = (self.evidence_dir.clone(), grant.path.clone());
+        let hashed = tokio::task::spawn_blocking(move || {
+            let mut file = evidence_file::open(&dir, Path::new(&path))?;
+            hash::of_file(&mut file).map(|(sha256, bytes)| (file, sha256, bytes))
+        });
         match hashed.await {
-            Ok(Ok((sha256, bytes))) if sha256 == grant.sha256 => Ok((path, bytes)),
-            Ok(Ok((sha256, _))) => {
+            Ok(Ok((file, sha256, bytes))) if sha256 == grant.sha256 => Ok((Arc::new(file), bytes)),
+            Ok(Ok((_, sha256, _))) => {
                 Err(format!("the file's SHA-256 is {sha256}, not the one that was granted"))
             }
             Ok(Err(e)) => Err(format!("{}: {e}", grant.path)),
@@ -76,29 +196,27 @@ impl Uploader {
         }
     }
 
-    async fn put(&self, grant: &Grant, file: &Path, bytes: u64) -> Result<u64, String> {
-        let mut from = Some(0);
-        let mut wait_s = UPLOAD_RETRY_S;
-        loop {
-            let part = Part { file, bytes, from };
-            let config = self.trust.as_ref().map(tls::client_config).transpose();
-            let config = config.map_err(|e| e.to_string())?.map(Arc::new);
-            match http::put(grant, config.as_ref(), part, self.behind_reports()).await {
-                Ok(Answer::Stored) => return Ok(bytes),
-                Ok(Answer::Has(n)) if n < bytes && from != Some(n) => from = Some(n),
-                Ok(Answer::Has(n)) => return Err(format!("the server says it has {n} of {bytes} bytes")),
-                Err(PutError::Refused(why)) => return Err(why),
-                Err(PutError::NotNow(why)) => {
-                    tracing::debug!(path = grant.path, why, wait_s, "upload broken off; tried again");
-                    if self.clock.now().wall_ms + (wait_s * 1000.0) as i64 >= grant.expires_at_ms {
-                        return Err(format!("the grant has expired; last: {why}"));
-                    }
-                    tokio::time::sleep(Duration::from_secs_f64(wait_s)).await;
-                    wait_s = (wait_s * 2.0).min(UPLOAD_RETRY_MAX_S);
-                    from = if grant.resumable { None } else { Some(0) };
-                }
+    /// One attempt: asks how far the one before got, if the server can say, and sends the rest.
+    async fn put(&self, pending: &Pending, file: Arc<File>, bytes: u64) -> Result<(), PutError> {
+        let grant = &pending.grant;
+        let refused = PutError::Refused;
+        let tls = self.trust.as_ref().map(tls::client_config).transpose();
+        let way = Way {
+            destination: Destination::of(grant).map_err(refused)?,
+            tls: tls.map_err(|e| refused(e.to_string()))?.map(Arc::new),
+            local_allowed: self.local_allowed,
+            wait: self.behind_reports(),
+        };
+        let mut from = if grant.resumable && pending.last.is_some() { None } else { Some(0) };
+        for _ in 0..UPLOAD_ROUNDS {
+            let part = Part { file: file.clone(), bytes, from };
+            match http::put(grant, &way, part).await? {
+                Answer::Stored => return Ok(()),
+                Answer::Has(n) if n < bytes && from != Some(n) => from = Some(n),
+                Answer::Has(n) => return Err(refused(format!("the server says it has {n} of {bytes} bytes"))),
             }
         }
+        Err(PutError::NotNow(format!("the server wants more than {UPLOAD_ROUNDS} parts")))
     }
 
     /// Called on a blocking thread before each block: returns when no report waits for its way out.

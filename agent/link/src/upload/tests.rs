@@ -11,8 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
 use super::*;
-use kerbside_domain::time::Clock;
-use kerbside_domain::time::SystemClock;
+use super::task::Uploads;
+use kerbside_domain::time::{Clock, ClockQuality, SystemClock};
+use kerbside_testkit::LIMIT;
 use kerbside_trace::delivery::{Delivery, DeliverySettings};
 use kerbside_wire::Grant;
 use kerbside_wire::testing::who;
@@ -86,32 +87,65 @@ fn bench() -> Bench {
     let content: Vec<u8> = (0..300_000u32).map(|i| (i * 31 % 251) as u8).collect();
     std::fs::create_dir_all(evidence_dir.join(FILE).parent().unwrap()).unwrap();
     std::fs::write(evidence_dir.join(FILE), &content).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let clock = SystemClock::new();
+    clock.set_quality(ClockQuality::Ntp);
+    let clock: Arc<dyn Clock> = Arc::new(clock);
     let (delivery, _) =
         Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 =
         kerbside_crypto::hash::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
-    let uploader = Uploader { evidence_dir, delivery, clock, trust: None };
+    let uploader = Uploader { evidence_dir, delivery, clock, trust: None, local_allowed: true };
     Bench { _dir: dir, uploader, content, sha256 }
+}
+
+/// Of nothing, for tests that look at one field.
+pub(super) fn any_grant() -> Grant {
+    Grant {
+        id: "g1".into(),
+        path: FILE.into(),
+        sha256: "ab".repeat(32),
+        expires_at_ms: 0,
+        issued_at_ms: 0,
+        url: String::new(),
+        offset: 0,
+        headers: BTreeMap::new(),
+        resumable: false,
+    }
 }
 
 fn grant(bench: &Bench, url: String, resumable: bool) -> Grant {
     Grant {
-        id: "g1".into(),
-        path: FILE.into(),
         sha256: bench.sha256.clone(),
         expires_at_ms: bench.uploader.clock.now().wall_ms + 3_600_000,
         url,
-        offset: 0,
         headers: [("x-amz-meta-case".to_owned(), "W-1".to_owned())].into(),
         resumable,
+        ..any_grant()
     }
 }
 
-fn upload(bench: &Bench, grant: &Grant) -> (String, Value) {
+/// The ends of the uploads of these grants, in the order in which they came, as many as `count`.
+fn ends(bench: &Bench, grants: &[Grant], count: usize) -> Vec<(String, Value)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let message = runtime.block_on(bench.uploader.upload(grant));
-    (message.kind.clone(), serde_json::from_str(&message.data).unwrap())
+    let ends = runtime.block_on(async {
+        let (sender, granted) = tokio::sync::mpsc::channel(grants.len());
+        for grant in grants {
+            sender.send(grant.clone()).await.unwrap();
+        }
+        let mut uploads = Uploads::new(bench.uploader.clone(), granted);
+        let mut ends = Vec::new();
+        while ends.len() < count {
+            let end = tokio::time::timeout(LIMIT, uploads.next_end()).await.expect("an end");
+            ends.push(end.unwrap());
+        }
+        ends
+    });
+    runtime.shutdown_background();
+    ends.into_iter().map(|m| (m.kind, serde_json::from_str(&m.data).unwrap())).collect()
+}
+
+fn upload(bench: &Bench, grant: &Grant) -> (String, Value) {
+    ends(bench, std::slice::from_ref(grant), 1).remove(0)
 }
 
 #[test]
@@ -172,6 +206,102 @@ fn what_must_not_leave_stays_and_the_centre_hears_why() {
         assert_eq!(kind, "evidence.failed.v1", "{why}");
         assert!(data["reason"].as_str().unwrap().contains(why), "{why}: {data}");
     }
+}
+
+/// Accepts, reads nothing and answers nothing, for as long as the listener lives.
+fn hanging() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn a_server_that_hangs_or_is_not_there_holds_up_nobody_else() {
+    let bench = bench();
+    let hangs = hanging();
+    let (port, _requests) = serve(vec![Act::Answer("200 OK")]);
+    let granted = |id: &str, url: String| Grant { id: id.into(), ..grant(&bench, url, false) };
+    let grants = [
+        granted("hangs", format!("http://{}/a", hangs.local_addr().unwrap())),
+        granted("refuses", "http://127.0.0.1:1/a".into()),
+        granted("good", format!("http://127.0.0.1:{port}/a")),
+    ];
+    let ends = ends(&bench, &grants, 1);
+    assert_eq!((ends[0].0.as_str(), &ends[0].1["grant_id"]), ("evidence.ready.v1", &"good".into()));
+}
+
+#[test]
+fn what_never_can_work_is_refused_at_once() {
+    let mut bench = bench();
+    let (port, _requests) = serve(vec![
+        Act::Answer("302 Found\r\nlocation: http://127.0.0.1:1/internal"),
+        Act::Answer("308 Permanent Redirect\r\nrange: bytes=0-18446744073709551615"),
+    ]);
+    let here = format!("http://127.0.0.1:{port}/a");
+    for (url, why) in [
+        (here.as_str(), "redirects are not followed"),
+        (here.as_str(), "is none"),
+        ("ftp://127.0.0.1/a", "only https"),
+        ("gopher://centre.example/a", "only https"),
+    ] {
+        let (kind, data) = upload(&bench, &grant(&bench, url.to_owned(), false));
+        assert_eq!(kind, "evidence.failed.v1", "{url}");
+        assert!(data["reason"].as_str().unwrap().contains(why), "{why}: {data}");
+    }
+    bench.uploader.local_allowed = false;
+    for url in ["http://127.0.0.1:1/a", "https://localhost:1/a", "https://[::ffff:127.0.0.1]:1/", "https://169.254.1.1/"] {
+        let (kind, data) = upload(&bench, &grant(&bench, url.to_owned(), false));
+        let reason = data["reason"].as_str().unwrap();
+        assert!(kind == "evidence.failed.v1" && reason.contains("local_uploads"), "{url}: {data}");
+    }
+}
+
+#[test]
+fn only_a_regular_file_leaves_and_a_pipe_blocks_nobody() {
+    let bench = bench();
+    let set = bench.uploader.evidence_dir.join("2026-11-21/01JINCIDENT");
+    std::fs::write(set.join("secret"), "key of the box").unwrap();
+    std::os::unix::fs::symlink(set.join("secret"), set.join("link")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(set.join("pipe")).status().unwrap();
+    assert!(pipe.success());
+    let sha256 = kerbside_crypto::hash::Hash::of(b"key of the box").to_string();
+    let sha256 = sha256.trim_start_matches("sha256:");
+    for (name, why) in [("link", "a link is not followed"), ("pipe", "not a regular file")] {
+        let (path, sha256) = (format!("2026-11-21/01JINCIDENT/{name}"), sha256.to_owned());
+        let granted = Grant { path, sha256, ..grant(&bench, "http://127.0.0.1:1/a".into(), false) };
+        let (kind, data) = upload(&bench, &granted);
+        assert_eq!(kind, "evidence.failed.v1", "{name}");
+        assert!(data["reason"].as_str().unwrap().contains(why), "{data}");
+    }
+}
+
+/// Fails, once, whoever asks it from within an upload.
+#[derive(Debug)]
+struct FaultyClock(SystemClock, std::sync::atomic::AtomicBool);
+
+impl Clock for FaultyClock {
+    fn now(&self) -> kerbside_domain::time::Moment {
+        let in_upload = tokio::task::try_id().is_some();
+        assert!(!in_upload || self.1.swap(true, std::sync::atomic::Ordering::Relaxed), "the fault of this test");
+        self.0.now()
+    }
+}
+
+#[test]
+fn a_fault_of_the_program_ends_its_own_upload_and_no_other() {
+    let mut bench = bench();
+    bench.uploader.clock = Arc::new(FaultyClock(SystemClock::new(), Default::default()));
+    let dir = tempfile::tempdir().unwrap();
+    let clock = bench.uploader.clock.clone();
+    let (delivery, opened) = Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock).unwrap();
+    bench.uploader.delivery = delivery;
+    let centre = std::thread::spawn(move || centre(opened.link, 1 << 20, Vec::new()));
+    let expires_at_ms = bench.uploader.clock.now().wall_ms + 3_600_000;
+    let granted = |id: &str| Grant { id: id.into(), expires_at_ms, ..grant(&bench, String::new(), false) };
+    let ends = ends(&bench, &[granted("first"), granted("second")], 2);
+    let said = |i: usize| (ends[i].0.as_str(), ends[i].1["grant_id"].as_str().unwrap());
+    assert_eq!(said(0), ("evidence.failed.v1", "first"));
+    assert_eq!(said(1), ("evidence.ready.v1", "second"));
+    bench.uploader.delivery.close().unwrap();
+    centre.join().unwrap();
 }
 
 #[test]

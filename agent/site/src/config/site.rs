@@ -146,6 +146,8 @@ pub struct Evidence {
     pub min_free: Option<u64>,
     /// Who certifies the https servers of uploads; `None`: the centre's CA, else the system's.
     pub upload_ca_file: Option<PathBuf>,
+    /// A grant may lead to the box itself and to its own wire (loopback, link-local): for a store on the box, and for tests.
+    pub local_uploads: bool,
     /// What a clip shows before the incident, s.
     pub pre_s: f64,
     /// What a clip shows after the report, s.

@@ -5,7 +5,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `ledger_state` | the state, and one record applied to it |
-//! | `commands` | which commands were obeyed, and the answer each got |
+//! | `commands` | which commands and grants were obeyed, and the answer each got |
 //! | `known` | messages of the centre that are known again |
 //! | `indexed` | the state as the index holds it |
 
@@ -14,4 +14,5 @@ mod indexed;
 mod known;
 mod ledger_state;
 
+pub(super) use commands::GRANT_VERB;
 pub(super) use ledger_state::{LedgerState, row_of};

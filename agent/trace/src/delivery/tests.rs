@@ -308,6 +308,68 @@ fn a_grant_stays_until_its_upload_is_over() {
 }
 
 #[test]
+fn a_grant_that_comes_again_is_answered_from_memory_and_brings_nothing() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
+    let topic = "cg/v1/310112/mh-xz-017/grant";
+    let payload = sealed(&data("g1"));
+    let hear =
+        |ledger: &mut Ledger, payload: &str| ledger.incoming(topic, payload.as_bytes(), false).unwrap();
+    let StageInput::Grant(grant) = hear(&mut ledger, &payload).unwrap().input else { panic!("no grant") };
+    let ready = wire::evidence_ready(&grant, 3, kerbside_wire::testing::at(0.0));
+    ledger.commit(vec![Item::Message(Box::new(ready))]).unwrap();
+    assert_eq!(answers(&mut ledger, "g1"), 1);
+    // At once; after kill -9; with the index lost: the answer comes again, the file does not.
+    for end in ["at once", "kill", "index lost"] {
+        if end != "at once" {
+            drop(ledger);
+            if end == "index lost" {
+                std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+            }
+            ledger = commanded(dir.path(), &clock);
+            answers(&mut ledger, "g1");
+        }
+        assert_eq!(hear(&mut ledger, &payload), None, "{end}");
+        assert_eq!((answers(&mut ledger, "g1"), ledger.inputs().len()), (1, 0), "{end}");
+    }
+    // A command of the same id is another thing.
+    let recheck = kerbside_wire::testing::command::data("g1", "recheck", serde_json::json!({"incident_id": "I1"}));
+    let command = kerbside_wire::testing::command::sealed(&recheck);
+    let heard = ledger.incoming("cg/v1/310112/mh-xz-017/cmd/recheck", command.as_bytes(), false).unwrap();
+    assert!(matches!(heard.map(|i| i.input), Some(StageInput::Command(_))));
+}
+
+#[test]
+fn a_grant_for_ever_is_refused_with_an_answer_that_says_so() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = commanded(dir.path(), &clock());
+    let mut long = data("g1");
+    long["expires_at"] = "9999-12-31T00:00:00Z".into();
+    assert_eq!(
+        ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&long).as_bytes(), false).unwrap(),
+        None
+    );
+    let said = sent(&mut ledger);
+    let [failed] = &said[..] else { panic!("{said:?}") };
+    let event: Value = serde_json::from_slice(&failed.body).unwrap();
+    assert_eq!((&event["data"]["grant_id"], event["type"].as_str()), (&"g1".into(), Some("kerbside.evidence.failed.v1")));
+    assert_eq!(event["data"]["reason"], "valid for longer than 7 days");
+    assert_eq!(ledger.inputs().len(), 0);
+}
+
+/// How many ends of that grant's upload go out on a new connection.
+fn answers(ledger: &mut Ledger, grant: &str) -> usize {
+    let is_answer = |outgoing: &Outgoing| {
+        let event: Value = serde_json::from_slice(&outgoing.body).unwrap();
+        event["data"]["grant_id"] == grant
+    };
+    sent(ledger).iter().filter(|o| is_answer(o)).count()
+}
+
+#[test]
 fn what_the_centre_is_not_done_with_is_known_by_incident() {
     use kerbside_wire::testing::grant::{data, sealed};
     let dir = tempfile::tempdir().unwrap();
@@ -366,7 +428,7 @@ fn a_command_that_was_forgotten_cannot_be_played_again() {
         let (kind, body) = (RecordKind::Command, body.to_string());
         let record = crate::journal::Record { n, prev, hash, boot: String::new(), at, kind, body };
         state.apply(&record, crate::journal::RecordLocation { segment: 1, offset: 0, len: 1 }, at.mono);
-        (state.remembered_command("c1").is_some(), state.counters.floor_ms)
+        (state.remembered_command("c1", "recheck").is_some(), state.counters.floor_ms)
     };
     // The first is valid for long, the second has expired.
     hear(1, i64::MAX);
@@ -419,14 +481,30 @@ fn a_message_that_cannot_be_read_is_tried_again_before_it_is_given_up() {
     let topics: Vec<_> = std::iter::from_fn(|| ledger.next(1 << 20)).map(|p| p.topic).collect();
     assert_eq!(topics.len(), 2, "the error passed: {topics:?}");
 
+    // However long the folder is away: that is the box's fault, and no message is given up for it.
     ledger.connected(2, true, 8).unwrap();
     std::fs::rename(&journal, &aside).unwrap();
-    for i in 0..20 {
-        clock.advance_to(Mono::from_s(3.0 + 70.0 * f64::from(i)));
+    for i in 0..200 {
+        clock.advance_to(Mono::from_s(10.0 + 70.0 * f64::from(i)));
         assert!(ledger.next(1 << 20).is_none());
     }
-    assert_eq!(ledger.stats().outbox[0].queued + ledger.stats().outbox[0].waiting, 0);
-    assert!(ledger.stats().dead_lettered >= 1);
+    assert_eq!(ledger.stats().dead_lettered, 0);
+    std::fs::rename(&aside, &journal).unwrap();
+    clock.advance_to(Mono::from_s(20_000.0));
+    let again = std::iter::from_fn(|| ledger.next(1 << 20)).count();
+    assert!(again >= 2, "{again}");
+
+    // One record that is damaged among good ones is given up, and holds up nobody.
+    ledger.connected(3, true, 8).unwrap();
+    let segment = std::fs::read_dir(&journal).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&segment).unwrap();
+    assert!(text.contains("INCIDENT001"));
+    std::fs::write(&segment, text.replace("INCIDENT001", "INCIDENT666")).unwrap();
+    for i in 0..20 {
+        clock.advance_to(Mono::from_s(20_100.0 + 70.0 * f64::from(i)));
+        while ledger.next(1 << 20).is_some() {}
+    }
+    assert_eq!(ledger.stats().dead_lettered, 1);
 }
 
 #[test]

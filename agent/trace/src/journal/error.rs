@@ -18,6 +18,14 @@ impl JournalError {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         matches!(self, JournalError::Io { cause, .. } if matches!(cause.kind(), StorageFull | QuotaExceeded))
     }
+
+    /// The box could not look: it is out of file handles or memory, or may not. No word about what lies on the disk.
+    pub fn is_of_the_box(&self) -> bool {
+        use rustix::io::Errno;
+        let JournalError::Io { cause, .. } = self else { return false };
+        let errno = Errno::from_io_error(cause);
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM].iter().any(|e| errno == Some(*e))
+    }
 }
 
 pub(super) type Result<T> = std::result::Result<T, JournalError>;

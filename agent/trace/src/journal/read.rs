@@ -26,6 +26,12 @@ impl Journal {
         })
     }
 
+    /// Whether the folder can be looked at at all: its newest file opens and gives a byte. Otherwise no record can be blamed.
+    pub fn is_readable(&self) -> bool {
+        let Some(newest) = self.segments.last() else { return false };
+        File::open(&newest.path).and_then(|mut f| f.read_exact(&mut [0])).is_ok()
+    }
+
     /// Gives every good record from number `from` on to `each`, oldest first, and says what was wrong on the way.
     /// Reads from the segment that holds `from`; a gap before `from` is not reported.
     pub fn replay(&self, from: u64, each: &mut dyn FnMut(Record, RecordLocation)) -> Result<Damage> {

@@ -173,6 +173,7 @@ fn a_grant_reaches_the_uploads() {
         path: "2026-11-20/I1/r1-clip.mp4".into(),
         sha256: "0".repeat(64),
         expires_at_ms: 0,
+        issued_at_ms: 0,
         url: String::new(),
         offset: 0,
         headers: Default::default(),

@@ -70,6 +70,10 @@ label! {
         DiskRefuses = "disk_refuses",
         ReadingsNewest = "readings_newest",
         GnssNewest = "gnss_newest",
+        /// A visitor of the health pages beyond those that are served at once.
+        HealthConnection = "health_connection",
+        /// A visitor of the health pages whom the system could not let in: no file handle was left.
+        HealthAccept = "health_accept",
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Ledger {
     pub(super) pubacks: Vec<u64>,
     /// By sequence number: how often the record could not be read.
     pub(super) unreadable: HashMap<u64, u32>,
+    /// The whole journal could not be read: looked at again then.
+    pub(super) journal_away_until: Option<Mono>,
     /// Up to which record the index was written, and when.
     pub(super) indexed_n: u64,
     pub(super) indexed_at: Mono,

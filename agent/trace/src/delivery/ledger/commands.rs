@@ -31,12 +31,7 @@ impl Ledger {
             Ok(key) => key.id.clone(),
             Err(why) => return Ok(self.not_genuine(topic, payload, command, why)),
         };
-        if let Some(remembered) = self.state.remembered_command(&command.id) {
-            if let Some(reply) = remembered.reply.clone()
-                && !self.state.outbox.resend(reply.seq)
-            {
-                self.state.outbox.push(Row { expires_ms: None, ..reply });
-            }
+        if self.answered_before(&command.id, &command.verb) {
             return Ok(Judged::default());
         }
         let now = self.clock.now();
@@ -72,6 +67,17 @@ impl Ledger {
         let verb = clipped(&command.verb);
         let message = reply(&command.id, &verb, result, refused.as_deref(), detail, now);
         Ok(Judged::only(vec![note, Item::Message(Box::new(message))]))
+    }
+
+    /// Whether it came before; then its answer goes out again, if there is one yet.
+    pub(super) fn answered_before(&mut self, id: &str, verb: &str) -> bool {
+        let Some(remembered) = self.state.remembered_command(id, verb) else { return false };
+        if let Some(reply) = remembered.reply.clone()
+            && !self.state.outbox.resend(reply.seq)
+        {
+            self.state.outbox.push(Row { expires_ms: None, ..reply });
+        }
+        true
     }
 
     /// Not ordered by the centre: journalled and answered a few times a minute, and not remembered.

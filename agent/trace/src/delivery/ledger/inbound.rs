@@ -2,7 +2,9 @@
 
 use kerbside_crypto::hash::Hash;
 use kerbside_wire::text::clipped;
-use kerbside_wire::{Inbound, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent, inbound};
+use kerbside_wire::{
+    GrantRefusal, Inbound, JudgedGrant, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent, inbound,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,6 +12,7 @@ use super::base::{Ledger, RefusalMinute};
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
 use crate::delivery::records::{StageInput, StoredInput, parse};
+use crate::delivery::state::GRANT_VERB;
 use crate::journal::RecordKind;
 use crate::tuning::{MAX_GRANTS, REFUSALS_A_MINUTE};
 
@@ -97,19 +100,22 @@ impl Ledger {
         MAX_GRANTS.saturating_sub(self.state.grants().count())
     }
 
-    /// A file that the centre wants: remembered until it is there or will not come.
+    /// A file that the centre wants: it waits until it is there or will not come, and its id is remembered as commands' are.
     fn grant(&mut self, topic: &str, payload: &[u8], grant: &SignedGrant) -> Judged {
         let now = self.clock.now();
-        let grant = match grant.verified(&self.who, &self.settings.keys, now) {
-            Ok(grant) => grant,
-            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
-        };
-        if self.state.grants().any(|g| g.id == grant.id) {
+        let floor_ms = self.state.counters.floor_ms;
+        let JudgedGrant { grant, refused } =
+            match grant.judged(&self.who, &self.settings.keys, now, floor_ms) {
+                Ok(judged) => judged,
+                Err(refusal) => return self.refuse(topic, payload, &refusal, None),
+            };
+        if self.state.grants().any(|g| g.id == grant.id) || self.answered_before(&grant.id, GRANT_VERB) {
             return Judged::default();
         }
-        if self.grants_left() == 0 {
-            let message = evidence_not_sent(&grant, "too many uploads wait", now);
-            return Judged::only(vec![Item::Message(Box::new(message))]);
+        let full = || (self.grants_left() == 0).then_some(GrantRefusal::TooManyWait);
+        if let Some(why) = refused.or_else(full) {
+            let answer = evidence_not_sent(&grant, &why.to_string(), now);
+            return self.refuse(topic, payload, &why.into(), Some(answer));
         }
         tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
         Judged::inbound(StageInput::Grant(grant), None)

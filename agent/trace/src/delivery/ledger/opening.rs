@@ -98,6 +98,7 @@ impl Ledger {
             stats: DeliveryStats::default(),
             pubacks: Vec::new(),
             unreadable: HashMap::new(),
+            journal_away_until: None,
             indexed_n: 0,
             indexed_at: now,
             refusals: RefusalMinute { since: now, refused: 0 },

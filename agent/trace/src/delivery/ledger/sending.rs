@@ -9,7 +9,7 @@ use crate::delivery::error::Result;
 use crate::delivery::item::Item;
 use crate::journal::{Durability, JournalError, RecordKind};
 use crate::outbox::{Acknowledged, RemovalReason};
-use crate::tuning::READ_RETRIES;
+use crate::tuning::{READ_RETRIES, UNREADABLE_FOLDER_WAIT_S};
 
 impl Ledger {
     /// A connection is up: says so in the trace, queues the birth and everything not acknowledged.
@@ -34,10 +34,14 @@ impl Ledger {
     pub fn next(&mut self, max_packet: usize) -> Option<Outgoing> {
         loop {
             let now = self.clock.now();
+            if self.journal_away_until.is_some_and(|until| until > now.mono) {
+                return None;
+            }
             let row = self.state.outbox.next(now.mono)?;
             let outgoing = self.journal.read(row.n, row.location).map(|r| published(r.recorded(), &self.who));
             if outgoing.is_ok() {
                 self.unreadable.remove(&row.seq);
+                self.journal_is_back();
             }
             match outgoing {
                 Ok(Some(mut outgoing)) if outgoing.packet_len() <= max_packet => {
@@ -50,12 +54,33 @@ impl Ledger {
                     self.dead_letter(row.seq, &RemovalReason::TooLong { bytes, max_packet });
                 }
                 Ok(None) => self.dead_letter(row.seq, &RemovalReason::NoMessage),
+                Err(e) if e.is_of_the_box() || !self.journal.is_readable() => {
+                    self.journal_is_away(row.seq, &e, now.mono);
+                    return None;
+                }
                 Err(e) => self.unreadable(row.seq, &e, now.mono),
             }
         }
     }
 
-    /// Some errors pass (no file handle left, a disk that stumbles): later again, and only then given up.
+    /// The box is out of file handles, or the whole folder is gone: all messages wait for as long as that lasts, and none is blamed.
+    fn journal_is_away(&mut self, seq: u64, error: &JournalError, now: Mono) {
+        self.stats.read_errors += 1;
+        if self.journal_away_until.is_none() {
+            tracing::error!(%error, "the journal cannot be read; its messages wait");
+        }
+        let until = now.plus_s(UNREADABLE_FOLDER_WAIT_S);
+        self.journal_away_until = Some(until);
+        self.state.outbox.retry_at(seq, until);
+    }
+
+    fn journal_is_back(&mut self) {
+        if self.journal_away_until.take().is_some() {
+            tracing::info!("the journal can be read again");
+        }
+    }
+
+    /// The rest of the journal can be read and this record cannot: later again, and only then given up.
     fn unreadable(&mut self, seq: u64, error: &JournalError, now: Mono) {
         self.stats.read_errors += 1;
         let times = self.unreadable.get(&seq).copied().unwrap_or(0) + 1;

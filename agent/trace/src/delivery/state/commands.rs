@@ -1,5 +1,7 @@
-//! Commands that counted: each is obeyed once and answered the same again.
+//! Commands and grants that counted: each is obeyed once and answered the same again.
 
+use kerbside_wire::Grant;
+use kerbside_wire::limits::GRANT_LIFE_MS;
 use serde::Deserialize;
 
 use super::ledger_state::{LedgerState, RememberedCommand, json, key};
@@ -8,6 +10,9 @@ use crate::index::Table;
 use crate::journal::Record;
 use crate::outbox::Row;
 use crate::tuning::COMMANDS_REMEMBERED;
+
+/// Under that verb grants are remembered; no command can have it, for a verb is a level of a topic.
+pub(in crate::delivery) const GRANT_VERB: &str = "evidence/grant";
 
 /// Which command a reply answers.
 #[derive(Deserialize)]
@@ -23,35 +28,61 @@ impl LedgerState {
         }
         let CommandRecord { id, verb, issued_at_ms, expires_at_ms, .. } = body;
         let command = RememberedCommand { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
+        self.remember(command, record.at.wall_ms);
+    }
+
+    /// A grant is not followed a second time, also when its upload is over.
+    pub(super) fn remember_grant(&mut self, record: &Record, grant: &Grant) {
+        let Grant { id, issued_at_ms, expires_at_ms, .. } = grant.clone();
+        // A journal of an earlier version does not say when.
+        let issued_at_ms = if issued_at_ms == 0 { expires_at_ms.saturating_sub(GRANT_LIFE_MS) } else { issued_at_ms };
+        let verb = GRANT_VERB.to_owned();
+        let grant = RememberedCommand { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
+        self.remember(grant, record.at.wall_ms);
+    }
+
+    fn remember(&mut self, command: RememberedCommand, wall_ms: i64) {
         self.change(Table::Commands, key(command.n), Some(json(&command)));
         self.commands.push_back(command);
         while self.commands.len() > COMMANDS_REMEMBERED {
             let Some(old) = self.commands.pop_front() else { break };
             self.change(Table::Commands, key(old.n), None);
             // It could be obeyed a second time now, so nothing that old is obeyed any more.
-            if old.expires_at_ms > record.at.wall_ms {
+            if old.expires_at_ms > wall_ms {
                 self.counters.floor_ms = self.counters.floor_ms.max(old.issued_at_ms);
             }
         }
     }
 
     pub(super) fn replied(&mut self, envelope: &str, row: &Row) {
-        let id = parse::<Correlated>(envelope).and_then(|c| c.correlationid);
-        let command = self.commands.iter_mut().find(|c| Some(&c.id) == id.as_ref() && c.reply.is_none());
-        if let Some(command) = command {
+        let Some(id) = parse::<Correlated>(envelope).and_then(|c| c.correlationid) else { return };
+        self.answered(|c| c.id == id && c.verb != GRANT_VERB, row);
+    }
+
+    /// The upload of a grant is over.
+    pub(super) fn upload_over(&mut self, grant_id: &str, row: &Row) {
+        self.answered(|c| c.id == grant_id && c.verb == GRANT_VERB, row);
+    }
+
+    fn answered(&mut self, is: impl Fn(&RememberedCommand) -> bool, row: &Row) {
+        if let Some(command) = self.commands.iter_mut().find(|c| c.reply.is_none() && is(c)) {
             command.reply = Some(row.clone());
             let (n, value) = (command.n, json(command));
             self.change(Table::Commands, key(n), Some(value));
         }
     }
 
-    pub(in crate::delivery) fn remembered_command(&self, id: &str) -> Option<&RememberedCommand> {
-        self.commands.iter().find(|c| c.id == id)
+    /// Ids of commands count whatever their verb; those of grants are apart.
+    pub(in crate::delivery) fn remembered_command(&self, id: &str, verb: &str) -> Option<&RememberedCommand> {
+        let of_grant = verb == GRANT_VERB;
+        self.commands.iter().find(|c| c.id == id && (c.verb == GRANT_VERB) == of_grant)
     }
 
     /// Id and verb of commands that have no answer and that no stage will be given again.
     pub(in crate::delivery) fn unanswered(&self) -> Vec<(String, String)> {
         let open = self.commands.iter().filter(|c| c.reply.is_none() && !self.inputs.contains_key(&c.n));
+        // The end of an upload always answers its grant.
+        let open = open.filter(|c| c.verb != GRANT_VERB);
         open.map(|c| (c.id.clone(), c.verb.clone())).collect()
     }
 

@@ -165,6 +165,7 @@ impl LedgerState {
             EVIDENCE_READY | EVIDENCE_FAILED => {
                 let grant_id = parse::<UploadEnd>(envelope).and_then(|end| end.data.grant_id);
                 if let Some(id) = grant_id {
+                    self.upload_over(&id, &row);
                     self.forget_inputs(|_, input| matches!(input, StageInput::Grant(g) if g.id == id));
                 }
             }
@@ -209,8 +210,10 @@ impl LedgerState {
     fn inbound(&mut self, record: &Record) {
         self.know(record);
         let Some(input) = parse::<StageInput>(record.body.as_str()) else { return };
-        if let StageInput::Receipt(receipt) = &input {
-            self.outbox.receipt(&receipt.id);
+        match &input {
+            StageInput::Receipt(receipt) => drop(self.outbox.receipt(&receipt.id)),
+            StageInput::Grant(grant) => self.remember_grant(record, grant),
+            StageInput::Case(_) | StageInput::Command(_) => {}
         }
         self.remember_input(record.n, input);
     }

@@ -1,0 +1,158 @@
+//! Which upload goes next. Pure: one that waits for its server, or for a server that hangs, holds up no other.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use kerbside_domain::time::Mono;
+use kerbside_wire::Grant;
+
+use super::destination::Destination;
+use crate::tuning::{UPLOAD_RETRY_MAX_S, UPLOAD_RETRY_S, UPLOADS_AT_ONCE};
+
+/// Pieces through the link: they have a place of their own beside those by HTTP.
+const BY_MQTT: &str = "mqtt";
+
+/// A grant that is not over.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pending {
+    pub(super) grant: Grant,
+    /// Why the last attempt was none.
+    pub(super) last: Option<String>,
+}
+
+impl Pending {
+    /// Grants with the same key go one after the other. What has no destination fails by itself.
+    fn key(&self) -> String {
+        if self.grant.is_by_mqtt() {
+            return BY_MQTT.to_owned();
+        }
+        Destination::of(&self.grant).map_or_else(|_| format!("none {}", self.grant.id), |d| d.key())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Backoff {
+    until: Mono,
+    wait_s: f64,
+}
+
+/// The delivery keeps a bounded number of grants; no more come here.
+#[derive(Debug, Default)]
+pub(super) struct UploadQueue {
+    /// In the order of their turns.
+    waiting: VecDeque<Pending>,
+    busy: BTreeSet<String>,
+    /// Destinations that failed last time.
+    backoffs: BTreeMap<String, Backoff>,
+}
+
+impl UploadQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn push(&mut self, grant: Grant) {
+        self.waiting.push_back(Pending { grant, last: None });
+    }
+
+    /// The next whose destination is neither busy nor to be left alone for a while. It is busy from now on.
+    pub(super) fn next(&mut self, now: Mono) -> Option<Pending> {
+        let http_is_full = self.busy.iter().filter(|key| *key != BY_MQTT).count() >= UPLOADS_AT_ONCE;
+        let is_ready = |key: &String| {
+            let left_alone = self.backoffs.get(key).is_some_and(|b| b.until > now);
+            !self.busy.contains(key) && !left_alone && (key == BY_MQTT || !http_is_full)
+        };
+        let ix = self.waiting.iter().position(|pending| is_ready(&pending.key()))?;
+        let pending = self.waiting.remove(ix)?;
+        self.busy.insert(pending.key());
+        Some(pending)
+    }
+
+    /// The upload is over, one way or the other, and its destination works.
+    pub(super) fn over(&mut self, grant: &Grant) {
+        let key = Pending { grant: grant.clone(), last: None }.key();
+        self.busy.remove(&key);
+        self.backoffs.remove(&key);
+    }
+
+    /// Later again, behind the others; its destination is left alone for longer each time.
+    pub(super) fn put_back(&mut self, grant: Grant, why: String, now: Mono) {
+        let pending = Pending { grant, last: Some(why) };
+        let key = pending.key();
+        self.busy.remove(&key);
+        let wait_s = self.backoffs.get(&key).map_or(UPLOAD_RETRY_S, |b| (b.wait_s * 2.0).min(UPLOAD_RETRY_MAX_S));
+        self.backoffs.insert(key, Backoff { until: now.plus_s(wait_s), wait_s });
+        self.waiting.push_back(pending);
+    }
+
+    /// Those whose time is over. They are out.
+    pub(super) fn expired(&mut self, wall_ms: i64) -> Vec<Pending> {
+        let all = std::mem::take(&mut self.waiting).into_iter();
+        let (over, waiting): (Vec<_>, Vec<_>) = all.partition(|p| p.grant.expires_at_ms <= wall_ms);
+        self.waiting = waiting.into();
+        let waits: BTreeSet<String> = self.waiting.iter().map(Pending::key).collect();
+        self.backoffs.retain(|key, _| waits.contains(key) || self.busy.contains(key));
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upload::tests::any_grant;
+
+    fn grant(id: &str, url: &str) -> Grant {
+        Grant { id: id.to_owned(), url: url.to_owned(), expires_at_ms: 1_000_000, ..any_grant() }
+    }
+
+    fn next(queue: &mut UploadQueue, s: f64) -> Option<String> {
+        queue.next(Mono::from_s(s)).map(|p| p.grant.id)
+    }
+
+    #[test]
+    fn a_server_that_fails_holds_up_only_its_own_and_each_of_those_has_its_turn() {
+        let mut queue = UploadQueue::default();
+        let (bad1, bad2) = (grant("bad1", "https://bad/1"), grant("bad2", "https://bad/2"));
+        for grant in [&bad1, &bad2, &grant("good", "https://good/1")] {
+            queue.push(grant.clone());
+        }
+        assert_eq!(next(&mut queue, 0.0).as_deref(), Some("bad1"));
+        assert_eq!(next(&mut queue, 0.0).as_deref(), Some("good"), "one at a time to a server");
+        assert_eq!(next(&mut queue, 0.0), None);
+        queue.put_back(bad1.clone(), "hangs".into(), Mono::ZERO);
+        assert_eq!(next(&mut queue, 1.9), None, "left alone for a while");
+        assert_eq!(next(&mut queue, 2.0).as_deref(), Some("bad2"), "the other one's turn");
+        queue.put_back(bad2, "hangs".into(), Mono::from_s(2.0));
+        assert_eq!(next(&mut queue, 5.9), None, "for twice as long");
+        assert_eq!(next(&mut queue, 6.0).as_deref(), Some("bad1"));
+        queue.over(&bad1);
+        assert_eq!(next(&mut queue, 6.0).as_deref(), Some("bad2"), "it works again");
+    }
+
+    #[test]
+    fn few_go_at_once_and_pieces_through_the_link_have_a_place_of_their_own() {
+        let mut queue = UploadQueue::default();
+        for i in 0..5 {
+            queue.push(grant(&format!("g{i}"), &format!("https://host{i}/x")));
+        }
+        queue.push(grant("m1", ""));
+        queue.push(grant("m2", ""));
+        let mut going = Vec::new();
+        while let Some(id) = next(&mut queue, 0.0) {
+            going.push(id);
+        }
+        assert_eq!(going, ["g0", "g1", "m1"]);
+    }
+
+    #[test]
+    fn what_waits_for_its_server_still_expires() {
+        let mut queue = UploadQueue::default();
+        let late = grant("late", "https://bad/1");
+        queue.push(late.clone());
+        queue.next(Mono::ZERO).unwrap();
+        queue.put_back(late, "connect: refused".into(), Mono::ZERO);
+        assert!(queue.expired(999_999).is_empty());
+        let over = queue.expired(1_000_000);
+        assert_eq!(over[0].last.as_deref(), Some("connect: refused"));
+        assert!(queue.is_empty() && queue.backoffs.is_empty());
+    }
+}
