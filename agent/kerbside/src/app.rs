@@ -9,6 +9,7 @@
 //! | `camera_thread` | one camera: its line, the slot for the detector |
 //! | `core_thread` | the incident core and the application of its effects |
 //! | `commands` | commands of the centre that the stages carry out |
+//! | `file_handles` | the limit of open files |
 //! | `instruments` | GNSS and sensors, and the judgement of the wall clock (`clock_quality`) |
 //! | `meters` | metrics and liveness of each stage |
 //! | `models` | the detectors that can be used |
@@ -18,6 +19,7 @@ mod camera_thread;
 mod clock_quality;
 mod commands;
 mod core_thread;
+mod file_handles;
 mod instruments;
 mod meters;
 mod models;
@@ -58,6 +60,7 @@ pub enum Ended {
 
 /// Runs the agent until a signal or the centre stops it.
 pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
+    file_handles::raise(site.cameras.len());
     let runtime = runtime()?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
     let (site, detectors, models) = models::load(site);

@@ -293,6 +293,10 @@ pub struct ShowArgs {
     /// The records as they stand, one a line, with their hashes: what an auditor takes along.
     #[arg(long)]
     pub json: bool,
+    /// Also the queries of pre-signed urls and the headers of grants, which open the centre's store; without them a grant's
+    /// record does not give its hash.
+    #[arg(long)]
+    pub secrets: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

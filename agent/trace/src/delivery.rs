@@ -40,6 +40,6 @@ pub use item::{Committed, Item};
 pub use ledger::Ledger;
 pub use link_messages::{LinkReport, LinkRequest};
 pub use link_port::LinkPort;
-pub use records::{SavedIncident, StageCommand, StageInput, StoredInput};
+pub use records::{SavedIncident, StageCommand, StageInput, StoredInput, without_secrets};
 pub use settings::{DeliverySettings, KEY_FILE, NEXT_KEY_FILE};
 pub use stats::{DeliveryStats, Recovery, Unfinished};

@@ -8,7 +8,8 @@ use super::files::{FileError, failed};
 pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
     let mut parts = Path::new(incident_id).components();
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return Ok(Vec::new()) };
-    let of_days = entries(dir)?.into_iter().map(|day| day.join(name));
+    let days = entries(dir)?.into_iter().filter(|day| is_true_folder(day));
+    let of_days = days.map(|day| day.join(name));
     Ok(of_days.filter(|folder| is_true_folder(folder)).collect())
 }
 

@@ -9,6 +9,7 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Moment, rfc3339};
 use kerbside_media::ring::RingSpan;
+use kerbside_trace::evidence_file;
 
 /// `rN-manifest.json`: all that is durable of the incident after revision N's files. Times RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +119,6 @@ pub(super) fn extend(
 
 fn earlier(root: &Path, request: &EvidenceRequest, utc_offset_s: i32) -> Option<Manifest> {
     let name = format!("r{}-manifest.json", request.revision);
-    let text = std::fs::read(root.join(folder(request, utc_offset_s)).join(name)).ok()?;
-    serde_json::from_slice(&text).ok()
+    let file = evidence_file::open(root, &folder(request, utc_offset_s).join(name)).ok()?;
+    serde_json::from_reader(std::io::BufReader::new(file)).ok()
 }

@@ -13,6 +13,7 @@ use kerbside_media::clip::{ClipMaker, ClipOutput};
 use kerbside_media::ring::PacketRing;
 use parking_lot::Mutex;
 
+use super::files::Place;
 use super::tuning::MAX_WAITING_CLIPS;
 use super::*;
 
@@ -247,6 +248,27 @@ fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
     assert!(appealed.is_dir() && later.is_dir() && !old.is_dir());
     set_retention_hold(dir.path(), "A", false).unwrap();
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
+}
+
+#[test]
+fn what_a_child_leaves_as_a_link_is_neither_read_nor_written_through() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let (secret, root) = (dir.path().join("box.key"), dir.path().join("evidence"));
+    std::fs::write(&secret, "the key").unwrap();
+    let asked = request("I1", (8.0, 14.0));
+    let place = Place::new(&root, &asked, EvidenceRole::Trigger, 0);
+    place.prepare().unwrap();
+    symlink(&secret, place.temporary()).unwrap();
+    let error = place.adopt(Moment::default()).unwrap_err().to_string();
+    assert!(error.contains("a link is not followed"), "{error}");
+    let item = place.write(b"a picture", Moment::default()).unwrap();
+    assert_eq!((std::fs::read(&secret).unwrap(), item.bytes), (b"the key".to_vec(), 9));
+    // A folder that leads away is nobody's evidence.
+    symlink(dir.path(), root.join("1970-01-02")).unwrap();
+    std::fs::create_dir(dir.path().join("I1")).unwrap();
+    set_retention_hold(&root, "I1", true).unwrap();
+    assert!(!dir.path().join("I1/.hold").exists());
 }
 
 #[test]

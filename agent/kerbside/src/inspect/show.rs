@@ -1,11 +1,13 @@
 //! `journal show`: records for people, filtered; or as they stand, for an auditor.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::cli::{Severity, ShowArgs};
+use kerbside_trace::delivery::without_secrets;
 use kerbside_trace::journal::{Record, RecordKind, audit};
 use kerbside_wire::text::shortened;
 
@@ -48,7 +50,9 @@ pub(super) fn run(args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
         if written.is_err() || !filter.wants(record) {
             return;
         }
-        let text = if args.json { line.to_owned() } else { summary(record, line) };
+        let open = |text| if args.secrets { Cow::Borrowed(text) } else { without_secrets(record, text) };
+        let text =
+            if args.json { open(line).into_owned() } else { summary(record, line, &open(&record.body)) };
         match args.last {
             None => written = writeln!(out, "{text}"),
             Some(most) => {
@@ -74,7 +78,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// One line for a person.
-fn summary(record: &Record, line: &str) -> String {
+fn summary(record: &Record, line: &str, body: &str) -> String {
     // As the box wrote it, with the site's own offset.
     let time = line.split_once("\"wall\":\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or("?");
     let level = match severity(record) {
@@ -90,7 +94,7 @@ fn summary(record: &Record, line: &str) -> String {
             let kind = head.kind.trim_start_matches("kerbside.").to_owned();
             format!("{kind} seq {} id {} {}", head.seq, head.id, shortened(&data, SUMMARY))
         }
-        None => shortened(&record.body, SUMMARY).to_owned(),
+        None => shortened(body, SUMMARY).to_owned(),
     };
     format!("{:>8} {time} {level} {:<10} {text}", record.n, record.kind.as_str())
 }

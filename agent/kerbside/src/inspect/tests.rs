@@ -163,6 +163,7 @@ fn show(dir: &Path, change: impl FnOnce(&mut ShowArgs)) -> Vec<String> {
         severity: Severity::Info,
         last: None,
         json: false,
+        secrets: false,
     };
     change(&mut args);
     let mut out = Vec::new();
@@ -188,6 +189,25 @@ fn records_are_picked_by_kind_incident_time_and_gravity() {
     let exported = show(dir, |args| args.json = true).join("\n") + "\n";
     let files: Vec<u8> = segments(dir).iter().flat_map(|s| std::fs::read(s).unwrap()).collect();
     assert_eq!(exported.into_bytes(), files);
+}
+
+#[test]
+fn nobody_is_shown_what_opens_the_centres_store_unless_he_asks_for_it() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let keys = kerbside_wire::testing::keys();
+    let settings = DeliverySettings { keys, ..DeliverySettings::new(dir.path(), true) };
+    let (mut ledger, _) = Ledger::open(settings, who(), VirtualClock::new(1_795_221_065_120)).unwrap();
+    let granted = ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false);
+    assert!(granted.unwrap().is_some());
+    drop(ledger);
+    for json in [false, true] {
+        let text = show(dir.path(), |args| args.json = json).join("\n");
+        assert!(!text.contains("X-Signature") && !text.contains("private"), "{text}");
+        assert_eq!(text.contains("https://centre.example/bucket/clip?(left out)"), json, "{text}");
+    }
+    let text = show(dir.path(), |args| (args.json, args.secrets) = (true, true)).join("\n");
+    assert!(text.contains("X-Signature=secret"), "{text}");
 }
 
 #[test]

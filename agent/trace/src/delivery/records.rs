@@ -1,13 +1,17 @@
 //! The bodies of journal records that are folded into the state. Field names are those of version 0.1: a journal lives for
 //! years.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use kerbside_crypto::hash::Hash;
 use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_wire::text::to_json;
 use kerbside_wire::{CommandAction, Grant, StageAction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::journal::{Entry, RecordKind};
+use crate::journal::{Entry, Record, RecordKind};
 
 /// One incident as the core wants it kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,6 +152,26 @@ pub(super) struct UploadRecord {
     pub(super) grant_id: String,
     pub(super) acked: u64,
 }
+
+/// `text`, which shows this record or a part of it, without what in it opens somebody's store: the query of a pre-signed url and
+/// the headers of a grant.
+pub fn without_secrets<'a>(record: &Record, text: &'a str) -> Cow<'a, str> {
+    if record.kind != RecordKind::Grant {
+        return text.into();
+    }
+    let Some(StageInput::Grant(grant)) = parse(&record.body) else {
+        return r#"{"grant":"(left out: it does not read as one)"}"#.into();
+    };
+    let open = grant.url.split_once('?').map_or(grant.url.clone(), |(open, _)| format!("{open}?{LEFT_OUT}"));
+    let headers: BTreeMap<&String, &str> = grant.headers.keys().map(|name| (name, LEFT_OUT)).collect();
+    let value = |name: &str, value: String| format!("\"{name}\":{value}");
+    text.replace(&value("url", to_json(&grant.url)), &value("url", to_json(&open)))
+        .replace(&value("headers", to_json(&grant.headers)), &value("headers", to_json(&headers)))
+        .into()
+}
+
+/// In place of what nobody is shown.
+const LEFT_OUT: &str = "(left out)";
 
 /// Reads a body. Bodies that do not parse are of a later version or none of ours.
 pub(super) fn parse<T: serde::de::DeserializeOwned>(bytes: impl AsRef<[u8]>) -> Option<T> {

@@ -342,6 +342,18 @@ fn a_grant_that_comes_again_is_answered_from_memory_and_brings_nothing() {
 }
 
 #[test]
+fn what_opens_the_centres_store_goes_out_with_no_log() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = commanded(dir.path(), &clock());
+    ledger.incoming("cg/v1/310112/mh-xz-017/grant", sealed(&data("g1")).as_bytes(), false).unwrap();
+    let pull = serde_json::json!({"kinds": ["grant"], "last": 5});
+    order(&mut ledger, &kerbside_wire::testing::command::data("c1", "log.pull", pull));
+    let said: String = sent(&mut ledger).into_iter().map(|o| String::from_utf8(o.body).unwrap()).collect();
+    assert!(said.contains("bucket/clip") && !said.contains("X-Signature") && !said.contains("private"), "{said}");
+}
+
+#[test]
 fn a_grant_for_ever_is_refused_with_an_answer_that_says_so() {
     use kerbside_wire::testing::grant::{data, sealed};
     let dir = tempfile::tempdir().unwrap();

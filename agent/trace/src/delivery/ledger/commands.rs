@@ -12,7 +12,7 @@ use super::base::Ledger;
 use super::inbound::Judged;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
-use crate::delivery::records::{CommandRecord, StageInput};
+use crate::delivery::records::{CommandRecord, StageInput, without_secrets};
 use crate::delivery::state::row_of;
 use crate::journal::RecordKind;
 use crate::outbox::Row;
@@ -131,7 +131,8 @@ impl Ledger {
         self.journal.replay(from, &mut |record, _| {
             if is_wanted(&record.kind) {
                 let time = rfc3339(record.at.wall_ms, offset);
-                let (kind, body) = (record.kind.as_str(), shortened(&record.body, LOG_RECORD_BYTES));
+                let body = without_secrets(&record, &record.body);
+                let (kind, body) = (record.kind.as_str(), shortened(&body, LOG_RECORD_BYTES));
                 newest.push_back(json!({"n": record.n, "time": time, "kind": kind, "body": body}));
                 if newest.len() > last as usize {
                     newest.pop_front();
