@@ -49,7 +49,8 @@ mod tests {
         std::fs::write(dir.path().join("box.key"), "secret").unwrap();
         symlink(dir.path().join("box.key"), set.join("link")).unwrap();
         symlink(dir.path(), root.join("day/away")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, set.join("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, set.join("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0)
+            .unwrap();
         let read = |path: &str| {
             let mut text = String::new();
             open(&root, Path::new(path)).and_then(|mut f| f.read_to_string(&mut text)).map(|_| text)

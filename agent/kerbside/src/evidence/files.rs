@@ -107,8 +107,7 @@ impl Place {
         let temporary = self.temporary();
         // A child wrote it: what it left there must be a file, and nothing that leads elsewhere.
         let relative = self.folder.join(self.temporary_name());
-        let mut file =
-            evidence_file::open(&self.root, &relative).map_err(failed(&temporary, "opening"))?;
+        let mut file = evidence_file::open(&self.root, &relative).map_err(failed(&temporary, "opening"))?;
         let (sha256, bytes) =
             kerbside_crypto::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
         file.sync_all().map_err(failed(&temporary, "syncing"))?;

@@ -87,7 +87,8 @@ fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
     let mut folders = Vec::new();
     for day in entries(dir)? {
         for incident in entries(&day)? {
-            let bytes = entries(&incident)?.iter().filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
+            let bytes =
+                entries(&incident)?.iter().filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let on_hold = incident.join(HOLD_FILE).exists();
             folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, on_hold });

@@ -226,7 +226,9 @@ mod tests {
         // Every one of them is hung up on, those beyond the sixteen at once.
         for mut half in halves {
             let mut rest = Vec::new();
-            let _ = tokio::time::timeout(Duration::from_secs(60), half.read_to_end(&mut rest)).await.expect("the end");
+            let _ = tokio::time::timeout(Duration::from_secs(60), half.read_to_end(&mut rest))
+                .await
+                .expect("the end");
         }
         let page = get_page(addr, "/metrics").await;
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");

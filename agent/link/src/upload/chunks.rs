@@ -23,7 +23,12 @@ struct InFlight {
 
 impl Uploader {
     /// Until the broker has acknowledged every piece from where the grant says.
-    pub(super) async fn send_chunks(&self, grant: &Grant, file: Arc<File>, total: u64) -> Result<u64, String> {
+    pub(super) async fn send_chunks(
+        &self,
+        grant: &Grant,
+        file: Arc<File>,
+        total: u64,
+    ) -> Result<u64, String> {
         let mut acked = grant.offset.min(total);
         let (mut next, mut journalled) = (acked, acked);
         let mut size = CHUNK_MAX;

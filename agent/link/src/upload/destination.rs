@@ -60,7 +60,8 @@ impl Destination {
     pub(super) async fn connect(&self, local_allowed: bool) -> Result<TcpStream, PutError> {
         let connected = tokio::time::timeout(UPLOAD_CONNECT_LIMIT, async {
             let found = tokio::net::lookup_host((self.bare_host(), self.port)).await;
-            let found: Vec<SocketAddr> = found.map_err(|e| PutError::NotNow(format!("connect: {e}")))?.collect();
+            let found: Vec<SocketAddr> =
+                found.map_err(|e| PutError::NotNow(format!("connect: {e}")))?.collect();
             let allowed = self.allowed(&found, local_allowed)?;
             let mut last = PutError::NotNow("connect: the name has no address".to_owned());
             for address in allowed {
@@ -93,7 +94,8 @@ impl Destination {
 /// By its name alone: what it resolves to is looked at too.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// The box itself by any of its addresses, its link, or no single host at all.
@@ -147,8 +149,18 @@ mod tests {
     #[test]
     fn the_box_and_its_own_wire_are_known_in_every_spelling() {
         for near in [
-            "127.0.0.1", "127.9.9.9", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1",
-            "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:169.254.1.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "169.254.169.254",
+            "fe80::1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "ff02::1",
+            "::ffff:169.254.1.1",
         ] {
             assert!(is_near(near.parse().unwrap()), "{near}");
         }

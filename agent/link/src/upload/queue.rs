@@ -79,7 +79,8 @@ impl UploadQueue {
         let pending = Pending { grant, last: Some(why) };
         let key = pending.key();
         self.busy.remove(&key);
-        let wait_s = self.backoffs.get(&key).map_or(UPLOAD_RETRY_S, |b| (b.wait_s * 2.0).min(UPLOAD_RETRY_MAX_S));
+        let wait_s =
+            self.backoffs.get(&key).map_or(UPLOAD_RETRY_S, |b| (b.wait_s * 2.0).min(UPLOAD_RETRY_MAX_S));
         self.backoffs.insert(key, Backoff { until: now.plus_s(wait_s), wait_s });
         self.waiting.push_back(pending);
     }

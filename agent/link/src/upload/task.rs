@@ -213,7 +213,9 @@ impl Uploader {
             match http::put(grant, &way, part).await? {
                 Answer::Stored => return Ok(()),
                 Answer::Has(n) if n < bytes && from != Some(n) => from = Some(n),
-                Answer::Has(n) => return Err(refused(format!("the server says it has {n} of {bytes} bytes"))),
+                Answer::Has(n) => {
+                    return Err(refused(format!("the server says it has {n} of {bytes} bytes")));
+                }
             }
         }
         Err(PutError::NotNow(format!("the server wants more than {UPLOAD_ROUNDS} parts")))

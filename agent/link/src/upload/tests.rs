@@ -10,8 +10,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
-use super::*;
 use super::task::Uploads;
+use super::*;
 use kerbside_domain::time::{Clock, ClockQuality, SystemClock};
 use kerbside_testkit::LIMIT;
 use kerbside_trace::delivery::{Delivery, DeliverySettings};
@@ -247,7 +247,12 @@ fn what_never_can_work_is_refused_at_once() {
         assert!(data["reason"].as_str().unwrap().contains(why), "{why}: {data}");
     }
     bench.uploader.local_allowed = false;
-    for url in ["http://127.0.0.1:1/a", "https://localhost:1/a", "https://[::ffff:127.0.0.1]:1/", "https://169.254.1.1/"] {
+    for url in [
+        "http://127.0.0.1:1/a",
+        "https://localhost:1/a",
+        "https://[::ffff:127.0.0.1]:1/",
+        "https://169.254.1.1/",
+    ] {
         let (kind, data) = upload(&bench, &grant(&bench, url.to_owned(), false));
         let reason = data["reason"].as_str().unwrap();
         assert!(kind == "evidence.failed.v1" && reason.contains("local_uploads"), "{url}: {data}");
@@ -280,7 +285,10 @@ struct FaultyClock(SystemClock, std::sync::atomic::AtomicBool);
 impl Clock for FaultyClock {
     fn now(&self) -> kerbside_domain::time::Moment {
         let in_upload = tokio::task::try_id().is_some();
-        assert!(!in_upload || self.1.swap(true, std::sync::atomic::Ordering::Relaxed), "the fault of this test");
+        assert!(
+            !in_upload || self.1.swap(true, std::sync::atomic::Ordering::Relaxed),
+            "the fault of this test"
+        );
         self.0.now()
     }
 }

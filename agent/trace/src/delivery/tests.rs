@@ -335,7 +335,8 @@ fn a_grant_that_comes_again_is_answered_from_memory_and_brings_nothing() {
         assert_eq!((answers(&mut ledger, "g1"), ledger.inputs().len()), (1, 0), "{end}");
     }
     // A command of the same id is another thing.
-    let recheck = kerbside_wire::testing::command::data("g1", "recheck", serde_json::json!({"incident_id": "I1"}));
+    let recheck =
+        kerbside_wire::testing::command::data("g1", "recheck", serde_json::json!({"incident_id": "I1"}));
     let command = kerbside_wire::testing::command::sealed(&recheck);
     let heard = ledger.incoming("cg/v1/310112/mh-xz-017/cmd/recheck", command.as_bytes(), false).unwrap();
     assert!(matches!(heard.map(|i| i.input), Some(StageInput::Command(_))));
@@ -350,7 +351,10 @@ fn what_opens_the_centres_store_goes_out_with_no_log() {
     let pull = serde_json::json!({"kinds": ["grant"], "last": 5});
     order(&mut ledger, &kerbside_wire::testing::command::data("c1", "log.pull", pull));
     let said: String = sent(&mut ledger).into_iter().map(|o| String::from_utf8(o.body).unwrap()).collect();
-    assert!(said.contains("bucket/clip") && !said.contains("X-Signature") && !said.contains("private"), "{said}");
+    assert!(
+        said.contains("bucket/clip") && !said.contains("X-Signature") && !said.contains("private"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -367,7 +371,10 @@ fn a_grant_for_ever_is_refused_with_an_answer_that_says_so() {
     let said = sent(&mut ledger);
     let [failed] = &said[..] else { panic!("{said:?}") };
     let event: Value = serde_json::from_slice(&failed.body).unwrap();
-    assert_eq!((&event["data"]["grant_id"], event["type"].as_str()), (&"g1".into(), Some("kerbside.evidence.failed.v1")));
+    assert_eq!(
+        (&event["data"]["grant_id"], event["type"].as_str()),
+        (&"g1".into(), Some("kerbside.evidence.failed.v1"))
+    );
     assert_eq!(event["data"]["reason"], "valid for longer than 7 days");
     assert_eq!(ledger.inputs().len(), 0);
 }

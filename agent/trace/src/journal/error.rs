@@ -24,7 +24,9 @@ impl JournalError {
         use rustix::io::Errno;
         let JournalError::Io { cause, .. } = self else { return false };
         let errno = Errno::from_io_error(cause);
-        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM].iter().any(|e| errno == Some(*e))
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM]
+            .iter()
+            .any(|e| errno == Some(*e))
     }
 }
 

@@ -3,7 +3,8 @@
 use kerbside_crypto::hash::Hash;
 use kerbside_wire::text::clipped;
 use kerbside_wire::{
-    GrantRefusal, Inbound, JudgedGrant, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent, inbound,
+    GrantRefusal, Inbound, JudgedGrant, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent,
+    inbound,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -104,11 +105,11 @@ impl Ledger {
     fn grant(&mut self, topic: &str, payload: &[u8], grant: &SignedGrant) -> Judged {
         let now = self.clock.now();
         let floor_ms = self.state.counters.floor_ms;
-        let JudgedGrant { grant, refused } =
-            match grant.judged(&self.who, &self.settings.keys, now, floor_ms) {
-                Ok(judged) => judged,
-                Err(refusal) => return self.refuse(topic, payload, &refusal, None),
-            };
+        let JudgedGrant { grant, refused } = match grant.judged(&self.who, &self.settings.keys, now, floor_ms)
+        {
+            Ok(judged) => judged,
+            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
+        };
         if self.state.grants().any(|g| g.id == grant.id) || self.answered_before(&grant.id, GRANT_VERB) {
             return Judged::default();
         }

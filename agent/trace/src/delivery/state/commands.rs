@@ -35,7 +35,8 @@ impl LedgerState {
     pub(super) fn remember_grant(&mut self, record: &Record, grant: &Grant) {
         let Grant { id, issued_at_ms, expires_at_ms, .. } = grant.clone();
         // A journal of an earlier version does not say when.
-        let issued_at_ms = if issued_at_ms == 0 { expires_at_ms.saturating_sub(GRANT_LIFE_MS) } else { issued_at_ms };
+        let issued_at_ms =
+            if issued_at_ms == 0 { expires_at_ms.saturating_sub(GRANT_LIFE_MS) } else { issued_at_ms };
         let verb = GRANT_VERB.to_owned();
         let grant = RememberedCommand { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
         self.remember(grant, record.at.wall_ms);
