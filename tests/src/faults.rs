@@ -18,6 +18,7 @@ pub mod refusals;
 mod row;
 pub mod sensors;
 pub mod simulation;
+pub mod soak;
 pub mod store_speed;
 pub mod table;
 pub mod upload;
@@ -46,6 +47,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("configuration", refusals::configuration),
     ("sensors", sensors::run),
     ("interop", interop::run),
+    ("soak", soak::run),
 ];
 
 /// Runs one part. An error of the suite itself is a row that did not hold, so that the others still run.
