@@ -3,7 +3,6 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use kerbside_testkit::wait::now;
@@ -53,7 +52,16 @@ fn rebuild(records: u64) -> Result<Row> {
     Ok(row)
 }
 
+/// What an append may take of a processor beyond the bare write and sync, s: the record made, hashed and chained. The second is
+/// for a build without optimisation, as `make faults` makes it.
+const OWN_TIME_S: f64 = if cfg!(debug_assertions) { 150e-6 } else { 20e-6 };
+/// What the rest may cost: locks, the file's growth.
+const SHARE: f64 = 0.95;
+
 /// Turn by turn, so that both meet the same disk: one record with its sync, and the same bytes into a bare file.
+///
+/// The goal follows from the disk's own sync time T: T / (T / 0.95 + own time) of the bare rate. With 20 us of our own this is
+/// 0.79 on a virtual disk that answers in 0.1 ms, 0.93 at 1 ms, and 0.95 on the cards of a box, which need 20 to 50 ms.
 fn appends(scale: Scale) -> Result<Row> {
     let rounds = scale.pick(100, 1_000);
     let mut row = Row::new(
@@ -71,40 +79,74 @@ fn appends(scale: Scale) -> Result<Row> {
     let (mut journal, _) = Journal::open(&dir.path().join("journal"), settings, writer::clock(), None)?;
     let mut bare = OpenOptions::new().append(true).create_new(true).open(dir.path().join("bare"))?;
     let body = serde_json::json!({ "text": "x".repeat(1500) }).to_string();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs) = (Spans::default(), Spans::default());
     let mut line = vec![b'y'; 1800];
     for round in 0..rounds {
         // Whoever is first meets colder caches: by turns.
         for turn in [round % 2, (round + 1) % 2] {
-            let begun = now();
+            let begun = Begun::now();
             if turn == 0 {
                 let written =
                     journal.append(&[Entry::new(RecordKind::Note, body.as_str())], Durability::Now)?;
-                ours.push(begun.elapsed());
+                ours.push(begun);
                 line.resize(written.first().context("nothing written")?.location.len as usize, b'y');
             } else {
                 bare.write_all(&line)?;
                 bare.sync_data()?;
-                theirs.push(begun.elapsed());
+                theirs.push(begun);
             }
         }
     }
-    let (ours, theirs) = (rate(ours), rate(theirs));
-    let ratio = ours / theirs;
-    let extra_s = 1.0 / ours - 1.0 / theirs;
+    let (ours_s, theirs_s) = (median(ours.wall_s), median(theirs.wall_s));
+    let own_s = median(ours.cpu_s) - median(theirs.cpu_s);
+    let (ratio, goal) = (theirs_s / ours_s, theirs_s / (theirs_s / SHARE + OWN_TIME_S));
     row.figures = format!(
-        "{ours:.0} a second, {theirs:.0} bare: {ratio:.2} (goal 0.9; {:.0} us each), median of records of {} bytes",
-        1e6 * extra_s,
+        "{:.0} a second, {:.0} bare: {ratio:.2} (goal {goal:.2} at {:.2} ms a sync), {:.0} us of a processor more each; \
+         medians of records of {} bytes",
+        1.0 / ours_s,
+        1.0 / theirs_s,
+        1e3 * theirs_s,
+        1e6 * own_s,
         line.len()
     );
-    // A few turns on a busy machine prove nothing.
-    row.must(ratio >= 0.9 || scale == Scale::Short, || format!("{ratio:.2} of the bare rate"));
+    // A few turns on a busy machine prove nothing about the disk; the processor's time is ours alone.
+    row.must(own_s <= OWN_TIME_S, || format!("{:.0} us of a processor for each record", 1e6 * own_s));
+    row.must(ratio >= goal || scale == Scale::Short, || format!("{ratio:.2} of the bare rate; goal {goal:.2}"));
     Ok(row)
 }
 
-/// One in the median of these times, a second.
-fn rate(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    1.0 / median.as_secs_f64().max(1e-9)
+/// What each turn took.
+#[derive(Default)]
+struct Spans {
+    wall_s: Vec<f64>,
+    cpu_s: Vec<f64>,
+}
+
+impl Spans {
+    fn push(&mut self, begun: Begun) {
+        self.wall_s.push(begun.wall.elapsed().as_secs_f64());
+        self.cpu_s.push(thread_cpu_s() - begun.cpu_s);
+    }
+}
+
+struct Begun {
+    wall: std::time::Instant,
+    cpu_s: f64,
+}
+
+impl Begun {
+    fn now() -> Begun {
+        Begun { cpu_s: thread_cpu_s(), wall: now() }
+    }
+}
+
+/// What this thread has used of a processor, s. NaN without the kernel's account: then the row does not hold.
+fn thread_cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e9
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
