@@ -111,7 +111,9 @@ fn appends(scale: Scale) -> Result<Row> {
     );
     // A few turns on a busy machine prove nothing about the disk; the processor's time is ours alone.
     row.must(own_s <= OWN_TIME_S, || format!("{:.0} us of a processor for each record", 1e6 * own_s));
-    row.must(ratio >= goal || scale == Scale::Short, || format!("{ratio:.2} of the bare rate; goal {goal:.2}"));
+    row.must(ratio >= goal || scale == Scale::Short, || {
+        format!("{ratio:.2} of the bare rate; goal {goal:.2}")
+    });
     Ok(row)
 }
 
