@@ -304,7 +304,8 @@ fn journal(input: &[u8]) -> Result<()> {
 fn hello() -> Vec<u8> {
     use kerbside_media::proto;
     let mut out = Vec::new();
-    let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello { version: proto::VERSION });
+    let greeting = proto::Greeting { version: proto::VERSION, unfiltered: None };
+    let _ = proto::write_from_child(&mut out, &proto::FromChild::Hello(greeting));
     let frame = proto::RawFrame {
         epoch: 1,
         pts: 0,

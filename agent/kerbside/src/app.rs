@@ -14,6 +14,7 @@
 //! | `meters` | metrics and liveness of each stage |
 //! | `models` | the detectors that can be used |
 //! | `restore` | what the last run left |
+//! | `walls` | what stands around the children that decode |
 
 mod camera_thread;
 mod clock_quality;
@@ -26,6 +27,7 @@ mod models;
 mod paths;
 mod restore;
 mod stages;
+mod walls;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +45,8 @@ use tokio::sync::Notify;
 
 use crate::health;
 use paths::evidence_dir;
+
+pub use walls::walls;
 
 /// GNSS events on their way to the core; the newest is dropped beyond.
 const GNSS_EVENTS: usize = 16;

@@ -6,9 +6,10 @@
 //! |---|---|
 //! | `finding` | one finding |
 //! | `report` | the findings as text and exit code |
-//! | `machine`, `network`, `certificates` | the checks |
+//! | `machine`, `network`, `certificates`, `confined` | the checks |
 
 mod certificates;
+mod confined;
 mod finding;
 mod machine;
 mod network;
@@ -17,8 +18,10 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use kerbside_domain::time::Clock;
+use kerbside_media::Confinement;
 use kerbside_site::config::{self, Camera, GnssSource, Site};
 
+pub use confined::confined;
 pub use finding::{Area, Finding, Level};
 pub use report::{exit_code, render};
 
@@ -29,6 +32,8 @@ pub struct Hooks {
     pub versions: Option<Versions>,
     /// Loads the model of a manifest with the ONNX Runtime configured, hashes checked.
     pub load_model: Option<LoadModel>,
+    /// Starts a child as every other, and says how far it is confined.
+    pub confinement: Option<Confined>,
 }
 
 /// Names and versions.
@@ -46,6 +51,9 @@ pub struct ModelFault {
     pub remedy: &'static str,
 }
 
+/// Site file, if there is one, to what stands around a child and what it could do in spite of that.
+pub type Confined = fn(Option<&Path>) -> Result<Confinement, String>;
+
 /// Checks the machine, and with a configuration also everything that it names. `progress` is told what is being checked.
 pub fn run(
     config: Option<&Path>,
@@ -57,6 +65,7 @@ pub fn run(
     progress("machine");
     findings.push(machine::clock_synchronised());
     findings.extend(libraries(hooks));
+    findings.extend(hooks.confinement.map(|confined| confined::finding(confined(config))));
     let Some(path) = config else {
         findings.push(machine::memory(None));
         findings.extend(models(None, hooks));

@@ -28,12 +28,12 @@ fn main() -> ExitCode {
         }
     };
     #[cfg(feature = "camera")]
-    if let Command::Capture { clip } = &cli.command {
+    if let Command::Capture { clip, probe, unconfined } = &cli.command {
         // A child of ours: no logs, no signals, only its pipes.
-        return if *clip {
-            kerbside_media::child::clip::main()
-        } else {
-            kerbside_media::child::capture::main(None)
+        return match (clip, probe) {
+            (true, _) => kerbside_media::child::clip::main(),
+            (_, true) => kerbside_media::child::probe::main(!unconfined),
+            _ => kerbside_media::child::capture::main(None),
         };
     }
     kerbside::log::init();
@@ -50,7 +50,9 @@ fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => match load(&args.config) {
             Some(site) => {
-                kerbside::app::run(site, kerbside_media::CaptureProgram::this()?).map(|ended| match ended {
+                let walls = kerbside::app::walls(&site, &args.config);
+                let program = kerbside_media::CaptureProgram::this()?.with_walls(walls);
+                kerbside::app::run(site, program).map(|ended| match ended {
                     Ended::Stopped => exit::OK,
                     Ended::Restart => exit::RESTART,
                 })
@@ -122,7 +124,11 @@ fn doctor(config: Option<&Path>) -> u8 {
     let versions = Some(kerbside_media::versions as _);
     #[cfg(not(feature = "camera"))]
     let versions = None;
-    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model) };
+    #[cfg(feature = "camera")]
+    let confinement = Some(kerbside::doctor::confined as _);
+    #[cfg(not(feature = "camera"))]
+    let confinement = None;
+    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model), confinement };
     let clock = kerbside_domain::time::SystemClock::new();
     let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("checking: {what}"));
     say!("{}", kerbside::doctor::render(&findings).trim_end());

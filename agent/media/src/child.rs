@@ -1,7 +1,7 @@
 //! The child's side: what reads, demuxes and decodes the bytes of a camera. Nothing here runs in the agent itself.
 //!
 //! Two programs begin here: [`capture`] for one camera, [`clip`] for one clip job. Both first give up what they do not need
-//! (`confine`). `nal` and `timestamps` are pure.
+//! (`confine`), and [`probe`] tries what that leaves. `nal` and `timestamps` are pure.
 
 #[cfg(feature = "camera")]
 pub mod capture;
@@ -18,6 +18,8 @@ pub mod device;
 #[cfg(feature = "camera")]
 mod error;
 #[cfg(feature = "camera")]
+mod filter;
+#[cfg(feature = "camera")]
 mod libav;
 #[cfg(feature = "camera")]
 mod libav_sys;
@@ -31,6 +33,10 @@ mod parameters;
 #[cfg(feature = "camera")]
 mod parent_link;
 #[cfg(feature = "camera")]
+pub mod probe;
+#[cfg(feature = "camera")]
 mod stills;
+#[cfg(feature = "camera")]
+mod syscalls;
 #[cfg(any(feature = "camera", test))]
 mod timestamps;

@@ -12,6 +12,7 @@
 //! * [`clip`]: what a clip job is, and its parent's side.
 //! * [`picture`]: sizes, scaling and drawing, the same bytes on every machine; both processes use it.
 //! * [`annotated_video`]: the video that a replay draws, of our own pictures, in the parent.
+//! * [`confinement`]: what keeps a child in, and the words for how far it does.
 //! * `tuning`: every constant of this crate with its unit and reason.
 //!
 //! A packet goes from `child` to the [`ring`]; a frame goes from `child` to the sink; a clip goes from the ring to a file.
@@ -23,6 +24,7 @@ pub mod annotated_video;
 pub mod child;
 pub mod clip;
 mod clip_job;
+pub mod confinement;
 pub mod parent;
 pub mod picture;
 pub mod proto;
@@ -32,7 +34,8 @@ pub mod source;
 pub(crate) mod tuning;
 pub mod url;
 
-pub use parent::{CaptureProgram, CaptureSession, CaptureSettings};
+pub use confinement::{Confinement, Wall};
+pub use parent::{CaptureProgram, CaptureSession, CaptureSettings, Walls};
 pub use proto::{CaptureStats, Pace};
 pub use ring::{PacketRing, RingSpan};
 pub use source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};

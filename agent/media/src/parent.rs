@@ -3,13 +3,22 @@
 //! It touches no codec: that is the child's business.
 
 mod backoff;
+mod budget;
+mod cell;
 mod liveness;
+mod probe;
 mod process;
 mod program;
+mod said;
 mod session;
 mod settings;
+mod start;
 mod timeline;
+mod walls;
 
+pub use probe::{ProbeError, ProbeOutcome, confinement, probe};
 pub use program::CaptureProgram;
+pub use walls::Walls;
+pub(crate) use walls::start_clip;
 pub use session::CaptureSession;
 pub use settings::CaptureSettings;

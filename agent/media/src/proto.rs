@@ -7,14 +7,16 @@ mod capture;
 mod clip;
 mod error;
 mod framing;
+mod probe;
 mod stream;
 mod version;
 
 pub use capture::{
-    CaptureEvent, CaptureStats, FromChild, OpenSource, Pace, RawFrame, RawPacket, SourceFault, ToChild,
-    read_from_child, read_to_child, write_from_child, write_packet, write_to_child,
+    CaptureEvent, CaptureStats, FromChild, Greeting, OpenSource, Pace, RawFrame, RawPacket, SourceFault,
+    ToChild, read_from_child, read_to_child, write_from_child, write_packet, write_to_child,
 };
 pub use clip::{ClipAnswer, ClipMessage, StillInfo};
+pub use probe::{Act, ProbeAnswer, ProbeOrder, Stage};
 pub use error::ProtoError;
 #[cfg(feature = "camera")]
 pub(crate) use framing::check_length;

@@ -9,6 +9,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::{Frame, Level, StreamInfo};
 use kerbside_domain::time::Moment;
 
+use crate::confinement::Confinement;
 use crate::proto::CaptureStats;
 
 /// Receives what a camera's source delivers. Called on the camera's thread. While it is busy with a frame, a live child drops
@@ -49,6 +50,8 @@ pub enum Notice {
     },
     /// The backend repeats an old picture and calls it new.
     StaleFrames,
+    /// What stands around the child: at its start, and again when its source is open.
+    Confined(Confinement),
     /// The child is gone; the next one starts after a pause.
     Restarting {
         /// Length of the pause, s.

@@ -30,6 +30,31 @@ pub(crate) const CHILD_TIMEOUT_SHARE: f64 = 0.9;
 
 /// Memory a child may take beyond its libraries, bytes. Bound: a 4K decoder with a full set of references, and a queue.
 pub(crate) const CHILD_MEMORY_BYTES: u64 = 768 << 20;
+/// Longest file that a clip child may write, bytes. Bound: the packets of a job and their index, twice.
+pub(crate) const CLIP_FILE_BYTES: u64 = 256 << 20;
+/// Longest file of a child that reads devices, bytes. Bound: GStreamer's list of plug-ins has some megabytes.
+pub(crate) const DEVICES_FILE_BYTES: u64 = 64 << 20;
+/// Descriptors of a child. Bound: pipes, a stream's sockets, an event queue; libraries open some for themselves.
+pub(crate) const CHILD_DESCRIPTORS: u64 = 64;
+/// Descriptors of a child that reads devices. Bound: a pipeline of GStreamer takes some for each element.
+pub(crate) const DEVICES_DESCRIPTORS: u64 = 1024;
+/// How much sooner than the agent a child is ended when memory runs out (-1000 to 1000). Chosen: sooner than anything that
+/// has not asked for it.
+pub(crate) const CHILD_OOM_SCORE: &str = "500";
+
+/// What a child says of itself between packets (streams, events, counters): this many at once, and this many a second. Bound:
+/// each may become a line of log. A camera that changes its parameters at each key frame stays far below.
+pub(crate) const TALK_BURST: f64 = 200.0;
+/// The same a second.
+pub(crate) const TALK_PER_S: f64 = 4.0;
+/// Lines of a child's standard error that are logged. Bound: a child in trouble says three.
+pub(crate) const SAID_LINES: u64 = 20;
+/// Of each line so much, bytes.
+pub(crate) const SAID_LINE_BYTES: usize = 300;
+/// What is read of a child's standard error at all, bytes.
+pub(crate) const SAID_BYTES: u64 = 64 << 10;
+/// A frame is at most this many times as high as it was asked to be wide. Bound: four pictures of 16:9, one above the other.
+pub(crate) const TALLEST_FRAME: u32 = 4;
 
 // Messages.
 
@@ -39,6 +64,10 @@ pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
 pub(crate) const MAX_BLOB_BYTES: usize = 16 * 1024 * 1024;
 /// Longest name of a codec, characters. Bound: FFmpeg's longest has 20.
 pub(crate) const MAX_CODEC_NAME: usize = 64;
+/// Longest description of a codec (parameter sets), bytes. Bound: real ones are below a kilobyte; the ring keeps one an epoch.
+pub(crate) const MAX_EXTRADATA: usize = 64 * 1024;
+/// Longest side of a picture, px. Bound: no camera has more, and no codec of ours.
+pub(crate) const MAX_PICTURE_SIDE: u32 = 32_768;
 
 // Clips and stills.
 

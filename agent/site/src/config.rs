@@ -31,7 +31,7 @@ use crate::text;
 
 pub use problem::{Problem, Problems};
 pub use site::{
-    Backend, Camera, Centre, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit, Protocol,
+    Confine, Backend, Camera, Centre, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit, Protocol,
     Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
 };
 

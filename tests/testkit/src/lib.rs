@@ -9,6 +9,7 @@
 //! * [`Broker`] (mosquitto), [`ScriptedBroker`] (one that fails by a script), [`mqtt`] (its packets), [`Proxy`] (a slow network).
 //! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand and has quirks),
 //!   [`MjpegCamera`] (one that speaks HTTP), [`clips`] (what a file holds).
+//! * [`Intruder`]: makes a running process call the kernel as if somebody had taken it over.
 //! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
 //!   schemas of messages, a private certification authority.
 
@@ -20,6 +21,8 @@ mod certificates;
 pub mod clips;
 mod contract;
 pub mod http;
+#[cfg(target_arch = "x86_64")]
+mod intruder;
 mod mjpeg;
 pub mod mqtt;
 mod process;
@@ -38,6 +41,8 @@ pub use cameras::Cameras;
 pub use centre::{Centre, messages};
 pub use certificates::{certificates, certificates_of, renew_certificate};
 pub use contract::Contract;
+#[cfg(target_arch = "x86_64")]
+pub use intruder::{Called, Intruder};
 pub use mjpeg::MjpegCamera;
 pub use process::Process;
 pub use program::{clip, command, repo};

@@ -98,6 +98,7 @@ impl FrameSink for CameraThread {
                 tracing::warn!(camera = self.id, ?from, ?to, "the resolution changed");
             }
             Notice::StaleFrames => tracing::warn!(camera = self.id, "the backend repeats old pictures"),
+            Notice::Confined(stands) => self.meter.confined(stands),
             Notice::Restarting { .. } => self.meter.restarted(),
         }
     }

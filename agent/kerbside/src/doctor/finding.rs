@@ -24,6 +24,8 @@ pub enum Area {
     Configuration,
     /// Native libraries of the program.
     Libraries,
+    /// What keeps the children in that decode.
+    Confinement,
     /// Detection models.
     Model,
     /// A camera.
@@ -49,6 +51,7 @@ impl Area {
             Area::Disk => ("disk", "磁盘"),
             Area::Configuration => ("configuration", "配置"),
             Area::Libraries => ("libraries", "程序库"),
+            Area::Confinement => ("confinement", "隔离"),
             Area::Model => ("model", "检测模型"),
             Area::Camera => ("camera", "摄像机"),
             Area::Centre => ("centre", "联动中心"),

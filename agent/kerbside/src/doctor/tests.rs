@@ -137,6 +137,7 @@ fn certificates_are_read_for_date_and_name() {
 fn a_whole_examination_names_what_is_wrong() {
     let (dir, _) = site_with_tls("mh-xz-018");
     let hooks = Hooks {
+        confinement: None,
         versions: Some(|| vec![("libavcodec".into(), "59.37".into())]),
         load_model: Some(|_, _| Ok("street 1.0.0".into())),
     };

@@ -22,7 +22,7 @@ use kerbside_domain::report::Phase;
 pub(crate) use handles::{CameraMetrics, SensorMetrics, raise};
 use labels::{
     ByCamera, ByCameraState, ByDecision, ByDelivery, ByLine, ByPolicy, ByPriority, ByQueue, ByReading,
-    ByRefusal, ByReport, ByStage, CameraCondition, LineOutcome, ReadingOutcome,
+    ByRefusal, ByReport, ByStage, ByWall, CameraCondition, LineOutcome, ReadingOutcome,
 };
 pub(crate) use labels::{DeliveryOutcome, DropPolicy, Priority, Queue, Stage};
 
@@ -47,6 +47,7 @@ struct Families {
     decode_errors: Family<ByCamera, Counter>,
     level: Family<ByCamera, Gauge>,
     camera_state: Family<ByCameraState, Gauge>,
+    confined: Family<ByWall, Gauge>,
     reports: Family<ByReport, Counter>,
     decisions: Family<ByDecision, Counter>,
     refusals: Family<ByRefusal, Counter>,
@@ -101,6 +102,12 @@ impl Families {
                 Family::default(),
             ),
             camera_state: add(r, "camera_state", "1 for the state of the camera, else 0", Family::default()),
+            confined: add(
+                r,
+                "camera_confined",
+                "1 if the decoding child of a camera is held in whole: files, network, system_calls",
+                Family::default(),
+            ),
             reports: add(r, "reports", "Reports about incidents, by kind and phase", Family::default()),
             decisions: add(r, "core_decisions", "Decisions of the incident core", Family::default()),
             refusals: add(
@@ -149,6 +156,9 @@ impl Metrics {
             ring_seconds: self.families.ring_seconds.get_or_create_owned(&label),
             states: CameraCondition::ALL
                 .map(|s| (s, self.families.camera_state.get_or_create_owned(&state(s)))),
+            confined: ["files", "network", "system_calls"].map(|wall| {
+                self.families.confined.get_or_create_owned(&ByWall { camera: id.to_owned(), wall })
+            }),
         }
     }
 

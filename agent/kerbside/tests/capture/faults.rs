@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
-use kerbside_media::proto::{self, FromChild, RawFrame};
+use kerbside_media::proto::{self, FromChild, Greeting, RawFrame};
 use kerbside_media::{Notice, Pace, SourceEnd};
 
 use super::support::{Seen, bag_left, run, setup, sh};
@@ -92,7 +92,7 @@ fn one_frame() -> Vec<u8> {
     let level = kerbside_domain::frame::Level::L2;
     let frame = RawFrame { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
     let mut wire = Vec::new();
-    proto::write_from_child(&mut wire, &FromChild::Hello { version: proto::VERSION }).unwrap();
+    proto::write_from_child(&mut wire, &FromChild::Hello(Greeting { version: proto::VERSION, unfiltered: None })).unwrap();
     proto::write_from_child(&mut wire, &FromChild::Frame(frame)).unwrap();
     wire
 }
@@ -111,6 +111,7 @@ fn a_child_that_dies_hangs_or_babbles_is_replaced() {
     for (script, state, why) in cases {
         let mut setup = setup("rtsp://127.0.0.1:1/", Pace::Live);
         setup.program = sh(&script);
+        setup.program.reads.push(dir.path().to_owned());
         let (done, seen, _) = run(setup);
         assert_eq!(done, SourceEnd::Stopped, "{script}");
         assert_eq!(seen.frames.len(), 1, "{script}");

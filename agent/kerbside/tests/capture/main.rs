@@ -5,7 +5,9 @@
 #![cfg(feature = "camera")]
 
 mod clips;
+mod confinement;
 mod faults;
+mod lies;
 #[cfg(feature = "inference")]
 mod review;
 mod support;

@@ -21,7 +21,8 @@ pub fn kerbside() -> CaptureProgram {
 
 /// A script in place of the program.
 pub fn sh(script: &str) -> CaptureProgram {
-    CaptureProgram { path: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
+    let args = vec!["-c".into(), script.into()];
+    CaptureProgram { path: "/bin/sh".into(), args, ..CaptureProgram::default() }
 }
 
 /// 640x360, 10 pictures a second, 46 s, a key picture every 2 s.

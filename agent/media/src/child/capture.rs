@@ -1,14 +1,15 @@
 //! The capture child: `kerbside capture`, or `kerbside-devices`. One camera's demuxing and decoding in a process of its own.
 //!
-//! It has a memory limit, a clean environment, the pipe to its parent and the camera's socket, nothing else. It ends when the
-//! parent says so or is gone. Whatever goes wrong in here costs one camera a few seconds.
+//! It has a clean environment, the pipes to its parent and the camera's socket; what else it could reach, `confine` and the
+//! parent's `cell` hold. It ends when the parent says so or is gone. Whatever goes wrong in here costs one camera a few seconds.
 
 use std::process::ExitCode;
 
 pub use super::error::CaptureError;
 pub use super::parent_link::ParentLink;
-use super::{confine, libav};
-use crate::proto::{self, CaptureEvent, FromChild, OpenSource, SourceFault};
+use super::confine::{self, Kind};
+use super::libav;
+use crate::proto::{self, CaptureEvent, FromChild, Greeting, OpenSource, SourceFault};
 use crate::url;
 
 /// Reads a source until it ends.
@@ -17,8 +18,9 @@ pub type Reader = fn(&OpenSource, &mut ParentLink) -> Result<(), CaptureError>;
 /// Runs the child until its source or its parent ends. Nobody reads the exit code: the parent goes by the messages.
 /// `devices`: reads devices and pipelines. It is handed in, so that a program without it is not linked with what they need.
 pub fn main(devices: Option<Reader>) -> ExitCode {
-    confine::begin();
-    match serve(devices) {
+    let kind = if devices.is_some() { Kind::Devices } else { Kind::Capture };
+    let unfiltered = confine::begin(kind).err();
+    match serve(devices, kind, unfiltered) {
         Ok(()) | Err(CaptureError::ParentGone) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kerbside capture: {error}");
@@ -27,11 +29,13 @@ pub fn main(devices: Option<Reader>) -> ExitCode {
     }
 }
 
-fn serve(devices: Option<Reader>) -> Result<(), CaptureError> {
-    let mut parent = ParentLink::connect()?;
-    parent.send(&FromChild::Hello { version: proto::VERSION })?;
+fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Result<(), CaptureError> {
+    let mut parent = ParentLink::connect(kind)?;
+    parent.send(&FromChild::Hello(Greeting { version: proto::VERSION, unfiltered }))?;
     let open = parent.first_command()?;
-    confine::limit_memory(open.memory_bytes);
+    if let Err(why) = confine::before_opening(&open, kind) {
+        parent.stays_open(why);
+    }
     let result = match devices {
         _ if !url::is_device(&open.url, open.opencv) => libav::run(&open, &mut parent),
         Some(read) => read(&open, &mut parent),

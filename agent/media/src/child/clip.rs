@@ -15,14 +15,13 @@ use kerbside_domain::time::Moment;
 use super::stills::Stills;
 use super::{confine, parameters, timestamps};
 use crate::clip::StillJob;
-use crate::proto::{self, ClipAnswer, ClipMessage, ProtoError};
-use crate::tuning::{CHILD_MEMORY_BYTES, MAX_JOB_BYTES, MAX_JOB_PACKETS, MAX_JOB_STILLS};
+use crate::proto::{self, ClipAnswer, ClipMessage, Greeting, ProtoError};
+use crate::tuning::{MAX_JOB_BYTES, MAX_JOB_PACKETS, MAX_JOB_STILLS};
 
 /// Does one job from stdin and answers on stdout.
 pub fn main() -> ExitCode {
-    confine::begin();
-    confine::limit_memory(CHILD_MEMORY_BYTES);
-    match serve() {
+    let unfiltered = confine::begin(confine::Kind::Clip).err();
+    match serve(unfiltered) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kerbside capture --clip: {error}");
@@ -31,7 +30,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn serve() -> Result<(), ProtoError> {
+fn serve(unfiltered: Option<String>) -> Result<(), ProtoError> {
+    let mut out = std::io::stdout().lock();
+    proto::write_message(&mut out, &Greeting { version: proto::VERSION, unfiltered }, &[])?;
+    out.flush()?;
     let (job, packets) = read_job()?;
     ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     let stream = job.stream;
@@ -40,7 +42,6 @@ fn serve() -> Result<(), ProtoError> {
         Ok(mut stills) => job.stills.iter().map(|still| stills.write(still)).collect(),
         Err(why) => vec![Err(why); job.stills.len()],
     };
-    let mut out = std::io::stdout().lock();
     proto::write_message(&mut out, &ClipAnswer { clip, stills }, &[])?;
     Ok(out.flush()?)
 }

@@ -1,41 +1,104 @@
-//! What a child gives up before it reads a byte of what a camera sends.
+//! What a child gives up: by itself, once its libraries are loaded and before it has read a byte of what a camera sends, and
+//! again when its source is open.
 //!
-//! The only file that closes descriptors it did not open; `libav_sys.rs` is the other file of this crate with `unsafe`.
+//! Files and TCP are held by Landlock from outside (`parent::cell`), memory and descriptors by limits (`parent::start`). Here
+//! are the filters of system calls (`filter`), and what only a process itself can do. The only file that closes descriptors it
+//! did not open.
 #![allow(unsafe_code)]
 
 use std::os::fd::BorrowedFd;
 
 use rustix::io::FdFlags;
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Resource, Signal};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
-/// The first thing a child does: it dies with its parent (the thread that started it), and holds nothing but its pipes.
-pub(super) fn begin() {
+use super::filter::{self, Filter};
+use crate::proto::OpenSource;
+use crate::url;
+
+/// Inherited descriptors are looked for up to this number. Bound: a parent that has more open has them marked.
+const MAX_INHERITED: u64 = 4096;
+
+/// What a child is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Reads a camera on a network, or a file.
+    Capture,
+    /// Makes a clip.
+    Clip,
+    /// Reads devices and pipelines: drivers and plug-ins call what nobody can list.
+    Devices,
+}
+
+/// The first thing a child does: it dies with its parent (the thread that started it), holds nothing but its pipes, and can call
+/// nothing but what a decoder needs. `Err`: why its system calls are not filtered.
+pub(super) fn begin(kind: Kind) -> Result<(), String> {
     // Even if we are stuck inside a library.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     close_inherited();
+    drop_capabilities();
+    if kind != Kind::Devices {
+        refuse_new_code();
+    }
+    filter::apply(&Filter::Lethal { may_execute: kind == Kind::Devices })?;
+    match kind {
+        Kind::Devices => Ok(()),
+        Kind::Capture => filter::apply(&Filter::Refused).and_then(|()| filter::apply(&Filter::Known)),
+        Kind::Clip => {
+            filter::apply(&Filter::Refused)?;
+            filter::apply(&Filter::Sockets { allowed: &[] })?;
+            filter::apply(&Filter::Known)
+        }
+    }
 }
 
-/// Limits the address space to what is mapped already (the libraries) and `bytes` more; no core files.
-pub(super) fn limit_memory(bytes: u64) {
-    let limit = status_bytes("VmSize:").unwrap_or(1 << 30).saturating_add(bytes);
-    let _ = rustix::process::setrlimit(Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) });
-    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+/// The source is known, nothing of it was read: sockets of other families than it needs go.
+pub(super) fn before_opening(open: &OpenSource, kind: Kind) -> Result<(), String> {
+    if kind == Kind::Devices {
+        return Ok(());
+    }
+    let allowed: &[i32] = if !url::is_network(&open.url) {
+        &[]
+    } else if url::is_multicast_name(&open.url) {
+        // The name is asked for through a local service.
+        &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX]
+    } else {
+        &[libc::AF_INET, libc::AF_INET6]
+    };
+    filter::apply(&Filter::Sockets { allowed })
 }
 
-/// A line of /proc/self/status, bytes.
-pub(super) fn status_bytes(name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|l| l.starts_with(name))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+/// The source is open, its first packet is there: nothing is opened or connected any more.
+pub(super) fn seal(kind: Kind) -> Result<(), String> {
+    filter::apply(&Filter::Sealed { files: kind != Kind::Devices })?;
+    match kind {
+        Kind::Devices => filter::apply(&Filter::Lethal { may_execute: false }),
+        Kind::Capture | Kind::Clip => Ok(()),
+    }
+}
+
+/// Written memory does not become code, as the kernel itself holds it since 6.3; the filter holds it on every kernel.
+fn refuse_new_code() {
+    let gain = libc::c_ulong::from(libc::PR_MDWE_REFUSE_EXEC_GAIN);
+    // SAFETY: no pointer is passed. An older kernel answers with an error, which changes nothing.
+    unsafe { libc::prctl(libc::PR_SET_MDWE, gain, 0, 0, 0) };
+}
+
+/// Only a child of root has any. Best effort: the filter stands without it.
+fn drop_capabilities() {
+    let none = CapabilitySet::empty();
+    let _ = rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: none, permitted: none, inheritable: none },
+    );
 }
 
 /// Whoever started our parent may have left files open in it without close-on-exec; only those reach us. What libraries open
 /// for themselves before `main` carries the flag and is left alone.
 fn close_inherited() {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let open: Vec<i32> = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
-    for fd in open.into_iter().filter(|&fd| fd > 2) {
-        // SAFETY: the borrow ends with the call; a number that is no longer open (the listing's own) gives an error.
+    let limit = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(MAX_INHERITED);
+    for fd in 3..limit.min(MAX_INHERITED) as i32 {
+        // SAFETY: the borrow ends with the call; a number that is not open gives an error.
         let flags = rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(fd) });
         if flags.is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC)) {
             // SAFETY: `fd` is open. This runs first in `main`, before this process opened anything that it keeps, so

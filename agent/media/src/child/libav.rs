@@ -29,6 +29,9 @@ const AGAIN_AFTER: Duration = Duration::from_millis(2);
 pub(super) fn run(open: &OpenSource, parent: &mut ParentLink) -> Result<(), CaptureError> {
     let deadline = Deadline::new(open.timeout_s);
     let input = opening::open_input(open, &deadline)?;
+    if input.format().name().split(',').any(|name| name == "hls") {
+        parent.stays_open("HLS opens a connection for each piece");
+    }
     read(input, open, &deadline, parent)
 }
 

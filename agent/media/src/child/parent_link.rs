@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use kerbside_domain::frame::{Level, StreamInfo};
 use kerbside_domain::time::{Clock, Mono, SystemClock};
 
-use super::confine;
+use super::confine::{self, Kind};
 use super::error::CaptureError;
 use crate::proto::{
     self, CaptureEvent, CaptureStats, FromChild, OpenSource, Pace, ProtoError, RawFrame, ToChild,
@@ -26,10 +26,21 @@ pub struct ParentLink {
     unacknowledged: usize,
     pub(super) stats: CaptureStats,
     stats_sent: Mono,
+    seal: Seal,
+}
+
+/// Whether this process can still open sockets and files.
+#[derive(Debug)]
+enum Seal {
+    /// At the first packet or frame.
+    Due(Kind),
+    /// Never, and why.
+    StaysOpen(String),
+    Done,
 }
 
 impl ParentLink {
-    pub(super) fn connect() -> Result<Self, CaptureError> {
+    pub(super) fn connect(kind: Kind) -> Result<Self, CaptureError> {
         // Not `Stdout` itself: it searches everything for line ends.
         let out = std::io::stdout().as_fd().try_clone_to_owned().map_err(ProtoError::from)?;
         let _ = rustix::pipe::fcntl_setpipe_size(&out, 1 << 20);
@@ -47,6 +58,7 @@ impl ParentLink {
             unacknowledged: 0,
             stats: CaptureStats::default(),
             stats_sent: Mono::ZERO,
+            seal: Seal::Due(kind),
         })
     }
 
@@ -60,6 +72,22 @@ impl ParentLink {
             }
             Ok(_) | Err(_) => Err(CaptureError::ParentGone),
         }
+    }
+
+    /// The source opens connections as long as it lasts, so this process is never sealed.
+    pub(super) fn stays_open(&mut self, why: impl Into<String>) {
+        self.seal = Seal::StaysOpen(why.into());
+    }
+
+    /// The source is open when its first packet or frame is there: whatever comes from it is decoded without a way to open
+    /// anything more.
+    fn seal(&mut self) -> Result<(), CaptureError> {
+        let open = match std::mem::replace(&mut self.seal, Seal::Done) {
+            Seal::Done => return Ok(()),
+            Seal::Due(kind) => confine::seal(kind).err(),
+            Seal::StaysOpen(why) => Some(why),
+        };
+        self.event(CaptureEvent::Sealed { open })
     }
 
     /// The level wanted now.
@@ -91,6 +119,7 @@ impl ParentLink {
         key: bool,
         data: &[u8],
     ) -> Result<(), CaptureError> {
+        self.seal()?;
         self.stats.packets += 1;
         self.stats.packet_bytes += data.len() as u64;
         proto::write_packet(&mut self.out, epoch, times, key, data)?;
@@ -122,6 +151,7 @@ impl ParentLink {
     }
 
     pub(super) fn frame(&mut self, frame: RawFrame) -> Result<(), CaptureError> {
+        self.seal()?;
         self.unacknowledged += 1;
         self.stats.frames += 1;
         self.send(&FromChild::Frame(frame))
@@ -151,8 +181,7 @@ impl ParentLink {
 
     pub(super) fn send_stats(&mut self) -> Result<(), CaptureError> {
         self.stats_sent = self.now();
-        self.stats.cpu_ms = cpu_ms().unwrap_or(0);
-        self.stats.rss_bytes = confine::status_bytes("VmRSS:").unwrap_or(0);
+        self.stats.cpu_ms = cpu_ms();
         let stats = self.stats;
         self.send(&FromChild::Stats(stats))
     }
@@ -174,11 +203,8 @@ fn read_commands(commands: &Sender<ToChild>) {
     }
 }
 
-/// CPU time of this process; the kernel counts in ticks of 10 ms (proc(5), fields 14 and 15).
-fn cpu_ms() -> Option<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some((user + system) * 10)
+/// CPU time of this process, ms.
+fn cpu_ms() -> u64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    (used.tv_sec.max(0) as u64).saturating_mul(1000).saturating_add(used.tv_nsec.max(0) as u64 / 1_000_000)
 }

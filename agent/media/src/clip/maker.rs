@@ -1,12 +1,15 @@
 //! The parent's side of `capture --clip`: gives a job to a child and waits for its answer, never longer than the limit.
 
 use std::io::{BufWriter, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, select};
+
 use crate::clip_job::{ClipJob, ClipOutput};
-use crate::parent::CaptureProgram;
-use crate::proto::{self, ClipAnswer, ClipMessage, ProtoError, StreamHeader};
+use crate::parent::{CaptureProgram, start_clip};
+use crate::proto::{self, ClipAnswer, ClipMessage, Greeting, ProtoError, StreamHeader};
 use crate::tuning::CLIP_LIMIT;
 
 /// How clips are made: in the program by a child process, in tests by a closure.
@@ -22,6 +25,8 @@ pub fn in_child(program: CaptureProgram) -> ClipMaker {
 pub enum ClipError {
     #[error("cannot start {program}: {cause}")]
     Start { program: String, cause: std::io::Error },
+    #[error("{path}: {cause}")]
+    File { path: String, cause: std::io::Error },
     #[error("the child took longer than {limit_s} s")]
     TooLong { limit_s: f64 },
     #[error("the child ended without an answer ({packets} packets, codec {codec})")]
@@ -31,31 +36,90 @@ pub enum ClipError {
 }
 
 /// Has a child write the files of a job. Each still has its own result; a clip that fails is logged and counts as not written.
+///
+/// The files are made here, empty: the child can write these and no others. What it leaves empty is removed again.
 pub fn make(program: &CaptureProgram, limit: Duration, job: &ClipJob) -> Result<ClipOutput, ClipError> {
+    let files: Vec<&Path> =
+        job.clip.iter().chain(job.stills.iter().map(|still| &still.path)).map(|path| path.as_path()).collect();
+    for path in &files {
+        std::fs::File::create(path).map_err(|cause| ClipError::File { path: path.display().to_string(), cause })?;
+    }
+    let made = in_time(program, limit, job, &files);
+    for path in files {
+        if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            // It says nothing; whoever wants the file reads in the answer that it is not there.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    made.map(output)
+}
+
+/// What a clip child says.
+enum Said {
+    Greeting(Greeting),
+    Answer(ClipAnswer),
+}
+
+fn in_time(
+    program: &CaptureProgram,
+    limit: Duration,
+    job: &ClipJob,
+    files: &[&Path],
+) -> Result<ClipAnswer, ClipError> {
     let start = |cause| ClipError::Start { program: program.path.display().to_string(), cause };
-    let mut command = program.command();
-    command.arg("--clip");
-    let mut child = KillOnDrop(command.spawn().map_err(start)?);
-    let (stdin, stdout) = (child.0.stdin.take(), child.0.stdout.take());
-    let (sender, answers) = crossbeam_channel::bounded(1);
+    let timeout = crossbeam_channel::after(limit);
+    let (sender, said) = crossbeam_channel::bounded(2);
+    let mut child = start_clip(program, files, move |stdout| relay(stdout, &sender)).map_err(start)?;
+    let next = || next(&said, &timeout, limit, job);
+    let Said::Greeting(greeting) = next()? else { return Err(no_answer(job)) };
+    if greeting.version != proto::VERSION {
+        return Err(ProtoError::Version { theirs: greeting.version }.into());
+    }
+    child.greeted(&greeting)?;
+    let stdin = child.stdin();
     std::thread::scope(|scope| {
-        // Writing and reading block. Both end when the child does, also when we kill it.
+        // Writing blocks. It ends when the child does, also when we kill it.
         scope.spawn(|| {
             // A failed write needs no report: the child died, and its missing answer is the error.
             let _ = stdin.map(|stdin| send_job(stdin, job));
         });
-        scope.spawn(|| sender.send(stdout.map(read_answer)));
-        let answer = answers.recv_timeout(limit);
+        let answer = next();
         drop(child);
-        match answer {
-            Ok(Some(Ok(Some(answer)))) => Ok(output(answer)),
-            Ok(Some(Err(error))) => Err(error.into()),
-            Ok(Some(Ok(None)) | None) => {
-                Err(ClipError::NoAnswer { packets: job.packets.len(), codec: job.stream.codec.clone() })
-            }
-            Err(_) => Err(ClipError::TooLong { limit_s: limit.as_secs_f64() }),
+        match answer? {
+            Said::Answer(answer) if answer.stills.len() == job.stills.len() => Ok(answer),
+            Said::Answer(_) | Said::Greeting(_) => Err(no_answer(job)),
         }
     })
+}
+
+fn next(
+    said: &Receiver<Result<Option<Said>, ProtoError>>,
+    timeout: &Receiver<std::time::Instant>,
+    limit: Duration,
+    job: &ClipJob,
+) -> Result<Said, ClipError> {
+    let message = select! {
+        recv(said) -> message => message,
+        recv(timeout) -> _ => return Err(ClipError::TooLong { limit_s: limit.as_secs_f64() }),
+    };
+    match message {
+        Ok(Ok(Some(said))) => Ok(said),
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(None)) | Err(_) => Err(no_answer(job)),
+    }
+}
+
+fn no_answer(job: &ClipJob) -> ClipError {
+    ClipError::NoAnswer { packets: job.packets.len(), codec: job.stream.codec.clone() }
+}
+
+/// On the child's own thread: greeting, answer, and then its end, since the child dies with this thread.
+fn relay(mut stdout: ChildStdout, said: &Sender<Result<Option<Said>, ProtoError>>) {
+    let greeting = proto::read_message(&mut stdout).map(|m| m.map(|(greeting, _)| Said::Greeting(greeting)));
+    let _ = said.send(greeting);
+    let answer = proto::read_message(&mut stdout).map(|m| m.map(|(answer, _)| Said::Answer(answer)));
+    let _ = said.send(answer);
+    let _ = std::io::copy(&mut stdout, &mut std::io::sink());
 }
 
 fn output(answer: ClipAnswer) -> ClipOutput {
@@ -76,20 +140,6 @@ fn send_job(stdin: ChildStdin, job: &ClipJob) -> Result<(), ProtoError> {
         proto::write_message(&mut out, &header, &[&p.data])?;
     }
     Ok(out.flush()?)
-}
-
-fn read_answer(mut stdout: ChildStdout) -> Result<Option<ClipAnswer>, ProtoError> {
-    Ok(proto::read_message(&mut stdout)?.map(|(answer, _)| answer))
-}
-
-/// A child that is killed and reaped when this is dropped.
-struct KillOnDrop(Child);
-
-impl Drop for KillOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[cfg(test)]
@@ -117,7 +167,8 @@ mod tests {
     }
 
     fn sh(script: &str) -> CaptureProgram {
-        CaptureProgram { path: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
+        let args = vec!["-c".into(), script.into()];
+        CaptureProgram { path: "/bin/sh".into(), args, ..CaptureProgram::default() }
     }
 
     #[test]
@@ -127,7 +178,7 @@ mod tests {
         assert_eq!(error.to_string(), "the child ended without an answer (1 packets, codec h264)");
         let error = make(&sh("echo hello"), limit, &job()).unwrap_err();
         assert_eq!(error.to_string(), "not a message: magic [68, 65, 6c, 6c]");
-        let none = CaptureProgram { path: "/nonexistent/kerbside".into(), args: Vec::new() };
+        let none = CaptureProgram::of("/nonexistent/kerbside");
         let error = make(&none, limit, &job()).unwrap_err();
         assert!(error.to_string().starts_with("cannot start /nonexistent/kerbside: "), "{error}");
     }

@@ -13,16 +13,16 @@ use kerbside_domain::time::{Clock, SystemClock};
 use parking_lot::Mutex;
 
 use super::backoff::Backoff;
+use super::budget::TalkBudget;
 use super::liveness::ChildLiveness;
 use super::process::CaptureProcess;
 use super::settings::CaptureSettings;
 use super::timeline::Timeline;
-use crate::proto::{
-    self, CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild,
-};
+use crate::confinement::Confinement;
+use crate::proto::{CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild};
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
-use crate::tuning::{SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT};
+use crate::tuning::{SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME};
 use crate::url;
 
 /// The real source: a capture child, replaced when it fails.
@@ -36,6 +36,8 @@ pub struct CaptureSession {
     timeline: Timeline,
     backoff: Backoff,
     state: Option<CameraState>,
+    /// What stands around the child, as it was logged last.
+    confinement: Option<Confinement>,
     /// Epochs of earlier children; those of this child count on from it.
     epoch_base: u32,
     epoch: u32,
@@ -46,6 +48,7 @@ pub struct CaptureSession {
 struct RunningChild {
     process: CaptureProcess,
     liveness: ChildLiveness,
+    talk: TalkBudget,
 }
 
 /// How one child ended.
@@ -113,6 +116,7 @@ impl CaptureSession {
             timeline,
             backoff,
             state: None,
+            confinement: None,
             epoch_base: 0,
             epoch: 0,
             seq: 0,
@@ -122,7 +126,9 @@ impl CaptureSession {
     /// One child, from its start to its end.
     fn run_once(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> ChildEnd {
         let program = self.settings.program_for_source();
-        let process = match CaptureProcess::spawn(program.command()) {
+        let cell = program.source_cell(&self.settings.open());
+        let name = format!("camera {}", self.settings.camera.0);
+        let process = match CaptureProcess::start(&program, cell, name) {
             Ok(process) => process,
             Err(error) => {
                 let why = format!("cannot start {}: {error}", program.path.display());
@@ -130,8 +136,9 @@ impl CaptureSession {
             }
         };
         self.epoch_base = self.epoch;
-        let liveness = ChildLiveness::new(self.real_clock.now().mono, self.settings.level);
-        let mut child = RunningChild { process, liveness };
+        let now = self.real_clock.now().mono;
+        let liveness = ChildLiveness::new(now, self.settings.level);
+        let mut child = RunningChild { process, liveness, talk: TalkBudget::new(now) };
         let end = self.serve(&mut child, sink, stop).unwrap_or_else(|end| end);
         child.process.stop(STOP_LIMIT);
         end
@@ -144,7 +151,6 @@ impl CaptureSession {
         sink: &mut dyn FrameSink,
         stop: &StopSignal,
     ) -> Result<ChildEnd, ChildEnd> {
-        child.process.send(&ToChild::Open(self.settings.open()))?;
         let messages = child.process.messages.clone();
         loop {
             let message = select_biased! {
@@ -173,9 +179,12 @@ impl CaptureSession {
         sink: &mut dyn FrameSink,
     ) -> Result<Option<ChildEnd>, ChildEnd> {
         let real_now = self.real_clock.now().mono;
+        self.check(&message, child)?;
         match message {
-            FromChild::Hello { version: proto::VERSION } => {}
-            FromChild::Hello { version } => return Err(ProtoError::Version { theirs: version }.into()),
+            FromChild::Hello(greeting) => {
+                let stands = child.process.greeted(greeting, self.settings.open())?;
+                self.stands(stands, sink);
+            }
             FromChild::Stream(mut info) => {
                 info.epoch = info.epoch.saturating_add(self.epoch_base);
                 self.epoch = info.epoch;
@@ -193,13 +202,59 @@ impl CaptureSession {
                 child.liveness.level = level;
                 child.process.send(&ToChild::Ack { level })?;
             }
-            FromChild::Stats(stats) => {
+            FromChild::Stats(mut stats) => {
                 child.liveness.counted(stats.packets, real_now);
+                stats.rss_bytes = child.process.resident_bytes();
                 sink.notice(self.clock.now(), &Notice::Stats(stats));
+            }
+            FromChild::Event(CaptureEvent::Sealed { open }) => {
+                let stands = child.process.sealed(open)?;
+                self.stands(stands, sink);
             }
             FromChild::Event(event) => return Ok(self.event(event, sink)),
         }
         Ok(None)
+    }
+
+    /// Refuses what no honest child sends. It decodes what strangers send, so it may be theirs.
+    fn check(&self, message: &FromChild, child: &mut RunningChild) -> Result<(), ProtoError> {
+        if !child.process.has_greeted() && !matches!(message, FromChild::Hello(_)) {
+            return Err(ProtoError::OutOfTurn("a child greets first"));
+        }
+        match message {
+            FromChild::Packet(_) => Ok(()),
+            FromChild::Frame(frame) => self.check_size(frame),
+            FromChild::Hello(_) | FromChild::Stream(_) | FromChild::Event(_) | FromChild::Stats(_) => {
+                // A replay has no time of its own; it talks as fast as it is read.
+                let may = self.settings.pace == Pace::Lockstep || child.talk.take(self.real_clock.now().mono);
+                may.then_some(()).ok_or(ProtoError::OutOfTurn("the child announces too much"))
+            }
+        }
+    }
+
+    /// A frame is as wide as it was asked for, or narrower if the picture is, and no tower: what is made of it takes memory by
+    /// its size.
+    fn check_size(&self, frame: &RawFrame) -> Result<(), ProtoError> {
+        let (width, height, asked) = (frame.width, frame.height, self.settings.analysis_width.max(2));
+        if width <= asked && height <= asked.saturating_mul(TALLEST_FRAME) {
+            return Ok(());
+        }
+        Err(ProtoError::Size { what: "frame", width, height })
+    }
+
+    /// Logs what stands around the child when it is another than before, and tells the sink.
+    fn stands(&mut self, stands: Confinement, sink: &mut dyn FrameSink) {
+        if self.confinement.as_ref() != Some(&stands) {
+            let whole = stands.walls().iter().all(|(_, wall)| wall.is_whole());
+            let (camera, confined) = (self.settings.camera.0, stands.to_string());
+            if whole {
+                tracing::info!(camera, confined, "the capture child is confined");
+            } else {
+                tracing::warn!(camera, confined, "the capture child is not confined in full");
+            }
+            self.confinement = Some(stands.clone());
+        }
+        sink.notice(self.clock.now(), &Notice::Confined(stands));
     }
 
     fn packet(&mut self, raw: RawPacket) {
@@ -227,10 +282,12 @@ impl CaptureSession {
     fn event(&mut self, event: CaptureEvent, sink: &mut dyn FrameSink) -> Option<ChildEnd> {
         let now = self.clock.now();
         match event {
-            CaptureEvent::Failed { fault, text } => return Some(ChildEnd::failed(state_of(fault), text)),
+            CaptureEvent::Failed { fault, text } => {
+                return Some(ChildEnd::failed(state_of(fault), shortened(text)));
+            }
             CaptureEvent::Ended => return Some(ChildEnd::Ended),
             CaptureEvent::Undecodable { text } => {
-                self.report_state(sink, CameraState::Blind(Blind::Undecodable), &text);
+                self.report_state(sink, CameraState::Blind(Blind::Undecodable), &shortened(text));
             }
             // The next frame reports `Watching`.
             CaptureEvent::Decodable => {}
@@ -239,6 +296,8 @@ impl CaptureSession {
                 sink.notice(now, &Notice::ResolutionChanged { from, to });
             }
             CaptureEvent::StaleFrames => sink.notice(now, &Notice::StaleFrames),
+            // Taken before, with the child at hand.
+            CaptureEvent::Sealed { .. } => {}
         }
         None
     }
@@ -300,6 +359,14 @@ impl ChildEnd {
 
     fn without_a_word() -> Self {
         ChildEnd::failed(CameraState::Off(Off::Crashed), "the capture child ended without a word".to_string())
+    }
+}
+
+/// A child's sentence, no longer than one.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SAID_LINE_BYTES) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }
 

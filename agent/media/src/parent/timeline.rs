@@ -55,7 +55,7 @@ impl Timeline {
             self.last = Mono(mono_us.max(0) as u64).max(self.last);
             return self.origin.at(Mono(mono_us.max(0) as u64));
         }
-        let delay_us = now_us - mono_us;
+        let delay_us = now_us.saturating_sub(mono_us);
         if delay_us < 0 || delay_us as f64 > MAX_DRIFT_S * 1e6 {
             anchor.pts = pts;
             anchor.mono_us = now_us;

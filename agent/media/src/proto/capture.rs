@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ProtoError;
 use super::framing::{check_length, read_message, write_message};
 use super::stream::StreamHeader;
-use crate::tuning::MAX_CODEC_NAME;
+use crate::tuning::MAX_EXTRADATA;
 
 /// How the time of a source passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,16 @@ pub enum SourceFault {
     Other,
 }
 
+/// A child's first message, before it gets anything to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Of these messages.
+    pub version: u32,
+    /// Why its system calls are not filtered; `None`: they are.
+    #[serde(default)]
+    pub unfiltered: Option<String>,
+}
+
 /// What the child noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +111,10 @@ pub enum CaptureEvent {
     },
     /// The backend keeps giving the same old picture (OpenCV after a stall).
     StaleFrames,
+    /// The source is open: from here on the child can open no socket and no file. `open`: why it still can.
+    Sealed {
+        open: Option<String>,
+    },
 }
 
 /// Counters since the child's start.
@@ -115,7 +129,8 @@ pub struct CaptureStats {
     pub frames_dropped: u64,
     /// CPU the child has used, ms.
     pub cpu_ms: u64,
-    /// Resident memory, bytes.
+    /// Resident memory, bytes; filled in by the parent, the child does not see it.
+    #[serde(default)]
     pub rss_bytes: u64,
 }
 
@@ -145,7 +160,7 @@ pub struct RawFrame {
 /// Child to parent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromChild {
-    Hello { version: u32 },
+    Hello(Greeting),
     Stream(StreamInfo),
     Packet(RawPacket),
     Frame(RawFrame),
@@ -156,7 +171,7 @@ pub enum FromChild {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Header {
-    Hello { version: u32 },
+    Hello(Greeting),
     Stream(StreamHeader),
     Packet { epoch: u32, pts: i64, dts: i64, duration: i64, key: bool },
     Frame { epoch: u32, pts: i64, level: Level, width: u32, height: u32 },
@@ -168,9 +183,10 @@ pub(super) enum Header {
 pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoError> {
     let Some((header, blob)) = read_message(from)? else { return Ok(None) };
     Ok(Some(match header {
-        Header::Hello { version } => FromChild::Hello { version },
+        Header::Hello(greeting) => FromChild::Hello(greeting),
         Header::Stream(stream) => {
-            check_length("codec name", stream.codec.len(), MAX_CODEC_NAME)?;
+            stream.check()?;
+            check_length("description of a codec", blob.len(), MAX_EXTRADATA)?;
             FromChild::Stream(stream.with_extradata(blob))
         }
         Header::Packet { epoch, pts, dts, duration, key } => {
@@ -194,7 +210,7 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
 /// Writes the child's message and flushes it.
 pub fn write_from_child(out: &mut impl Write, message: &FromChild) -> Result<(), ProtoError> {
     match message {
-        FromChild::Hello { version } => write_message(out, &Header::Hello { version: *version }, &[])?,
+        FromChild::Hello(greeting) => write_message(out, &Header::Hello(greeting.clone()), &[])?,
         FromChild::Stream(s) => write_message(out, &Header::Stream(StreamHeader::of(s)), &[&s.extradata])?,
         FromChild::Packet(p) => write_packet(out, p.epoch, (p.pts, p.dts, p.duration), p.key, &p.data)?,
         FromChild::Frame(f) => {

@@ -40,6 +40,25 @@ pub enum ProtoError {
         /// As it came.
         bytes: usize,
     },
+    /// A picture has a size that was not asked for, or that nothing has.
+    #[error("{what} of {width} x {height} px, which was not asked for")]
+    Size {
+        /// What it is the size of.
+        what: &'static str,
+        /// As announced, px.
+        width: u32,
+        /// As announced, px.
+        height: u32,
+    },
+    /// The site demands confinement, and the child is not confined.
+    #[error("the child is not confined, and the site demands it (confine = \"required\"): {missing}")]
+    Unconfined {
+        /// What is missing.
+        missing: String,
+    },
+    /// Something came that is not due.
+    #[error("{0}")]
+    OutOfTurn(&'static str),
     /// Parent and child are of different releases.
     #[error("child speaks version {theirs}, this program {VERSION}")]
     Version {

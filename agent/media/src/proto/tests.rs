@@ -24,7 +24,7 @@ fn samples() -> Vec<FromChild> {
     let rgb = Bytes::from(vec![7u8; 4 * 2 * 3]);
     let luma = Bytes::from(vec![9u8; LUMA_WIDTH * LUMA_HEIGHT]);
     vec![
-        FromChild::Hello { version: VERSION },
+        FromChild::Hello(Greeting { version: VERSION, unfiltered: None }),
         FromChild::Stream(info),
         FromChild::Packet(RawPacket { epoch: 3, pts: -5, dts: i64::MIN, duration: 3600, key: true, data }),
         FromChild::Frame(RawFrame { epoch: 3, pts: 9, level: Level::L2, width: 4, height: 2, rgb, luma }),

@@ -24,6 +24,7 @@ pub(super) struct Device {
     pub(super) point: At<[f64; 2]>,
     pub(super) address: At<String>,
     pub(super) ring_budget_mb: At<f64>,
+    pub(super) confine: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

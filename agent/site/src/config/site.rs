@@ -60,6 +60,18 @@ pub struct Device {
     pub point: Option<(f64, f64)>,
     /// For people, e.g. the number of the lamp post.
     pub address: Option<String>,
+    /// What to do where the children that decode cannot be confined in full.
+    pub confine: Confine,
+}
+
+/// How much confinement of the decoding children a site demands. It is tried always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confine {
+    /// As far as the kernel goes; log, metrics and `doctor` say how far that is.
+    #[default]
+    BestEffort,
+    /// A child that is not confined gets nothing to decode.
+    Required,
 }
 
 /// MQTT version.

@@ -7,11 +7,14 @@ use toml::Spanned;
 use super::check::{Check, optional};
 use super::raw;
 use super::read::Table;
-use super::site::{Centre, Device, Evidence, Health, Models, Patrol, Protocol, Tls};
+use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Tls};
 use super::values;
 use crate::geo::{CodeTable, GridTable};
 use kerbside_crypto::sign::CentreKey;
 use kerbside_crypto::sign::PublicKey;
+
+const CONFINE: [(&str, Confine); 2] =
+    [("best_effort", Confine::BestEffort), ("required", Confine::Required)];
 
 /// The box, the limit of all rings in MB, and whether a place was given for it.
 pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, bool) {
@@ -54,6 +57,7 @@ pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, 
         data_dir: cx.path(data_dir.as_ref().map_or("", |v| v.get_ref())),
         point: cx.lon_lat("point", &raw.point),
         address: raw.address.map(Spanned::into_inner),
+        confine: raw.confine.and_then(|v| cx.word("confine", &v, &CONFINE)).unwrap_or_default(),
     };
     (device, ring_budget_mb, placed)
 }
@@ -74,6 +78,7 @@ impl Device {
             data_dir: PathBuf::new(),
             point: Some((0.0, 0.0)),
             address: None,
+            confine: Confine::BestEffort,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kerbside_domain::frame::Level;
-use kerbside_media::CaptureStats;
+use kerbside_media::{CaptureStats, Confinement};
 use kerbside_media::ring::PacketRing;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
@@ -70,6 +70,13 @@ impl CameraMeter {
         self.skipped.inc_by(stats.frames_dropped.saturating_sub(self.last.frames_dropped));
         self.metrics.decode_errors.inc_by(stats.decode_errors.saturating_sub(self.last.decode_errors));
         self.last = *stats;
+    }
+
+    /// What stands around the capture child.
+    pub(crate) fn confined(&self, stands: &Confinement) {
+        for (gauge, (_, wall)) in self.metrics.confined.iter().zip(stands.walls()) {
+            gauge.set(i64::from(wall.is_whole()));
+        }
     }
 
     pub(crate) fn restarted(&mut self) {

@@ -21,6 +21,8 @@ pub(crate) struct CameraMetrics {
     pub(super) ring_bytes: Gauge,
     pub(super) ring_seconds: Gauge<f64, AtomicU64>,
     pub(super) states: [(CameraCondition, Gauge); 3],
+    /// 1 for each wall that stands whole: files, network, system calls.
+    pub(crate) confined: [Gauge; 3],
 }
 
 impl CameraMetrics {

@@ -150,6 +150,7 @@ macro_rules! label_set {
 label_set! {
     ByStage { stage: Stage }
     ByCamera { camera: String }
+    ByWall { camera: String, wall: &'static str }
     ByCameraState { camera: String, state: CameraCondition }
     ByQueue { queue: Queue }
     ByPolicy { policy: DropPolicy }
