@@ -18,7 +18,7 @@ mod walls;
 
 pub use probe::{ProbeError, ProbeOutcome, confinement, probe};
 pub use program::CaptureProgram;
-pub use walls::Walls;
-pub(crate) use walls::start_clip;
 pub use session::CaptureSession;
 pub use settings::CaptureSettings;
+pub use walls::Walls;
+pub(crate) use walls::start_clip;

@@ -16,11 +16,11 @@ pub use capture::{
     ToChild, read_from_child, read_to_child, write_from_child, write_packet, write_to_child,
 };
 pub use clip::{ClipAnswer, ClipMessage, StillInfo};
-pub use probe::{Act, ProbeAnswer, ProbeOrder, Stage};
 pub use error::ProtoError;
 #[cfg(feature = "camera")]
 pub(crate) use framing::check_length;
 pub use framing::{read_message, write_message};
+pub use probe::{Act, ProbeAnswer, ProbeOrder, Stage};
 pub use stream::StreamHeader;
 pub use version::VERSION;
 

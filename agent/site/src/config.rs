@@ -31,8 +31,8 @@ use crate::text;
 
 pub use problem::{Problem, Problems};
 pub use site::{
-    Confine, Backend, Camera, Centre, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit, Protocol,
-    Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
+    Backend, Camera, Centre, Confine, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit,
+    Protocol, Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
 };
 
 /// A larger file is no configuration, bytes.

@@ -111,7 +111,8 @@ enum Stop {
 
 fn thread_named(process: Pid, name: &str) -> Result<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()))?;
-    let named = |task: &std::path::Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|n| n.trim() == name);
+    let named =
+        |task: &std::path::Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|n| n.trim() == name);
     let task = tasks.flatten().map(|entry| entry.path()).find(|task| named(task));
     let id = task.as_deref().and_then(|task| task.file_name()?.to_str()?.parse().ok());
     id.with_context(|| format!("no thread {name} in process {process:?}"))

@@ -43,7 +43,10 @@ mod tests {
         std::fs::write(real.join("site.toml"), "").unwrap();
         let site = crate::app::tests::site(&real);
         let walls = walls(&site, &config);
-        assert!([config, real.join("site.toml")].iter().all(|path| walls.keep_out.contains(path)), "{walls:?}");
+        assert!(
+            [config, real.join("site.toml")].iter().all(|path| walls.keep_out.contains(path)),
+            "{walls:?}"
+        );
         assert!(walls.keep_out.contains(&site.device.data_dir), "{walls:?}");
     }
 }

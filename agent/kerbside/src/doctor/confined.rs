@@ -24,7 +24,8 @@ pub fn confined(config: Option<&Path>) -> Result<Confinement, String> {
     let stands = parent::confinement(&program).map_err(|error| error.to_string())?;
     let foreign = site.map_or_else(|| PathBuf::from("/etc/passwd"), |(path, _)| path.to_owned());
     for act in [Act::Read(foreign), Act::Execute("/bin/sh".into()), Act::Listen] {
-        let outcome = parent::probe(&program, Stage::Watching, 554, &act).map_err(|error| error.to_string())?;
+        let outcome =
+            parent::probe(&program, Stage::Watching, 554, &act).map_err(|error| error.to_string())?;
         if outcome == ProbeOutcome::Done {
             return Err(format!("a child that was told to could do this: {act:?}"));
         }
@@ -59,7 +60,10 @@ mod tests {
         let whole = || Wall::Whole("Landlock ABI 2".to_owned());
         let level = |network, system_calls| {
             let found = finding(Ok(Confinement { files: whole(), network, system_calls }));
-            assert!(found.what.contains("files yes (Landlock ABI 2)") && found.what.contains("文件：已隔离"), "{found:?}");
+            assert!(
+                found.what.contains("files yes (Landlock ABI 2)") && found.what.contains("文件：已隔离"),
+                "{found:?}"
+            );
             found.level
         };
         use super::super::finding::Level;

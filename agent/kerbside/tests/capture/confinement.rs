@@ -139,7 +139,14 @@ fn a_child_that_watches_can_do_nothing_but_watch() {
     let street = Street::new();
     let harmless = [Act::Nothing, Act::StartThread];
     assert_eq!(street.done(newest(), Stage::Watching, &harmless), harmless, "what a decoder needs");
-    let all = [street.files(), street.network(), vec![Act::Connect(street.camera())], processes(), code(), kernel()];
+    let all = [
+        street.files(),
+        street.network(),
+        vec![Act::Connect(street.camera())],
+        processes(),
+        code(),
+        kernel(),
+    ];
     assert_eq!(street.done(newest(), Stage::Watching, &all.concat()), []);
     assert!(street.is_untouched());
 }
@@ -147,7 +154,14 @@ fn a_child_that_watches_can_do_nothing_but_watch() {
 #[test]
 fn a_child_that_opens_its_camera_reaches_the_camera_and_nothing_else() {
     let street = Street::new();
-    let all = [street.files(), street.network(), vec![Act::Connect(street.camera())], processes(), code(), kernel()];
+    let all = [
+        street.files(),
+        street.network(),
+        vec![Act::Connect(street.camera())],
+        processes(),
+        code(),
+        kernel(),
+    ];
     let done = street.done(newest(), Stage::Opening, &all.concat());
     let udp = street.network().pop().unwrap();
     if landlock() {
@@ -172,7 +186,11 @@ fn kernel_6_1_lacks_tcp_until_the_first_picture_and_nothing_else() {
     let acts = [street.files(), street.network(), processes(), code()].concat();
     let done = street.done(2, Stage::Opening, &acts);
     if landlock() {
-        assert_eq!(done, [street.network()[0].clone(), street.network()[4].clone()], "exactly this is missing");
+        assert_eq!(
+            done,
+            [street.network()[0].clone(), street.network()[4].clone()],
+            "exactly this is missing"
+        );
     }
     assert_eq!(street.done(2, Stage::Watching, &acts), [], "from the first picture on nothing is");
     let walls = Walls { newest_abi: 2, ..Walls::default() };
@@ -186,7 +204,8 @@ fn a_kernel_without_landlock_has_the_filter_of_system_calls() {
     let acts = [street.files(), street.network(), processes(), code(), kernel()].concat();
     assert_eq!(street.done(0, Stage::Watching, &acts), [], "from the first picture on");
     let walls = Walls { newest_abi: 0, demand: kerbside_site::config::Confine::Required, ..Walls::default() };
-    let mut setup = super::support::setup(super::support::bag_left().to_str().unwrap(), kerbside_media::Pace::Lockstep);
+    let mut setup =
+        super::support::setup(super::support::bag_left().to_str().unwrap(), kerbside_media::Pace::Lockstep);
     setup.program = kerbside().with_walls(walls);
     let (_, seen, _) = super::support::run(setup);
     assert!(seen.frames.is_empty(), "a site that demands confinement decodes nothing without it");
@@ -197,11 +216,11 @@ fn a_kernel_without_landlock_has_the_filter_of_system_calls() {
 fn the_same_probe_unconfined_does_it_all() {
     let street = Street::new();
     // Tracing and memory of others may be forbidden to everybody (Yama).
-    let process = |act: &Act| {
-        matches!(act, Act::Signal(_) | Act::ReadEnvironment(_) | Act::Execute(_) | Act::Fork)
-    };
+    let process =
+        |act: &Act| matches!(act, Act::Signal(_) | Act::ReadEnvironment(_) | Act::Execute(_) | Act::Fork);
     let processes: Vec<Act> = processes().into_iter().filter(process).collect();
-    let all = [street.files(), street.network(), vec![Act::Connect(street.camera())], processes, code()].concat();
+    let all =
+        [street.files(), street.network(), vec![Act::Connect(street.camera())], processes, code()].concat();
     assert_eq!(street.done(newest(), Stage::Free, &all), all);
     assert!(!street.is_untouched());
 }

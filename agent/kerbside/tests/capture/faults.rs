@@ -92,7 +92,11 @@ fn one_frame() -> Vec<u8> {
     let level = kerbside_domain::frame::Level::L2;
     let frame = RawFrame { epoch: 1, pts: 0, level, width: 2, height: 2, rgb, luma };
     let mut wire = Vec::new();
-    proto::write_from_child(&mut wire, &FromChild::Hello(Greeting { version: proto::VERSION, unfiltered: None })).unwrap();
+    proto::write_from_child(
+        &mut wire,
+        &FromChild::Hello(Greeting { version: proto::VERSION, unfiltered: None }),
+    )
+    .unwrap();
     proto::write_from_child(&mut wire, &FromChild::Frame(frame)).unwrap();
     wire
 }

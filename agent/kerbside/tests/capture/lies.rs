@@ -95,7 +95,11 @@ fn sizes() -> Vec<Lie> {
         said("a frame of no size", 0, 0, Refused("frame should have")),
         said("a frame without end", u32::MAX, u32::MAX, Refused("frame should have")),
         said("a frame of fewer bytes than it says", 320, 180, Refused("frame should have")),
-        lie("a stream wider than any", [FromChild::Stream(StreamInfo { width: 1_000_000, ..stream() })], Refused("stream of 1000000")),
+        lie(
+            "a stream wider than any",
+            [FromChild::Stream(StreamInfo { width: 1_000_000, ..stream() })],
+            Refused("stream of 1000000"),
+        ),
     ]
 }
 
@@ -104,13 +108,21 @@ fn protocol() -> Vec<Lie> {
     vec![
         Lie { name: "no greeting", wire: wire([frame(320, 180, 0)]), fate: Refused("greets first") },
         Lie { name: "a packet first", wire: wire([packet(1, 0, 10)]), fate: Refused("greets first") },
-        Lie { name: "another version", wire: wire([FromChild::Hello(other)]), fate: Refused("child speaks version 1") },
+        Lie {
+            name: "another version",
+            wire: wire([FromChild::Hello(other)]),
+            fate: Refused("child speaks version 1"),
+        },
         lie("two greetings", [greeting()], Refused("greets once")),
         raw("no message", b"what now", Refused("not a message")),
         raw("a header of 4 GB", &framed("", u32::MAX, 0, 0), Refused("head of 4294967295 bytes")),
         raw("a blob of 4 GB", &framed("{}", 2, u32::MAX, 0), Refused("blob of 4294967295 bytes")),
         raw("a header that is no JSON", &framed("hello", 5, 0, 0), Refused("header is not understood")),
-        raw("a message that nobody knows", &framed(r#"{"obey":1}"#, 10, 0, 0), Refused("header is not understood")),
+        raw(
+            "a message that nobody knows",
+            &framed(r#"{"obey":1}"#, 10, 0, 0),
+            Refused("header is not understood"),
+        ),
     ]
 }
 
@@ -127,12 +139,35 @@ fn floods() -> Vec<Lie> {
     vec![
         lie("50,000 streams", (0..50_000).map(to), Refused("announces too much")),
         lie("50,000 changes of size", events(changed), Refused("announces too much")),
-        lie("50,000 sparse keys", events(CaptureEvent::SparseKeys { gap_s: f64::MAX }), Refused("announces too much")),
-        lie("50,000 counters", (0..50_000).map(|_| FromChild::Stats(CaptureStats::default())), Refused("announces too much")),
+        lie(
+            "50,000 sparse keys",
+            events(CaptureEvent::SparseKeys { gap_s: f64::MAX }),
+            Refused("announces too much"),
+        ),
+        lie(
+            "50,000 counters",
+            (0..50_000).map(|_| FromChild::Stats(CaptureStats::default())),
+            Refused("announces too much"),
+        ),
         lie("undecodable and decodable in turn", flap, Refused("announces too much")),
-        lie("a codec with a long name", [FromChild::Stream(StreamInfo { codec: "h".repeat(10_000), ..stream() })], Refused("codec name of 10000")),
-        lie("a megabyte of parameter sets", [FromChild::Stream(StreamInfo { extradata: vec![0; 1 << 20].into(), ..stream() })], Refused("description of a codec")),
-        lie("a long last word", [FromChild::Event(CaptureEvent::Failed { fault: SourceFault::Other, text: "no ".repeat(50_000) })], Cut),
+        lie(
+            "a codec with a long name",
+            [FromChild::Stream(StreamInfo { codec: "h".repeat(10_000), ..stream() })],
+            Refused("codec name of 10000"),
+        ),
+        lie(
+            "a megabyte of parameter sets",
+            [FromChild::Stream(StreamInfo { extradata: vec![0; 1 << 20].into(), ..stream() })],
+            Refused("description of a codec"),
+        ),
+        lie(
+            "a long last word",
+            [FromChild::Event(CaptureEvent::Failed {
+                fault: SourceFault::Other,
+                text: "no ".repeat(50_000),
+            })],
+            Cut,
+        ),
     ]
 }
 
@@ -148,7 +183,11 @@ fn times() -> Vec<Lie> {
         lie("a time base of nothing", base((0, 0)), Harmless),
         lie("a time base below nothing", base((-1, i32::MIN)), Harmless),
         lie("frames at both ends of time", base((i32::MAX, 1)).chain(framed), Harmless),
-        lie("the last epoch there is", [FromChild::Stream(StreamInfo { epoch: u32::MAX, ..stream() }), packet(u32::MAX, 0, 10)], Harmless),
+        lie(
+            "the last epoch there is",
+            [FromChild::Stream(StreamInfo { epoch: u32::MAX, ..stream() }), packet(u32::MAX, 0, 10)],
+            Harmless,
+        ),
         lie("packets of no stream", [packet(7, 0, 10), packet(9, 0, 10)], Harmless),
         lie("packets of nothing", (0..20_000).map(|i| packet(1, i, 0)), Harmless),
         lie("packets of 15 MB", (0..12).map(|i| packet(1, i, 15 << 20)), Harmless),

@@ -5,10 +5,10 @@
 
 use std::process::ExitCode;
 
-pub use super::error::CaptureError;
-pub use super::parent_link::ParentLink;
 use super::confine::{self, Kind};
+pub use super::error::CaptureError;
 use super::libav;
+pub use super::parent_link::ParentLink;
 use crate::proto::{self, CaptureEvent, FromChild, Greeting, OpenSource, SourceFault};
 use crate::url;
 

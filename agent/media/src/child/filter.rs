@@ -107,10 +107,10 @@ fn refused() -> Result<Rules, BackendError> {
         // Limits are read, not set, and of itself.
         (
             libc::SYS_prlimit64,
-            vec![one(2, Len::Qword, Op::Ne, 0)?, SeccompRule::new(vec![
-                is(0, Len::Dword, Op::Ne, 0)?,
-                is(0, Len::Dword, Op::Ne, pid)?,
-            ])?],
+            vec![
+                one(2, Len::Qword, Op::Ne, 0)?,
+                SeccompRule::new(vec![is(0, Len::Dword, Op::Ne, 0)?, is(0, Len::Dword, Op::Ne, pid)?])?,
+            ],
         ),
         (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL)?]),
         (libc::SYS_ioctl, vec![none_of(1, syscalls::IOCTL)?]),
@@ -137,7 +137,10 @@ fn sealed(files: bool) -> Result<Rules, BackendError> {
     rules.insert(libc::SYS_clone, vec![one(0, Len::Qword, Op::MaskedEq(libc::CLONE_THREAD as u64), 0)?]);
     if files {
         rules.extend(always(syscalls::OPENING));
-        rules.insert(libc::SYS_mmap, vec![one(2, Len::Dword, Op::MaskedEq(libc::PROT_EXEC as u64), libc::PROT_EXEC as u64)?]);
+        rules.insert(
+            libc::SYS_mmap,
+            vec![one(2, Len::Dword, Op::MaskedEq(libc::PROT_EXEC as u64), libc::PROT_EXEC as u64)?],
+        );
     }
     Ok(rules)
 }
@@ -184,7 +187,8 @@ mod tests {
     fn nothing_is_known_that_ends_the_process() {
         let lethal = syscalls::LETHAL.iter().find(|call| syscalls::KNOWN.contains(call));
         assert_eq!(lethal, None);
-        let never = [libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone3, libc::SYS_listen, libc::SYS_unlinkat];
+        let never =
+            [libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone3, libc::SYS_listen, libc::SYS_unlinkat];
         assert!(never.iter().all(|call| !syscalls::KNOWN.contains(call)));
     }
 }

@@ -19,7 +19,8 @@ use kerbside_domain::frame::Level;
 
 /// Does one order from stdin and answers on stdout. `confined`: as every other child; else nothing is given up.
 pub fn main(confined: bool) -> ExitCode {
-    let unfiltered = if confined { confine::begin(Kind::Capture).err() } else { Some("a free probe".to_owned()) };
+    let unfiltered =
+        if confined { confine::begin(Kind::Capture).err() } else { Some("a free probe".to_owned()) };
     match serve(confined, unfiltered) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -91,7 +92,9 @@ fn attempt(act: &Act) -> io::Result<()> {
             let pid = Pid::from_raw(*pid).ok_or(io::ErrorKind::InvalidInput)?;
             Ok(rustix::process::test_kill_process(pid)?)
         }
-        Act::Execute(path) => std::process::Command::new(path).stdin(std::process::Stdio::null()).status().map(drop),
+        Act::Execute(path) => {
+            std::process::Command::new(path).stdin(std::process::Stdio::null()).status().map(drop)
+        }
         Act::Netlink
         | Act::Trace(_)
         | Act::ReadMemory(_)
@@ -151,7 +154,15 @@ fn call(act: &Act) -> io::Result<()> {
             Act::Keys => libc::syscall(libc::SYS_keyctl, 0, -3, 1),
             Act::KernelProgram => {
                 // BPF_MAP_CREATE of an array of one number.
-                let map: [u32; 32] = std::array::from_fn(|i| if i == 0 { 2 } else if i <= 3 { [4, 4, 1][i - 1] } else { 0 });
+                let map: [u32; 32] = std::array::from_fn(|i| {
+                    if i == 0 {
+                        2
+                    } else if i <= 3 {
+                        [4, 4, 1][i - 1]
+                    } else {
+                        0
+                    }
+                });
                 libc::syscall(libc::SYS_bpf, 0, map.as_ptr(), 128)
             }
             // UFFD_USER_MODE_ONLY, which needs no privilege.

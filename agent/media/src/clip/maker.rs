@@ -39,10 +39,15 @@ pub enum ClipError {
 ///
 /// The files are made here, empty: the child can write these and no others. What it leaves empty is removed again.
 pub fn make(program: &CaptureProgram, limit: Duration, job: &ClipJob) -> Result<ClipOutput, ClipError> {
-    let files: Vec<&Path> =
-        job.clip.iter().chain(job.stills.iter().map(|still| &still.path)).map(|path| path.as_path()).collect();
+    let files: Vec<&Path> = job
+        .clip
+        .iter()
+        .chain(job.stills.iter().map(|still| &still.path))
+        .map(|path| path.as_path())
+        .collect();
     for path in &files {
-        std::fs::File::create(path).map_err(|cause| ClipError::File { path: path.display().to_string(), cause })?;
+        std::fs::File::create(path)
+            .map_err(|cause| ClipError::File { path: path.display().to_string(), cause })?;
     }
     let made = in_time(program, limit, job, &files);
     for path in files {

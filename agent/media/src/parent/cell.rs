@@ -186,7 +186,9 @@ fn all_but(root: &Path, keep_out: &[PathBuf]) -> Vec<PathBuf> {
 /// Where GStreamer remembers its plug-ins; without it each start would look through all of them. It is made if need be.
 fn gstreamer_cache() -> Vec<PathBuf> {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let Some(cache) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home) else { return Vec::new() };
+    let Some(cache) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home) else {
+        return Vec::new();
+    };
     let folder = cache.join("gstreamer-1.0");
     match std::fs::create_dir_all(&folder) {
         Ok(()) => vec![folder],
@@ -238,7 +240,9 @@ mod tests {
         let read = std::fs::read_to_string;
         let inside = {
             let (open, secret) = (open.clone(), secret.clone());
-            std::thread::spawn(move || (cell.enter(), read(open).is_ok(), read(secret).is_ok())).join().unwrap()
+            std::thread::spawn(move || (cell.enter(), read(open).is_ok(), read(secret).is_ok()))
+                .join()
+                .unwrap()
         };
         let (entered, may, must_not) = inside;
         assert!(may);

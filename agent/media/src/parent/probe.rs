@@ -66,7 +66,8 @@ fn run(
     }
     let (sender, said_of_it) = crossbeam_channel::bounded(2);
     let mut started = start::start(command, cell, "probe-pipe", move |mut stdout| {
-        let greeting = proto::read_message(&mut stdout).map(|m| m.map(|(greeting, _)| Heard::Greeting(greeting)));
+        let greeting =
+            proto::read_message(&mut stdout).map(|m| m.map(|(greeting, _)| Heard::Greeting(greeting)));
         // Whoever listens knows from a missing message that it failed.
         let _ = sender.send(greeting);
         let answer = proto::read_message(&mut stdout).map(|m| m.map(|(answer, _)| Heard::Answer(answer)));

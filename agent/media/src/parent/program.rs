@@ -34,7 +34,8 @@ impl CaptureProgram {
     /// (under an emulator: the emulator, its options and the program).
     pub fn this() -> std::io::Result<Self> {
         if let Ok(words) = std::env::var("KERBSIDE_CAPTURE") {
-            let reads = words.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect();
+            let reads =
+                words.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect();
             let mut words = words.split_whitespace().map(OsString::from);
             if let Some(program) = words.next() {
                 let args = words.chain([OsString::from("capture")]).collect();

@@ -104,11 +104,8 @@ impl ClipChild {
 
     /// Its first message came. `Err`: it must get no job.
     pub(crate) fn greeted(&self, greeting: &Greeting) -> Result<(), ProtoError> {
-        let limits = Limits {
-            memory: CHILD_MEMORY_BYTES,
-            file: CLIP_FILE_BYTES,
-            descriptors: CHILD_DESCRIPTORS,
-        };
+        let limits =
+            Limits { memory: CHILD_MEMORY_BYTES, file: CLIP_FILE_BYTES, descriptors: CHILD_DESCRIPTORS };
         limits.set(&self.started.child);
         let stands = confinement(&self.started.entered, greeting, &Sealed::NotYet);
         demanded(self.demand, &stands)

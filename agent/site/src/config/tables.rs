@@ -13,8 +13,7 @@ use crate::geo::{CodeTable, GridTable};
 use kerbside_crypto::sign::CentreKey;
 use kerbside_crypto::sign::PublicKey;
 
-const CONFINE: [(&str, Confine); 2] =
-    [("best_effort", Confine::BestEffort), ("required", Confine::Required)];
+const CONFINE: [(&str, Confine); 2] = [("best_effort", Confine::BestEffort), ("required", Confine::Required)];
 
 /// The box, the limit of all rings in MB, and whether a place was given for it.
 pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, bool) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kerbside_domain::frame::Level;
-use kerbside_media::{CaptureStats, Confinement};
 use kerbside_media::ring::PacketRing;
+use kerbside_media::{CaptureStats, Confinement};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
