@@ -1,12 +1,17 @@
 //! Time: the only module that reads clocks (invariant 1).
 //!
 //! Packets are ordered by their own timestamps, events by the monotonic clock ([`Mono`]). Wall-clock time is for people and
-//! carries its quality.
+//! carries its quality. How old something is follows from what the box lived through ([`Moment::age_s`]): a wall clock may stand
+//! anywhere, also while somebody vouches for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+
+/// How much of the time for which the box was off counts towards an age, as a share of the time for which it ran. Only the wall
+/// clock knows that time, so whoever sets the wall clock can make nothing older than that.
+const OFF_SHARE: f64 = 0.5;
 
 /// Monotonic time in microseconds since the clock's origin (process start, or the start of a replay).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,7 +75,31 @@ impl Moment {
     /// The moment at which the monotonic clock showed `mono`, by this moment's relation of the clocks.
     pub fn at(self, mono: Mono) -> Self {
         let delta_us = mono.0 as i64 - self.mono.0 as i64;
-        Moment { mono, wall_ms: self.wall_ms + delta_us.div_euclid(1000), quality: self.quality }
+        let wall_ms = self.wall_ms.saturating_add(delta_us.div_euclid(1000));
+        Moment { mono, wall_ms, quality: self.quality }
+    }
+
+    /// Somebody vouches for the wall clock.
+    pub fn is_vouched(self) -> bool {
+        self.quality != ClockQuality::None
+    }
+
+    /// How far the wall clock moved since `then` beyond the monotonic clock, ms: the box was off or asleep, or the clock was set.
+    pub fn wall_gained_ms(self, then: Moment) -> i64 {
+        let lived_ms = (self.mono.0 as i64).saturating_sub(then.mono.0 as i64) / 1000;
+        self.wall_ms.saturating_sub(then.wall_ms).saturating_sub(lived_ms)
+    }
+
+    /// How old what was made at `then` is, s, by what the box lived through. Both on a monotonic clock that counts on over
+    /// restarts. Time for which the box was off counts only as far as two vouched wall clocks tell it, and at most half as much
+    /// as the time for which it ran.
+    pub fn age_s(self, then: Moment) -> f64 {
+        let lived_s = self.mono.since_s(then.mono);
+        if !self.is_vouched() || !then.is_vouched() {
+            return lived_s;
+        }
+        let off_s = self.wall_gained_ms(then) as f64 / 1000.0;
+        lived_s + off_s.clamp(0.0, lived_s * OFF_SHARE)
     }
 }
 
@@ -128,11 +157,35 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only by [`VirtualClock::advance_to`]: replay and tests.
+/// A clock that counts on where an earlier one ended: what it shows is the time for which the box ran, over all its starts.
+#[derive(Debug)]
+pub struct LivedClock {
+    clock: Arc<dyn Clock>,
+    before_us: u64,
+}
+
+impl LivedClock {
+    /// `ended`: what the earlier clock showed last. A clock that shows more already goes on as it is.
+    pub fn after(ended: Mono, clock: Arc<dyn Clock>) -> Self {
+        let before_us = ended.0.saturating_sub(clock.now().mono.0);
+        LivedClock { clock, before_us }
+    }
+}
+
+impl Clock for LivedClock {
+    fn now(&self) -> Moment {
+        let now = self.clock.now();
+        Moment { mono: Mono(now.mono.0.saturating_add(self.before_us)), ..now }
+    }
+}
+
+/// A clock that moves only by [`VirtualClock::advance_to`], and whose wall clock can be set: replay and tests.
 #[derive(Debug, Default)]
 pub struct VirtualClock {
     mono_us: AtomicU64,
     wall_at_zero_ms: AtomicI64,
+    /// Nobody vouches for the wall clock.
+    is_unvouched: AtomicBool,
 }
 
 impl VirtualClock {
@@ -141,7 +194,19 @@ impl VirtualClock {
         Arc::new(VirtualClock {
             mono_us: AtomicU64::new(0),
             wall_at_zero_ms: AtomicI64::new(wall_at_zero_ms),
+            is_unvouched: AtomicBool::new(false),
         })
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn set_wall(&self, wall_ms: i64) {
+        let us = self.mono_us.load(Ordering::Relaxed);
+        self.wall_at_zero_ms.store(wall_ms.saturating_sub((us / 1000) as i64), Ordering::Relaxed);
+    }
+
+    /// Whether somebody vouches for the wall clock from now on. At first somebody does.
+    pub fn set_vouched(&self, is_vouched: bool) {
+        self.is_unvouched.store(!is_vouched, Ordering::Relaxed);
     }
 
     /// Moves forward to `mono`; never back.
@@ -154,7 +219,9 @@ impl Clock for VirtualClock {
     fn now(&self) -> Moment {
         let us = self.mono_us.load(Ordering::Relaxed);
         let wall_ms = self.wall_at_zero_ms.load(Ordering::Relaxed) + (us / 1000) as i64;
-        Moment { mono: Mono(us), wall_ms, quality: ClockQuality::Ntp }
+        let is_unvouched = self.is_unvouched.load(Ordering::Relaxed);
+        let quality = if is_unvouched { ClockQuality::None } else { ClockQuality::Ntp };
+        Moment { mono: Mono(us), wall_ms, quality }
     }
 }
 
@@ -185,5 +252,46 @@ mod tests {
         clock.advance_to(Mono::from_s(1.0));
         assert_eq!(clock.now().mono, Mono(2_000_000));
         assert_eq!(clock.now().wall_ms, 3000);
+    }
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn moment(lived_days: f64, wall_days: f64, quality: ClockQuality) -> Moment {
+        Moment { mono: Mono::from_s(lived_days * 86_400.0), wall_ms: (wall_days * DAY_MS as f64) as i64, quality }
+    }
+
+    #[test]
+    fn an_age_is_what_the_box_lived_through_wherever_its_wall_clock_stands() {
+        let (ntp, none) = (ClockQuality::Ntp, ClockQuality::None);
+        let then = moment(100.0, 20_000.0, ntp);
+        let table = [
+            ("ten days later", moment(110.0, 20_010.0, ntp), 10.0),
+            ("the clock 40 days ahead, and somebody vouches", moment(110.0, 20_050.0, ntp), 15.0),
+            ("at once 40 days ahead", moment(100.0, 20_040.0, ntp), 0.0),
+            ("in 2106", moment(110.0, 49_700.0, ntp), 15.0),
+            ("in 1970", moment(110.0, 0.0, none), 10.0),
+            ("back by a year", moment(110.0, 19_645.0, ntp), 10.0),
+            ("off for a third of the time", moment(110.0, 20_015.0, ntp), 15.0),
+            ("off each night", moment(110.0, 20_020.0, ntp), 15.0),
+            ("dated after now: another box's", moment(90.0, 20_000.0, ntp), 0.0),
+        ];
+        for (name, now, days) in table {
+            assert!((now.age_s(then) - days * 86_400.0).abs() < 1.0, "{name}: {}", now.age_s(then) / 86_400.0);
+        }
+        let unvouched = moment(100.0, 0.0, none);
+        assert_eq!(moment(110.0, 20_010.0, ntp).age_s(unvouched), 10.0 * 86_400.0);
+    }
+
+    #[test]
+    fn a_lived_clock_counts_on_and_leaves_the_wall_clock_as_it_is() {
+        let clock = VirtualClock::new(1000);
+        let lived = LivedClock::after(Mono::from_s(500.0), clock.clone());
+        clock.advance_to(Mono::from_s(2.0));
+        assert_eq!((lived.now().mono, lived.now().wall_ms), (Mono::from_s(502.0), 3000));
+        let same = LivedClock::after(Mono::from_s(1.0), clock.clone());
+        assert_eq!(same.now(), clock.now(), "the earlier clock was this one");
+        clock.set_wall(-5);
+        clock.set_vouched(false);
+        assert_eq!((lived.now().wall_ms, lived.now().quality), (-5, ClockQuality::None));
     }
 }

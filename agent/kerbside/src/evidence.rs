@@ -36,4 +36,6 @@ pub use stage::{Evidence, EvidenceCounters};
 pub use thread::{EvidenceTask, EvidenceThread, spawn};
 
 #[cfg(test)]
+mod retention_tests;
+#[cfg(test)]
 mod tests;

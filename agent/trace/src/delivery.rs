@@ -11,11 +11,17 @@
 //! | `ledger` | journal, index and outbox made to agree; what comes down is judged; upkeep |
 //! | `state`, `records` | what journal records mean, folded into what must be looked up |
 //! | `link_messages`, `link_port` | what link and store thread say to each other |
+//! | `clock_story` | what the wall clock did: jumps, and how time was reckoned before |
+//! | `forgotten` | commands whose ids are forgotten, by when they were issued |
 //! | `chunk_queue` | pieces of files on their way through the link |
 //! | `reserve_file` | room that is set aside for reports on a full disk |
 
 mod chunk_queue;
+mod clock_story;
+#[cfg(test)]
+mod clock_tests;
 mod error;
+mod forgotten;
 mod handle;
 mod item;
 mod ledger;

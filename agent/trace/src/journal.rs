@@ -36,5 +36,6 @@ pub use error::JournalError;
 pub use kind::RecordKind;
 pub use log::Journal;
 pub use record::Record;
+pub use retention::AgeLimit;
 pub use scan::Damage;
 pub use settings::{JournalSettings, Syncs};

@@ -54,6 +54,10 @@ pub(crate) const KNOWN_MESSAGES: usize = 8192;
 pub(crate) const KNOWN_SEARCH: u64 = 2 * KNOWN_MESSAGES as u64;
 /// Command ids that are remembered with their reply. The contract names the number.
 pub(crate) const COMMANDS_REMEMBERED: usize = 1000;
+/// Spans of time in which forgotten commands were issued, at most. One is enough where no clock was ever wrong.
+pub(crate) const FORGOTTEN_SPANS: usize = 8;
+/// Commands that were issued within that much of each other share a span, ms.
+pub(crate) const FORGOTTEN_REACH_MS: i64 = 10 * 60_000;
 /// Uploads that wait; a grant beyond is answered at once with `evidence.failed`.
 pub const MAX_GRANTS: usize = 256;
 /// A refused message is journalled in full, and answered, that often a minute; beyond, it is only counted.
@@ -63,6 +67,22 @@ pub(crate) const LOG_SEARCH: u64 = 20_000;
 /// Longest body of a record in the answer to `log.pull`, and longest answer, bytes: one MQTT message.
 pub(crate) const LOG_RECORD_BYTES: usize = 1000;
 pub(crate) const LOG_BYTES: usize = 32 * 1024;
+
+// ---- the wall clock
+
+/// A wall clock that moves further beyond the monotonic clock than that, either way, jumped, ms: a day. Less is drift, a leap
+/// second, or a box that was off for a night.
+pub(crate) const JUMP_MS: i64 = 86_400_000;
+/// A clock that nobody vouched for and that is put right by less is not worth a record, ms.
+pub(crate) const CORRECTED_MS: i64 = 60_000;
+/// After a jump nothing is deleted for its age for that long, s: time for a person to look. Space goes on being made.
+pub(crate) const PAUSED_S: f64 = 86_400.0;
+/// Jumps within that time of a pause begin no other, s.
+pub(crate) const PAUSED_AGAIN_AFTER_S: f64 = 7.0 * 86_400.0;
+/// That long after a jump commands count by the time before it too, s. A clock that is wrong for longer is another matter.
+pub(crate) const OTHER_RECKONING_S: f64 = 30.0 * 86_400.0;
+/// A command counts by the time before a jump only if it was issued after the jump, or so little before, ms.
+pub(crate) const ISSUED_EARLY_MS: i64 = 5 * 60_000;
 
 // ---- journal and index
 

@@ -86,7 +86,7 @@ mod tests {
         data.as_object_mut().unwrap().remove("url");
         let grant = crate::testing::grant::sealed(&data);
         let grant = crate::SignedGrant::read(grant.as_bytes()).unwrap();
-        let grant = grant.judged(&who(), &crate::testing::keys(), now, 0).unwrap().grant;
+        let grant = grant.judged(&who(), &crate::testing::keys(), now, |_| false).unwrap().grant;
         let outgoing = chunk(&who(), &grant, 70_000, 32_768, b"\0\xff\n{");
         assert_eq!(outgoing.topic, "cg/v1/310112/mh-xz-017/evidence/01jincident/chunk/32768");
         let (head, bytes) = read(&outgoing.body).unwrap();

@@ -105,9 +105,9 @@ impl SignedCommand {
         Ok(key)
     }
 
-    /// What is to be done about a genuine command at `now`, or why nothing is. `floor_ms`: what was issued up to then may
-    /// have been obeyed and forgotten.
-    pub fn action(&self, now: Moment, floor_ms: i64) -> Result<CommandAction, CommandRefusal> {
+    /// What is to be done about a genuine command at `now`, or why nothing is. `is_forgotten`: it may have
+    /// been obeyed and forgotten.
+    pub fn action(&self, now: Moment, is_forgotten: bool) -> Result<CommandAction, CommandRefusal> {
         if now.quality == ClockQuality::None {
             return Err(CommandRefusal::ClockNotSynchronised);
         }
@@ -120,7 +120,7 @@ impl SignedCommand {
         if self.expires_at_ms - self.issued_at_ms > limits::COMMAND_LIFE_MS {
             return Err(CommandRefusal::ValidTooLong);
         }
-        if self.issued_at_ms <= floor_ms {
+        if is_forgotten {
             return Err(CommandRefusal::OlderThanRemembered);
         }
         if self.to_all && !FOR_ALL.contains(&self.verb.as_str()) {

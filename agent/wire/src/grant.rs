@@ -82,14 +82,14 @@ impl SignedGrant {
         Ok(SignedGrant { signed: Signed::read(payload, GRANT)? })
     }
 
-    /// The grant, if it is the centre's and for this box, and whether it is followed at `now`. `floor_ms`: what was issued up
-    /// to then may have been followed and forgotten.
+    /// The grant, if it is the centre's and for this box, and whether it is followed at `now`. `is_forgotten`: whether
+    /// what was issued then may have been followed and forgotten.
     pub fn judged(
         &self,
         who: &Identity,
         keys: &[CentreKey],
         now: Moment,
-        floor_ms: i64,
+        is_forgotten: impl Fn(i64) -> bool,
     ) -> Result<JudgedGrant, Refusal> {
         self.signed.signer(keys)?;
         let data: GrantData = serde_json::from_str(&self.signed.text).map_err(|e| malformed(&e))?;
@@ -104,7 +104,8 @@ impl SignedGrant {
             None => expires_at_ms.saturating_sub(limits::GRANT_LIFE_MS),
         };
         let refused = way(&data).or_else(|| {
-            in_time(issued_at_ms, expires_at_ms, now, floor_ms)
+            in_time(issued_at_ms, expires_at_ms, now)
+                .or_else(|| is_forgotten(issued_at_ms).then_some(GrantRefusal::OlderThanRemembered))
                 .or_else(|| (!is_below(&data.path)).then(|| GrantRefusal::NotEvidence(clipped(&data.path))))
         });
         let GrantData { id, path, sha256, url, offset, headers, resumable, .. } = data;
@@ -144,7 +145,7 @@ fn scheme(url: &str) -> &str {
 }
 
 /// Why it does not count now.
-fn in_time(issued_at_ms: i64, expires_at_ms: i64, now: Moment, floor_ms: i64) -> Option<GrantRefusal> {
+fn in_time(issued_at_ms: i64, expires_at_ms: i64, now: Moment) -> Option<GrantRefusal> {
     if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
         return Some(GrantRefusal::Expired);
     }
@@ -155,10 +156,8 @@ fn in_time(issued_at_ms: i64, expires_at_ms: i64, now: Moment, floor_ms: i64) ->
     {
         return Some(GrantRefusal::ValidTooLong);
     }
-    if issued_at_ms > now.wall_ms.saturating_add(limits::CLOCK_SKEW_MS) {
-        return Some(GrantRefusal::IssuedInFuture);
-    }
-    (issued_at_ms <= floor_ms).then_some(GrantRefusal::OlderThanRemembered)
+    let is_ahead = issued_at_ms > now.wall_ms.saturating_add(limits::CLOCK_SKEW_MS);
+    is_ahead.then_some(GrantRefusal::IssuedInFuture)
 }
 
 /// `day/set/file`, and nothing that climbs out.
@@ -198,7 +197,7 @@ mod tests {
     fn a_grant_counts_only_signed_for_this_box_in_time_and_for_its_own_files() {
         let now = Moment { wall_ms: NOW_MS, quality: ClockQuality::Ntp, ..Moment::default() };
         let judged = |payload: &str, now| {
-            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.judged(&who(), &keys(), now, 0))
+            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.judged(&who(), &keys(), now, |_| false))
         };
         let good = sealed(&data("g1"));
         let JudgedGrant { grant, refused } = judged(&good, now).unwrap();
@@ -246,7 +245,7 @@ mod tests {
             data.as_object_mut().unwrap().remove("issued_at");
             data["expires_at"] = Value::from(expires_at);
             let grant = SignedGrant::read(sealed(&data).as_bytes()).unwrap();
-            grant.judged(&who(), &keys(), now, floor_ms).unwrap()
+            grant.judged(&who(), &keys(), now, |issued_ms| issued_ms <= floor_ms).unwrap()
         };
         let soon = judged("2026-11-21T08:40:00+08:00", 0);
         assert_eq!((soon.refused, soon.grant.issued_at_ms), (None, NOW_MS - 7 * 86_400_000 + 534_880));

@@ -22,6 +22,9 @@ pub struct Identity {
     pub models: ModelNames,
     /// The program's version.
     pub version: String,
+    /// Names the journal from which the numbers of messages come: with a lost journal they begin anew under another name. Absent
+    /// where version 0.1 began it.
+    pub journal_id: Option<String>,
     /// Public half of the box's own key, which signs `audit.checkpoint`.
     pub key: Option<String>,
 }
@@ -49,6 +52,7 @@ impl Identity {
                 .collect(),
             models: ModelNames::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            journal_id: None,
             key: None,
         }
     }

@@ -82,9 +82,13 @@ impl Message {
         }
     }
 
-    /// CloudEvents id, made from the sequence number where the message has none of its own.
-    pub fn event_id(&self, seq: u64) -> String {
-        self.id.clone().unwrap_or_else(|| format!("s{seq:020}"))
+    /// CloudEvents id: made from the sequence number, and the journal that it counts in, where the message has none of its own.
+    pub fn event_id(&self, who: &Identity, seq: u64) -> String {
+        let numbered = || match &who.journal_id {
+            Some(journal) => format!("s{seq:020}.{journal}"),
+            None => format!("s{seq:020}"),
+        };
+        self.id.clone().unwrap_or_else(numbered)
     }
 
     /// The envelope without `data.journal`. `recorded`: sequence number and recording time; `None` for what is never
@@ -95,7 +99,7 @@ impl Message {
         let recorded = recorded.map(|(_, at)| rfc3339(at.wall_ms, who.utc_offset_s));
         let head = EnvelopeHead {
             specversion: "1.0",
-            id: &self.event_id(seq.unwrap_or(0)),
+            id: &self.event_id(who, seq.unwrap_or(0)),
             source: &who.source(),
             kind: &format!("kerbside.{}", self.kind),
             subject: self.subject.as_deref(),
@@ -152,7 +156,7 @@ const ENVELOPE_KEY: &str = ",\"envelope\":";
 pub fn message_body(message: &Message, who: &Identity, seq: u64, recorded: Moment) -> String {
     let head = MessageHead {
         seq,
-        id: message.event_id(seq),
+        id: message.event_id(who, seq),
         kind: format!("kerbside.{}", message.kind),
         priority: message.priority,
         qos: message.qos,

@@ -43,6 +43,9 @@ struct StateData<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    /// Sessions and sequence numbers count within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_id: Option<&'a str>,
     clock: ClockTrust,
 }
 
@@ -63,10 +66,12 @@ pub fn state(
         last_sequence,
         reason,
         key: who.key.as_deref(),
+        journal_id: who.journal_id.as_deref(),
         clock: at.quality.into(),
     };
     let mut message = Message::new("device.state.v1", "state", Priority::Incident, at, to_json(&data));
-    message.id = Some(format!("state.{session}.{}", presence.as_str()));
+    let journal = who.journal_id.iter().map(|id| format!(".{id}")).collect::<String>();
+    message.id = Some(format!("state.{session}.{}{journal}", presence.as_str()));
     message.retain = true;
     message.conflation_key = Some("state".to_owned());
     message

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
 use kerbside_domain::frame::{BBox, CameraIx};
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::{Core, Input};
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::{Item, StageCommand};
@@ -54,8 +54,12 @@ impl Commands {
     }
 
     pub(crate) fn start(&mut self, command: StageCommand, core: &Core, now: Moment) -> CommandStart {
-        // It may have waited for a restart, or for a disk.
-        if now.quality == ClockQuality::None || command.expires_at_ms <= now.wall_ms {
+        // It may have waited for a disk, or for a restart, and then the wall clock is all there is.
+        let is_late = match command.until {
+            Some(until) => now.mono >= until,
+            None => !now.is_vouched() || command.expires_at_ms <= now.wall_ms,
+        };
+        if is_late {
             return refused(&command, "it could not be done before it expired", now);
         }
         match command.action.clone() {

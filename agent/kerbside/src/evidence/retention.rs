@@ -1,12 +1,20 @@
 //! Retention: the evidence folder stays within its bytes and age. The oldest incident goes first, whole; one whose report the
 //! centre has not acknowledged goes last, and not for its age; one that is held never goes.
+//!
+//! How old a set of files is does not follow from the name of its day, which a wrong wall clock may have written, but from what the
+//! box lived through since. A small file beside the others holds when the set was first met.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use kerbside_domain::time::Moment;
+
 use super::files::{FileError, failed};
 use super::folders::entries;
 use super::retention_hold::HOLD_FILE;
+
+/// Name of the file that holds when a set was first met, on the delivery's clock, which counts on over restarts.
+const DATE_FILE: &str = ".first-met";
 
 /// What was deleted, for the journal and the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +28,7 @@ pub struct Pruned {
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     pub max_bytes: u64,
-    /// `None`: nothing is too old, because nobody knows what day it is.
+    /// `None`: for now nothing is too old, because the wall clock jumped.
     pub max_age_days: Option<u32>,
     /// The disk lacks this many bytes: they are deleted, whatever the other limits say.
     pub lacking: u64,
@@ -38,16 +46,18 @@ pub struct Protected {
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
-    /// `2026-11-21/INCIDENT`: sorts by age, since incident ids begin with their time.
+    /// `2026-11-21/INCIDENT`: among sets that were first met together it sorts by age, since incident ids begin with their time.
     key: (String, String),
+    age_s: f64,
     bytes: u64,
     on_hold: bool,
 }
 
 impl Retention {
-    /// Deletes what is too old by `now_wall_ms` or too much. A hold on any folder of an incident counts for all of them.
-    pub fn prune(&self, dir: &Path, now_wall_ms: i64, protected: &Protected) -> Result<Pruned, FileError> {
-        let folders = scan(dir)?;
+    /// Deletes what is too old or too much. A hold on any folder of an incident counts for all of them. `now`: on the delivery's
+    /// clock.
+    pub fn prune(&self, dir: &Path, now: Moment, protected: &Protected) -> Result<Pruned, FileError> {
+        let folders = scan(dir, now)?;
         let mut total: u64 = folders.iter().map(|f| f.bytes).sum();
         let on_hold: BTreeSet<String> =
             folders.iter().filter(|f| f.on_hold).map(|f| f.key.1.clone()).collect();
@@ -57,11 +67,13 @@ impl Retention {
             .filter(may_go)
             .map(|f| (protected.unacknowledged.contains(&f.key.1), f))
             .collect();
-        order.sort_by(|(a_last, a), (b_last, b)| (a_last, &a.key).cmp(&(b_last, &b.key)));
-        let oldest_day = self.oldest_day(now_wall_ms);
+        order.sort_by(|(a_last, a), (b_last, b)| {
+            a_last.cmp(b_last).then(b.age_s.total_cmp(&a.age_s)).then_with(|| a.key.cmp(&b.key))
+        });
+        let max_age_s = self.max_age_days.map_or(f64::INFINITY, |days| f64::from(days) * 86_400.0);
         let mut pruned = Pruned::default();
         for (unacknowledged, folder) in order {
-            let too_old = !unacknowledged && folder.key.0 < oldest_day;
+            let too_old = !unacknowledged && folder.age_s > max_age_s;
             if !too_old && total <= self.max_bytes && pruned.bytes >= self.lacking {
                 continue;
             }
@@ -74,27 +86,36 @@ impl Retention {
         remove_empty_days(dir);
         Ok(pruned)
     }
-
-    /// What lies under an earlier day is too old. A day of slack: days are in the site's own time.
-    fn oldest_day(&self, now_wall_ms: i64) -> String {
-        let Some(days) = self.max_age_days else { return String::new() };
-        let oldest = kerbside_domain::time::rfc3339(now_wall_ms - (i64::from(days) + 1) * 86_400_000, 0);
-        oldest.get(..10).unwrap_or_default().to_owned()
-    }
 }
 
-fn scan(dir: &Path) -> Result<Vec<Folder>, FileError> {
+fn scan(dir: &Path, now: Moment) -> Result<Vec<Folder>, FileError> {
     let mut folders = Vec::new();
     for day in entries(dir)? {
         for incident in entries(&day)? {
-            let bytes =
-                entries(&incident)?.iter().filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
+            let files = entries(&incident)?;
+            let files = files.iter().filter(|f| f.file_name().is_none_or(|name| name != DATE_FILE));
+            let bytes = files.filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
+            let age_s = age_s(&incident, now);
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let on_hold = incident.join(HOLD_FILE).exists();
-            folders.push(Folder { key: (name(&day), name(&incident)), path: incident, bytes, on_hold });
+            folders.push(Folder { key: (name(&day), name(&incident)), age_s, path: incident, bytes, on_hold });
         }
     }
     Ok(folders)
+}
+
+/// How old a set is, s. One that has no date yet, or one that another box's clock gave it, is dated now. A disk that takes no date
+/// leaves it new: it goes when room is needed.
+fn age_s(set: &Path, now: Moment) -> f64 {
+    let file = set.join(DATE_FILE);
+    let dated = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Moment>(&text).ok());
+    if let Some(met) = dated.filter(|met| met.mono <= now.mono) {
+        return now.age_s(met);
+    }
+    if let Err(error) = std::fs::write(&file, serde_json::to_vec(&now).unwrap_or_default()) {
+        tracing::debug!(path = %file.display(), %error, "evidence without a date");
+    }
+    0.0
 }
 
 fn remove_empty_days(dir: &Path) {

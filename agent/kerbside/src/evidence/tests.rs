@@ -1,7 +1,6 @@
 //! The stage with a clip maker that writes text: names, spans, durability order, bounds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -179,75 +178,6 @@ fn too_many_waiting_clips_degrade_the_oldest_and_say_so() {
     assert_eq!(degraded.len(), 1);
     assert_eq!(degraded[0].subject.set_id(), "A00");
     assert_eq!(read(dir.path(), &degraded[0], EvidenceRole::Clip), "clip 10..19.9");
-}
-
-fn folder_of(dir: &std::path::Path, day: &str, id: &str) -> PathBuf {
-    let folder = dir.join(day).join(id);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("r1-clip.mp4"), vec![0; 1000]).unwrap();
-    folder
-}
-
-fn names(ids: &[&str]) -> std::collections::BTreeSet<String> {
-    ids.iter().map(|id| (*id).to_owned()).collect()
-}
-
-const PRUNED_AT_MS: i64 = 1_795_221_065_120;
-const KEEP_ALL: Retention = Retention { max_bytes: 1 << 30, max_age_days: Some(3650), lacking: 0 };
-
-#[test]
-fn retention_takes_the_oldest_first_and_never_what_is_held() {
-    let dir = tempfile::tempdir().unwrap();
-    let days = [("2026-01-01", "A"), ("2026-11-19", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
-    let [old, b, c, d] = days.map(|(day, id)| folder_of(dir.path(), day, id));
-    let protected = Protected { held: names(&["B"]), ..Protected::default() };
-    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &protected).unwrap();
-    let keep_two = Retention { max_bytes: 2000, max_age_days: Some(30), lacking: 0 };
-    assert_eq!((pruned(keep_two).incidents, old.is_dir(), c.is_dir()), (2, false, false));
-    assert!(b.is_dir() && d.is_dir() && !dir.path().join("2026-01-01").exists());
-    // A disk that lacks room takes more.
-    let taken = pruned(Retention { lacking: 500, ..keep_two });
-    assert_eq!((taken.incidents, taken.bytes, b.is_dir(), d.is_dir()), (1, 1000, true, false));
-}
-
-#[test]
-fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
-    let dir = tempfile::tempdir().unwrap();
-    let days = [("2026-01-01", "A"), ("2026-01-02", "B"), ("2026-11-20", "C"), ("2026-11-21", "D")];
-    let [unreceipted, other, receipted, new] = days.map(|(day, id)| folder_of(dir.path(), day, id));
-    let protected = Protected { unacknowledged: names(&["A", "B"]), ..Protected::default() };
-    let pruned = |retention: Retention| retention.prune(dir.path(), PRUNED_AT_MS, &protected).unwrap();
-    assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), Pruned::default());
-    let taken = pruned(Retention { lacking: 1500, ..KEEP_ALL });
-    assert_eq!((taken.incidents, taken.unacknowledged), (2, Vec::new()));
-    assert!(!receipted.is_dir() && !new.is_dir());
-    // Only when nothing else is left, and then it is said.
-    let taken = pruned(Retention { lacking: 1, ..KEEP_ALL });
-    assert_eq!(
-        (taken.unacknowledged, unreceipted.is_dir(), other.is_dir()),
-        (vec!["A".to_owned()], false, true)
-    );
-}
-
-#[test]
-fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
-    let dir = tempfile::tempdir().unwrap();
-    let later = folder_of(dir.path(), "2026-01-02", "A");
-    set_retention_hold(dir.path(), "A", true).unwrap();
-    let appealed = folder_of(dir.path(), "2026-01-01", "A");
-    let old = folder_of(dir.path(), "2026-01-02", "B");
-    for id in ["../2026-01-02/B", "..", "", "/", "NOBODY"] {
-        set_retention_hold(dir.path(), id, true).unwrap();
-    }
-    let pruned = |retention: Retention| {
-        retention.prune(dir.path(), PRUNED_AT_MS, &Protected::default()).unwrap().incidents
-    };
-    let unknown_day = Retention { max_age_days: None, ..KEEP_ALL };
-    assert_eq!((pruned(unknown_day), old.is_dir()), (0, true), "without a good clock nothing is too old");
-    assert_eq!(pruned(Retention { lacking: 1 << 40, max_age_days: Some(30), ..KEEP_ALL }), 1);
-    assert!(appealed.is_dir() && later.is_dir() && !old.is_dir());
-    set_retention_hold(dir.path(), "A", false).unwrap();
-    assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
 }
 
 #[test]

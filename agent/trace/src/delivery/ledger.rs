@@ -6,6 +6,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `base` | what a ledger is made of |
+//! | `clock` | what the wall clock did, journalled and said |
 //! | `opening` | journal and index made to agree at start |
 //! | `commit` | items into records; messages given up |
 //! | `sending` | the next message for the link, and what its acknowledgement does |
@@ -16,6 +17,7 @@
 
 mod base;
 mod checkpoints;
+mod clock;
 mod commands;
 mod commit;
 mod inbound;

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 
 use kerbside_crypto::hash::Hash;
 use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_domain::time::Mono;
 use kerbside_wire::text::to_json;
 use kerbside_wire::{CommandAction, Grant, StageAction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::clock_story::ClockStory;
+use super::forgotten::Forgotten;
 use crate::journal::{Entry, Record, RecordKind};
 
 /// One incident as the core wants it kept.
@@ -68,6 +71,10 @@ pub struct StageCommand {
     pub expires_at_ms: i64,
     #[serde(rename = "order")]
     pub action: StageAction,
+    /// Until when it may be begun, on the clock of this run; what time it was when it came is judged then. `None`: it waited over
+    /// a restart.
+    #[serde(skip)]
+    pub until: Option<Mono>,
 }
 
 /// Body of a `command` record: what was ordered by whom, and what was decided. The signed text proves it.
@@ -103,20 +110,30 @@ impl CommandRecord {
             verb: self.verb.clone(),
             expires_at_ms: self.expires_at_ms,
             action: action.clone(),
+            until: None,
         })
     }
 }
 
 /// Counters that survive the drop of old segments: they head each segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CarriedCounters {
     /// Last sequence number given out.
     pub(super) seq: u64,
     /// How often the journal was opened for writing.
     pub(super) opens: u64,
-    /// A command issued up to then may have been obeyed and forgotten; wall clock, ms.
+    /// Of a version before: a command issued up to then may have been obeyed and forgotten; wall clock of the centre, ms.
     #[serde(default)]
     pub(super) floor_ms: i64,
+    /// Commands that were obeyed and are forgotten.
+    #[serde(default, skip_serializing_if = "Forgotten::is_empty")]
+    pub(super) forgotten: Forgotten,
+    /// Absent in a journal of version 0.1: from its first record on `mono_us` counts on over restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) clock: Option<ClockStory>,
+    /// Names this journal; absent in one that version 0.1 began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) journal_id: Option<String>,
     /// Newest record that a signed checkpoint covers.
     #[serde(default)]
     pub(super) covered_n: u64,
@@ -130,6 +147,23 @@ pub(super) struct CarriedCounters {
 pub(super) struct LastCheckpoint {
     pub(super) number: u64,
     pub(super) digest: Hash,
+}
+
+impl CarriedCounters {
+    /// Whether a command that was issued then, and whose id is not remembered, may have been obeyed before.
+    pub(super) fn has_forgotten(&self, issued_at_ms: i64) -> bool {
+        issued_at_ms <= self.floor_ms || self.forgotten.covers(issued_at_ms)
+    }
+}
+
+/// Body of a `boot` record, as far as it is read. Counters beside it are [`CarriedCounters`].
+#[derive(Default, Deserialize)]
+pub(super) struct BootRecord {
+    /// `mono_us` counts on over restarts.
+    #[serde(default)]
+    pub(super) lived: bool,
+    #[serde(default)]
+    pub(super) journal_id: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kerbside_crypto::hash::Hash;
+use kerbside_domain::time::Moment;
 use kerbside_wire::RefusalReason;
 use serde::Serialize;
 
@@ -49,15 +50,25 @@ pub struct DeliveryStats {
     pub refusals: BTreeMap<RefusalReason, u64>,
     pub commands: u64,
     pub segments_dropped: u64,
+    /// How often the wall clock moved more than a day further than the box ran, since the program began.
+    pub clock_jumps: u64,
+    /// How far the last time, s.
+    pub clock_jumped_by_s: Option<f64>,
+    /// Nothing is deleted for its age, because the wall clock jumped.
+    pub deletion_paused: bool,
     pub index_failed: bool,
     pub connected: bool,
 }
 
-/// What the centre is not done with.
+/// What the centre is not done with, and what time it is for deletions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished {
     /// Incidents with a report that it has not acknowledged.
     pub unacknowledged: BTreeSet<String>,
     /// Incidents, or commands, with a file that it has granted and not got.
     pub granted: BTreeSet<String>,
+    /// On the clock that counts on over restarts.
+    pub now: Moment,
+    /// Nothing is to be deleted for its age.
+    pub deletion_paused: bool,
 }

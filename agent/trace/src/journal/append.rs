@@ -51,7 +51,7 @@ impl Journal {
         }
         let file =
             OpenOptions::new().append(true).create_new(true).open(&path).map_err(io("create", &path))?;
-        Ok((Segment { first: self.next_n, path, len: 0, newest_ms: None }, file))
+        Ok((Segment { first: self.next_n, path, len: 0, ended: None }, file))
     }
 
     fn write(&mut self, entries: &[Entry], head: bool, durability: Durability) -> Result<Vec<Appended>> {

@@ -41,6 +41,8 @@ pub enum RecordKind {
     Position,
     /// Old evidence was deleted.
     Evidence,
+    /// The wall clock jumped or was put right.
+    Clock,
     /// Anything for the trace only.
     Note,
     /// A kind of a later version.
@@ -69,13 +71,14 @@ impl RecordKind {
             RecordKind::Camera => "camera",
             RecordKind::Position => "position",
             RecordKind::Evidence => "evidence",
+            RecordKind::Clock => "clock",
             RecordKind::Note => "note",
             RecordKind::Other(text) => text,
         }
     }
 
     /// All that this version writes.
-    pub const ALL: [RecordKind; 20] = [
+    pub const ALL: [RecordKind; 21] = [
         RecordKind::Segment,
         RecordKind::Boot,
         RecordKind::Message,
@@ -95,6 +98,7 @@ impl RecordKind {
         RecordKind::Camera,
         RecordKind::Position,
         RecordKind::Evidence,
+        RecordKind::Clock,
         RecordKind::Note,
     ];
 

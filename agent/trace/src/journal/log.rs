@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kerbside_crypto::hash::Hash;
-use kerbside_domain::time::Clock;
+use kerbside_domain::time::{Clock, LivedClock, Mono};
 
 use super::error::{Result, io};
 use super::record;
@@ -18,6 +18,7 @@ use super::settings::JournalSettings;
 pub struct Journal {
     pub(super) dir: PathBuf,
     pub(super) settings: JournalSettings,
+    /// Goes on where the newest record stands.
     pub(super) clock: Arc<dyn Clock>,
     /// Oldest first.
     pub(super) segments: Vec<Segment>,
@@ -54,7 +55,8 @@ impl Journal {
             counters: "{}".to_owned(),
             scratch: Vec::new(),
         };
-        let damage = journal.find_tip(indexed)?;
+        let (damage, newest) = journal.find_tip(indexed)?;
+        journal.clock = Arc::new(LivedClock::after(newest, journal.clock.clone()));
         journal.sync_tail();
         Ok((journal, damage))
     }
@@ -70,9 +72,10 @@ impl Journal {
         }
     }
 
-    /// Reads segments from the newest back until one holds a good record; sets number and hash to go on with.
-    fn find_tip(&mut self, indexed: Option<(u64, Hash)>) -> Result<Damage> {
-        let mut damage = Damage::default();
+    /// Reads segments from the newest back until one holds a good record; sets number and hash to go on with. Also returns what
+    /// the monotonic clock showed at that record.
+    fn find_tip(&mut self, indexed: Option<(u64, Hash)>) -> Result<(Damage, Mono)> {
+        let (mut damage, mut newest) = (Damage::default(), Mono::ZERO);
         let mut doubtful = 0;
         let mut tip = scan::Tip::default();
         let mut clean = false;
@@ -80,7 +83,7 @@ impl Journal {
         for segment in self.segments.iter().rev() {
             let bytes = read_whole(&segment.path)?;
             tip = scan::Tip { n: segment.first - 1, hash: None };
-            let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |_, _, _| {});
+            let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |record, _, _| newest = record.at.mono);
             clean = until.is_none() && ending.clean && ending.whole_len == bytes.len() as u64;
             doubtful += ending.bad_after;
             until = Some(segment.first);
@@ -106,7 +109,12 @@ impl Journal {
             let file = OpenOptions::new().append(true).open(&last.path).map_err(io("open", &last.path))?;
             self.tail = Some(file);
         }
-        Ok(damage)
+        Ok((damage, newest))
+    }
+
+    /// The clock by which records are dated: monotonic over all starts of the program.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
     }
 
     /// Number of the newest record; 0 when there is none.

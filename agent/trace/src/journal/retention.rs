@@ -2,17 +2,27 @@
 
 use std::fs;
 
+use kerbside_domain::time::Moment;
+
 use super::error::{Result, io};
 use super::log::Journal;
-use super::segment::newest_wall_ms;
+use super::segment;
+
+/// How old is too old.
+#[derive(Clone, Copy, Debug)]
+pub struct AgeLimit {
+    /// On the journal's clock.
+    pub now: Moment,
+    pub s: f64,
+}
 
 impl Journal {
-    /// Drops the oldest segments whose records are all below `keep_from` and whose newest record is older than
-    /// `older_than_ms` (wall clock). The last segment always stays. Returns how many went.
-    pub fn drop_before(&mut self, keep_from: u64, older_than_ms: i64) -> Result<usize> {
+    /// Drops the oldest segments whose records are all below `keep_from` and beyond the limit. The last segment always stays.
+    /// Returns how many went.
+    pub fn drop_before(&mut self, keep_from: u64, limit: AgeLimit) -> Result<usize> {
         let mut dropped = 0;
         while let [_, next, ..] = self.segments.as_slice() {
-            if next.first > keep_from || !self.oldest_is_before(older_than_ms)? {
+            if next.first > keep_from || !self.oldest_is_beyond(limit)? {
                 break;
             }
             let Some(oldest) = self.segments.first() else { break };
@@ -23,14 +33,14 @@ impl Journal {
         Ok(dropped)
     }
 
-    /// Whether every record of the oldest segment is older than `older_than_ms` and the segment is closed.
-    pub fn oldest_is_before(&mut self, older_than_ms: i64) -> Result<bool> {
-        let [oldest, _, ..] = self.segments.as_mut_slice() else { return Ok(false) };
-        if oldest.newest_ms.is_none() {
-            // A segment without one good record is never dropped: somebody may want to look at it.
-            oldest.newest_ms = Some(newest_wall_ms(&oldest.path)?.unwrap_or(i64::MAX));
+    /// Whether the oldest segment is closed and every record of it is beyond the limit.
+    pub fn oldest_is_beyond(&mut self, limit: AgeLimit) -> Result<bool> {
+        let [oldest, later @ ..] = self.segments.as_mut_slice() else { return Ok(false) };
+        if oldest.ended.is_none() {
+            // Where the head of the next cannot be read, that of one still later makes it younger than it is.
+            oldest.ended = later.iter().find_map(|next| segment::begun(&next.path));
         }
-        Ok(oldest.newest_ms.is_some_and(|newest| newest < older_than_ms))
+        Ok(oldest.ended.is_some_and(|ended| limit.now.age_s(ended) > limit.s))
     }
 
     /// Number after the last of the oldest segment: what is below must be copied forward before that can go.

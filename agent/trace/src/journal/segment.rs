@@ -1,11 +1,15 @@
 //! The files of a journal's folder: one a segment, named by the number of its first record.
 
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use kerbside_domain::time::Moment;
+use serde::Deserialize;
+
 use super::error::{Result, io};
-use super::scan::{self, Damage};
+use super::record;
 use crate::tuning::BLOCK_BYTES;
 
 #[derive(Clone, Debug)]
@@ -13,8 +17,8 @@ pub(super) struct Segment {
     pub(super) first: u64,
     pub(super) path: PathBuf,
     pub(super) len: u64,
-    /// Wall clock of its newest record, once it was read; only of closed segments.
-    pub(super) newest_ms: Option<i64>,
+    /// When its newest record was written, once that was read from the head of the next; only of closed segments.
+    pub(super) ended: Option<Moment>,
 }
 
 /// The file of the segment that begins with record `first`.
@@ -36,7 +40,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<Segment>> {
             continue;
         };
         let len = entry.metadata().map_err(io("look at", &path))?.len();
-        segments.push(Segment { first, path, len, newest_ms: None });
+        segments.push(Segment { first, path, len, ended: None });
     }
     segments.sort_by_key(|s| s.first);
     Ok(segments)
@@ -75,11 +79,19 @@ fn is_disk_error(e: &std::io::Error) -> bool {
     e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
-/// Wall clock of the newest good record of a file.
-pub(super) fn newest_wall_ms(path: &Path) -> Result<Option<i64>> {
-    let bytes = read_whole(path)?;
-    let mut newest = None;
-    let mut tip = scan::Tip::default();
-    scan::segment(&bytes, &mut tip, None, &mut Damage::default(), &mut |r, _, _| newest = Some(r.at.wall_ms));
-    Ok(newest)
+/// When the segment of this file was begun, on the clock that counts on over restarts: every record before it is older. The
+/// beginning of that clock for a segment of version 0.1, which had none. `None`: its head cannot be read.
+pub(super) fn begun(path: &Path) -> Option<Moment> {
+    /// What the counters at the head of a segment say of it.
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        clock: Option<serde::de::IgnoredAny>,
+    }
+    let mut line = Vec::new();
+    let file = File::open(path).ok()?.take(record::MAX_LINE as u64 + 1);
+    BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+    let head = record::open(line.strip_suffix(b"\n")?)?;
+    let is_lived = serde_json::from_str::<Head>(&head.body).is_ok_and(|head| head.clock.is_some());
+    Some(if is_lived { head.at } else { Moment::default() })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use kerbside_crypto::hash::Hash;
-use kerbside_domain::time::{Clock as _, VirtualClock};
+use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
 
 fn settings() -> JournalSettings {
     JournalSettings {
@@ -177,16 +177,67 @@ fn segments_go_only_when_done_with_and_old() {
     written(dir.path());
     let (mut journal, _) = open(dir.path(), None);
     let end = journal.oldest_segment_end().unwrap();
-    assert_eq!(journal.drop_before(end - 1, i64::MAX).unwrap(), 0);
-    assert_eq!(journal.drop_before(end, 0).unwrap(), 0);
-    assert_eq!(journal.drop_before(end, i64::MAX).unwrap(), 1);
+    let now = journal.clock().now();
+    let [old, new] = [1.0, -1.0].map(|s| AgeLimit { now: Moment { mono: now.mono.plus_s(10.0), ..now }, s: 10.0 - s });
+    assert_eq!(journal.drop_before(end - 1, old).unwrap(), 0);
+    assert_eq!(journal.drop_before(end, new).unwrap(), 0);
+    assert_eq!(journal.drop_before(end, old).unwrap(), 1);
     assert_eq!(journal.first_n(), end);
     let (seen, damage) = replayed(&journal, 1);
     assert!(damage.is_none());
     assert_eq!(seen.first(), Some(&end));
     // The last segment stays whatever is asked.
-    journal.drop_before(u64::MAX, i64::MAX).unwrap();
+    journal.drop_before(u64::MAX, old).unwrap();
     assert_eq!(journal.segments.len(), 1);
+}
+
+/// The heads of segments of this version say that their clock counts on; those of version 0.1 do not.
+#[test]
+fn a_segment_is_as_old_as_what_the_box_lived_through_since_it_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(1_795_221_065_120);
+    let open = || Journal::open(dir.path(), settings(), clock.clone(), None).unwrap().0;
+    let mut journal = open();
+    let long = || Entry::new(RecordKind::Note, format!("{{\"text\":\"{}\"}}", "x".repeat(5000)));
+    let mut ran_s = 0.0;
+    for head in ["{}", "{\"clock\":{}}", "{\"clock\":{}}"] {
+        journal.set_counters(head.to_owned());
+        ran_s += 1000.0;
+        clock.advance_to(Mono::from_s(ran_s));
+        journal.append(&[long()], Durability::Now).unwrap();
+    }
+    // Into the first segment, which the head of version 0.1 does not date, the third, and nothing behind it.
+    clock.set_wall(0);
+    let limit = |s: f64| AgeLimit { now: clock.now(), s };
+    assert_eq!(journal.segments.len(), 3);
+    assert!(journal.oldest_is_beyond(limit(999.0)).unwrap() && !journal.oldest_is_beyond(limit(1001.0)).unwrap());
+    assert_eq!(journal.drop_before(u64::MAX, limit(999.0)).unwrap(), 1);
+    assert!(journal.oldest_is_beyond(limit(-1.0)).unwrap() && !journal.oldest_is_beyond(limit(1.0)).unwrap());
+    // A head that cannot be read makes what is before it younger, never older, and nothing stays for ever.
+    let second = journal.segments[1].path.clone();
+    let mut bytes = fs::read(&second).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&second, bytes).unwrap();
+    journal.append(&[long()], Durability::Now).unwrap();
+    clock.advance_to(Mono::from_s(ran_s + 500.0));
+    let mut journal = open();
+    assert!(journal.oldest_is_beyond(limit(499.0)).unwrap() && !journal.oldest_is_beyond(limit(501.0)).unwrap());
+}
+
+#[test]
+fn the_clock_of_a_journal_counts_on_where_the_last_run_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut at_s = 0.0;
+    for boot in 0..3 {
+        let clock = VirtualClock::new(boot * 1000);
+        let (mut journal, _) = Journal::open(dir.path(), settings(), clock.clone(), None).unwrap();
+        assert_eq!(journal.clock().now().mono, Mono::from_s(at_s), "boot {boot}");
+        clock.advance_to(Mono::from_s(100.0));
+        at_s += 100.0;
+        let wrote = journal.append(&[Entry::new(RecordKind::Note, "{}")], Durability::Now).unwrap();
+        let record = journal.read(wrote[0].n, wrote[0].location).unwrap();
+        assert_eq!((record.at.mono, record.at.wall_ms), (Mono::from_s(at_s), boot * 1000 + 100_000));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A message in the outbox, and how it may leave.
 
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Moment, Mono};
 use kerbside_wire::Priority;
 use serde::{Deserialize, Serialize};
 
@@ -21,15 +21,27 @@ pub struct Row {
     pub qos: u8,
     #[serde(rename = "slot", default, skip_serializing_if = "Option::is_none")]
     pub conflation_key: Option<String>,
-    /// Wall clock, ms; only if the clock was good when it was written.
+    /// Wall clock, ms; only in rows of version 0.1 whose clock was good when they were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
+    /// On the clock that counts on over restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Mono>,
     /// The broker has it.
     #[serde(default)]
     pub puback: bool,
     /// How often it was handed over.
     #[serde(default)]
     pub tries: u32,
+}
+
+impl Row {
+    /// What is left of its life, s, zero when it is over; `None`: it has no end.
+    pub fn left_s(&self, now: Moment) -> Option<f64> {
+        let by_wall = self.expires_ms.map(|e| e.saturating_sub(now.wall_ms) as f64 / 1000.0);
+        let left = self.expires_at.map(|e| e.since_s(now.mono)).or(by_wall);
+        left.map(|s| s.max(0.0))
+    }
 }
 
 /// Where a row stands.

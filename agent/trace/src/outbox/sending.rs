@@ -1,6 +1,6 @@
 //! What goes next, and what an acknowledgement, a receipt or a new connection does.
 
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Moment, Mono};
 use kerbside_wire::Priority;
 
 use super::queue::Outbox;
@@ -90,8 +90,8 @@ impl Outbox {
     }
 
     /// Rows whose life is over. They are out; the caller journals that.
-    pub fn expire(&mut self, wall_ms: i64) -> Vec<Row> {
-        let over = |r: &Row| r.expires_ms.is_some_and(|e| e <= wall_ms);
+    pub fn expire(&mut self, now: Moment) -> Vec<Row> {
+        let over = |r: &Row| r.left_s(now).is_some_and(|s| s <= 0.0);
         let expired: Vec<u64> = self.rows.iter().filter(|(_, (r, _))| over(r)).map(|(s, _)| *s).collect();
         expired.into_iter().filter_map(|seq| self.remove(seq)).collect()
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::journal::RecordLocation;
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Moment, Mono};
 use kerbside_wire::Priority;
 
 fn row(seq: u64, priority: usize) -> Row {
@@ -16,6 +16,7 @@ fn row(seq: u64, priority: usize) -> Row {
         qos,
         conflation_key,
         expires_ms: None,
+        expires_at: None,
         puback: false,
         tries: 0,
     }
@@ -125,9 +126,15 @@ fn telemetry_is_evicted_over_budget_and_reports_never() {
 
 #[test]
 fn what_expired_is_taken_out_and_said() {
-    let mut o = outbox(true, [Row { expires_ms: Some(50), ..row(1, 3) }, row(2, 0)]);
-    assert!(o.expire(49).is_empty());
-    assert_eq!(o.expire(50).iter().map(|r| r.seq).collect::<Vec<_>>(), [1]);
+    let of_version_0_1 = Row { expires_ms: Some(50), ..row(1, 3) };
+    let mut o = outbox(true, [of_version_0_1, row(2, 0), Row { expires_at: Some(Mono(50)), ..row(3, 3) }]);
+    let mut expired = |mono: u64, wall_ms: i64| {
+        let now = Moment { mono: Mono(mono), wall_ms, ..Moment::default() };
+        o.expire(now).iter().map(|r| r.seq).collect::<Vec<_>>()
+    };
+    assert!(expired(49, 49).is_empty());
+    assert_eq!(expired(49, i64::MAX), [1], "a wall clock ends only what version 0.1 dated by it");
+    assert_eq!(expired(50, i64::MIN), [3]);
     assert_eq!(o.len(), 1);
 }
 

@@ -22,7 +22,7 @@ fn judged(topic: &str, payload: &str, now: Moment) -> String {
     };
     match command.signer(&who(), &keys()) {
         Err(why) => format!("forged: {why}"),
-        Ok(_) => match command.action(now, 0) {
+        Ok(_) => match command.action(now, false) {
             Ok(CommandAction::Stage(action)) => format!("{action:?}"),
             Ok(CommandAction::Store(action)) => format!("{action:?}"),
             Err(why) => format!("refused: {why}"),

@@ -154,6 +154,7 @@ fn an_ordered_restart_is_answered_durably_and_then_happens() {
         verb: "restart".into(),
         expires_at_ms: bench.clock.now().wall_ms + 60_000,
         action: wire::StageAction::Restart,
+        until: None,
     };
     bench.thread.writes.item(Item::Note { kind: RecordKind::from("No Kind"), body: serde_json::Value::Null });
     bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Command(command) }]));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::Input;
 use kerbside_trace::delivery::{DeliveryStats, Item};
 use kerbside_trace::journal::RecordKind;
@@ -87,10 +87,10 @@ impl CoreThread {
         };
         let retention = Retention {
             max_bytes: self.site.evidence.max_bytes,
-            max_age_days: Some(self.site.evidence.max_age_days).filter(|_| now.quality != ClockQuality::None),
+            max_age_days: Some(self.site.evidence.max_age_days).filter(|_| !unfinished.deletion_paused),
             lacking: watermark.lacking(),
         };
-        match retention.prune(&evidence_dir(&self.site), now.wall_ms, &protected) {
+        match retention.prune(&evidence_dir(&self.site), unfinished.now, &protected) {
             Ok(pruned) if pruned.incidents > 0 => self.report_pruned(&pruned, now),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old evidence cannot be deleted"),

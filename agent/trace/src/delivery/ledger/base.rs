@@ -31,7 +31,10 @@ pub struct Ledger {
     pub(super) state: LedgerState,
     pub(super) who: Identity,
     pub(super) settings: DeliverySettings,
+    /// Counts on over restarts: all moments of the journal and the outbox.
     pub(super) clock: Arc<dyn Clock>,
+    /// The clock of this run, as the stages have it.
+    pub(super) run_clock: Arc<dyn Clock>,
     pub(super) stats: DeliveryStats,
     /// Messages that the broker has, not yet journalled.
     pub(super) pubacks: Vec<u64>,
@@ -61,6 +64,7 @@ impl Ledger {
         self.key.clone()
     }
 
+    /// On the clock that counts on over restarts.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -88,6 +92,8 @@ impl Ledger {
         Unfinished {
             unacknowledged: self.state.outbox.reports().map(incident).collect(),
             granted: self.state.grants().map(|g| g.set_and_file().0.to_owned()).collect(),
+            now: self.clock.now(),
+            deletion_paused: self.is_deletion_paused(),
         }
     }
 
@@ -100,8 +106,14 @@ impl Ledger {
             last_hash: self.journal.last_hash(),
             journal_bytes: self.journal.bytes(),
             incidents: self.state.incidents.len(),
+            deletion_paused: self.is_deletion_paused(),
             ..self.stats.clone()
         }
+    }
+
+    #[cfg(test)]
+    pub(in crate::delivery) fn first_n(&self) -> u64 {
+        self.journal.first_n()
     }
 
     #[cfg(test)]

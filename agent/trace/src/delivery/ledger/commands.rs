@@ -3,26 +3,38 @@
 use std::collections::VecDeque;
 
 use kerbside_crypto::hash::Hash;
-use kerbside_domain::time::rfc3339;
+use kerbside_domain::time::{Moment, rfc3339};
 use kerbside_wire::text::{clipped, shortened};
-use kerbside_wire::{CommandAction, NotGenuine, Refusal, ReplyResult, SignedCommand, StoreAction, reply};
+use kerbside_wire::{CommandAction, CommandRefusal, NotGenuine, Refusal, ReplyResult, SignedCommand, StoreAction, reply};
 use serde_json::{Value, json};
 
 use super::base::Ledger;
 use super::inbound::Judged;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
-use crate::delivery::records::{CommandRecord, StageInput, without_secrets};
+use crate::delivery::records::{CommandRecord, StageCommand, StageInput, without_secrets};
 use crate::delivery::state::row_of;
 use crate::journal::RecordKind;
 use crate::outbox::Row;
 use crate::tuning::{LOG_BYTES, LOG_RECORD_BYTES, LOG_SEARCH};
 
+/// What was decided about a genuine command.
+struct Decided {
+    action: std::result::Result<CommandAction, CommandRefusal>,
+    /// How long it may still be begun, s.
+    left_s: f64,
+}
+
+impl Decided {
+    fn is_out_of_time(&self) -> bool {
+        matches!(self.action, Err(CommandRefusal::Expired | CommandRefusal::IssuedInFuture))
+    }
+}
+
 impl Ledger {
     /// Whether the ledger itself is to carry it out: that finds done what was requested before.
     pub(in crate::delivery) fn is_for_ledger(&self, command: &SignedCommand) -> bool {
-        let judged = command.action(self.clock.now(), self.state.counters.floor_ms);
-        matches!(judged, Ok(CommandAction::Store(_)))
+        matches!(self.decide(command).action, Ok(CommandAction::Store(_)))
     }
 
     /// A command that came down.
@@ -35,7 +47,7 @@ impl Ledger {
             return Ok(Judged::default());
         }
         let now = self.clock.now();
-        let judged = command.action(now, self.state.counters.floor_ms);
+        let Decided { action: judged, left_s } = self.decide(command);
         self.stats.commands += 1;
         if let Err(refusal) = &judged {
             self.count_refusal(refusal.reason());
@@ -58,7 +70,9 @@ impl Ledger {
         let note = Item::Note { kind: RecordKind::Command, body };
         let (result, detail) = match judged {
             Ok(CommandAction::Stage(_)) => {
-                let input = record.stage_command().map(StageInput::Command);
+                let until = Some(self.run_clock.now().mono.plus_s(left_s));
+                let command = record.stage_command().map(|command| StageCommand { until, ..command });
+                let input = command.map(StageInput::Command);
                 return Ok(Judged { items: vec![note], input });
             }
             Ok(CommandAction::Store(action)) => (ReplyResult::Done, self.carry_out(&action)?),
@@ -75,9 +89,26 @@ impl Ledger {
         if let Some(reply) = remembered.reply.clone()
             && !self.state.outbox.resend(reply.seq)
         {
-            self.state.outbox.push(Row { expires_ms: None, ..reply });
+            self.state.outbox.push(Row { expires_ms: None, expires_at: None, ..reply });
         }
         true
+    }
+
+    /// What is to be done about a genuine command. After a jump of the wall clock nobody knows on which side of it the time is
+    /// right, so what was issued since then counts by either.
+    fn decide(&self, command: &SignedCommand) -> Decided {
+        let now = self.clock.now();
+        let is_forgotten = self.state.counters.has_forgotten(command.issued_at_ms);
+        let by = |now: Moment| Decided {
+            action: command.action(now, is_forgotten),
+            left_s: command.expires_at_ms.saturating_sub(now.wall_ms).max(0) as f64 / 1000.0,
+        };
+        let decided = by(now);
+        let other = self.state.counters.clock.as_ref().and_then(|clock| clock.other(now));
+        match other.filter(|other| decided.is_out_of_time() && command.issued_at_ms >= other.issued_from_ms) {
+            Some(other) => Some(by(other.now)).filter(|d| !d.is_out_of_time()).unwrap_or(decided),
+            None => decided,
+        }
     }
 
     /// Not ordered by the centre: journalled and answered a few times a minute, and not remembered.
@@ -167,7 +198,7 @@ impl Ledger {
             })?;
             for row in rows {
                 missing.retain(|seq| *seq != row.seq);
-                self.state.outbox.push(Row { expires_ms: None, ..row });
+                self.state.outbox.push(row);
             }
         }
         Ok((requested - missing.len() as u64, missing.len() as u64))

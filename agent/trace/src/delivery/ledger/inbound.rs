@@ -104,9 +104,10 @@ impl Ledger {
     /// A file that the centre wants: it waits until it is there or will not come, and its id is remembered as commands' are.
     fn grant(&mut self, topic: &str, payload: &[u8], grant: &SignedGrant) -> Judged {
         let now = self.clock.now();
-        let floor_ms = self.state.counters.floor_ms;
-        let JudgedGrant { grant, refused } = match grant.judged(&self.who, &self.settings.keys, now, floor_ms)
-        {
+        let counters = &self.state.counters;
+        let is_forgotten = |issued_ms| counters.has_forgotten(issued_ms);
+        let judged = grant.judged(&self.who, &self.settings.keys, now, is_forgotten);
+        let JudgedGrant { grant, refused } = match judged {
             Ok(judged) => judged,
             Err(refusal) => return self.refuse(topic, payload, &refusal, None),
         };

@@ -59,7 +59,7 @@ impl Ledger {
     fn over(
         settings: DeliverySettings,
         who: Identity,
-        clock: Arc<dyn Clock>,
+        mut clock: Arc<dyn Clock>,
         store: Option<Box<dyn Store>>,
         indexed: Option<LedgerState>,
     ) -> Result<(Ledger, Recovery)> {
@@ -72,6 +72,7 @@ impl Ledger {
         let cursor = indexed.as_ref().filter(|s| s.n > 0).map(|s| (s.n, s.hash));
         let (journal, tip_damage) =
             Journal::open(&settings.dir.join("journal"), journal_settings, clock.clone(), cursor)?;
+        let run_clock = std::mem::replace(&mut clock, journal.clock());
         let now = clock.now().mono;
         let mut recovery = Recovery::default();
         let fits = indexed.filter(|s| s.n == 0 || fits(&journal, s));
@@ -95,6 +96,7 @@ impl Ledger {
             who,
             settings,
             clock,
+            run_clock,
             stats: DeliveryStats::default(),
             pubacks: Vec::new(),
             unreadable: HashMap::new(),
@@ -110,9 +112,16 @@ impl Ledger {
         // Records that are gone may have been messages, or a start: their numbers must not be given out again.
         ledger.state.counters.seq += recovery.damage.missing_count();
         ledger.state.counters.opens += recovery.damage.missing_count();
+        // What the clock did before was journalled then.
+        ledger.state.take_clock_step();
+        if ledger.journal.last_n() == 0 && ledger.state.n == 0 {
+            ledger.state.counters.journal_id = Some(new_journal_id());
+        }
         ledger.carry_counters();
-        let counters = ledger.state.counters;
-        let body = json!({"version": ledger.who.version, "seq": counters.seq, "opens": counters.opens + 1});
+        let counters = &ledger.state.counters;
+        ledger.who.journal_id.clone_from(&counters.journal_id);
+        let body = json!({"version": ledger.who.version, "seq": counters.seq, "opens": counters.opens + 1,
+            "lived": true, "journal_id": counters.journal_id});
         ledger.commit(vec![Item::Note { kind: RecordKind::Boot, body }])?;
         ledger.answer_interrupted()?;
         if rebuild {
@@ -120,6 +129,13 @@ impl Ledger {
         }
         Ok((ledger, recovery))
     }
+}
+
+/// Eight characters, 40 bits, that no other journal of this box will have, whatever its clock says.
+fn new_journal_id() -> String {
+    let ulid = ulid::Ulid::generate().to_string();
+    // The time is in the first ten characters.
+    ulid.get(ulid.len() - 8..).unwrap_or_default().to_owned()
 }
 
 #[derive(Default)]

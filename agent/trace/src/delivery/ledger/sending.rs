@@ -45,7 +45,7 @@ impl Ledger {
             }
             match outgoing {
                 Ok(Some(mut outgoing)) if outgoing.packet_len() <= max_packet => {
-                    let left = row.expires_ms.map(|e| ((e - now.wall_ms) / 1000).max(1) as u32);
+                    let left = row.left_s(now).map(|s| (s as u32).max(1));
                     outgoing.expiry_s = left.or(outgoing.expiry_s);
                     return Some(outgoing);
                 }

@@ -1,14 +1,14 @@
 //! Between requests: PUBACKs into the journal, what has expired out, the journal signed, the index brought up to date, old
 //! segments dropped.
 
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use serde_json::json;
 
 use super::base::Ledger;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
 use crate::index::{IndexChange, IndexError, Store, Table};
-use crate::journal::{Durability, Entry, RecordKind};
+use crate::journal::{AgeLimit, Durability, Entry, RecordKind};
 use crate::outbox::RemovalReason;
 use crate::tuning::{INDEX_EVERY_RECORDS, INDEX_EVERY_S};
 
@@ -28,7 +28,8 @@ impl Ledger {
         {
             return Ok(());
         }
-        for row in self.state.outbox.expire(now.wall_ms) {
+        self.note_clock()?;
+        for row in self.state.outbox.expire(now) {
             self.give_up(row, &RemovalReason::Expired);
         }
         self.journal.sync()?;
@@ -42,25 +43,20 @@ impl Ledger {
 
     fn drop_segments(&mut self, now: Moment) -> Result<()> {
         let Some(end) = self.journal.oldest_segment_end() else { return Ok(()) };
-        if now.quality == ClockQuality::None {
+        if self.is_deletion_paused() || self.state.lowest_n().is_some_and(|n| n < end) {
             return Ok(());
         }
-        let older_than_ms = now.wall_ms - i64::from(self.settings.keep_days) * 86_400_000;
-        if self.state.lowest_n(now.wall_ms).is_some_and(|n| n < end) {
-            return Ok(());
-        }
+        let limit = AgeLimit { now, s: f64::from(self.settings.keep_days) * 86_400.0 };
         // Open incidents whose record lies in the oldest segment move to the newest before it can go.
         let old: Vec<_> =
             self.state.incidents.values().filter(|(n, _)| *n < end).map(|(_, s)| s.clone()).collect();
-        if !old.is_empty() && self.journal.oldest_is_before(older_than_ms)? {
+        if !old.is_empty() && self.journal.oldest_is_beyond(limit)? {
             self.commit(old.into_iter().map(Item::Incident).collect())?;
         }
-        if self.state.incidents.values().all(|(n, _)| *n >= end)
-            && self.journal.oldest_is_before(older_than_ms)?
-        {
+        if self.state.incidents.values().all(|(n, _)| *n >= end) && self.journal.oldest_is_beyond(limit)? {
             // Signed first: segments that go without it were not dropped by the box.
             self.sign_beginning(end, now)?;
-            self.stats.segments_dropped += self.journal.drop_before(end, older_than_ms)? as u64;
+            self.stats.segments_dropped += self.journal.drop_before(end, limit)? as u64;
             self.state.forget_commands(self.journal.first_n());
         }
         Ok(())

@@ -28,7 +28,7 @@ impl LedgerState {
         }
         let CommandRecord { id, verb, issued_at_ms, expires_at_ms, .. } = body;
         let command = RememberedCommand { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
-        self.remember(command, record.at.wall_ms);
+        self.remember(command);
     }
 
     /// A grant is not followed a second time, also when its upload is over.
@@ -39,19 +39,17 @@ impl LedgerState {
             if issued_at_ms == 0 { expires_at_ms.saturating_sub(GRANT_LIFE_MS) } else { issued_at_ms };
         let verb = GRANT_VERB.to_owned();
         let grant = RememberedCommand { id, verb, n: record.n, issued_at_ms, expires_at_ms, reply: None };
-        self.remember(grant, record.at.wall_ms);
+        self.remember(grant);
     }
 
-    fn remember(&mut self, command: RememberedCommand, wall_ms: i64) {
+    fn remember(&mut self, command: RememberedCommand) {
         self.change(Table::Commands, key(command.n), Some(json(&command)));
         self.commands.push_back(command);
         while self.commands.len() > COMMANDS_REMEMBERED {
             let Some(old) = self.commands.pop_front() else { break };
             self.change(Table::Commands, key(old.n), None);
-            // It could be obeyed a second time now, so nothing that old is obeyed any more.
-            if old.expires_at_ms > wall_ms {
-                self.counters.floor_ms = self.counters.floor_ms.max(old.issued_at_ms);
-            }
+            // It must not be obeyed a second time. Whether it has expired is no matter: the clock may go back.
+            self.counters.forgotten.add(old.issued_at_ms);
         }
     }
 
@@ -87,11 +85,12 @@ impl LedgerState {
         open.map(|c| (c.id.clone(), c.verb.clone())).collect()
     }
 
-    /// Their records are gone from the journal; they have expired.
+    /// Their records are gone from the journal.
     pub(in crate::delivery) fn forget_commands(&mut self, first_n: u64) {
         while self.commands.front().is_some_and(|c| c.n < first_n) {
             if let Some(old) = self.commands.pop_front() {
                 self.change(Table::Commands, key(old.n), None);
+                self.counters.forgotten.add(old.issued_at_ms);
             }
         }
     }

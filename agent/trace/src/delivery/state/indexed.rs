@@ -76,7 +76,7 @@ impl LedgerState {
         let cursor = IndexCursor {
             n: self.n,
             hash: self.hash,
-            counters: self.counters,
+            counters: self.counters.clone(),
             rows,
             incidents,
             inputs,

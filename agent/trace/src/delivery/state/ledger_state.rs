@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use kerbside_crypto::hash::Hash;
-use kerbside_domain::time::{ClockQuality, Mono};
+use kerbside_domain::time::Mono;
 use kerbside_wire::checkpoint::{self, Checkpoint};
 use kerbside_wire::{Grant, MessageHead};
 use serde::{Deserialize, Serialize};
 
 use super::known::KnownMessages;
+use crate::delivery::clock_story::ClockStep;
 use crate::delivery::records::{
-    CarriedCounters, ConsumedRecord, DeadLetterRecord, LastCheckpoint, PubackRecord, SavedIncident,
-    StageInput, StoredInput, UploadRecord, parse,
+    BootRecord, CarriedCounters, ConsumedRecord, DeadLetterRecord, LastCheckpoint, PubackRecord,
+    SavedIncident, StageInput, StoredInput, UploadRecord, parse,
 };
 use crate::index::{IndexChange, Table};
 use crate::journal::{Record, RecordKind, RecordLocation};
@@ -54,6 +55,8 @@ pub(in crate::delivery) struct LedgerState {
     pub(super) commands: VecDeque<RememberedCommand>,
     /// Not in the index: made from the journal's newest records at start.
     pub(super) known: KnownMessages,
+    /// What the wall clock did since it was last asked about. Not in the index: it was journalled when it happened.
+    clock_step: Option<ClockStep>,
     pub(super) changes: Vec<IndexChange>,
     pub(in crate::delivery) n: u64,
     pub(in crate::delivery) hash: Hash,
@@ -78,6 +81,7 @@ impl LedgerState {
             inputs: BTreeMap::new(),
             commands: VecDeque::new(),
             known: KnownMessages::default(),
+            clock_step: None,
             changes: Vec::new(),
             n: 0,
             hash: Hash::default(),
@@ -94,9 +98,15 @@ impl LedgerState {
     ) -> Vec<(Row, RemovalReason)> {
         (self.n, self.hash) = (record.n, record.hash);
         let body = record.body.as_str();
+        if record.kind == RecordKind::Boot {
+            self.boot(body);
+        }
+        if let Some(clock) = &mut self.counters.clock {
+            self.clock_step = clock.note(record.at).or(self.clock_step);
+        }
         match record.kind {
             RecordKind::Segment => self.carried(body),
-            RecordKind::Boot => self.boot(body),
+            RecordKind::Boot => {}
             RecordKind::Message => return self.message(record, location),
             RecordKind::Puback => {
                 for seq in parse::<PubackRecord>(body).into_iter().flat_map(|r| r.seqs) {
@@ -124,6 +134,7 @@ impl LedgerState {
             | RecordKind::Camera
             | RecordKind::Position
             | RecordKind::Evidence
+            | RecordKind::Clock
             | RecordKind::Note
             | RecordKind::Other(_) => {}
         }
@@ -138,6 +149,9 @@ impl LedgerState {
         own.floor_ms = own.floor_ms.max(carried.floor_ms);
         own.covered_n = own.covered_n.max(carried.covered_n);
         own.checkpoint = [own.checkpoint, carried.checkpoint].into_iter().flatten().max_by_key(|c| c.number);
+        own.forgotten.join(&carried.forgotten);
+        own.clock = own.clock.or(carried.clock);
+        own.journal_id = own.journal_id.take().or(carried.journal_id);
     }
 
     /// The record holds a checkpoint of the journal before it.
@@ -153,12 +167,22 @@ impl LedgerState {
         let carried = parse::<CarriedCounters>(body).unwrap_or_default();
         self.counters.seq = self.counters.seq.max(carried.seq);
         self.counters.opens = carried.opens.max(self.counters.opens + 1);
+        let boot = parse::<BootRecord>(body).unwrap_or_default();
+        if boot.lived {
+            self.counters.clock.get_or_insert_default().boot();
+        }
+        self.counters.journal_id = self.counters.journal_id.take().or(boot.journal_id);
+    }
+
+    /// What the wall clock did since the last call.
+    pub(in crate::delivery) fn take_clock_step(&mut self) -> Option<ClockStep> {
+        self.clock_step.take()
     }
 
     fn message(&mut self, record: &Record, location: RecordLocation) -> Vec<(Row, RemovalReason)> {
         let Some((head, envelope)) = record.message() else { return Vec::new() };
         self.counters.seq = self.counters.seq.max(head.seq);
-        let row = row_of(record, location, &head);
+        let row = self.row_of(record, location, &head);
         match head.kind.as_str() {
             COMMAND_REPLY => self.replied(envelope, &row),
             checkpoint::KIND => self.checkpointed(record.n, envelope),
@@ -242,18 +266,29 @@ impl LedgerState {
         self.changes.push(IndexChange { table, key, value });
     }
 
-    /// Lowest journal number that is still needed. A command that has expired is refused as such, remembered or not.
-    pub(in crate::delivery) fn lowest_n(&self, now_wall_ms: i64) -> Option<u64> {
+    /// Lowest journal number that is still needed.
+    pub(in crate::delivery) fn lowest_n(&self) -> Option<u64> {
         let inputs = self.inputs.keys().next().copied();
-        let commands = self.commands.iter().find(|c| c.expires_at_ms > now_wall_ms).map(|c| c.n);
-        [self.outbox.lowest_n(), inputs, commands].into_iter().flatten().min()
+        [self.outbox.lowest_n(), inputs].into_iter().flatten().min()
+    }
+
+    /// The outbox row of a `message` record: it expires by what the box lives through. In a journal of version 0.1, whose
+    /// monotonic clock began anew with each start, it expires by the wall clock.
+    fn row_of(&self, record: &Record, location: RecordLocation, head: &MessageHead) -> Row {
+        let row = row_of(record, location, head);
+        let Some(s) = head.expiry_s else { return row };
+        match self.counters.clock {
+            Some(_) => Row { expires_at: Some(record.at.mono.plus_s(s.into())), ..row },
+            None if record.at.is_vouched() => {
+                Row { expires_ms: Some(record.at.wall_ms + i64::from(s) * 1000), ..row }
+            }
+            None => row,
+        }
     }
 }
 
-/// The outbox row of a `message` record.
+/// The outbox row of a `message` record that never expires.
 pub(in crate::delivery) fn row_of(record: &Record, location: RecordLocation, head: &MessageHead) -> Row {
-    let good_clock = record.at.quality != ClockQuality::None;
-    let expiry = head.expiry_s.filter(|_| good_clock);
     Row {
         seq: head.seq,
         n: record.n,
@@ -262,7 +297,8 @@ pub(in crate::delivery) fn row_of(record: &Record, location: RecordLocation, hea
         priority: head.priority,
         qos: head.qos,
         conflation_key: head.conflation_key.clone(),
-        expires_ms: expiry.map(|s| record.at.wall_ms + i64::from(s) * 1000),
+        expires_ms: None,
+        expires_at: None,
         puback: false,
         tries: 0,
     }
