@@ -257,7 +257,11 @@ mod tests {
     const DAY_MS: i64 = 86_400_000;
 
     fn moment(lived_days: f64, wall_days: f64, quality: ClockQuality) -> Moment {
-        Moment { mono: Mono::from_s(lived_days * 86_400.0), wall_ms: (wall_days * DAY_MS as f64) as i64, quality }
+        Moment {
+            mono: Mono::from_s(lived_days * 86_400.0),
+            wall_ms: (wall_days * DAY_MS as f64) as i64,
+            quality,
+        }
     }
 
     #[test]
@@ -276,7 +280,11 @@ mod tests {
             ("dated after now: another box's", moment(90.0, 20_000.0, ntp), 0.0),
         ];
         for (name, now, days) in table {
-            assert!((now.age_s(then) - days * 86_400.0).abs() < 1.0, "{name}: {}", now.age_s(then) / 86_400.0);
+            assert!(
+                (now.age_s(then) - days * 86_400.0).abs() < 1.0,
+                "{name}: {}",
+                now.age_s(then) / 86_400.0
+            );
         }
         let unvouched = moment(100.0, 0.0, none);
         assert_eq!(moment(110.0, 20_010.0, ntp).age_s(unvouched), 10.0 * 86_400.0);

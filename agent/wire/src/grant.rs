@@ -197,7 +197,8 @@ mod tests {
     fn a_grant_counts_only_signed_for_this_box_in_time_and_for_its_own_files() {
         let now = Moment { wall_ms: NOW_MS, quality: ClockQuality::Ntp, ..Moment::default() };
         let judged = |payload: &str, now| {
-            SignedGrant::read(payload.as_bytes()).and_then(|grant| grant.judged(&who(), &keys(), now, |_| false))
+            SignedGrant::read(payload.as_bytes())
+                .and_then(|grant| grant.judged(&who(), &keys(), now, |_| false))
         };
         let good = sealed(&data("g1"));
         let JudgedGrant { grant, refused } = judged(&good, now).unwrap();

@@ -98,7 +98,13 @@ fn scan(dir: &Path, now: Moment) -> Result<Vec<Folder>, FileError> {
             let age_s = age_s(&incident, now);
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let on_hold = incident.join(HOLD_FILE).exists();
-            folders.push(Folder { key: (name(&day), name(&incident)), age_s, path: incident, bytes, on_hold });
+            folders.push(Folder {
+                key: (name(&day), name(&incident)),
+                age_s,
+                path: incident,
+                bytes,
+                on_hold,
+            });
         }
     }
     Ok(folders)

@@ -75,7 +75,10 @@ fn a_clock_that_was_ahead_and_came_back_has_no_command_obeyed_twice_and_no_fresh
         assert!(order(&mut ledger, &format!("x{i}"), clock.now().wall_ms, 3_600_000), "x{i}");
     }
     clock.set_wall(NOW_MS + 20 * 60_000);
-    assert!(!order(&mut ledger, "c1", NOW_MS, 6 * DAY_MS), "its id is forgotten, and yet it is not obeyed again");
+    assert!(
+        !order(&mut ledger, "c1", NOW_MS, 6 * DAY_MS),
+        "its id is forgotten, and yet it is not obeyed again"
+    );
     for i in 0..3 {
         run_for(&clock, 3600.0);
         assert!(order(&mut ledger, &format!("fresh{i}"), clock.now().wall_ms, 3_600_000), "fresh{i}");
@@ -103,7 +106,10 @@ fn a_fresh_command_counts_while_somebody_vouches_for_a_clock_that_is_wrong() {
             let (issued_ms, id) = (right.now().wall_ms, format!("day{day}"));
             assert!(order(&mut ledger, &id, issued_ms, 600_000), "{wrong_ms}: {id}");
             assert!(!order(&mut ledger, &id, issued_ms, 600_000), "{wrong_ms}: {id} a second time");
-            assert!(!order(&mut ledger, "old", NOW_MS - DAY_MS, 600_000), "{wrong_ms}: expired by either clock");
+            assert!(
+                !order(&mut ledger, "old", NOW_MS - DAY_MS, 600_000),
+                "{wrong_ms}: expired by either clock"
+            );
             for each in [&right, &clock] {
                 run_for(each, DAY_S);
             }
@@ -160,7 +166,10 @@ fn a_jump_is_a_record_and_pauses_deletions_and_a_dead_battery_is_put_right_at_ea
     clock.set_wall(NOW_MS + 40 * DAY_MS);
     upkeep(&mut ledger, &clock);
     let said = clock_records(&ledger);
-    assert!(said.len() == 1 && (said[0]["jumped_by_s"].as_f64().unwrap() - 40.0 * DAY_S).abs() < 60.0, "{said:?}");
+    assert!(
+        said.len() == 1 && (said[0]["jumped_by_s"].as_f64().unwrap() - 40.0 * DAY_S).abs() < 60.0,
+        "{said:?}"
+    );
     let stats = ledger.stats();
     assert_eq!((stats.clock_jumps, stats.deletion_paused), (1, true));
     run_for(&clock, DAY_S);
@@ -216,7 +225,9 @@ fn numbers_of_a_lost_journal_are_given_out_again_under_another_name() {
         ledger.commit(vec![Item::Message(Box::new(failed))]).unwrap();
         ledger.connected(ledger.session_base() + 1, false, 8).unwrap();
         let ids: Vec<String> = std::iter::from_fn(|| ledger.next(1 << 20))
-            .map(|sent| serde_json::from_slice::<Value>(&sent.body).unwrap()["id"].as_str().unwrap().to_owned())
+            .map(|sent| {
+                serde_json::from_slice::<Value>(&sent.body).unwrap()["id"].as_str().unwrap().to_owned()
+            })
             .collect();
         (ids, ledger.identity().journal_id.clone().unwrap())
     };
@@ -229,7 +240,10 @@ fn numbers_of_a_lost_journal_are_given_out_again_under_another_name() {
     assert_ne!(old_name, new_name);
     let (again, name) = ids(first.path());
     assert_eq!(name, old_name, "one name for the life of a journal");
-    assert!(again.contains(&old_ids[1]) || again.contains(&old_ids[0]), "and what waited keeps its id: {again:?}");
+    assert!(
+        again.contains(&old_ids[1]) || again.contains(&old_ids[0]),
+        "and what waited keeps its id: {again:?}"
+    );
 }
 
 /// What happens to a box between two records.

@@ -254,7 +254,9 @@ fn a_command_is_obeyed_once_and_answered_the_same_again() {
     assert!(replies(&mut ledger).0.is_empty(), "nothing to say yet");
     drop(ledger); // As after kill -9.
     let mut ledger = commanded(dir.path(), &clock);
-    let [StoredInput { n, input: StageInput::Command(command) }] = &ledger.inputs()[..] else { panic!("not one") };
+    let [StoredInput { n, input: StageInput::Command(command) }] = &ledger.inputs()[..] else {
+        panic!("not one")
+    };
     assert_eq!((*n, command.id.as_str(), command.until), (stored.n, "c3", None));
     for again in [&resend, &unknown, &recheck] {
         assert_eq!(order(&mut ledger, again), None);

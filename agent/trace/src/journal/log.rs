@@ -83,7 +83,9 @@ impl Journal {
         for segment in self.segments.iter().rev() {
             let bytes = read_whole(&segment.path)?;
             tip = scan::Tip { n: segment.first - 1, hash: None };
-            let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |record, _, _| newest = record.at.mono);
+            let ending = scan::segment(&bytes, &mut tip, until, &mut damage, &mut |record, _, _| {
+                newest = record.at.mono
+            });
             clean = until.is_none() && ending.clean && ending.whole_len == bytes.len() as u64;
             doubtful += ending.bad_after;
             until = Some(segment.first);

@@ -178,7 +178,8 @@ fn segments_go_only_when_done_with_and_old() {
     let (mut journal, _) = open(dir.path(), None);
     let end = journal.oldest_segment_end().unwrap();
     let now = journal.clock().now();
-    let [old, new] = [1.0, -1.0].map(|s| AgeLimit { now: Moment { mono: now.mono.plus_s(10.0), ..now }, s: 10.0 - s });
+    let [old, new] =
+        [1.0, -1.0].map(|s| AgeLimit { now: Moment { mono: now.mono.plus_s(10.0), ..now }, s: 10.0 - s });
     assert_eq!(journal.drop_before(end - 1, old).unwrap(), 0);
     assert_eq!(journal.drop_before(end, new).unwrap(), 0);
     assert_eq!(journal.drop_before(end, old).unwrap(), 1);
@@ -210,7 +211,9 @@ fn a_segment_is_as_old_as_what_the_box_lived_through_since_it_ended() {
     clock.set_wall(0);
     let limit = |s: f64| AgeLimit { now: clock.now(), s };
     assert_eq!(journal.segments.len(), 3);
-    assert!(journal.oldest_is_beyond(limit(999.0)).unwrap() && !journal.oldest_is_beyond(limit(1001.0)).unwrap());
+    assert!(
+        journal.oldest_is_beyond(limit(999.0)).unwrap() && !journal.oldest_is_beyond(limit(1001.0)).unwrap()
+    );
     assert_eq!(journal.drop_before(u64::MAX, limit(999.0)).unwrap(), 1);
     assert!(journal.oldest_is_beyond(limit(-1.0)).unwrap() && !journal.oldest_is_beyond(limit(1.0)).unwrap());
     // A head that cannot be read makes what is before it younger, never older, and nothing stays for ever.
@@ -221,7 +224,9 @@ fn a_segment_is_as_old_as_what_the_box_lived_through_since_it_ended() {
     journal.append(&[long()], Durability::Now).unwrap();
     clock.advance_to(Mono::from_s(ran_s + 500.0));
     let mut journal = open();
-    assert!(journal.oldest_is_beyond(limit(499.0)).unwrap() && !journal.oldest_is_beyond(limit(501.0)).unwrap());
+    assert!(
+        journal.oldest_is_beyond(limit(499.0)).unwrap() && !journal.oldest_is_beyond(limit(501.0)).unwrap()
+    );
 }
 
 #[test]

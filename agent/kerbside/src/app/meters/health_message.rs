@@ -28,7 +28,10 @@ pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&DeliverySta
         values.insert("journal_bytes".to_owned(), json!(stats.journal_bytes));
         if let Some(by_s) = stats.clock_jumped_by_s {
             let (jumps, paused) = (stats.clock_jumps, stats.deletion_paused);
-            values.insert("clock_jumped".to_owned(), json!({"by_s": by_s, "times": jumps, "deletion_paused": paused}));
+            values.insert(
+                "clock_jumped".to_owned(),
+                json!({"by_s": by_s, "times": jumps, "deletion_paused": paused}),
+            );
         }
     }
     values

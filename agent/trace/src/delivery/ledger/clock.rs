@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::base::Ledger;
+use crate::delivery::clock_story::ClockStep;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
-use crate::delivery::clock_story::ClockStep;
 use crate::journal::RecordKind;
 
 impl Ledger {

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use kerbside_crypto::hash::Hash;
 use kerbside_domain::time::{Moment, rfc3339};
 use kerbside_wire::text::{clipped, shortened};
-use kerbside_wire::{CommandAction, CommandRefusal, NotGenuine, Refusal, ReplyResult, SignedCommand, StoreAction, reply};
+use kerbside_wire::{
+    CommandAction, CommandRefusal, NotGenuine, Refusal, ReplyResult, SignedCommand, StoreAction, reply,
+};
 use serde_json::{Value, json};
 
 use super::base::Ledger;
