@@ -334,7 +334,7 @@ fn child(input: &[u8]) -> Result<()> {
 fn signed(input: &[u8]) -> Result<()> {
     let (who, keys) = (writer::identity(), writer::keys());
     let now = Moment { quality: ClockQuality::Ntp, ..moment() };
-    let judged = SignedGrant::read(input).and_then(|grant| grant.judged(&who, &keys, now, 0));
+    let judged = SignedGrant::read(input).and_then(|grant| grant.judged(&who, &keys, now, |_| false));
     if let Ok(JudgedGrant { grant, .. }) = judged
         && (grant.id.as_str(), grant.path.as_str(), grant.offset) != ("g1", "2026-11-21/01J/r1-clip.mp4", 7)
     {
