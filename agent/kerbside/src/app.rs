@@ -85,6 +85,7 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
         clock: clock.clone(),
         trust: upload_trust(&site),
         local_allowed: site.evidence.local_uploads,
+        proxy: site.centre.proxy.clone(),
     });
     let stages = stages::start(stages::Parts {
         site: site.clone(),
@@ -99,8 +100,10 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
         restart: restart.clone(),
         meters: &meters,
     })?;
-    let link =
-        link::spawn(link::LinkSettings::new(&site.centre, &site.device.edge_id), opened.link, clock.clone());
+    let mut link_settings = link::LinkSettings::new(&site.centre, &site.device.edge_id);
+    link_settings.status = meters.link();
+    let link = link::spawn(link_settings, opened.link, clock.clone());
+    meters.watch_delivery(delivery.clone());
     let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss);
     let pages = meters.serve(&site);
     drop(tasks);

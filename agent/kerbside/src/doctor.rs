@@ -6,8 +6,9 @@
 //! |---|---|
 //! | `finding` | one finding |
 //! | `report` | the findings as text and exit code |
-//! | `machine`, `network`, `certificates`, `confined` | the checks |
+//! | `machine`, `network`, `certificates`, `confined`, `broker` | the checks |
 
+mod broker;
 mod certificates;
 mod confined;
 mod finding;
@@ -96,7 +97,7 @@ pub fn run(
     progress("model");
     findings.extend(models(Some(&site), hooks));
     progress("centre");
-    findings.push(centre(&site));
+    findings.extend(broker::check(&site, clock));
     findings.extend(certificates::check(&site, clock));
     progress("cameras");
     findings.extend(cameras(&site));
@@ -133,17 +134,6 @@ fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
         Err(fault) => Finding::wrong(Area::Model, fault.what, fault.remedy),
     };
     [street].into_iter().chain(&models.close_up).map(one).collect()
-}
-
-fn centre(site: &Site) -> Finding {
-    let (host, port) = (&site.centre.host, site.centre.port);
-    match network::connect(host, port) {
-        Ok(_) => Finding::good(Area::Centre, format!("{host}:{port} answers")),
-        Err(why) => {
-            let remedy = "check cable, SIM and firewall; reports wait on the disk until it answers";
-            Finding::wrong(Area::Centre, format!("{host}:{port}: {why}"), remedy)
-        }
-    }
 }
 
 /// All at once: a camera that does not answer costs the others no time.

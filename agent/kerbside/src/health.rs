@@ -8,6 +8,7 @@ mod server;
 
 pub(crate) use liveness::{Liveness, Pulse, notify_ready, notify_stopping, supervise};
 pub(crate) use metrics::{
-    CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Queue, SensorMetrics, Stage, raise,
+    CameraMetrics, DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Metrics, Priority, Queue,
+    SensorMetrics, Stage, raise,
 };
 pub(crate) use server::{HealthError, bind};

@@ -108,17 +108,7 @@ fn stands_a_flood(protocol: Protocol, breaks_after: Option<u16>) {
             taken.change(|ids| ids.insert(receipt.id));
         }
     });
-    let centre = Centre {
-        host: "127.0.0.1".into(),
-        port,
-        protocol,
-        receipts: false,
-        keep_alive_s: 30,
-        username: None,
-        password_file: None,
-        tls: None,
-        keys: Vec::new(),
-    };
+    let centre = Centre { protocol, receipts: false, ..Centre::at("127.0.0.1", port) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let link = runtime.block_on(async { spawn(LinkSettings::new(&centre, "mh-xz-017"), opened.link, clock) });
 

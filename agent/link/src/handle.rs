@@ -7,6 +7,7 @@ use kerbside_trace::delivery::LinkPort;
 
 use crate::settings::LinkSettings;
 use crate::shell;
+use crate::status::LinkWatch;
 
 /// The running link. Dropping it does not stop the task; [`LinkHandle::stop`] does.
 #[derive(Debug)]
@@ -29,9 +30,31 @@ impl LinkHandle {
     }
 }
 
+/// Says that the task is gone when it is dropped while it runs: it panicked.
+struct Lost(Option<LinkWatch>);
+
+impl Lost {
+    /// The task ended as it should.
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Lost {
+    fn drop(&mut self) {
+        if let Some(status) = &self.0 {
+            status.lost();
+        }
+    }
+}
+
 /// Starts the link on the current tokio runtime.
 pub fn spawn(settings: LinkSettings, port: LinkPort, clock: Arc<dyn Clock>) -> LinkHandle {
     let (stop, stopping) = tokio::sync::watch::channel(None);
-    let task = tokio::spawn(shell::run(settings, port, clock, stopping));
+    let lost = Lost(Some(settings.status.clone()));
+    let task = tokio::spawn(async move {
+        shell::run(settings, port, clock, stopping).await;
+        lost.ended();
+    });
     LinkHandle { stop, task }
 }

@@ -3,8 +3,8 @@
 //! # A tour
 //!
 //! [`spawn`] starts one task. What to do when is decided by an I/O-free state machine ([`machine`]): events in, actions out.
-//! The `shell` is the thin task around it that polls the MQTT client (`client`, the only file that names rumqttc's types).
-//! The client's memory is disposable: every connection is a new client, and the store thread hands over again whatever has
+//! The `shell` is the thin task around it that drives the connection (`client`).
+//! Its memory is disposable: every connection is a new one, and the store thread hands over again whatever has
 //! no acknowledgement. Journal and outbox are known only through [`kerbside_trace::delivery::LinkPort`].
 //!
 //! A message goes out when the store thread requests it ([`kerbside_trace::delivery::LinkRequest`]); what became of it is
@@ -17,7 +17,10 @@
 //! |---|---|
 //! | [`machine`] | what to do when, without I/O and without a clock |
 //! | `shell` | the task: carries events in and actions out |
-//! | `client` | one connection's MQTT client, 5 or 3.1.1 behind one face |
+//! | `client` | one connection, 5 or 3.1.1 behind one face, over TCP, TLS or WebSocket |
+//! | `dial` | TCP, through the site's HTTP proxy if it has one |
+//! | `probe` | tries the broker once, for `doctor` |
+//! | `status` | what the link says of itself |
 //! | [`tls`], [`certificates`] | trust, and how long certificates count |
 //! | `renewal` | whether the files that vouch for the box were replaced |
 //! | [`upload`] | one file after the other, behind the reports |
@@ -25,8 +28,11 @@
 
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
+#[cfg(test)]
+mod broker_tests;
 pub mod certificates;
 mod client;
+mod dial;
 #[cfg(feature = "embedded-broker")]
 pub mod embedded;
 mod error;
@@ -34,9 +40,11 @@ mod error;
 mod flood_tests;
 mod handle;
 pub mod machine;
+mod probe;
 mod renewal;
 mod settings;
 mod shell;
+mod status;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -45,4 +53,6 @@ pub mod upload;
 
 pub use error::LinkError;
 pub use handle::{LinkHandle, spawn};
+pub use probe::probe;
 pub use settings::LinkSettings;
+pub use status::{LinkHealth, LinkProblem, LinkStatus, LinkWatch};

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kerbside_site::config::{Centre, Protocol};
+use kerbside_site::config::Centre;
 use kerbside_wire::{Identity, topic};
 
-use crate::machine::MachineSettings;
+use crate::error::LinkError;
+use crate::machine::{MachineSettings, Terms};
+use crate::status::LinkWatch;
 use crate::tuning::{
     ACK_TIMEOUT_MIN_S, BACKOFF_MIN_S, CONNECT_TIMEOUT_S, KEEP_ALIVE_MIN_S, MAX_PACKET_V5, MAX_PACKET_V311,
     RENEWAL_PERIOD_S,
@@ -26,6 +28,8 @@ pub struct LinkSettings {
     pub ack_timeout_s: Option<f64>,
     /// Between two looks whether certificates, keys or the password were replaced, s.
     pub renewal_s: f64,
+    /// Where the link says how it is.
+    pub status: LinkWatch,
 }
 
 impl LinkSettings {
@@ -39,6 +43,7 @@ impl LinkSettings {
             backoff_max_s: (0.4 * f64::from(centre.keep_alive_s)).clamp(2.0, 60.0),
             ack_timeout_s: None,
             renewal_s: RENEWAL_PERIOD_S,
+            status: LinkWatch::default(),
         }
     }
 
@@ -63,10 +68,22 @@ impl LinkSettings {
             ack_timeout_s: self.ack_timeout_s.unwrap_or((2.0 * keep_alive_s).max(ACK_TIMEOUT_MIN_S)),
             backoff_min_s: self.backoff_min_s,
             backoff_max_s: self.backoff_max_s,
-            default_max_packet: match self.centre.protocol {
-                Protocol::V5 => MAX_PACKET_V5,
-                Protocol::V311 => MAX_PACKET_V311,
-            },
+            terms: self.terms(),
+            max_packet_v5: MAX_PACKET_V5,
+            max_packet_v311: MAX_PACKET_V311,
         }
+    }
+
+    /// What the site asks of the broker.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { protocol: self.centre.protocol, retain: self.centre.retain, max_qos: 1 }
+    }
+
+    /// Of the MQTT user; empty without one.
+    pub(crate) fn password(&self) -> Result<String, LinkError> {
+        let Some(path) = &self.centre.password_file else { return Ok(String::new()) };
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|cause| LinkError::Password { path: path.clone(), cause })?;
+        Ok(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned())
     }
 }

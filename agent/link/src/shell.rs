@@ -1,46 +1,41 @@
-//! The task around the machine: polls the client, carries events in and actions out. No decision of its own.
+//! The task around the machine: drives the connection, carries events in and actions out. No decision of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_trace::delivery::{LinkPort, LinkReport};
-use kerbside_wire::{Presence, state};
+use kerbside_trace::delivery::{LinkPort, LinkReport, LinkRequest, Reporter, Room};
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{error, info, warn};
 
-use crate::client::{self, Polled, Poller, Sender, Will};
-use crate::error::LinkError;
-use crate::machine::{LinkAction, LinkChange, LinkEvent, Machine};
+use crate::client::{Connection, LastWill, Wire};
+use crate::machine::{LinkAction, LinkChange, LinkEvent, Machine, Terms};
 use crate::renewal::Renewal;
 use crate::settings::LinkSettings;
 use crate::tuning::GOODBYE;
 
-/// What came besides the network.
-enum Beside {
+/// What comes next.
+enum Next {
     Event(LinkEvent),
-    Nothing,
+    /// There is room for the oldest report.
+    Room(Room),
+    /// It is time to look at the files that vouch for the box.
+    Renewal,
     /// The store thread is gone: nothing can be made durable, so nothing may be acknowledged.
     StoreGone,
-}
-
-/// What the shell does besides acting at once.
-enum Next {
-    /// Poll the client on.
-    Go,
-    /// A new client is needed, or none.
-    Client(Option<(Sender, Poller)>),
-    Disconnect,
-    Finished,
 }
 
 struct Shell {
     settings: LinkSettings,
     port: LinkPort,
+    reporter: Reporter,
     clock: Arc<dyn Clock>,
     machine: Machine,
-    sender: Option<Sender>,
-    next_token: u64,
+    wire: Wire,
+    /// Reports without room in the store thread's line. While there are any nothing is read, so there are few.
+    reports: VecDeque<LinkReport>,
+    is_paused: bool,
     stop: watch::Receiver<Option<f64>>,
     stopping: bool,
     renewal: Renewal,
@@ -56,59 +51,21 @@ pub async fn run(
     let machine = settings.machine(&port.who, port.session_base);
     let machine = Machine::new(machine, fastrand::u64(..), clock.now().mono);
     let renewal = Renewal::new(settings.renewal_s);
-    let mut shell =
-        Shell { settings, port, clock, machine, sender: None, next_token: 0, stop, stopping: false, renewal };
-    let mut poller: Option<Poller> = None;
-    loop {
-        // A poll that was begun is kept until it brings something; only a client that is thrown away is cut off.
-        let next = match &mut poller {
-            Some(poller) => {
-                let mut poll = std::pin::pin!(poller.poll());
-                loop {
-                    let beside = tokio::select! {
-                        polled = &mut poll => break shell.polled(polled).await,
-                        beside = shell.beside() => beside,
-                    };
-                    match shell.serve(beside).await {
-                        Next::Go => {}
-                        other => break other,
-                    }
-                }
-            }
-            None => {
-                let beside = shell.beside().await;
-                shell.serve(beside).await
-            }
-        };
-        match next {
-            Next::Go => {}
-            Next::Client(client) => (shell.sender, poller) = client.unzip(),
-            Next::Disconnect => {
-                goodbye(&mut shell, poller.take()).await;
-                return;
-            }
-            Next::Finished => return,
-        }
-    }
-}
-
-/// Polls until DISCONNECT is written and the broker has closed, or the time is up.
-async fn goodbye(shell: &mut Shell, poller: Option<Poller>) {
-    let (Some(sender), Some(mut poller)) = (shell.sender.take(), poller) else { return };
-    if sender.disconnect().is_ok() {
-        let closed = async {
-            let mut sender = sender;
-            loop {
-                let polled = poller.poll().await;
-                if matches!(sender.receive(polled, &mut shell.next_token), LinkEvent::Lost { .. }) {
-                    break;
-                }
-            }
-        };
-        // A broker that does not close is left all the same.
-        let _ = tokio::time::timeout(GOODBYE, closed).await;
-    }
-    info!("link: said offline and disconnected");
+    let mut shell = Shell {
+        reporter: port.reporter.clone(),
+        settings,
+        port,
+        clock,
+        machine,
+        wire: Wire::None,
+        reports: VecDeque::new(),
+        is_paused: false,
+        stop,
+        stopping: false,
+        renewal,
+    };
+    while shell.turn().await {}
+    shell.settings.status.set(shell.machine.status());
 }
 
 impl Shell {
@@ -116,111 +73,146 @@ impl Shell {
         self.clock.now().mono
     }
 
-    async fn polled(&mut self, polled: Polled) -> Next {
-        let Some(sender) = &mut self.sender else { return Next::Go };
-        let event = sender.receive(polled, &mut self.next_token);
-        self.serve(Beside::Event(event)).await
-    }
-
-    /// Whatever comes besides the network: requests of the store thread, the machine's deadline, the stop. Nothing is lost
-    /// when it is not awaited to its end.
-    async fn beside(&mut self) -> Beside {
-        let wait_s = self.machine.deadline().map_or(3600.0, |due| due.since_s(self.now()));
-        Beside::Event(tokio::select! {
-            request = self.port.requests.recv() => match request {
-                Some(request) => LinkEvent::Request(request),
-                None => return Beside::StoreGone,
-            },
-            () = self.renewal.due() => {
-                self.renewal.warn(&self.settings, self.clock.now());
-                if self.sender.is_none() || !self.renewal.replaced(&self.settings) {
-                    return Beside::Nothing;
+    /// Waits for what comes next and acts on it. False: the end.
+    async fn turn(&mut self) -> bool {
+        self.note_pause();
+        match self.next().await {
+            Next::Event(event) => self.machine.push(self.now(), event),
+            Next::Room(room) => {
+                let report = self.reports.pop_front();
+                if report.is_some_and(|report| !self.reporter.report_into(room, report)) {
+                    return false;
                 }
-                info!("certificates were replaced: connecting anew");
-                LinkEvent::Renewed
             }
-            () = tokio::time::sleep(Duration::from_secs_f64(wait_s.max(0.001))) => LinkEvent::Tick,
-            grace_s = stopped(&mut self.stop), if !self.stopping => {
-                self.stopping = true;
-                LinkEvent::Stop { grace_s }
-            }
-        })
-    }
-
-    /// Acts on it to the end: the client is not polled meanwhile.
-    async fn serve(&mut self, beside: Beside) -> Next {
-        match beside {
-            Beside::Event(event) => self.machine.push(self.now(), event),
-            Beside::Nothing => {}
-            Beside::StoreGone => return Next::Finished,
+            Next::Renewal => self.renew(),
+            Next::StoreGone => return false,
         }
         // What the store thread has ready goes with it: otherwise a busy network would let its requests pile up.
         while let Ok(request) = self.port.requests.try_recv() {
-            self.machine.push(self.now(), LinkEvent::Request(request));
+            self.request(request);
         }
-        let mut next = Next::Go;
+        let goes_on = self.act().await;
+        self.settings.status.set(self.machine.status());
+        goes_on
+    }
+
+    /// Nothing is lost when it is not awaited to its end.
+    async fn next(&mut self) -> Next {
+        let wait_s = self.machine.deadline().map_or(3600.0, |due| due.since_s(self.now())).max(0.001);
+        let oldest = self.reports.front();
+        let room = async {
+            match oldest {
+                Some(report) => self.reporter.room(report).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            room = room => room.map_or(Next::StoreGone, Next::Room),
+            event = self.wire.event(self.reports.is_empty()) => Next::Event(event),
+            request = self.port.requests.recv() => {
+                request.map_or(Next::StoreGone, |request| Next::Event(LinkEvent::Request(request)))
+            }
+            () = self.renewal.due() => Next::Renewal,
+            () = tokio::time::sleep(Duration::from_secs_f64(wait_s)) => Next::Event(LinkEvent::Tick),
+            grace_s = stopped(&mut self.stop), if !self.stopping => {
+                self.stopping = true;
+                Next::Event(LinkEvent::Stop { grace_s })
+            }
+        }
+    }
+
+    fn request(&mut self, request: LinkRequest) {
+        self.machine.push(self.now(), LinkEvent::Request(request));
+    }
+
+    /// Tells the machine when reading stops and when it goes on.
+    fn note_pause(&mut self) {
+        let has_reports = !self.reports.is_empty();
+        let is_paused = has_reports || self.wire.open().is_some_and(|connection| !connection.has_room());
+        if self.is_paused != is_paused {
+            self.is_paused = is_paused;
+            self.machine.push(self.now(), LinkEvent::Paused(is_paused));
+        }
+    }
+
+    fn renew(&mut self) {
+        self.renewal.warn(&self.settings, self.clock.now());
+        if self.wire.open().is_some() && self.renewal.replaced(&self.settings) {
+            info!("certificates were replaced: connecting anew");
+            self.machine.push(self.now(), LinkEvent::Renewed);
+        }
+    }
+
+    /// Does what the machine wants. False: the end.
+    async fn act(&mut self) -> bool {
         while let Some(action) = self.machine.pull() {
-            match self.one(action).await {
-                Ok(Next::Go) => {}
-                Ok(Next::Finished) => return Next::Finished,
-                Ok(other) => next = other,
-                Err(e) => {
-                    self.machine.push(self.now(), LinkEvent::Lost { why: e.to_string(), by_peer: false })
+            match action {
+                LinkAction::Connect { session, terms } => self.connect(session, terms),
+                LinkAction::Drop => self.wire = Wire::None,
+                LinkAction::Disconnect => {
+                    self.goodbye().await;
+                    return false;
+                }
+                LinkAction::Finished => {
+                    self.report_all().await;
+                    return false;
+                }
+                LinkAction::Report(report) => self.reports.push_back(report),
+                LinkAction::Log(change) => self.log(change),
+                LinkAction::Subscribe(filters) => {
+                    let subscribed = self.wire.open().map(|connection| connection.subscribe(filters));
+                    if let Some(Err(e)) = subscribed {
+                        let lost = LinkEvent::Lost { why: e.to_string(), by_peer: false };
+                        self.machine.push(self.now(), lost);
+                    }
+                }
+                LinkAction::Publish(outgoing) => self.on_wire(|connection| connection.publish(outgoing)),
+                LinkAction::Ack { token } => self.on_wire(|connection| connection.acknowledge(token)),
+                LinkAction::Ping => self.on_wire(Connection::ping),
+            }
+        }
+        true
+    }
+
+    /// Without a connection it is for one that is gone.
+    fn on_wire(&mut self, act: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = self.wire.open() {
+            act(connection);
+        }
+    }
+
+    fn connect(&mut self, session: u64, terms: Terms) {
+        let at = self.clock.now();
+        let will = LastWill::new(&self.port.who, session, at);
+        self.renewal.in_use(&self.settings);
+        self.wire = Wire::opening(&self.settings, terms, will);
+    }
+
+    /// What is left to report, within the time of a goodbye.
+    async fn report_all(&mut self) {
+        let reports = std::mem::take(&mut self.reports);
+        let reporter = &self.reporter;
+        let all = async move {
+            for report in reports {
+                if !reporter.report(report).await {
+                    break;
                 }
             }
-        }
-        next
-    }
-
-    async fn one(&mut self, action: LinkAction) -> Result<Next, LinkError> {
-        match action {
-            LinkAction::Connect { session } => return Ok(Next::Client(Some(self.connect(session)?))),
-            LinkAction::Drop => {
-                self.sender = None;
-                return Ok(Next::Client(None));
-            }
-            LinkAction::Disconnect => return Ok(Next::Disconnect),
-            LinkAction::Finished => return Ok(Next::Finished),
-            LinkAction::Report(report) => return Ok(self.report(report).await),
-            LinkAction::Log(change) => self.log(change),
-            LinkAction::Subscribe(filters) => self.with_sender(|s| s.subscribe(filters))?,
-            LinkAction::Publish(outgoing) => self.with_sender(|s| s.publish(outgoing))?,
-            LinkAction::Ack { token } => self.with_sender(|s| s.ack(token))?,
-        }
-        Ok(Next::Go)
-    }
-
-    /// Waits for room in the store thread's line, but no longer than a stop allows.
-    async fn report(&mut self, report: LinkReport) -> Next {
-        let begun = self.now();
-        let taken = tokio::select! {
-            biased;
-            taken = self.port.report(report) => taken,
-            () = overdue(&mut self.stop) => false,
         };
-        if !taken {
-            return Next::Finished;
-        }
-        let (now, s) = (self.now(), self.now().since_s(begun));
-        if s > 0.0 {
-            self.machine.push(now, LinkEvent::HeldUp { s });
-        }
-        Next::Go
+        // A disk that hangs is left all the same: what was not reported is sent again at the next start.
+        let _ = tokio::time::timeout(GOODBYE, all).await;
     }
 
-    fn with_sender(&mut self, f: impl FnOnce(&mut Sender) -> Result<(), LinkError>) -> Result<(), LinkError> {
-        self.sender.as_mut().map_or(Ok(()), f)
-    }
-
-    fn connect(&mut self, session: u64) -> Result<(Sender, Poller), LinkError> {
-        let at = self.clock.now();
-        let lost = state(&self.port.who, Presence::Lost, session, None, None, at);
-        let will = Will {
-            topic: lost.full_topic(&self.port.who),
-            body: lost.envelope(&self.port.who, None).into_bytes(),
-        };
-        self.renewal.in_use(&self.settings);
-        client::new(&self.settings, will)
+    /// Until DISCONNECT is written and the broker has closed, or the time is up.
+    async fn goodbye(&mut self) {
+        self.report_all().await;
+        if let Some(connection) = self.wire.open() {
+            connection.disconnect();
+            let closed = async { while !matches!(connection.event(true).await, LinkEvent::Lost { .. }) {} };
+            // A broker that does not close is left all the same.
+            let _ = tokio::time::timeout(GOODBYE, closed).await;
+        }
+        info!("link: said offline and disconnected");
     }
 
     fn log(&self, change: LinkChange) {
@@ -232,8 +224,14 @@ impl Shell {
             }
             LinkChange::Down { why } => warn!(host, port, why, "link lost; reports wait on the disk"),
             LinkChange::StillDown { why } => warn!(host, port, why, "link cannot be made; trying on"),
+            LinkChange::NoProgress { why } => error!(host, port, why, "link makes no progress"),
+            LinkChange::Progress => info!(host, port, "link makes progress again"),
+            LinkChange::Problem { problem, what } => {
+                let (problem, cure) = (problem.as_str(), problem.cure());
+                warn!(host, port, problem, what, cure, "link: something to put right")
+            }
+            LinkChange::Solved(problem) => info!(host, port, problem = problem.as_str(), "link: put right"),
         }
-        debug!(deadline = ?self.machine.deadline(), "link");
     }
 }
 
@@ -244,10 +242,4 @@ async fn stopped(stop: &mut watch::Receiver<Option<f64>>) -> f64 {
         Some(grace_s) => grace_s,
         None => std::future::pending().await,
     }
-}
-
-/// When the time that a stop allows is over.
-async fn overdue(stop: &mut watch::Receiver<Option<f64>>) {
-    let grace_s = stopped(stop).await;
-    tokio::time::sleep(Duration::from_secs_f64(grace_s.max(0.0))).await;
 }

@@ -18,7 +18,7 @@ pub(crate) const LONG_ENOUGH_S: f64 = 10.0;
 pub(crate) const CONNECT_TIMEOUT_S: u64 = 30;
 /// Shortest wait before another attempt, s. The longest follows from the keep-alive.
 pub(crate) const BACKOFF_MIN_S: f64 = 1.0;
-/// Shortest keep-alive that rumqttc takes, s.
+/// Shortest keep-alive, s: below, a slow network looks like a dead one.
 pub(crate) const KEEP_ALIVE_MIN_S: u16 = 5;
 /// A message without PUBACK costs the connection after twice the keep-alive, and not before that, s.
 pub(crate) const ACK_TIMEOUT_MIN_S: f64 = 20.0;
@@ -30,17 +30,47 @@ pub(crate) const MAX_PACKET_V311: usize = 1 << 20;
 pub(crate) const SESSION_EXPIRY_S: u32 = 7 * 24 * 3600;
 /// Longest message of the centre that is let in, bytes; more than the wire will look at, so that it is refused with a word.
 pub(crate) const INBOUND_LIMIT: u32 = 64 * 1024;
-pub(crate) const INBOUND_LIMIT_V311: usize = 1 << 20;
-/// Messages of the centre that may wait for their acknowledgement.
+/// Longest packet that is read whole, bytes; the longest topic fits. A longer message is cut short, and refused by the store.
+pub(crate) const PACKET_LIMIT: usize = 2 * INBOUND_LIMIT as usize;
+/// Messages of the centre that a broker of MQTT 5 is asked not to exceed without acknowledgement.
 pub(crate) const RECEIVE_MAX: u16 = 32;
-/// Acknowledgements handed to the client and not yet written; the rest waits, so that a report never stands behind more.
-pub(crate) const ACKS_UNWRITTEN: usize = 32;
-/// Requests between two polls: the window, acknowledgements, subscriptions, the goodbye.
-pub(crate) const CLIENT_REQUESTS: usize = 128;
-/// Packet ids before they are used again; more than the window, so that a withheld PUBACK blocks nobody at once.
-pub(crate) const PACKET_IDS: u16 = 100;
+/// Messages of the centre that are read and not acknowledged, whatever the broker thinks of Receive Maximum; beyond, nothing is
+/// read. As many as share one sync, twice: while one sync runs, the next fill up.
+pub(crate) const HELD_MAX: usize = 2 * kerbside_trace::LINK_ROOM;
+/// Read at once, bytes.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+/// Longest WebSocket message that is taken, bytes; a broker puts as many packets into one as it likes.
+pub(crate) const WEBSOCKET_MESSAGE: usize = 4 << 20;
+/// Longest answer of a proxy to CONNECT, bytes.
+pub(crate) const PROXY_ANSWER: usize = 16 * 1024;
 /// How long a DISCONNECT may take to be written.
 pub(crate) const GOODBYE: Duration = Duration::from_secs(2);
+
+// ---- a broker that is not as it should be
+
+/// Connections closed without a word before something is guessed about the next.
+pub(crate) const CLOSED_BEFORE_A_GUESS: u32 = 2;
+/// A topic that the broker refuses is tried again after that long, then after twice as long, up to the maximum, s; and on each
+/// new connection.
+pub(crate) const TOPIC_RETRY_S: f64 = 60.0;
+pub(crate) const TOPIC_RETRY_MAX_S: f64 = 3600.0;
+/// Topics, or messages, of which something bad is remembered; more than a box has.
+pub(crate) const REFUSED_TOPICS: usize = 64;
+/// Refused subscriptions are tried again after that long, s: somebody may have mended the access list.
+pub(crate) const RESUBSCRIBE_S: f64 = 600.0;
+/// So many connections in a row, each closed by the peer within that many seconds with nothing on the way: another client has
+/// our name. One that lasts much longer ends the suspicion.
+pub(crate) const RIVAL_CLOSES: u32 = 3;
+pub(crate) const RIVAL_S: f64 = 90.0;
+pub(crate) const RIVAL_LASTED_S: f64 = 600.0;
+/// So many connections in a row that settled nothing, though something waited, are no progress.
+pub(crate) const STUCK_CONNECTIONS: u32 = 3;
+/// The disk takes nothing that came down for so long: no progress, s.
+pub(crate) const HELD_UP_S: f64 = 60.0;
+
+/// `doctor` tries a broker for at most that long, and waits that long between two connections, s.
+pub(crate) const PROBE_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const PROBE_BACKOFF_S: f64 = 0.3;
 
 // ---- certificates
 

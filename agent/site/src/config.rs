@@ -32,7 +32,7 @@ use crate::text;
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Confine, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit,
-    Protocol, Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
+    Protocol, Proxy, ProxyLogin, Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
 };
 
 /// A larger file is no configuration, bytes.

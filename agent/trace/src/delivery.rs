@@ -45,7 +45,7 @@ pub use handle::{Delivery, OpenedDelivery};
 pub use item::{Committed, Item};
 pub use ledger::Ledger;
 pub use link_messages::{LinkReport, LinkRequest};
-pub use link_port::LinkPort;
+pub use link_port::{LinkPort, Reporter, Room};
 pub use records::{SavedIncident, StageCommand, StageInput, StoredInput, without_secrets};
 pub use settings::{DeliverySettings, KEY_FILE, NEXT_KEY_FILE};
 pub use stats::{DeliveryStats, Recovery, Unfinished};

@@ -36,4 +36,4 @@ pub mod outbox;
 pub mod testing;
 mod tuning;
 
-pub use tuning::{CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S, MAX_GRANTS};
+pub use tuning::{CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S, LINK_ROOM, MAX_GRANTS};

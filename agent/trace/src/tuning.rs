@@ -4,9 +4,11 @@ use std::time::Duration;
 
 // ---- the store thread
 
-/// Reports of the link that wait for the store thread; beyond, the link waits and TCP stops the broker. As many as a turn
+/// Messages of the centre that are not journalled yet; beyond, the link waits and TCP stops the broker. As many as a turn
 /// takes: a broker that sends faster than the disk syncs costs one sync for all of them.
-pub(crate) const LINK_ROOM: usize = TURN;
+pub const LINK_ROOM: usize = TURN;
+/// Other reports of the link that wait for the store thread: more than the window can have on its way.
+pub(crate) const CONTROL_ROOM: usize = 256;
 /// Requests of others that wait for the store thread; senders beyond wait with them. Each waits for its answer.
 pub(crate) const REQUESTS: usize = 256;
 /// Messages and acknowledgements on their way to the link: the window, and an acknowledgement of each report that waited and of
@@ -14,8 +16,11 @@ pub(crate) const REQUESTS: usize = 256;
 pub(crate) const TO_LINK: usize = 4 * LINK_ROOM;
 /// A long message takes the room of several: one for each that many bytes, so that 4 MB wait at most.
 pub(crate) const ROOM_BYTES: usize = 4096;
-/// Receipts, case states and commands on their way to the core; the rest waits in the ledger.
-pub(crate) const TO_STAGES: usize = 64;
+/// A message of the centre that the disk refused is tried again after that long; it stays unacknowledged meanwhile, s.
+pub(crate) const UNWRITTEN_RETRY_S: f64 = 1.0;
+/// Receipts, case states and commands on their way to the core; the rest waits in the ledger. The core saves what came of each
+/// batch with one sync.
+pub(crate) const TO_STAGES: usize = 256;
 /// At least that often the store thread looks for what is due: expiry, retries, the index.
 pub(crate) const IDLE_PERIOD: Duration = Duration::from_millis(250);
 /// Most requests served before the link and the upkeep get their turn; one sync makes them durable. With syncs of 50 ms 10,000
@@ -26,7 +31,7 @@ pub(crate) const ALIVE_PERIOD: Duration = Duration::from_secs(1);
 
 // ---- the link's window
 
-/// Most messages handed over and not acknowledged. rumqttc loses all of them on a reconnect, so few.
+/// Most messages handed over and not acknowledged: what a lost connection sends twice.
 pub(crate) const WINDOW: usize = 8;
 /// Pieces of files handed over and not acknowledged: evidence yields to reports.
 pub(crate) const CHUNK_WINDOW: usize = 2;
@@ -41,6 +46,10 @@ pub(crate) const BUDGETS: [u64; 4] = [256 << 20, 32 << 20, 64 << 20, 16 << 20];
 /// A message without receipt is sent again after that long, then after twice as long, up to the maximum, s.
 pub(crate) const RETRY_S: f64 = 30.0;
 pub(crate) const RETRY_MAX_S: f64 = 3600.0;
+/// A message that the broker refused is offered again after that long, then after twice as long, up to the maximum, s; and
+/// on each new connection.
+pub(crate) const REFUSED_RETRY_S: f64 = 60.0;
+pub(crate) const REFUSED_RETRY_MAX_S: f64 = 3600.0;
 /// A message whose record cannot be read is tried again that often, after 2 s, 4 s, 8 s and so on: two minutes in all.
 pub(crate) const READ_RETRIES: u32 = 6;
 /// While the whole journal cannot be read its messages wait that long between two tries, s; it never counts against them.
@@ -92,6 +101,8 @@ pub(crate) const SEGMENT_BYTES: u64 = 4 << 20;
 pub(crate) const KEEP_DAYS: u32 = 30;
 /// Room in a record's line for everything but its body, bytes.
 pub(crate) const RECORD_HEAD_BYTES: usize = 1024;
+/// Segments whose end a failed sync left in doubt, before appending stops until one is written again.
+pub(crate) const DOUBTFUL_MAX: usize = 4;
 /// Read by itself where a segment cannot be read whole, bytes: a block of the disk.
 pub(crate) const BLOCK_BYTES: usize = 4096;
 /// The index is written after that many records, or that long, whichever comes first.

@@ -17,6 +17,11 @@ pub fn subscriptions(division: &str, edge_id: &str) -> Vec<String> {
     ]
 }
 
+/// Whether reports of incidents go there.
+pub fn is_report(topic: &str) -> bool {
+    topic.strip_prefix("cg/v1/").and_then(|rest| rest.split('/').nth(2)) == Some("matter")
+}
+
 /// What a message of the centre is, by its topic alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InboundTopic<'a> {

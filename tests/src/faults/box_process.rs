@@ -109,6 +109,7 @@ fn start_link(
         clock: clock.clone(),
         trust: None,
         local_allowed: true,
+        proxy: None,
     });
     // As the core does: takes all that waits, then says how far it got. Ends with the delivery.
     std::thread::spawn(move || {
@@ -132,15 +133,10 @@ fn start_link(
         key_file: Some(dir.join("fault-box.key")),
     });
     let centre = Centre {
-        host: "127.0.0.1".into(),
-        port: args.broker?,
         protocol: args.protocol,
-        receipts: true,
         keep_alive_s: args.keep_alive_s,
-        username: None,
-        password_file: None,
         tls,
-        keys: Vec::new(),
+        ..Centre::at("127.0.0.1", args.broker?)
     };
     Some(link::spawn(link::LinkSettings::new(&centre, "fault-box"), opened.link, clock.clone()))
 }

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kerbside_domain::time::{Clock as _, VirtualClock};
-use kerbside_link::machine::{LinkAction, LinkEvent, Machine, MachineSettings, Verdict};
+use kerbside_link::machine::{Accepted, LinkAction, LinkEvent, Machine, MachineSettings, Terms, Verdict};
+use kerbside_site::config::Protocol;
 use kerbside_trace::delivery::{DeliverySettings, Ledger, LinkReport, LinkRequest};
 use kerbside_trace::index::{IndexChange, IndexError, Store, Table};
 use kerbside_trace::journal::Syncs;
@@ -239,7 +240,9 @@ fn link(session_base: u64, seed: u64, clock: &VirtualClock) -> Machine {
         ack_timeout_s: 60.0,
         backoff_min_s: 1.0,
         backoff_max_s: 30.0,
-        default_max_packet: 1 << 20,
+        terms: Terms { protocol: Protocol::V5, retain: true, max_qos: 1 },
+        max_packet_v5: 1 << 20,
+        max_packet_v311: 1 << 20,
     };
     Machine::new(settings, seed, clock.now().mono)
 }
@@ -329,11 +332,7 @@ impl World<'_> {
                 // Every third attempt meets nobody; the machine's own limit ends it.
                 if self.rng.u8(..3) > 0 {
                     let session_present = self.rng.bool();
-                    self.event(LinkEvent::Connected {
-                        session_present,
-                        receive_max: None,
-                        max_packet: None,
-                    })?;
+                    self.event(LinkEvent::Connected(Accepted { session_present, ..Accepted::default() }))?;
                 }
             }
             LinkAction::Report(LinkReport::Connected {
@@ -360,6 +359,9 @@ impl World<'_> {
                 let pkid = self.next_pkid;
                 self.event(LinkEvent::Written { pkid: if outgoing.qos == 0 { 0 } else { pkid } })?;
                 self.broker(pkid, &outgoing.body)?;
+            }
+            LinkAction::Report(LinkReport::Refused { seq, reason, never, .. }) => {
+                self.ledger()?.refused(seq, reason, never);
             }
             LinkAction::Report(LinkReport::Rejected { reason, .. }) => {
                 bail!("a message was given up: {reason}")

@@ -4,13 +4,16 @@ mod camera;
 mod core;
 mod detector;
 mod health_message;
+mod link;
 
 use std::sync::Arc;
 
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::Clock;
+use kerbside_link::LinkWatch;
 use kerbside_media::ring::PacketRing;
 use kerbside_site::config::Site;
+use kerbside_trace::delivery::Delivery;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -20,6 +23,7 @@ pub(super) use self::core::CoreMeter;
 pub(super) use camera::CameraMeter;
 pub(super) use detector::DetectorMeter;
 pub(super) use health_message::health_values;
+pub(super) use link::link_values;
 
 /// How long a stage may stay silent before it counts as hanging, s. The detector needs no limit: its runs are time-limited.
 ///
@@ -35,17 +39,30 @@ pub(super) struct Meters {
     liveness: Arc<Liveness>,
     clock: Arc<dyn Clock>,
     cameras: Vec<(String, CameraMetrics)>,
+    link: LinkWatch,
 }
 
 impl Meters {
     pub(super) fn new(site: &Site, clock: Arc<dyn Clock>) -> Self {
         let metrics = Metrics::new();
         let cameras = site.cameras.iter().map(|c| (c.id.clone(), metrics.camera(&c.id))).collect();
-        Meters { metrics, liveness: Liveness::new(), clock, cameras }
+        let (liveness, link) = (Liveness::new(), LinkWatch::default());
+        liveness.watch_link(link.clone());
+        Meters { metrics, liveness, clock, cameras, link }
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Where the link says how it is.
+    pub(super) fn link(&self) -> LinkWatch {
+        self.link.clone()
+    }
+
+    /// The store thread must live.
+    pub(super) fn watch_delivery(&self, delivery: Delivery) {
+        self.liveness.watch_delivery(delivery);
     }
 
     /// A stage that beats at least every `limit_s`.
@@ -79,7 +96,8 @@ impl Meters {
 
     pub(super) fn core(&self) -> CoreMeter {
         let cameras = self.cameras.iter().map(|(_, m)| m.clone()).collect();
-        CoreMeter::new(self.metrics.clone(), cameras, self.pulse("core", CORE_LIMIT_S))
+        let link = link::LinkMeter::new(&self.metrics, self.link());
+        CoreMeter::new(self.metrics.clone(), cameras, link, self.pulse("core", CORE_LIMIT_S))
     }
 
     /// Serves `/metrics` and `/healthz` and feeds the watchdog, as tasks of the current runtime.

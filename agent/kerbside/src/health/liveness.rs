@@ -9,6 +9,8 @@ use sd_notify::NotifyState;
 use serde::Serialize;
 
 use kerbside_domain::time::{Clock, Mono};
+use kerbside_link::{LinkStatus, LinkWatch};
+use kerbside_trace::delivery::Delivery;
 
 /// Held by a stage, which calls `beat` at least as often as it promised.
 #[derive(Clone, Debug)]
@@ -51,6 +53,10 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     entries: Mutex<Vec<Entry>>,
+    /// The link's task, and how it says it is.
+    link: Mutex<Option<LinkWatch>>,
+    /// Its thread must live.
+    delivery: Mutex<Option<Delivery>>,
 }
 
 impl Liveness {
@@ -66,8 +72,31 @@ impl Liveness {
         pulse
     }
 
+    pub(crate) fn watch_link(&self, link: LinkWatch) {
+        *self.link.lock() = Some(link);
+    }
+
+    pub(crate) fn watch_delivery(&self, delivery: Delivery) {
+        *self.delivery.lock() = Some(delivery);
+    }
+
+    /// How the link is. One that makes no progress is ill, and yet no reason to start the program again.
+    pub(crate) fn link(&self) -> Option<LinkStatus> {
+        self.link.lock().as_ref().map(LinkWatch::now)
+    }
+
+    /// Tasks and threads that were lost: they have no pulse of their own, and never end by themselves.
+    fn lost(&self) -> Vec<StageAge> {
+        let link = self.link().is_some_and(|link| link.is_lost);
+        let delivery = self.delivery.lock().as_ref().is_some_and(|delivery| !delivery.is_alive());
+        let lost = |stage: &str| StageAge { stage: stage.into(), age_s: 0.0, limit_s: 0.0, alive: false };
+        let all = [(link, "link"), (delivery, "store")];
+        all.into_iter().filter(|(is_lost, _)| *is_lost).map(|(_, stage)| lost(stage)).collect()
+    }
+
     /// Checks every stage. A counter that moved since the last check resets the age of its stage.
     pub(crate) fn ages(&self, now: Mono) -> Vec<StageAge> {
+        let lost = self.lost();
         let mut entries = self.entries.lock();
         entries.retain(|e| !e.pulse.ended.load(Ordering::Relaxed));
         entries
@@ -81,6 +110,7 @@ impl Liveness {
                 let alive = age_s <= entry.limit_s;
                 StageAge { stage: entry.name.clone(), age_s, limit_s: entry.limit_s, alive }
             })
+            .chain(lost)
             .collect()
     }
 }

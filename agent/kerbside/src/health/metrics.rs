@@ -21,10 +21,11 @@ use kerbside_domain::report::Phase;
 
 pub(crate) use handles::{CameraMetrics, SensorMetrics, raise};
 use labels::{
-    ByCamera, ByCameraState, ByDecision, ByDelivery, ByLine, ByPolicy, ByPriority, ByQueue, ByReading,
-    ByRefusal, ByReport, ByStage, ByWall, CameraCondition, LineOutcome, ReadingOutcome,
+    ByCamera, ByCameraState, ByDecision, ByDelivery, ByLine, ByLinkProblem, ByLinkState, ByPolicy,
+    ByPriority, ByQueue, ByReading, ByRefusal, ByReport, ByStage, ByWall, CameraCondition, LineOutcome,
+    ReadingOutcome,
 };
-pub(crate) use labels::{DeliveryOutcome, DropPolicy, Priority, Queue, Stage};
+pub(crate) use labels::{DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Priority, Queue, Stage};
 
 /// Bounds of frame age and inference time, s. Dense between 10 ms and 0.4 s, where the goals lie: a frame is analysed every
 /// 0.2 s.
@@ -56,6 +57,10 @@ struct Families {
     readings: Family<ByReading, Counter>,
     gnss_lines: Family<ByLine, Counter>,
     delivery: Family<ByDelivery, Counter>,
+    link_state: Family<ByLinkState, Gauge>,
+    link_problem: Family<ByLinkProblem, Gauge>,
+    link_connections: Counter,
+    link_refused: Counter,
     resident: Gauge<f64, AtomicU64>,
     registry: Registry,
 }
@@ -125,6 +130,25 @@ impl Families {
                 "delivery",
                 "Errors, refusals and commands of the delivery, by outcome",
                 Family::default(),
+            ),
+            link_state: add(r, "link_state", "1 for the state of the link, else 0", Family::default()),
+            link_problem: add(
+                r,
+                "link_problem",
+                "1 for what a person should put right about the link, else 0",
+                Family::default(),
+            ),
+            link_connections: add(
+                r,
+                "link_connections",
+                "Connections that the broker let in",
+                Counter::default(),
+            ),
+            link_refused: add(
+                r,
+                "link_refused",
+                "Times that the broker refused a message and kept the connection",
+                Counter::default(),
             ),
             resident: add(r, "resident_bytes", "Resident memory of the agent process", Gauge::default()),
             registry,
@@ -207,6 +231,22 @@ impl Metrics {
 
     pub(crate) fn delivery(&self, outcome: DeliveryOutcome) -> Counter {
         self.families.delivery.get_or_create_owned(&ByDelivery { outcome })
+    }
+
+    pub(crate) fn link_state(&self, state: LinkCondition) -> Gauge {
+        self.families.link_state.get_or_create_owned(&ByLinkState { state })
+    }
+
+    pub(crate) fn link_problem(&self, problem: LinkTrouble) -> Gauge {
+        self.families.link_problem.get_or_create_owned(&ByLinkProblem { problem })
+    }
+
+    pub(crate) fn link_connections(&self) -> Counter {
+        self.families.link_connections.clone()
+    }
+
+    pub(crate) fn link_refused(&self) -> Counter {
+        self.families.link_refused.clone()
     }
 
     /// Handles of the sensor and GNSS adapters.

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::{DropPolicy, Liveness, Metrics};
 use kerbside_domain::time::Clock;
+use kerbside_link::{LinkHealth, LinkStatus};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HealthError {
@@ -149,13 +150,27 @@ fn show_metrics(shown: &Shown) -> Response<String> {
     text(StatusCode::OK, CONTENT_TYPE, kind, shown.metrics.render())
 }
 
-/// 200 while every stage moves, else 503; the body names each stage and its age.
+/// The link's state, and what a person should put right about it.
+fn link_page(link: &LinkStatus) -> serde_json::Value {
+    let problems = link.problems.iter();
+    let problems =
+        problems.map(|(p, what)| serde_json::json!({ "problem": p, "what": what, "cure": p.cure() }));
+    serde_json::json!({ "state": link.health, "why": link.why, "problems": problems.collect::<Vec<_>>() })
+}
+
+/// 200 while every stage moves and the link makes progress, or waits for its broker; else 503. The body names each stage and
+/// its age, and how the link is.
 fn show_health(shown: &Shown) -> Response<String> {
     let stages = shown.liveness.ages(shown.clock.now().mono);
-    let healthy = stages.iter().all(|s| s.alive);
+    let link = shown.liveness.link();
+    let makes_progress = link.as_ref().is_none_or(|link| link.health != LinkHealth::NoProgress);
+    let healthy = makes_progress && stages.iter().all(|s| s.alive);
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "healthy": healthy, "stages": stages }).to_string();
-    text(status, CONTENT_TYPE, "application/json", body)
+    let mut body = serde_json::json!({ "healthy": healthy, "stages": stages });
+    if let Some(link) = link {
+        body["link"] = link_page(&link);
+    }
+    text(status, CONTENT_TYPE, "application/json", body.to_string())
 }
 
 fn text(status: StatusCode, header: HeaderName, value: &'static str, body: String) -> Response<String> {

@@ -35,17 +35,7 @@ fn forgetful_broker() -> (tempfile::TempDir, Broker) {
 }
 
 fn centre(port: u16, protocol: Protocol, receipts: bool) -> Centre {
-    Centre {
-        host: "127.0.0.1".into(),
-        port,
-        protocol,
-        receipts,
-        keep_alive_s: 5,
-        username: None,
-        password_file: None,
-        tls: None,
-        keys: Vec::new(),
-    }
+    Centre { protocol, receipts, keep_alive_s: 5, ..Centre::at("127.0.0.1", port) }
 }
 
 fn open(dir: &Path, receipts: bool) -> (Delivery, OpenedDelivery) {

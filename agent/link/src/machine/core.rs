@@ -1,14 +1,24 @@
-//! The machine itself.
+//! The states of a connection, and what leads from one to the next.
 
-use std::collections::{HashMap, VecDeque};
+mod endings;
+mod messages;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use kerbside_domain::time::Mono;
-use kerbside_trace::delivery::{LinkReport, LinkRequest};
+use kerbside_site::config::Protocol;
+use kerbside_trace::delivery::LinkReport;
 
-use super::event::{LinkAction, LinkChange, LinkEvent, Verdict};
+use super::event::{Accepted, LinkAction, LinkChange, LinkEvent};
 use super::isolation::Isolation;
+use super::life::{Due, Life, Sent};
+use super::progress::Progress;
+use super::rivals::Rivals;
 use super::settings::MachineSettings;
-use crate::tuning::{LONG_ENOUGH_S, SILENT_KEEP_ALIVES, WINDOW};
+use super::terms::Negotiation;
+use super::topics::RefusedTopics;
+use crate::status::{LinkHealth, LinkProblem, LinkStatus};
+use crate::tuning::WINDOW;
 
 #[derive(Clone, Debug, PartialEq)]
 enum ConnectionState {
@@ -26,16 +36,24 @@ pub struct Machine {
     epoch: u64,
     session: u64,
     failures: u32,
-    last_alive: Mono,
+    life: Life,
     /// Published, in order, not yet written.
-    handed: VecDeque<u64>,
-    /// Packet id to sequence number and time of writing.
-    unacked: HashMap<u16, (u64, Mono)>,
+    handed: VecDeque<Sent>,
     isolation: Isolation,
+    negotiation: Negotiation,
+    topics: RefusedTopics,
+    rivals: Rivals,
+    progress: Progress,
+    /// Filters that the broker refused, and when they are tried again.
+    unsubscribed: Option<(Vec<String>, Mono)>,
     last_seq: Option<u64>,
     stop_at: Option<Mono>,
     /// Why the link is down, as it was last logged.
     logged: Option<String>,
+    why: Option<String>,
+    problems: BTreeMap<LinkProblem, String>,
+    connections: u64,
+    refused: u64,
     rng: fastrand::Rng,
     actions: VecDeque<LinkAction>,
 }
@@ -44,20 +62,28 @@ impl Machine {
     /// Wants to connect at once. `seed` makes the jitter of the waits.
     pub fn new(settings: MachineSettings, seed: u64, now: Mono) -> Self {
         Machine {
-            settings,
             state: ConnectionState::Waiting { until: now },
             epoch: 0,
             session: 0,
             failures: 0,
-            last_alive: now,
+            life: Life::new(&settings, now),
             handed: VecDeque::new(),
-            unacked: HashMap::new(),
             isolation: Isolation::default(),
+            negotiation: Negotiation::new(settings.terms),
+            topics: RefusedTopics::default(),
+            rivals: Rivals::default(),
+            progress: Progress::default(),
+            unsubscribed: None,
             last_seq: None,
             stop_at: None,
             logged: None,
+            why: None,
+            problems: BTreeMap::new(),
+            connections: 0,
+            refused: 0,
             rng: fastrand::Rng::with_seed(seed),
             actions: VecDeque::new(),
+            settings,
         }
     }
 
@@ -65,16 +91,33 @@ impl Machine {
         self.actions.pop_front()
     }
 
+    /// What the link says of itself now.
+    pub fn status(&self) -> LinkStatus {
+        let health = match self.state {
+            _ if self.progress.is_stuck() => LinkHealth::NoProgress,
+            ConnectionState::Up { .. } => LinkHealth::Up,
+            _ => LinkHealth::Down,
+        };
+        LinkStatus {
+            health,
+            why: self.why.clone(),
+            problems: self.problems.clone(),
+            connections: self.connections,
+            refused: self.refused,
+            is_lost: false,
+        }
+    }
+
     /// When [`LinkEvent::Tick`] is due.
     pub fn deadline(&self) -> Option<Mono> {
         let own = match self.state {
-            ConnectionState::Waiting { until }
-            | ConnectionState::Connecting { until }
-            | ConnectionState::Leaving { until } => until,
+            ConnectionState::Waiting { until } | ConnectionState::Leaving { until } => until,
+            // The answer may be there and not be read.
+            ConnectionState::Connecting { until } if self.life.is_paused() => until.plus_s(3600.0),
+            ConnectionState::Connecting { until } => until,
             ConnectionState::Up { .. } => {
-                let silent = self.last_alive.plus_s(SILENT_KEEP_ALIVES * self.settings.keep_alive_s);
-                let oldest = self.unacked.values().map(|(_, at)| *at).min();
-                oldest.map_or(silent, |at| silent.min(at.plus_s(self.settings.ack_timeout_s)))
+                let (due, _) = self.life.next();
+                self.unsubscribed.as_ref().map_or(due, |(_, at)| due.min(*at))
             }
             ConnectionState::Finished => return None,
         };
@@ -83,19 +126,20 @@ impl Machine {
 
     pub fn push(&mut self, now: Mono, event: LinkEvent) {
         match event {
-            LinkEvent::Connected { session_present, receive_max, max_packet } => {
-                self.connected(now, session_present, receive_max, max_packet);
-            }
-            LinkEvent::Request(request) => self.request(request),
+            LinkEvent::Connected(accepted) => self.connected(now, &accepted),
+            LinkEvent::Dismissed { because, why } => self.dismissed(now, because, why),
+            LinkEvent::Subscribed { taken, refused } => self.subscribed(now, &taken, refused),
+            LinkEvent::Request(request) => self.request(now, request),
             LinkEvent::Written { pkid } => self.written(now, pkid),
             LinkEvent::PubAck { pkid, verdict } => self.puback(now, pkid, verdict),
             LinkEvent::Received { token, topic, payload, retain } => {
-                self.last_alive = now;
+                self.life.heard(now);
+                self.progress.work();
                 self.report(LinkReport::Received { epoch: self.epoch, token, topic, payload, retain });
             }
-            LinkEvent::Alive => self.last_alive = now,
-            LinkEvent::Sent => {}
-            LinkEvent::HeldUp { s } => self.held_up(now, s),
+            LinkEvent::Alive => self.heard(now),
+            LinkEvent::Sent => self.life.written(now),
+            LinkEvent::Paused(paused) => self.pause(now, paused),
             LinkEvent::Lost { why, by_peer } => self.lost(now, why, by_peer),
             LinkEvent::Tick => self.tick(now),
             LinkEvent::Renewed => self.renewed(now),
@@ -103,14 +147,19 @@ impl Machine {
         }
     }
 
-    /// What would have come in that time is read now: every wait is longer by it.
-    fn held_up(&mut self, now: Mono, s: f64) {
-        self.last_alive = self.last_alive.plus_s(s).min(now);
-        for (_, written) in self.unacked.values_mut() {
-            *written = written.plus_s(s).min(now);
-        }
+    fn pause(&mut self, now: Mono, paused: bool) {
+        let s = self.life.pause(paused, now);
         if let ConnectionState::Connecting { until } = &mut self.state {
             *until = until.plus_s(s);
+        }
+    }
+
+    fn heard(&mut self, now: Mono) {
+        self.life.heard(now);
+        if let ConnectionState::Up { since } = self.state
+            && self.rivals.lasts(now.since_s(since))
+        {
+            self.solved(LinkProblem::SessionTaken);
         }
     }
 
@@ -118,28 +167,49 @@ impl Machine {
         self.actions.push_back(LinkAction::Report(report));
     }
 
+    fn problem(&mut self, problem: LinkProblem, what: Option<String>) {
+        let Some(what) = what else { return self.solved(problem) };
+        // The words may change with each message; what is logged is that it began.
+        if self.problems.insert(problem, what.clone()).is_none() {
+            self.actions.push_back(LinkAction::Log(LinkChange::Problem { problem, what }));
+        }
+    }
+
+    fn solved(&mut self, problem: LinkProblem) {
+        if self.problems.remove(&problem).is_some() {
+            self.actions.push_back(LinkAction::Log(LinkChange::Solved(problem)));
+        }
+    }
+
     fn connect(&mut self, now: Mono) {
         self.epoch += 1;
         self.session = self.settings.session_base + self.epoch;
         self.state = ConnectionState::Connecting { until: now.plus_s(self.settings.connect_timeout_s) };
-        self.actions.push_back(LinkAction::Connect { session: self.session });
+        let terms = self.negotiation.current();
+        self.actions.push_back(LinkAction::Connect { session: self.session, terms });
     }
 
-    fn connected(
-        &mut self,
-        now: Mono,
-        session_present: bool,
-        receive_max: Option<u16>,
-        max_packet: Option<u32>,
-    ) {
+    fn connected(&mut self, now: Mono, accepted: &Accepted) {
+        if !matches!(self.state, ConnectionState::Connecting { .. }) {
+            return;
+        }
         self.state = ConnectionState::Up { since: now };
-        self.last_alive = now;
-        self.logged = None;
+        self.negotiation.accepted(accepted);
+        self.life.connected(&self.settings, accepted.keep_alive_s, now);
+        self.topics.connected(now);
+        self.progress.connected();
+        self.connections += 1;
+        (self.logged, self.unsubscribed) = (None, None);
+        self.solved(LinkProblem::NotLetIn);
+        self.terms_in_words();
         self.actions.push_back(LinkAction::Subscribe(self.settings.subscriptions.clone()));
         let most = if self.isolation.is_needed() { 1 } else { WINDOW };
-        let window = receive_max.map_or(WINDOW, usize::from).clamp(1, most);
-        let max_packet = max_packet.map_or(self.settings.default_max_packet, |m| m as usize);
-        let (epoch, session) = (self.epoch, self.session);
+        let window = accepted.receive_max.map_or(WINDOW, usize::from).clamp(1, most);
+        let max_packet = match self.negotiation.current().protocol {
+            Protocol::V5 => accepted.max_packet.map_or(self.settings.max_packet_v5, |m| m as usize),
+            Protocol::V311 => self.settings.max_packet_v311,
+        };
+        let (epoch, session, session_present) = (self.epoch, self.session, accepted.session_present);
         self.report(LinkReport::Connected { epoch, session, session_present, window, max_packet });
         self.actions.push_back(LinkAction::Log(LinkChange::Up { session, session_present }));
         if let Some(stop) = self.stop_at {
@@ -147,128 +217,15 @@ impl Machine {
         }
     }
 
-    fn request(&mut self, request: LinkRequest) {
-        let up = matches!(self.state, ConnectionState::Up { .. });
-        match request {
-            LinkRequest::Publish { epoch, outgoing, last } if up && epoch == self.epoch => {
-                if last {
-                    self.last_seq = Some(outgoing.seq);
-                }
-                self.handed.push_back(outgoing.seq);
-                self.actions.push_back(LinkAction::Publish(outgoing));
-            }
-            LinkRequest::Acknowledge { epoch, token } if up && epoch == self.epoch => {
-                self.actions.push_back(LinkAction::Ack { token });
-            }
-            // Meant for a connection that is gone: it is handed over again on the next.
-            LinkRequest::Publish { .. } | LinkRequest::Acknowledge { .. } => {}
-        }
-    }
-
-    fn written(&mut self, now: Mono, pkid: u16) {
-        let Some(seq) = self.handed.pop_front() else { return };
-        if pkid == 0 {
-            self.done(now, seq);
-        } else {
-            self.unacked.insert(pkid, (seq, now));
-        }
-    }
-
-    fn puback(&mut self, now: Mono, pkid: u16, verdict: Verdict) {
-        self.last_alive = now;
-        let Some((seq, _)) = self.unacked.remove(&pkid) else { return };
-        match verdict {
-            Verdict::Taken => self.done(now, seq),
-            Verdict::Never(reason) => {
-                self.isolation.settled(seq);
-                self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
-            }
-            // Sending on would only be refused again: wait as after a loss.
-            Verdict::NotNow(reason) => {
-                self.broken(now, format!("the broker refused a message: {reason}"), false)
-            }
-        }
-    }
-
-    fn done(&mut self, now: Mono, seq: u64) {
-        self.isolation.settled(seq);
-        self.report(LinkReport::Acknowledged { epoch: self.epoch, seq });
-        if self.last_seq == Some(seq) {
-            self.state = ConnectionState::Leaving { until: self.stop_at.unwrap_or(now).max(now.plus_s(1.0)) };
-            self.actions.push_back(LinkAction::Disconnect);
-        }
-    }
-
-    fn lost(&mut self, now: Mono, why: String, by_peer: bool) {
-        match self.state {
-            ConnectionState::Leaving { .. } => self.finish(),
-            ConnectionState::Up { .. } | ConnectionState::Connecting { .. } => self.broken(now, why, by_peer),
-            ConnectionState::Waiting { .. } | ConnectionState::Finished => {}
-        }
-    }
-
-    /// The connection is no good: forget everything about it and wait.
-    fn broken(&mut self, now: Mono, why: String, by_peer: bool) {
-        let was_up = matches!(self.state, ConnectionState::Up { .. });
-        if let ConnectionState::Up { since } = self.state {
-            if now.since_s(since) >= LONG_ENOUGH_S {
-                self.failures = 0;
-            }
-            if by_peer {
-                self.suspect();
-            }
-            self.report(LinkReport::Disconnected { epoch: self.epoch, why: why.clone() });
-        }
-        self.actions.push_back(LinkAction::Drop);
-        self.handed.clear();
-        self.unacked.clear();
-        self.last_seq = None;
-        self.log_down(why, was_up);
-        if self.stop_at.is_some() {
-            return self.finish();
-        }
-        self.failures = (self.failures + 1).min(16);
-        let longest = self.settings.backoff_min_s * 2f64.powi(self.failures as i32 - 1);
-        let wait_s = longest.min(self.settings.backoff_max_s) * (0.5 + 0.5 * self.rng.f64());
-        self.state = ConnectionState::Waiting { until: now.plus_s(wait_s) };
-    }
-
-    /// Nothing is wrong with the connection; the next one, at once, uses the new certificates.
-    fn renewed(&mut self, now: Mono) {
-        if !matches!(self.state, ConnectionState::Up { .. }) || self.stop_at.is_some() {
-            return;
-        }
-        self.report(LinkReport::Disconnected {
-            epoch: self.epoch,
-            why: "certificates were replaced".to_owned(),
-        });
-        self.actions.push_back(LinkAction::Drop);
-        self.handed.clear();
-        self.unacked.clear();
-        self.last_seq = None;
-        self.state = ConnectionState::Waiting { until: now };
-    }
-
-    /// The connection broke while these messages were on the way; one that broke enough of them, alone, is given up.
-    fn suspect(&mut self) {
-        let in_flight = self.handed.iter().copied().chain(self.unacked.values().map(|(seq, _)| *seq));
-        if let Some((seq, broken)) = self.isolation.connection_broken(&in_flight.collect::<Vec<_>>()) {
-            let reason = format!("the broker closed {broken} connections on this message");
-            self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
-        }
-    }
-
-    fn log_down(&mut self, why: String, was_up: bool) {
-        if self.logged.as_deref() == Some(why.as_str()) {
-            return;
-        }
-        let change = if was_up {
-            LinkChange::Down { why: why.clone() }
-        } else {
-            LinkChange::StillDown { why: why.clone() }
-        };
-        self.logged = Some(why);
-        self.actions.push_back(LinkAction::Log(change));
+    fn terms_in_words(&mut self) {
+        let lacks = &self.negotiation;
+        let retain = lacks.lacks_retain().then(|| "the broker takes no retained messages".to_owned());
+        let qos = lacks.lacks_qos().then(|| "the broker takes nothing but QoS 0".to_owned());
+        let protocol =
+            lacks.lacks_protocol().then(|| "the broker speaks MQTT 3.1.1, and the site says 5".to_owned());
+        self.problem(LinkProblem::NoRetain, retain);
+        self.problem(LinkProblem::LowQos, qos);
+        self.problem(LinkProblem::OldProtocol, protocol);
     }
 
     fn tick(&mut self, now: Mono) {
@@ -282,12 +239,7 @@ impl Machine {
         match self.state {
             ConnectionState::Waiting { .. } => self.connect(now),
             ConnectionState::Connecting { .. } => self.broken(now, "no answer to CONNECT".to_owned(), false),
-            ConnectionState::Up { .. } => {
-                let silent = now.since_s(self.last_alive) >= SILENT_KEEP_ALIVES * self.settings.keep_alive_s;
-                let why =
-                    if silent { "silent for longer than the keep-alive allows" } else { "no PUBACK in time" };
-                self.broken(now, why.to_owned(), false);
-            }
+            ConnectionState::Up { .. } => self.tick_up(now),
             ConnectionState::Leaving { .. } => {
                 self.actions.push_back(LinkAction::Drop);
                 self.finish();
@@ -296,25 +248,31 @@ impl Machine {
         }
     }
 
-    fn stop(&mut self, now: Mono, grace_s: f64) {
-        if self.stop_at.is_some() {
+    fn tick_up(&mut self, now: Mono) {
+        if let Some((filters, _)) = self.unsubscribed.take_if(|(_, at)| now >= *at) {
+            self.actions.push_back(LinkAction::Subscribe(filters));
+        }
+        let (at, due) = self.life.next();
+        if now < at {
             return;
         }
-        self.stop_at = Some(now.plus_s(grace_s));
-        match self.state {
-            ConnectionState::Up { .. } => {
-                let (epoch, session) = (self.epoch, self.session);
-                self.report(LinkReport::Stopping { epoch, session, drain_s: grace_s * 0.7 });
+        match due {
+            Due::Ping => {
+                self.life.pinged(now);
+                self.actions.push_back(LinkAction::Ping);
             }
-            ConnectionState::Connecting { .. } => {}
-            // Nobody to say goodbye to; the broker has published the will.
-            ConnectionState::Waiting { .. } => self.finish(),
-            ConnectionState::Leaving { .. } | ConnectionState::Finished => {}
+            Due::Silent => {
+                self.broken(now, "silent for longer than the keep-alive allows".to_owned(), false);
+            }
+            Due::NoPubAck => self.broken(now, "no PUBACK in time".to_owned(), false),
+            Due::HeldUp => {
+                self.life.said_held_up(now);
+                if self.progress.held_up() {
+                    let why = "the journal takes nothing that comes down; see the disk".to_owned();
+                    self.why = Some(why.clone());
+                    self.actions.push_back(LinkAction::Log(LinkChange::NoProgress { why }));
+                }
+            }
         }
-    }
-
-    fn finish(&mut self) {
-        self.state = ConnectionState::Finished;
-        self.actions.push_back(LinkAction::Finished);
     }
 }

@@ -1,5 +1,7 @@
 //! How the machine behaves.
 
+use super::terms::Terms;
+
 #[derive(Clone, Debug)]
 pub struct MachineSettings {
     pub subscriptions: Vec<String>,
@@ -9,6 +11,9 @@ pub struct MachineSettings {
     pub ack_timeout_s: f64,
     pub backoff_min_s: f64,
     pub backoff_max_s: f64,
-    /// Longest packet where the broker names no limit, bytes.
-    pub default_max_packet: usize,
+    /// What the site asks for.
+    pub terms: Terms,
+    /// Longest packet where a broker of MQTT 5 names no limit, and where one of 3.1.1 is spoken to, bytes.
+    pub max_packet_v5: usize,
+    pub max_packet_v311: usize,
 }

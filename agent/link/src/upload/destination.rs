@@ -4,10 +4,12 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use hyper::Uri;
+use kerbside_site::config::Proxy;
 use kerbside_wire::Grant;
 use tokio::net::TcpStream;
 
 use super::http::PutError;
+use crate::dial::dial;
 use crate::tuning::UPLOAD_CONNECT_LIMIT;
 
 /// Of a url that has been looked at.
@@ -57,8 +59,15 @@ impl Destination {
 
     /// Connects to an address that is allowed. The address that was looked at is the one that is used: a name server cannot
     /// answer twice.
-    pub(super) async fn connect(&self, local_allowed: bool) -> Result<TcpStream, PutError> {
+    pub(super) async fn connect(
+        &self,
+        local_allowed: bool,
+        proxy: Option<&Proxy>,
+    ) -> Result<TcpStream, PutError> {
         let connected = tokio::time::timeout(UPLOAD_CONNECT_LIMIT, async {
+            if let Some(proxy) = proxy.filter(|_| !is_loopback(&self.host)) {
+                return self.through(proxy, local_allowed).await;
+            }
             let found = tokio::net::lookup_host((self.bare_host(), self.port)).await;
             let found: Vec<SocketAddr> =
                 found.map_err(|e| PutError::NotNow(format!("connect: {e}")))?.collect();
@@ -73,6 +82,16 @@ impl Destination {
             Err(last)
         });
         connected.await.map_err(|e| PutError::NotNow(format!("connect: {e}")))?
+    }
+
+    /// The proxy knows the names, and where it may lead to; an address is looked at here too.
+    async fn through(&self, proxy: &Proxy, local_allowed: bool) -> Result<TcpStream, PutError> {
+        if let Ok(ip) = self.bare_host().parse::<IpAddr>() {
+            self.allowed(&[SocketAddr::new(ip, self.port)], local_allowed)?;
+        }
+        dial(self.bare_host(), self.port, Some(proxy))
+            .await
+            .map_err(|e| PutError::NotNow(format!("connect: {e}")))
     }
 
     fn allowed(&self, found: &[SocketAddr], local_allowed: bool) -> Result<Vec<SocketAddr>, PutError> {

@@ -17,6 +17,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use kerbside_site::config::Proxy;
 use kerbside_wire::Grant;
 use kerbside_wire::text::clipped;
 
@@ -82,16 +83,18 @@ pub(super) struct Way {
     pub(super) tls: Option<Arc<rustls::ClientConfig>>,
     /// To the box itself too.
     pub(super) local_allowed: bool,
+    /// Everything else goes through it.
+    pub(super) proxy: Option<Proxy>,
     /// Called before each block; returns when it may go.
     pub(super) wait: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Sends the part.
 pub(super) async fn put(grant: &Grant, way: &Way, part: Part) -> Result<Answer, PutError> {
-    let Way { destination, tls, local_allowed, wait } = way;
+    let Way { destination, tls, local_allowed, proxy, wait } = way;
     let progress = Arc::new(AtomicU64::new(0));
     let limit = Duration::from_secs(60 + part.bytes / SLOWEST_UPLOAD);
-    let stream = destination.connect(*local_allowed).await?;
+    let stream = destination.connect(*local_allowed, proxy.as_ref()).await?;
     let request = request(grant, destination, part, wait.clone(), progress.clone())?;
     let answered = async {
         if !destination.secure {

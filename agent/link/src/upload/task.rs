@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kerbside_crypto::hash;
 use kerbside_domain::time::{Clock, ClockQuality};
-use kerbside_site::config::Tls;
+use kerbside_site::config::{Proxy, Tls};
 use kerbside_trace::delivery::{Delivery, Item};
 use kerbside_trace::{MAX_GRANTS, evidence_file};
 use kerbside_wire::limits::GRANT_LIFE_MS;
@@ -32,6 +32,8 @@ pub struct Uploader {
     pub trust: Option<Tls>,
     /// A grant may lead to the box itself and to its own wire, also without TLS to the box itself.
     pub local_allowed: bool,
+    /// The site's HTTP proxy.
+    pub proxy: Option<Proxy>,
 }
 
 /// Starts the task on the current runtime; it ends when the sender is dropped.
@@ -205,6 +207,7 @@ impl Uploader {
             destination: Destination::of(grant).map_err(refused)?,
             tls: tls.map_err(|e| refused(e.to_string()))?.map(Arc::new),
             local_allowed: self.local_allowed,
+            proxy: self.proxy.clone(),
             wait: self.behind_reports(),
         };
         let mut from = if grant.resumable && pending.last.is_some() { None } else { Some(0) };

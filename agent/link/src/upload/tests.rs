@@ -94,7 +94,7 @@ fn bench() -> Bench {
         Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 =
         kerbside_crypto::hash::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
-    let uploader = Uploader { evidence_dir, delivery, clock, trust: None, local_allowed: true };
+    let uploader = Uploader { evidence_dir, delivery, clock, trust: None, local_allowed: true, proxy: None };
     Bench { _dir: dir, uploader, content, sha256 }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Centre {
     pub(super) keep_alive_s: At<f64>,
     pub(super) username: At<String>,
     pub(super) password_file: At<String>,
+    pub(super) proxy: At<String>,
+    pub(super) retain: At<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -104,6 +104,58 @@ pub struct Centre {
     pub tls: Option<Tls>,
     /// Keys whose commands count; without one every command is refused.
     pub keys: Vec<CentreKey>,
+    /// With ws:// and wss://: the path, which begins with a slash.
+    pub websocket: Option<String>,
+    /// The HTTP proxy that leads to the broker, and to the servers of uploads.
+    pub proxy: Option<Proxy>,
+    /// States and the last will are retained at the broker.
+    pub retain: bool,
+}
+
+impl Centre {
+    /// A broker at this address, and everything else as it is if the site file does not say.
+    pub fn at(host: impl Into<String>, port: u16) -> Self {
+        Centre {
+            host: host.into(),
+            port,
+            protocol: Protocol::V5,
+            receipts: true,
+            keep_alive_s: 30,
+            username: None,
+            password_file: None,
+            tls: None,
+            keys: Vec::new(),
+            websocket: None,
+            proxy: None,
+            retain: true,
+        }
+    }
+}
+
+/// An HTTP proxy that lets TCP through (CONNECT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Name or address of the proxy.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// If it asks for them.
+    pub login: Option<ProxyLogin>,
+}
+
+/// User and password of a proxy. The password stands in no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyLogin {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ProxyLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyLogin").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// Certificates of a TLS connection. PEM files.

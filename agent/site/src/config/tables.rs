@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::check::{Check, optional};
 use super::raw;
 use super::read::Table;
-use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Tls};
+use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Proxy, Tls};
 use super::values;
 use crate::geo::{CodeTable, GridTable};
 use kerbside_crypto::sign::CentreKey;
@@ -83,17 +83,7 @@ impl Device {
 }
 
 pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
-    let mut centre = Centre {
-        host: String::new(),
-        port: 1883,
-        protocol: Protocol::V5,
-        receipts: true,
-        keep_alive_s: 30,
-        username: None,
-        password_file: None,
-        tls: None,
-        keys: Vec::new(),
-    };
+    let mut centre = Centre::at(String::new(), 1883);
     let Some(mut table) = root.take_table("centre", "[centre]", cx.sink) else {
         missing_table(cx, "centre", "missing table [centre]: where reports go");
         return centre;
@@ -103,25 +93,31 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
     let key_tables = table.take_tables("key", "[[centre.key]]", cx.sink);
     let raw: raw::Centre = table.read(&["tls", "key"], cx.sink);
     let url = cx.required("url", &raw.url, ("[centre]", &span), "\"mqtt://127.0.0.1:1883\"");
-    let address = url.as_ref().and_then(|v| mqtt_address(cx, v));
+    let address = url.as_ref().and_then(|v| centre_address(cx, v));
     let tls_span = tls_table.as_ref().map(|t| t.span.clone());
     centre.tls = tls_table.and_then(|t| tls(cx, t));
     centre.keys = keys(cx, key_tables);
     if let Some(address) = address {
         match (address.secure, tls_span) {
             (false, Some(span)) => {
-                let what = "[centre.tls] contradicts `url`, which begins with mqtt://";
-                cx.sink.at(span, what).help("write mqtts:// in `url`, or remove [centre.tls]");
+                let (plain, secure) =
+                    if address.websocket.is_some() { ("ws", "wss") } else { ("mqtt", "mqtts") };
+                let what = format!("[centre.tls] contradicts `url`, which begins with {plain}://");
+                cx.sink.at(span, what).help(format!("write {secure}:// in `url`, or remove [centre.tls]"));
             }
             (true, None) => {
-                let what = "`url` begins with mqtts://, but there is no [centre.tls]";
+                let (plain, secure) =
+                    if address.websocket.is_some() { ("ws", "wss") } else { ("mqtt", "mqtts") };
+                let what = format!("`url` begins with {secure}://, but there is no [centre.tls]");
                 let span = url.map_or(span, |u| u.span());
-                cx.sink.at(span, what).help("add [centre.tls] with ca_file, or write mqtt://");
+                cx.sink.at(span, what).help(format!("add [centre.tls] with ca_file, or write {plain}://"));
             }
             _ => {}
         }
-        (centre.host, centre.port) = (address.host, address.port);
+        (centre.host, centre.port, centre.websocket) = (address.host, address.port, address.websocket);
     }
+    centre.proxy = raw.proxy.as_ref().and_then(|v| proxy(cx, v));
+    centre.retain = raw.retain.is_none_or(Spanned::into_inner);
     if let Some(v) = &raw.protocol {
         let known = [("5", Protocol::V5), ("3.1.1", Protocol::V311)];
         centre.protocol = cx.word("protocol", v, &known).unwrap_or(centre.protocol);
@@ -136,6 +132,29 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
     centre.username = raw.username.map(Spanned::into_inner);
     centre.password_file = raw.password_file.as_ref().and_then(|v| cx.existing("password_file", v));
     centre
+}
+
+fn centre_address(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<values::Address> {
+    match values::centre_url(url.get_ref()) {
+        Ok(address) => Some(address),
+        Err(why) => {
+            let allowed =
+                "allowed: mqtt://host:port, mqtts://host:port, ws://host:port/path or wss://host:port/path";
+            cx.sink.at(url.span(), why).help(allowed);
+            None
+        }
+    }
+}
+
+fn proxy(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<Proxy> {
+    match values::proxy_url(url.get_ref()) {
+        Ok(proxy) => Some(proxy),
+        Err(why) => {
+            let allowed = "allowed: http://host:port or http://user:password@host:port; what is special in a password as %XX";
+            cx.sink.at(url.span(), why).help(allowed);
+            None
+        }
+    }
 }
 
 pub(super) fn mqtt_address(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<values::Address> {

@@ -1,6 +1,6 @@
 //! Small languages inside values: ids, addresses, hours, offsets. Pure: text in; a plain value, or a sentence about the fault, out.
 
-use super::site::Hours;
+use super::site::{Hours, Proxy, ProxyLogin};
 
 /// `[a-z0-9-]{1,32}`: what fits a topic level, a certificate's CN and a file name.
 pub(super) fn is_id(text: &str) -> bool {
@@ -29,12 +29,71 @@ pub(super) struct Address {
     pub(super) secure: bool,
     pub(super) host: String,
     pub(super) port: u16,
+    /// Over WebSocket: the path.
+    pub(super) websocket: Option<String>,
+}
+
+/// The same, and `ws://host[:port][/path]` or `wss://host[:port][/path]`; ports default to 80 and 443, the path to `/mqtt`.
+pub(super) fn centre_url(text: &str) -> Result<Address, String> {
+    let (secure, rest) = match (text.strip_prefix("ws://"), text.strip_prefix("wss://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) => (true, rest),
+        _ => return mqtt_url(text),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, "mqtt"));
+    if authority.contains('@') {
+        return Err("an address must not carry a user or password".into());
+    }
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '#' | '"' | '\\' | '<' | '>');
+    if !path.chars().all(is_plain) {
+        return Err("a path must be plain letters, digits and punctuation; write others as %XX".into());
+    }
+    let (host, port) = host_port(authority, if secure { 443 } else { 80 })?;
+    Ok(Address { secure, host, port, websocket: Some(format!("/{path}")) })
+}
+
+/// `http://[user:password@]host:port`. No fault that is found repeats the password.
+pub(super) fn proxy_url(text: &str) -> Result<Proxy, String> {
+    let Some(rest) = text.strip_prefix("http://") else {
+        return Err("a proxy is reached by http://; what goes through it may be TLS all the same".into());
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (login, address) = match rest.rsplit_once('@') {
+        Some((login, address)) => (Some(login), address),
+        None => (None, rest),
+    };
+    let (host, port) = host_port(address, 0).map_err(|_| "the proxy's host or port is wrong".to_owned())?;
+    if port == 0 {
+        return Err("the proxy's port is missing".into());
+    }
+    let login = login.map(|login| {
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let plain =
+            |text| unescaped(text).ok_or("a % in user or password must be followed by two hex digits");
+        Ok::<_, &str>(ProxyLogin { user: plain(user)?, password: plain(password)? })
+    });
+    Ok(Proxy { host, port, login: login.transpose()? })
+}
+
+/// `%40` is `@`.
+fn unescaped(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let pair = [bytes.next()?, bytes.next()?];
+        out.push(u8::from_str_radix(std::str::from_utf8(&pair).ok()?, 16).ok()?);
+    }
+    String::from_utf8(out).ok()
 }
 
 /// `mqtt://host[:port]` or `mqtts://host[:port]`; ports default to 1883 and 8883.
 pub(super) fn mqtt_url(text: &str) -> Result<Address, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(format!("`{text}` is no address: it must begin with mqtt:// or mqtts://"));
+        return Err("this is no address: it must begin with mqtt:// or mqtts://".to_owned());
     };
     let secure = match scheme {
         "mqtt" => false,
@@ -46,7 +105,7 @@ pub(super) fn mqtt_url(text: &str) -> Result<Address, String> {
     }
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = host_port(rest, if secure { 8883 } else { 1883 })?;
-    Ok(Address { secure, host, port })
+    Ok(Address { secure, host, port, websocket: None })
 }
 
 /// `host`, `host:port`, `[v6]:port`.
@@ -174,6 +233,35 @@ mod tests {
         ] {
             assert!(mqtt_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses_of_a_centre_may_be_websockets() {
+        let ok = |t: &str| centre_url(t).map(|a| (a.secure, a.host, a.port, a.websocket));
+        assert_eq!(ok("mqtts://h"), Ok((true, "h".into(), 8883, None)));
+        assert_eq!(ok("ws://h"), Ok((false, "h".into(), 80, Some("/mqtt".into()))));
+        assert_eq!(ok("wss://[::1]:8084/"), Ok((true, "::1".into(), 8084, Some("/".into()))));
+        assert_eq!(ok("ws://h:9001/a/b?c=1"), Ok((false, "h".into(), 9001, Some("/a/b?c=1".into()))));
+        for bad in ["ws://", "wss://u:p@h/mqtt", "ws://h/a b", "ws://h/a#b", "http://h"] {
+            assert!(centre_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_and_no_fault_repeats_the_password() {
+        let login =
+            |user: &str, password: &str| Some(ProxyLogin { user: user.into(), password: password.into() });
+        let ok = |t: &str| proxy_url(t).map(|p| (p.host, p.port, p.login));
+        assert_eq!(ok("http://proxy:3128"), Ok(("proxy".into(), 3128, None)));
+        assert_eq!(ok("http://u:p@10.0.0.1:8080/"), Ok(("10.0.0.1".into(), 8080, login("u", "p"))));
+        assert_eq!(ok("http://u:p%40%3a%23@h:1"), Ok(("h".into(), 1, login("u", "p@:#"))));
+        assert_eq!(ok("http://u:p@w@[::1]:1"), Ok(("::1".into(), 1, login("u", "p@w"))));
+        for bad in
+            ["https://u:canary@h:1", "http://u:canary@h", "http://u:canary@h:x", "http://u:canary%zz@h:1"]
+        {
+            assert!(!proxy_url(bad).unwrap_err().contains("canary"), "{bad}");
+        }
+        assert!(!format!("{:?}", proxy_url("http://u:canary@h:1").unwrap()).contains("canary"));
     }
 
     #[test]

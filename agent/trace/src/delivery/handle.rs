@@ -7,20 +7,20 @@ use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
 use kerbside_wire::{Grant, Identity, Message, chunk};
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::chunk_queue::{ChunkFate, PendingChunk};
 use super::error::{DeliveryError, Result};
 use super::item::{Committed, Item};
 use super::ledger::Ledger;
-use super::link_port::LinkPort;
+use super::link_port::{LinkPort, Reporter};
 use super::records::{SavedIncident, StoredInput};
 use super::request::Request;
 use super::settings::DeliverySettings;
 use super::stats::{DeliveryStats, Recovery, Unfinished};
 use super::store_thread::StoreThread;
 use crate::journal::RecordKind;
-use crate::tuning::{ALIVE_PERIOD, LINK_ROOM, REQUESTS, TO_LINK, TO_STAGES};
+use crate::tuning::{ALIVE_PERIOD, CONTROL_ROOM, LINK_ROOM, REQUESTS, TO_LINK, TO_STAGES};
 
 /// Everything that [`Delivery::open`] hands out besides the handle.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Delivery {
 
     /// The same over a ledger that is open already.
     pub fn start(ledger: Ledger, recovery: Recovery) -> Result<(Delivery, OpenedDelivery)> {
-        let (requests, inbox) = bounded(REQUESTS + LINK_ROOM);
+        let (requests, inbox) = bounded(REQUESTS + LINK_ROOM + CONTROL_ROOM);
         let (to_stages, inputs) = bounded(TO_STAGES);
         let (to_link, link_requests) = mpsc::channel(TO_LINK);
         let who = ledger.identity().clone();
@@ -63,8 +63,7 @@ impl Delivery {
         let link = LinkPort {
             who: who.clone(),
             session_base: ledger.session_base(),
-            to_store: requests.clone(),
-            room: Arc::new(Semaphore::new(LINK_ROOM)),
+            reporter: Reporter::new(requests.clone()),
             requests: link_requests,
         };
         let opened = OpenedDelivery { recovery, incidents: ledger.incidents(), inputs, link };
@@ -134,6 +133,11 @@ impl Delivery {
     /// Everything durable, the index too; the thread ends. The link is to be stopped before.
     pub fn close(&self) -> Result<()> {
         self.request(Request::Close)?
+    }
+
+    /// False: the store thread ended, and nothing becomes durable any more.
+    pub fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     fn request<T>(&self, request: impl FnOnce(Sender<T>) -> Request) -> Result<T> {

@@ -22,11 +22,19 @@ pub enum LinkReport {
         epoch: u64,
         seq: u64,
     },
-    /// The broker will never take it.
+    /// The broker will never take it: it closes every connection on it.
     Rejected {
         epoch: u64,
         seq: u64,
         reason: String,
+    },
+    /// The broker refused it, or refuses its topic, and the connection stays.
+    Refused {
+        epoch: u64,
+        seq: u64,
+        reason: String,
+        /// It is the message that is wrong, not the moment or the permission.
+        never: bool,
     },
     /// A message of the centre; the broker keeps it until `token` is acknowledged.
     Received {

@@ -1,12 +1,12 @@
 //! What the store thread is requested to do.
 
 use crossbeam_channel::Sender;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::chunk_queue::PendingChunk;
 use super::error::Result;
 use super::item::{Committed, Item};
 use super::link_messages::LinkReport;
+use super::link_port::Room;
 use super::stats::{DeliveryStats, Unfinished};
 
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Request {
     /// With its room in the line, which is free again when the report is taken.
     Link {
         report: LinkReport,
-        _room: OwnedSemaphorePermit,
+        room: Room,
     },
     Chunk(PendingChunk),
     Stats(Sender<DeliveryStats>),

@@ -1,59 +1,29 @@
 //! The store thread: owns the ledger. Serves requests, groups commits, keeps the link's window full.
 
 mod connection;
+mod pending;
+mod stages;
 mod window;
 
 use std::collections::VecDeque;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use kerbside_domain::time::Mono;
 use kerbside_wire::Inbound;
 use tokio::sync::mpsc;
 
 use self::connection::{Connection, Stopping};
+use self::pending::{PendingCommit, ReceivedMessage, Waiter};
 use super::chunk_queue::{ChunkFate, ChunkQueue};
-use super::error::Result;
-use super::item::{Committed, Item};
+use super::error::{DeliveryError, Result};
+use super::item::Committed;
 use super::ledger::{Judged, Ledger, stored};
 use super::link_messages::{LinkReport, LinkRequest};
 use super::records::{StageInput, StoredInput};
 use super::request::Request;
 use super::stats::DeliveryStats;
 use crate::outbox::RemovalReason;
-use crate::tuning::{IDLE_PERIOD, TURN};
-
-/// What becomes durable together, and who waits for it.
-#[derive(Debug)]
-struct PendingCommit {
-    items: Vec<Item>,
-    waiter: Waiter,
-}
-
-#[derive(Debug)]
-enum Waiter {
-    Caller(Sender<Result<Vec<Committed>>>),
-    /// The message of that token is acknowledged, and the stages get it.
-    Broker {
-        epoch: u64,
-        token: u64,
-        input: Option<StageInput>,
-        /// Id of the command that it is, genuine or not.
-        command: Option<String>,
-    },
-}
-
-impl PendingCommit {
-    fn is_command(&self, id: &str) -> bool {
-        matches!(&self.waiter, Waiter::Broker { command: Some(own), .. } if own == id)
-    }
-
-    /// An upload that will wait when this is durable.
-    fn grant(&self) -> Option<&str> {
-        match &self.waiter {
-            Waiter::Broker { input: Some(StageInput::Grant(grant)), .. } => Some(&grant.id),
-            _ => None,
-        }
-    }
-}
+use crate::tuning::{TURN, UNWRITTEN_RETRY_S};
 
 #[derive(Debug)]
 pub(super) struct StoreThread {
@@ -67,6 +37,10 @@ pub(super) struct StoreThread {
     stopping: Option<Stopping>,
     chunks: ChunkQueue,
     disk_refuses: bool,
+    /// Messages of the centre that the disk refused, oldest first, and when they are tried again. They hold their room, so that
+    /// the link reads no more than fits.
+    unwritten: VecDeque<ReceivedMessage>,
+    unwritten_due: Mono,
 }
 
 impl StoreThread {
@@ -87,13 +61,15 @@ impl StoreThread {
             stopping: None,
             chunks: ChunkQueue::default(),
             disk_refuses: false,
+            unwritten: VecDeque::new(),
+            unwritten_due: Mono::ZERO,
         }
     }
 
     /// Until it is closed or everybody who could ask is gone.
     pub(super) fn run(mut self) {
         let closing = loop {
-            match self.inbox.recv_timeout(IDLE_PERIOD) {
+            match self.next_request() {
                 Ok(request) => {
                     if let Some(reply) = self.turn(request) {
                         break Some(reply);
@@ -150,22 +126,54 @@ impl StoreThread {
                     self.ledger.puback(seq);
                 }
             }
-            Request::Link {
-                report: LinkReport::Received { epoch, token, topic, payload, retain }, ..
-            } if self.epoch() == Some(epoch) => {
-                match self.judge(&topic, &payload, retain, group) {
-                    Ok((Judged { items, input }, command)) => {
-                        let waiter = Waiter::Broker { epoch, token, input, command };
-                        group.push(PendingCommit { items, waiter });
-                    }
-                    // Not acknowledged: the broker keeps it.
-                    Err(e) => self.note_disk(Err(e)),
+            Request::Link { report: LinkReport::Refused { epoch, seq, reason, never }, .. } => {
+                if self.epoch() == Some(epoch)
+                    && !self.chunks.settle(seq, ChunkFate::Rejected(reason.clone()))
+                {
+                    self.ledger.refused(seq, reason, never);
                 }
+            }
+            Request::Link { report: LinkReport::Received { epoch, token, topic, payload, retain }, room }
+                if self.epoch() == Some(epoch) =>
+            {
+                self.join_received(ReceivedMessage { epoch, token, topic, payload, retain, room }, group);
             }
             Request::Chunk(chunk) => self.chunks.push(chunk),
             other => return Some(other),
         }
         None
+    }
+
+    fn join_received(&mut self, message: ReceivedMessage, group: &mut Vec<PendingCommit>) {
+        match self.judge(&message.topic, &message.payload, message.retain, group) {
+            Ok((Judged { items, input }, command)) => {
+                group.push(PendingCommit { items, waiter: Waiter::Broker { message, input, command } });
+            }
+            Err(e) => self.unwritten(message, e),
+        }
+    }
+
+    /// Not journalled, so not acknowledged; it is tried again while this connection lasts, and after that the broker sends it
+    /// again.
+    fn unwritten(&mut self, message: ReceivedMessage, why: DeliveryError) {
+        self.unwritten_due = self.ledger.now().mono.plus_s(UNWRITTEN_RETRY_S);
+        self.unwritten.push_back(message);
+        self.note_disk(Err(why));
+    }
+
+    /// The oldest alone shows whether the disk takes anything again; then the others share a sync.
+    fn retry_unwritten(&mut self) {
+        let current = self.epoch();
+        self.unwritten.retain(|message| Some(message.epoch) == current);
+        while !self.unwritten.is_empty() && self.ledger.now().mono >= self.unwritten_due {
+            let is_first = self.disk_refuses;
+            let count = if is_first { 1 } else { self.unwritten.len().min(TURN) };
+            let mut group = Vec::new();
+            for message in self.unwritten.drain(..count).collect::<Vec<_>>() {
+                self.join_received(message, &mut group);
+            }
+            self.commit(group);
+        }
     }
 
     /// What becomes of a message of the centre, and the id of the command that it is. It is judged by what is durable, so
@@ -253,12 +261,13 @@ impl StoreThread {
     fn answer(&mut self, pending: PendingCommit, result: Result<Vec<Committed>>) {
         match (pending.waiter, result) {
             (Waiter::Caller(reply), result) => drop(reply.send(result)),
-            (Waiter::Broker { epoch, token, input, .. }, Ok(committed)) => {
+            (Waiter::Broker { message, input, .. }, Ok(committed)) => {
                 self.inputs.extend(stored(input, &committed));
+                let (epoch, token) = (message.epoch, message.token);
                 self.request_link(LinkRequest::Acknowledge { epoch, token });
                 self.note_disk(Ok(()));
             }
-            (Waiter::Broker { .. }, Err(e)) => self.note_disk(Err(e)),
+            (Waiter::Broker { message, .. }, Err(e)) => self.unwritten(message, e),
         }
     }
 
@@ -293,15 +302,8 @@ impl StoreThread {
 
     /// After each turn, and when nothing comes.
     fn after_turn(&mut self) {
-        while let Some(input) = self.inputs.pop_front() {
-            match self.to_stages.try_send(input) {
-                Ok(()) => {}
-                Err(TrySendError::Full(input) | TrySendError::Disconnected(input)) => {
-                    self.inputs.push_front(input);
-                    break;
-                }
-            }
-        }
+        self.hand_to_stages();
+        self.retry_unwritten();
         self.fill_window();
         let result = self.ledger.upkeep();
         self.note_disk(result);

@@ -2,14 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 
 use super::entry::{Appended, Durability, Entry, RecordLocation};
 use super::error::{JournalError, Result, io};
 use super::kind::RecordKind;
-use super::log::Journal;
+use super::log::{Doubtful, Journal};
 use super::record;
 use super::segment::{self, Segment};
-use crate::tuning::RECORD_HEAD_BYTES;
+use crate::tuning::{DOUBTFUL_MAX, RECORD_HEAD_BYTES};
 
 impl Journal {
     /// Appends all entries with one write and, with [`Durability::Now`], one `fdatasync`: all or none are acknowledged.
@@ -23,8 +24,14 @@ impl Journal {
                 return Err(JournalError::BadEntry { kind: entry.kind.to_string(), bytes, limit });
             }
         }
-        if self.segments.last().is_some_and(|s| s.len >= self.settings.segment_bytes) {
+        if self.doubtful.len() >= DOUBTFUL_MAX {
             self.sync()?;
+        }
+        if self.segments.last().is_some_and(|s| s.len >= self.settings.segment_bytes) {
+            // What is in doubt then is written again with the next sync; a report does not wait for it.
+            if let Err(error) = self.sync() {
+                tracing::error!(%error, "the end of a journal segment may not be on the disk; it is written again");
+            }
             self.tail = None;
         }
         let begun = if self.tail.is_none() { Some(self.begin_segment()?) } else { None };
@@ -84,7 +91,8 @@ impl Journal {
             n += 1;
         }
         file.write_all(&self.scratch).map_err(io("write", &segment.path))?;
-        if durability == Durability::Now || head {
+        let is_synced = durability == Durability::Now || head;
+        if is_synced {
             (self.settings.syncs.file)(file).map_err(io("sync", &segment.path))?;
         }
         if head {
@@ -94,7 +102,11 @@ impl Journal {
                 .map_err(io("sync the folder", &self.dir))?;
             appended.remove(0);
         }
-        self.unsynced = durability == Durability::Later && !head;
+        if is_synced {
+            self.unsynced.clear();
+        } else {
+            self.unsynced.extend_from_slice(&self.scratch);
+        }
         segment.len += self.scratch.len() as u64;
         self.next_n = n;
         self.prev = prev;
@@ -110,16 +122,31 @@ impl Journal {
                 let _ = fs::remove_file(&segment.path);
             }
         } else if let (Some(segment), Some(file)) = (self.segments.last(), file) {
+            let (path, is_cut) = (segment.path.clone(), file.set_len(segment.len).is_ok());
+            self.doubt();
             // If this fails too, the next segment's name says where the truth goes on (`Damage::abandoned`).
-            if file.set_len(segment.len).is_ok() && (self.settings.syncs.file)(&file).is_ok() {
-                self.tail = OpenOptions::new().append(true).open(&segment.path).ok();
+            if is_cut && (self.settings.syncs.file)(&file).is_ok() {
+                self.tail = OpenOptions::new().append(true).open(&path).ok();
             }
         }
     }
 
-    /// Makes what was appended with [`Durability::Later`] durable.
+    /// The last sync failed: what it should have brought onto the disk is in doubt.
+    fn doubt(&mut self) {
+        let bytes = std::mem::take(&mut self.unsynced);
+        if let Some(segment) = self.segments.last().filter(|_| !bytes.is_empty()) {
+            let offset = segment.len.saturating_sub(bytes.len() as u64);
+            self.doubtful.push(Doubtful { path: segment.path.clone(), offset, bytes });
+        }
+    }
+
+    /// Makes what was appended with [`Durability::Later`] durable. `Ok`: everything that was ever appended is on the disk.
     pub fn sync(&mut self) -> Result<()> {
-        if !self.unsynced {
+        while let Some(doubtful) = self.doubtful.first() {
+            self.write_again(doubtful)?;
+            self.doubtful.remove(0);
+        }
+        if self.unsynced.is_empty() {
             return Ok(());
         }
         if let (Some(segment), Some(file)) = (self.segments.last(), self.tail.as_ref())
@@ -128,9 +155,21 @@ impl Journal {
             let path = segment.path.clone();
             // The kernel may have dropped the pages: what follows goes to a new file.
             self.tail = None;
+            self.doubt();
             return Err(JournalError::Io { what: "sync", path, cause });
         }
-        self.unsynced = false;
+        self.unsynced.clear();
         Ok(())
+    }
+
+    /// The same bytes at the same place, so that the next sync is about them.
+    fn write_again(&self, doubtful: &Doubtful) -> Result<()> {
+        let Doubtful { path, offset, bytes } = doubtful;
+        if !self.segments.iter().any(|segment| segment.path == *path) {
+            return Ok(());
+        }
+        let file = OpenOptions::new().write(true).open(path).map_err(io("open", path))?;
+        file.write_all_at(bytes, *offset).map_err(io("write again", path))?;
+        (self.settings.syncs.file)(&file).map_err(io("sync", path))
     }
 }

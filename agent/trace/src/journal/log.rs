@@ -14,6 +14,15 @@ use super::scan::{self, Damage};
 use super::segment::{Segment, list, read_whole};
 use super::settings::JournalSettings;
 
+/// Bytes of a segment of which nobody knows whether they reached the disk: after a failed sync the kernel may have dropped them,
+/// and the next sync of the same file says nothing of it.
+#[derive(Debug)]
+pub(super) struct Doubtful {
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
 #[derive(Debug)]
 pub struct Journal {
     pub(super) dir: PathBuf,
@@ -24,7 +33,10 @@ pub struct Journal {
     pub(super) segments: Vec<Segment>,
     /// The last segment, open for append; `None`: the next append begins a new one.
     pub(super) tail: Option<File>,
-    pub(super) unsynced: bool,
+    /// What was appended behind the last sync, as it lies at the end of the last segment.
+    pub(super) unsynced: Vec<u8>,
+    /// What a failed sync may have lost; it is written again before anything counts as synced.
+    pub(super) doubtful: Vec<Doubtful>,
     pub(super) next_n: u64,
     pub(super) prev: Hash,
     /// JSON object that heads each new segment, so that what is counted survives the drop of old segments.
@@ -49,7 +61,8 @@ impl Journal {
             clock,
             segments,
             tail: None,
-            unsynced: false,
+            unsynced: Vec::new(),
+            doubtful: Vec::new(),
             next_n: 1,
             prev: Hash::default(),
             counters: "{}".to_owned(),

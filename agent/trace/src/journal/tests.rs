@@ -258,3 +258,41 @@ fn what_is_no_record_is_refused_before_a_byte_is_written() {
     }
     assert_eq!(journal.last_n(), 0);
 }
+
+/// After a failed sync the kernel may have dropped the pages and says nothing of it at the next one.
+#[test]
+fn after_a_failed_sync_nothing_counts_as_synced_before_it_is_written_again() {
+    thread_local!(static FAILS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
+    fn sync(_: &std::fs::File) -> std::io::Result<()> {
+        match FAILS.get() {
+            0 => Ok(()),
+            fails => {
+                FAILS.set(fails - 1);
+                Err(std::io::Error::from_raw_os_error(5))
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let syncs = Syncs { file: sync, ..Syncs::default() };
+    let settings = JournalSettings { syncs, ..settings() };
+    let (mut journal, _) = Journal::open(dir.path(), settings, VirtualClock::new(0), None).unwrap();
+    let note = |text: &str| [Entry::new(RecordKind::Note, format!("{{\"text\":\"{text}\"}}"))];
+    journal.append(&note("synced"), Durability::Now).unwrap();
+    let late = journal.append(&note("late"), Durability::Later).unwrap().remove(0);
+    FAILS.set(2);
+    journal.sync().unwrap_err();
+    // The kernel drops what it could not write.
+    let path = file(dir.path(), &late);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = late.location.offset as usize;
+    bytes[at..at + late.location.len as usize].fill(0);
+    fs::write(&path, bytes).unwrap();
+    journal.sync().unwrap_err();
+    // A report does not wait for that; it goes to a new file.
+    let report = journal.append(&note("report"), Durability::Now).unwrap().remove(0);
+    assert_ne!(report.location.segment, late.location.segment);
+    journal.sync().unwrap();
+    let (seen, damage) = replayed(&journal, 1);
+    assert!(damage.is_none(), "{damage:?}");
+    assert!(seen.contains(&late.n) && seen.contains(&report.n), "{seen:?}");
+}

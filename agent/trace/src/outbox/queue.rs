@@ -27,6 +27,8 @@ pub struct Outbox {
     pub(super) newest_next: bool,
     /// Rows changed since [`Outbox::take_changed`].
     pub(super) changed: BTreeSet<u64>,
+    /// Rows that the broker refused, and how often; each waits for its next try.
+    pub(super) refused: BTreeMap<u64, u32>,
 }
 
 impl Outbox {
@@ -45,6 +47,7 @@ impl Outbox {
             window,
             newest_next: true,
             changed: BTreeSet::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -129,6 +132,7 @@ impl Outbox {
         let (row, state) = self.rows.remove(&seq)?;
         let i = row.priority.index();
         self.leave_state(seq, row.priority, state);
+        self.refused.remove(&seq);
         self.bytes[i] = self.bytes[i].saturating_sub(u64::from(row.location.len));
         if self.by_id.get(&row.id) == Some(&seq) {
             self.by_id.remove(&row.id);
@@ -184,6 +188,7 @@ impl Outbox {
                 RowState::Waiting(_) => of_priority.waiting += 1,
                 _ => of_priority.queued += 1,
             }
+            of_priority.refused += usize::from(self.refused.contains_key(&row.seq));
         }
         for (i, of_priority) in stats.iter_mut().enumerate() {
             of_priority.bytes = self.bytes[i];

@@ -93,6 +93,8 @@ pub enum RemovalReason {
 pub struct PriorityStats {
     pub queued: usize,
     pub waiting: usize,
+    /// Of those: refused by the broker the last time.
+    pub refused: usize,
     pub bytes: u64,
     pub over_budget: bool,
 }

@@ -5,6 +5,7 @@ use kerbside_wire::Priority;
 
 use super::queue::Outbox;
 use super::row::{Acknowledged, Row, RowState};
+use crate::tuning::{REFUSED_RETRY_MAX_S, REFUSED_RETRY_S};
 
 impl Outbox {
     /// A connection is up. Everything not acknowledged is queued again, also what an earlier connection sent; if the
@@ -12,6 +13,7 @@ impl Outbox {
     pub fn connected(&mut self, session_present: bool, window: usize) {
         self.disconnected();
         self.window = window.clamp(1, self.settings.window);
+        self.offer_refused();
         if !session_present {
             let waiting: Vec<u64> = self.waiting.iter().map(|(_, seq)| *seq).collect();
             waiting.into_iter().for_each(|seq| self.move_to(seq, RowState::Queued));
@@ -64,6 +66,10 @@ impl Outbox {
 
     /// The broker has the row, or (QoS 0) it was written.
     pub fn puback(&mut self, seq: u64, now: Mono) -> Acknowledged {
+        if self.refused.remove(&seq).is_some() {
+            // What was refused for the same reason may go now.
+            self.offer_refused();
+        }
         let Some((row, _)) = self.rows.get_mut(&seq) else { return Acknowledged::Unknown };
         let urgent = matches!(row.priority, Priority::Incident | Priority::Reply);
         let awaits_receipt = self.settings.receipts && urgent && row.qos > 0 && row.conflation_key.is_none();
@@ -87,6 +93,25 @@ impl Outbox {
     /// Queues a row again at that moment: it could not be handed over.
     pub fn retry_at(&mut self, seq: u64, until: Mono) {
         self.move_to(seq, RowState::Waiting(until));
+    }
+
+    /// The broker refused the row: it stays, and is offered again later and later. How often that was.
+    pub fn refused(&mut self, seq: u64, now: Mono) -> u32 {
+        if !self.rows.contains_key(&seq) {
+            return 0;
+        }
+        let times = self.refused.entry(seq).or_default();
+        *times = times.saturating_add(1);
+        let times = *times;
+        let doubled = REFUSED_RETRY_S * 2f64.powi(times.saturating_sub(1).min(16) as i32);
+        self.move_to(seq, RowState::Waiting(now.plus_s(doubled.min(REFUSED_RETRY_MAX_S))));
+        times
+    }
+
+    fn offer_refused(&mut self) {
+        let waiting = |seq: &u64| matches!(self.rows.get(seq), Some((_, RowState::Waiting(_))));
+        let refused: Vec<u64> = self.refused.keys().copied().filter(waiting).collect();
+        refused.into_iter().for_each(|seq| self.move_to(seq, RowState::Queued));
     }
 
     /// Rows whose life is over. They are out; the caller journals that.

@@ -121,7 +121,7 @@ fn telemetry_is_evicted_over_budget_and_reports_never() {
         assert!(o.push(row(i, 0)).is_empty());
     }
     assert!(o.stats()[0].over_budget);
-    assert_eq!(o.stats()[3], PriorityStats { queued: 3, waiting: 0, bytes: 300, over_budget: false });
+    assert_eq!(o.stats()[3], PriorityStats { queued: 3, bytes: 300, ..Default::default() });
 }
 
 #[test]
@@ -148,4 +148,36 @@ fn a_resend_of_a_row_that_never_left_counts_once() {
     assert_eq!((o.len(), o.stats()[0].bytes), (1, 100));
     assert_eq!(order(&mut o), [1]);
     assert_eq!(o.take_changed().len(), 1);
+}
+
+#[test]
+fn a_refused_row_stays_and_is_offered_again_later_and_later() {
+    let mut o = outbox(false, [row(1, 0), row(2, 0), row(3, 3)]);
+    assert_eq!(order(&mut o), [1, 2, 3]);
+    assert_eq!(o.refused(1, Mono::ZERO), 1);
+    assert!(matches!(o.puback(2, Mono::ZERO), Acknowledged::Done(_)), "the others go on");
+    assert_eq!((o.in_flight(), o.stats()[0].refused), (1, 1));
+    assert_eq!(o.next_due(), Some(Mono::from_s(60.0)));
+    assert_eq!(o.next(Mono::from_s(60.0)).map(|r| r.seq), Some(1));
+    assert_eq!(o.refused(1, Mono::from_s(60.0)), 2);
+    assert_eq!(o.next_due(), Some(Mono::from_s(180.0)));
+    assert_eq!(o.refused(99, Mono::ZERO), 0, "no such row");
+    // A new connection may be another broker, or have other rights.
+    o.connected(true, 8);
+    assert_eq!(order(&mut o), [1, 3]);
+}
+
+#[test]
+fn one_refused_row_that_is_taken_lets_the_others_try_at_once() {
+    let mut o = outbox(false, (1..=3).map(|i| row(i, 0)));
+    assert_eq!(order(&mut o), [1, 2, 3]);
+    (1..=3).for_each(|seq| assert_eq!(o.refused(seq, Mono::ZERO), 1));
+    assert_eq!(order(&mut o), [] as [u64; 0]);
+    assert_eq!(o.next(Mono::from_s(60.0)).map(|r| r.seq), Some(1));
+    // 2 and 3 came due with it.
+    o.refused(2, Mono::from_s(60.0));
+    o.refused(3, Mono::from_s(60.0));
+    o.puback(1, Mono::from_s(61.0));
+    assert_eq!(o.stats()[0].refused, 2);
+    assert_eq!(order(&mut o), [2, 3]);
 }

@@ -11,7 +11,7 @@ use kerbside_wire as wire;
 
 use super::state::CoreThread;
 use super::{due, messages};
-use crate::app::meters::health_values;
+use crate::app::meters::{health_values, link_values};
 use crate::app::paths::{evidence_dir, watermark};
 use crate::evidence::{EvidenceThread, Protected, Pruned, Retention, Room};
 
@@ -59,7 +59,8 @@ impl CoreThread {
 
     fn report_health(&mut self, stats: Option<&DeliveryStats>, now: Moment) {
         if due::reached(&mut self.due.health, now.mono, HEALTH_PERIOD_S) {
-            let values = health_values(&self.site, &self.core, stats);
+            let mut values = health_values(&self.site, &self.core, stats);
+            values.extend(link_values(&self.meter.link_status(), stats));
             self.writes.message(wire::health(&values, now));
             self.write();
         }

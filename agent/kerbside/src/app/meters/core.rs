@@ -3,11 +3,13 @@
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::report::Report;
+use kerbside_link::LinkStatus;
 use kerbside_seeing::incident::Core;
 use kerbside_trace::delivery::DeliveryStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
+use super::link::LinkMeter;
 use crate::health::{
     CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Pulse, Queue, Stage, raise,
 };
@@ -25,11 +27,17 @@ pub(crate) struct CoreMeter {
     waiting: Gauge,
     unwritten: Gauge,
     evidence: Gauge,
+    of_link: LinkMeter,
     pulse: Pulse,
 }
 
 impl CoreMeter {
-    pub(super) fn new(metrics: Metrics, cameras: Vec<CameraMetrics>, pulse: Pulse) -> Self {
+    pub(super) fn new(
+        metrics: Metrics,
+        cameras: Vec<CameraMetrics>,
+        of_link: LinkMeter,
+        pulse: Pulse,
+    ) -> Self {
         CoreMeter {
             cameras,
             inputs: metrics.stage(Stage::Core),
@@ -41,9 +49,14 @@ impl CoreMeter {
             waiting: metrics.queue(Queue::Core),
             unwritten: metrics.queue(Queue::Unwritten),
             evidence: metrics.queue(Queue::Evidence),
+            of_link,
             pulse,
             metrics,
         }
+    }
+
+    pub(crate) fn link_status(&self) -> LinkStatus {
+        self.of_link.status()
     }
 
     pub(crate) fn input(&self) {
@@ -65,6 +78,7 @@ impl CoreMeter {
         for (priority, now) in Priority::ALL.into_iter().zip(&stats.outbox) {
             self.metrics.outbox(priority).set((now.queued + now.waiting) as i64);
         }
+        self.of_link.show(stats);
         raise(&self.journal, stats.appended);
         raise(&self.link, stats.done + stats.receipts);
         raise(&self.evicted, stats.evicted);

@@ -1,7 +1,7 @@
 //! The next message for the link, and what its acknowledgement does.
 
 use kerbside_domain::time::Mono;
-use kerbside_wire::{Message, Outgoing, Presence, published, state};
+use kerbside_wire::{Message, Outgoing, Presence, Priority, published, state};
 use serde_json::json;
 
 use super::base::Ledger;
@@ -104,6 +104,22 @@ impl Ledger {
             return Ok(None);
         };
         Ok(published(self.journal.read(row.n, row.location)?.recorded(), &self.who))
+    }
+
+    /// The broker refused the message, and the connection stays. An incident is kept whatever the broker says of it: it is
+    /// offered again, and health names it.
+    pub fn refused(&mut self, seq: u64, reason: String, never: bool) {
+        self.stats.refused_by_broker += 1;
+        let Some(row) = self.state.outbox.get(seq) else { return };
+        let is_report = row.priority == Priority::Incident && row.conflation_key.is_none();
+        if never && !is_report {
+            return self.dead_letter(seq, &RemovalReason::Rejected(reason));
+        }
+        let id = row.id.clone();
+        let times = self.state.outbox.refused(seq, self.clock.now().mono);
+        if is_report && times == 1 {
+            tracing::warn!(seq, id, reason, "the broker refuses a report; it is kept and offered again");
+        }
     }
 
     pub fn in_flight(&self) -> usize {
