@@ -8,6 +8,7 @@ pub mod camera;
 pub mod damage;
 pub mod disk_faults;
 pub mod interop;
+pub mod intruder;
 pub mod kill;
 pub mod link;
 pub mod loop_disk;
@@ -42,6 +43,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("pace", store_speed::run),
     ("sim", simulation::run),
     ("camera", camera::run),
+    ("intruder", intruder::run),
     ("models", models::run),
     ("commands", refusals::commands),
     ("configuration", refusals::configuration),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, damage, disk_faults, interop, kill, link, models, power, refusals, sensors,
+    Row, Scale, camera, damage, disk_faults, interop, intruder, kill, link, models, power, refusals, sensors,
     simulation, store_speed, upload,
 };
 
@@ -44,6 +44,11 @@ fn hostile_input() -> Result<()> {
 #[test]
 fn failing_cameras() -> Result<()> {
     check("survives::failing_cameras", camera::run(Scale::Short)?)
+}
+
+#[test]
+fn intruders_in_the_child() -> Result<()> {
+    check("survives::intruders_in_the_child", intruder::run(Scale::Short)?)
 }
 
 #[test]

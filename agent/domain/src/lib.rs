@@ -14,6 +14,7 @@
 //! | [`evidence`] | the files that prove it |
 //! | [`patrol`] | the account of a period |
 //! | [`case`] | what the centre answers |
+//! | [`panics`] | which panics are caught where they happen, and what was running |
 //! | [`reading`], [`position`] | sensors; where the box is |
 //!
 //! What is stored or leaves the box keeps its words: where a name here is newer than the journal's, serde has the old one.
@@ -29,6 +30,7 @@ pub mod evidence;
 pub mod frame;
 pub mod kind;
 pub mod model;
+pub mod panics;
 pub mod patrol;
 pub mod position;
 pub mod reading;

@@ -34,7 +34,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use crossbeam_channel::bounded;
+use kerbside_domain::model::ModelNames;
+use kerbside_domain::panics;
 use kerbside_domain::time::SystemClock;
+use kerbside_infer::Cascade;
 use kerbside_link::{self as link, upload};
 use kerbside_media::CaptureProgram;
 use kerbside_site::config::{Site, Tls};
@@ -64,10 +67,20 @@ pub enum Ended {
 
 /// Runs the agent until a signal or the centre stops it.
 pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
+    run_with(site, program, models::load)
+}
+
+/// The same with detectors that `load` gives: one a worker, the site with the models that are used, and their names.
+pub fn run_with(
+    site: Site,
+    program: CaptureProgram,
+    load: impl FnOnce(Site) -> (Site, Vec<Cascade>, ModelNames),
+) -> anyhow::Result<Ended> {
+    health::end_with_a_panic();
     file_handles::raise(site.cameras.len());
     let runtime = runtime()?;
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
-    let (site, detectors, models) = models::load(site);
+    let (site, detectors, models) = load(site);
     let site = Arc::new(site);
     let who = Identity::from_site(&site).with_models(models);
     let mut settings = delivery::DeliverySettings::new(site.device.data_dir.clone(), site.centre.receipts);
@@ -106,11 +119,15 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
     meters.watch_delivery(delivery.clone());
     let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss);
     let pages = meters.serve(&site);
+    let watched = vec![("uploads", uploading.abort_handle()), ("health", pages.abort_handle())];
+    let watch = tokio::spawn(panics::named("watch", meters.ends().clone().watch(watched)));
     drop(tasks);
+    meters.ends().up();
     health::notify_ready();
     tracing::info!(edge = site.device.edge_id, cameras = site.cameras.len(), "running");
 
     let ended = wait(&runtime, &restart);
+    meters.ends().stopping();
 
     let core = stages.stop_cameras();
     instruments.stop();
@@ -118,6 +135,7 @@ pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
     // An upload that is aborted here is continued at the next start.
     uploading.abort();
     runtime.block_on(link.stop(GRACE_S));
+    watch.abort();
     pages.abort();
     delivery.close().context("closing the journal")?;
     // A file that is just being read must not hold up the end.

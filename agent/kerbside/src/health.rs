@@ -2,10 +2,12 @@
 //!
 //! It knows names and numbers, nothing of what the stages do.
 
+mod ends;
 mod liveness;
 mod metrics;
 mod server;
 
+pub(crate) use ends::{Ends, Stays, end_with_a_panic};
 pub(crate) use liveness::{Liveness, Pulse, notify_ready, notify_stopping, supervise};
 pub(crate) use metrics::{
     CameraMetrics, DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Metrics, Priority, Queue,

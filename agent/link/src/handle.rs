@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kerbside_domain::panics;
 use kerbside_domain::time::Clock;
 use kerbside_trace::delivery::LinkPort;
 
@@ -52,9 +53,9 @@ impl Drop for Lost {
 pub fn spawn(settings: LinkSettings, port: LinkPort, clock: Arc<dyn Clock>) -> LinkHandle {
     let (stop, stopping) = tokio::sync::watch::channel(None);
     let lost = Lost(Some(settings.status.clone()));
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(panics::named("link", async move {
         shell::run(settings, port, clock, stopping).await;
         lost.ended();
-    });
+    }));
     LinkHandle { stop, task }
 }

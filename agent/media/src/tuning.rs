@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// How often a quiet session looks at its clocks. Chosen: half of the shortest interval that anything waits for (1 s).
 pub(crate) const SESSION_TICK: Duration = Duration::from_millis(500);
+/// A child that says nothing at all for so many of these ticks hangs, also in a replay or a review. Chosen: two minutes, longer
+/// than a live child may be silent and than any picture takes to decode.
+pub(crate) const HUNG_AFTER_TICKS: u32 = 240;
 /// What a stopped child gets before it is killed. Chosen: it only has to notice that its pipe ended.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A child that lived this long resets the backoff, s. Chosen: a child that fails at once, again and again,

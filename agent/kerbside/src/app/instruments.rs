@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::clock_quality::ClockJudge;
 use super::meters::Meters;
-use crate::health::DropPolicy;
+use crate::health::{DropPolicy, Stays};
 use crate::sensor::{Gnss, GnssEvent, SensorMonitor};
+use kerbside_domain::panics;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::SystemClock;
 use kerbside_seeing::incident::Input;
@@ -47,7 +48,7 @@ pub(super) fn start(
     gnss: Sender<GnssEvent>,
 ) -> Instruments {
     let judge = Arc::new(ClockJudge::new(clock.clone()));
-    let clock_queries = query_clock_quality(judge.clone());
+    let clock_queries = query_clock_quality(judge.clone(), meters.ends().stays("clock"));
     let mut tasks = Vec::new();
     if let Some(source) = &site.gnss {
         let (events, received) = mpsc::channel(QUEUE);
@@ -60,8 +61,8 @@ pub(super) fn start(
             pulse: Some(meters.pulse("gnss", LIVENESS_LIMIT_S)),
         };
         let dropped = meters.metrics().dropped(DropPolicy::GnssNewest);
-        tasks.push(tokio::spawn(adapter.run()));
-        tasks.push(tokio::spawn(forward_gnss(received, judge, gnss, dropped)));
+        tasks.push(tokio::spawn(panics::named("gnss", adapter.run())));
+        tasks.push(tokio::spawn(panics::named("gnss", forward_gnss(received, judge, gnss, dropped))));
     }
     if site.sensors.broker.is_some() && !site.sensors.sensors.is_empty() {
         let (readings, received) = mpsc::channel(QUEUE);
@@ -74,16 +75,20 @@ pub(super) fn start(
             pulse: Some(meters.pulse("sensors", LIVENESS_LIMIT_S)),
         };
         let dropped = meters.metrics().dropped(DropPolicy::ReadingsNewest);
-        tasks.push(tokio::spawn(monitor.run()));
-        tasks.push(tokio::spawn(forward_readings(received, inputs, dropped)));
+        tasks.push(tokio::spawn(panics::named("sensors", monitor.run())));
+        tasks.push(tokio::spawn(panics::named("sensors", forward_readings(received, inputs, dropped))));
     }
     Instruments { tasks, clock_queries }
 }
 
 /// On a thread that nobody joins: the machine's answer may take longer than the program has to end.
-fn query_clock_quality(judge: Arc<ClockJudge>) -> Option<Sender<Infallible>> {
+fn query_clock_quality(judge: Arc<ClockJudge>, stays: Stays) -> Option<Sender<Infallible>> {
     let (queries, stopped) = crossbeam_channel::bounded(0);
-    match std::thread::Builder::new().name("clock".to_owned()).spawn(move || judge.run(&stopped)) {
+    let body = move || {
+        let _stays = stays;
+        judge.run(&stopped);
+    };
+    match std::thread::Builder::new().name("clock".to_owned()).spawn(body) {
         Ok(_) => Some(queries),
         Err(error) => {
             tracing::error!(%error, "the quality of the clock is not queried");

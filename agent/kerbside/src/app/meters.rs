@@ -9,6 +9,7 @@ mod link;
 use std::sync::Arc;
 
 use kerbside_domain::frame::CameraIx;
+use kerbside_domain::panics;
 use kerbside_domain::time::Clock;
 use kerbside_link::LinkWatch;
 use kerbside_media::ring::PacketRing;
@@ -17,7 +18,7 @@ use kerbside_trace::delivery::Delivery;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::health::{self, CameraMetrics, DropPolicy, Liveness, Metrics, Pulse, Stage, raise};
+use crate::health::{self, CameraMetrics, DropPolicy, Ends, Liveness, Metrics, Pulse, Stage, raise};
 
 pub(super) use self::core::CoreMeter;
 pub(super) use camera::CameraMeter;
@@ -40,6 +41,7 @@ pub(super) struct Meters {
     clock: Arc<dyn Clock>,
     cameras: Vec<(String, CameraMetrics)>,
     link: LinkWatch,
+    ends: Ends,
 }
 
 impl Meters {
@@ -48,7 +50,7 @@ impl Meters {
         let cameras = site.cameras.iter().map(|c| (c.id.clone(), metrics.camera(&c.id))).collect();
         let (liveness, link) = (Liveness::new(), LinkWatch::default());
         liveness.watch_link(link.clone());
-        Meters { metrics, liveness, clock, cameras, link }
+        Meters { metrics, liveness, clock, cameras, link, ends: Ends::default() }
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -63,6 +65,11 @@ impl Meters {
     /// The store thread must live.
     pub(super) fn watch_delivery(&self, delivery: Delivery) {
         self.liveness.watch_delivery(delivery);
+    }
+
+    /// How threads and tasks may end.
+    pub(super) fn ends(&self) -> &Ends {
+        &self.ends
     }
 
     /// A stage that beats at least every `limit_s`.
@@ -86,7 +93,10 @@ impl Meters {
         let made = self.metrics.stage(Stage::Evidence);
         let degraded = self.metrics.dropped(DropPolicy::EvidenceClipDegraded);
         let pins = self.metrics.dropped(DropPolicy::EvidenceOldestPin);
+        // It goes with the stage's thread, which owns what is returned.
+        let stays = self.ends.stays("evidence");
         move |now| {
+            let _ = &stays;
             pulse.beat();
             raise(&made, now.pictures + now.clips);
             raise(&degraded, now.degraded);
@@ -104,7 +114,7 @@ impl Meters {
     pub(super) fn serve(&self, site: &Site) -> JoinHandle<()> {
         let (metrics, liveness, clock) = (self.metrics.clone(), self.liveness.clone(), self.clock.clone());
         let listen = site.health.listen;
-        tokio::spawn(async move {
+        tokio::spawn(panics::named("health", async move {
             let supervise = health::supervise(liveness.clone(), clock.clone());
             let serve = async {
                 let server = health::bind(listen).await?;
@@ -116,7 +126,7 @@ impl Meters {
             if let Err(error) = served {
                 tracing::error!(%error, "metrics and health are not served");
             }
-        })
+        }))
     }
 }
 

@@ -114,7 +114,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
     let evidence = start_evidence(&site, &clock, &program, &rings, outcomes, meters)?;
     let review = match detectors.is_empty() {
         true => None,
-        false => Some(start_review(&site, &program, &rings, reviews)?),
+        false => Some(start_review(&site, &program, &rings, reviews, meters)?),
     };
     let cameras = start_cameras(&site, &clock, &program, &rings, !detectors.is_empty(), &inputs, meters)?;
     let detectors = detectors
@@ -135,7 +135,11 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
     });
     let inbox =
         core_thread::Inbox { inputs: inputs_out, evidence: outcomes_out, reviews: reviews_out, centre, gnss };
-    let thread = spawn("core", move || core_thread.run(inbox))?;
+    let stays = meters.ends().stays("core");
+    let thread = spawn("core", move || {
+        let _stays = stays;
+        core_thread.run(inbox);
+    })?;
     let core = CoreStage { inputs, thread };
     Ok(Stages { cameras: cameras.threads, stop: cameras.stop, slots: cameras.slots, detectors, core })
 }
@@ -204,6 +208,7 @@ fn start_cameras(
         let name = format!("camera-{}", camera.id);
         cameras.threads.push(spawn(&name, move || {
             session.run(&mut camera_thread, &stopped);
+            camera_thread.meter.ended();
         })?);
         cameras.controls.push(control);
         cameras.with_detector.push(with_detector);
@@ -221,7 +226,10 @@ fn start_detector(
     let (inputs, meter) = (inputs.clone(), meters.detector());
     let with_detector = cameras.with_detector.clone();
     let observe = move |timing| meter.observe(timing);
+    // It goes with the worker's thread, which owns what it calls.
+    let stays = meters.ends().stays("detector");
     let done = move |observation: Observation| {
+        let _ = &stays;
         let camera = usize::from(observation.camera.0);
         let _ = inputs.send(Input::Observation(observation));
         if let Some(count) = with_detector.get(camera) {
@@ -237,12 +245,15 @@ fn start_review(
     program: &CaptureProgram,
     rings: &[Ring],
     results: Sender<ReviewAnswer>,
+    meters: &Meters,
 ) -> anyhow::Result<review::ReviewStage> {
     let cameras = site.cameras.iter().zip(rings);
     let cameras =
         cameras.map(|(camera, ring)| review::ReviewCamera::of(camera, program.clone(), ring.clone()));
     let models = site.models.clone();
+    let stays = meters.ends().stays("review");
     let load = move || {
+        let _ = &stays;
         let street = models.street.as_deref().ok_or("no street network")?;
         let loaded = kerbside_infer::load(street, models.runtime.as_deref(), LIVE_RUN_LIMIT);
         loaded.map(|(detector, _)| detector).map_err(|error| error.to_string())

@@ -166,6 +166,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_stage_that_panics_is_one_that_stops() {
+        let liveness = Liveness::new();
+        let pulse = liveness.stage("camera-cam1", 5.0, Mono::ZERO);
+        let thread = std::thread::spawn(move || {
+            pulse.beat();
+            panic!("as a test");
+        });
+        assert!(thread.join().is_err());
+        let ages = liveness.ages(Mono::from_s(1.0));
+        assert!(ages.iter().all(|age| age.alive), "it beat");
+        let ages = liveness.ages(Mono::from_s(9.0));
+        assert!(ages.iter().any(|age| age.stage == "camera-cam1" && !age.alive), "{ages:?}");
+    }
+
+    #[test]
     fn a_stage_that_stops_is_named_and_one_that_ends_is_not() {
         let liveness = Liveness::new();
         let core = liveness.stage("core", 5.0, Mono::ZERO);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kerbside_crypto::hash;
+use kerbside_domain::panics;
 use kerbside_domain::time::{Clock, ClockQuality};
 use kerbside_site::config::{Proxy, Tls};
 use kerbside_trace::delivery::{Delivery, Item};
@@ -107,7 +108,7 @@ impl Uploads {
     fn start(&mut self) {
         while let Some(pending) = self.queue.next(self.uploader.clock.now().mono) {
             let (uploader, grant) = (self.uploader.clone(), pending.grant.clone());
-            let attempt = self.running.spawn(async move { uploader.attempt(&pending).await });
+            let attempt = self.running.spawn(panics::contained_task(async move { uploader.attempt(&pending).await }));
             self.grants.insert(attempt.id(), grant);
         }
     }

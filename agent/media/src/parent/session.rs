@@ -22,7 +22,7 @@ use crate::confinement::Confinement;
 use crate::proto::{CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild};
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
-use crate::tuning::{SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME};
+use crate::tuning::{HUNG_AFTER_TICKS, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME};
 use crate::url;
 
 /// The real source: a capture child, replaced when it fails.
@@ -152,12 +152,14 @@ impl CaptureSession {
         stop: &StopSignal,
     ) -> Result<ChildEnd, ChildEnd> {
         let messages = child.process.messages.clone();
+        let mut quiet_ticks = 0;
         loop {
             let message = select_biased! {
                 recv(stop) -> _ => return Ok(ChildEnd::Stopped),
                 recv(messages) -> message => Some(message),
                 default(SESSION_TICK) => None,
             };
+            quiet_ticks = if message.is_none() { quiet_ticks + 1 } else { 0 };
             match message {
                 Some(Ok(Ok(message))) => {
                     if let Some(end) = self.message(message, child, sink)? {
@@ -166,6 +168,8 @@ impl CaptureSession {
                 }
                 Some(Ok(Err(error))) => return Err(error.into()),
                 Some(Err(_)) => return Err(ChildEnd::without_a_word()),
+                // In a replay the parent may take as long as it likes; a child that says nothing to one that waits hangs.
+                None if quiet_ticks >= HUNG_AFTER_TICKS => return Err(ChildEnd::hung()),
                 None => {}
             }
             self.tick(child, sink)?;
@@ -355,6 +359,10 @@ impl CaptureSession {
 impl ChildEnd {
     fn failed(state: CameraState, why: String) -> Self {
         ChildEnd::Failed { state, why }
+    }
+
+    fn hung() -> Self {
+        ChildEnd::failed(CameraState::Off(Off::Silent), "the capture child hangs".to_string())
     }
 
     fn without_a_word() -> Self {

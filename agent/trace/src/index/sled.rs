@@ -6,10 +6,11 @@
 //! aside, never repaired.
 
 use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use kerbside_domain::panics;
 
 use super::store::{IndexChange, IndexError, Store, Table};
 use crate::tuning::INDEX_CACHE_BYTES;
@@ -88,7 +89,10 @@ impl SledStore {
             .name("index-open".into())
             .spawn(move || {
                 wait_until_free(&db_file);
-                drop(done.send(config.open()));
+                // After a panic nothing is sent, and whoever waits knows.
+                if let Ok(opened) = panics::contained(|| config.open()) {
+                    drop(done.send(opened));
+                }
             })
             .map_err(|e| failed("start the opening thread", e.to_string()))?;
         let db = match opened.recv_timeout(limit) {
@@ -120,7 +124,7 @@ impl SledStore {
         call: impl FnOnce(&sled::Db) -> sled::Result<T>,
     ) -> Result<T, IndexError> {
         let db = self.db.as_ref().ok_or_else(|| self.failed(what, "it is closed"))?;
-        match catch_unwind(AssertUnwindSafe(|| call(db))) {
+        match panics::contained(|| call(db)) {
             Ok(done) => done.map_err(|e| self.failed(what, e)),
             Err(_) => Err(self.failed(what, "sled panicked")),
         }
@@ -131,7 +135,7 @@ impl Drop for SledStore {
     fn drop(&mut self) {
         let db = self.db.take();
         // On a disk that fails sled panics while it closes its log. What was synced is synced; the rest is the journal's.
-        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+        if panics::contained(|| drop(db)).is_err() {
             tracing::warn!(path = %self.path.display(), "the index could not be closed in order");
         }
     }

@@ -10,7 +10,6 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::health::{CameraMetrics, DropPolicy, Metrics, Pulse, Stage};
 
-/// The stage counts as ended when this is dropped.
 pub(crate) struct CameraMeter {
     metrics: CameraMetrics,
     ring: Arc<Mutex<PacketRing>>,
@@ -83,13 +82,12 @@ impl CameraMeter {
         self.last = CaptureStats::default();
     }
 
+    /// The camera's source ended as it should: nobody waits for its pulse. Never said by a thread that panics.
+    pub(crate) fn ended(&self) {
+        self.pulse.end();
+    }
+
     pub(crate) fn alive(&self) {
         self.pulse.beat();
-    }
-}
-
-impl Drop for CameraMeter {
-    fn drop(&mut self) {
-        self.pulse.end();
     }
 }

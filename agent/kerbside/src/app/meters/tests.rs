@@ -96,6 +96,7 @@ fn a_camera_that_ends_is_not_waited_for_and_one_that_hangs_is_named() {
     let ring = || Arc::new(Mutex::new(PacketRing::new(1.0, 1)));
     let ended = meters.camera(CameraIx(0), ring()).unwrap();
     let _core = meters.core();
+    ended.ended();
     drop(ended);
     clock.advance_to(Mono::from_s(CORE_LIMIT_S + 1.0));
     let ages = meters.liveness.ages(clock.now().mono);
