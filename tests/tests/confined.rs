@@ -106,3 +106,22 @@ fn intrude(child: Pid, agent: &Agent, site: &Site) -> Result<()> {
 fn libc_at_fdcwd() -> u64 {
     (-100_i64) as u64
 }
+
+/// systemd's own filter comes before ours: what it refuses, no child can be confined with.
+#[test]
+fn the_unit_lets_the_agent_confine_its_children() -> Result<()> {
+    let unit = std::fs::read_to_string(kerbside_testkit::repo().join("edge-config/kerbside.service"))?;
+    let allowed: Vec<&str> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("SystemCallFilter="))
+        .filter(|line| !line.starts_with('~'))
+        .flat_map(str::split_whitespace)
+        .collect();
+    for call in ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "seccomp"] {
+        ensure!(allowed.contains(&call), "{call} is in no group of systemd 252 (Debian 12)");
+    }
+    for line in ["UMask=0077", "StateDirectoryMode=0700", "NoNewPrivileges=yes", "StartLimitIntervalSec=0", "LimitCORE=0"] {
+        ensure!(unit.lines().any(|l| l == line), "{line}");
+    }
+    Ok(())
+}
