@@ -120,7 +120,13 @@ fn the_unit_lets_the_agent_confine_its_children() -> Result<()> {
     for call in ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "seccomp"] {
         ensure!(allowed.contains(&call), "{call} is in no group of systemd 252 (Debian 12)");
     }
-    for line in ["UMask=0077", "StateDirectoryMode=0700", "NoNewPrivileges=yes", "StartLimitIntervalSec=0", "LimitCORE=0"] {
+    for line in [
+        "UMask=0077",
+        "StateDirectoryMode=0700",
+        "NoNewPrivileges=yes",
+        "StartLimitIntervalSec=0",
+        "LimitCORE=0",
+    ] {
         ensure!(unit.lines().any(|l| l == line), "{line}");
     }
     Ok(())

@@ -70,9 +70,8 @@ fn free(program: &CaptureProgram) -> Result<Row> {
     let street = Street::new(program, program.walls.newest_abi)?;
     let mut row = Row::new("intruder, unconfined", "negative control: the same probe with nothing around it");
     // What the machine may forbid to everybody (debuggers, counters, ...) says nothing of us.
-    let ordinary = |act: &Act| {
-        matches!(act, Act::Signal(_) | Act::ReadEnvironment(_) | Act::Execute(_) | Act::Fork)
-    };
+    let ordinary =
+        |act: &Act| matches!(act, Act::Signal(_) | Act::ReadEnvironment(_) | Act::Execute(_) | Act::Fork);
     let processes: Vec<Act> = processes().into_iter().filter(ordinary).collect();
     let acts = [street.files(), street.network(), processes, code()].concat();
     let done = street.done(Stage::Free, &acts)?;
@@ -101,7 +100,8 @@ impl Street {
             std::fs::write(dir.path().join(file), "secret\n")?;
         }
         let (broker, camera) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-        let (sensors, local) = (UdpSocket::bind("127.0.0.1:0")?, UnixListener::bind(dir.path().join("local"))?);
+        let (sensors, local) =
+            (UdpSocket::bind("127.0.0.1:0")?, UnixListener::bind(dir.path().join("local"))?);
         Ok(Street {
             program: program.clone().with_walls(Walls { newest_abi, ..Walls::default() }),
             dir,

@@ -20,7 +20,8 @@ const SLED: &str = "sled-";
 pub(crate) fn end_with_a_panic() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
-        let name = panics::task().map_or_else(|| thread.name().unwrap_or("unnamed").to_owned(), |t| t.to_string());
+        let name =
+            panics::task().map_or_else(|| thread.name().unwrap_or("unnamed").to_owned(), |t| t.to_string());
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let text = text_of(info);
         if panics::is_contained() || name.starts_with(SLED) {
@@ -54,7 +55,10 @@ pub(crate) struct Ends {
 impl Default for Ends {
     fn default() -> Self {
         Ends::with(|name| {
-            tracing::error!(name, "it ended though nobody asked it to: the program ends, to be started again");
+            tracing::error!(
+                name,
+                "it ended though nobody asked it to: the program ends, to be started again"
+            );
             end();
         })
     }

@@ -108,7 +108,8 @@ impl Uploads {
     fn start(&mut self) {
         while let Some(pending) = self.queue.next(self.uploader.clock.now().mono) {
             let (uploader, grant) = (self.uploader.clone(), pending.grant.clone());
-            let attempt = self.running.spawn(panics::contained_task(async move { uploader.attempt(&pending).await }));
+            let attempt =
+                self.running.spawn(panics::contained_task(async move { uploader.attempt(&pending).await }));
             self.grants.insert(attempt.id(), grant);
         }
     }

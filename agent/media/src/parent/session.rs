@@ -22,7 +22,9 @@ use crate::confinement::Confinement;
 use crate::proto::{CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild};
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
-use crate::tuning::{HUNG_AFTER_TICKS, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME};
+use crate::tuning::{
+    HUNG_AFTER_TICKS, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME,
+};
 use crate::url;
 
 /// The real source: a capture child, replaced when it fails.
