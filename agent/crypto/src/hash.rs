@@ -24,6 +24,39 @@ pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Sha256 {
     taken(context.finish())
 }
 
+/// A hash that grows with what it is given.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Hasher {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Hasher(Context::new(&SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all that came.
+    pub fn finish(self) -> Sha256 {
+        taken(self.0.finish())
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Hasher::new()
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hasher")
+    }
+}
+
 /// Of a file from where it stands to its end, in hex, and how many bytes that is.
 pub fn of_file(file: &mut File) -> std::io::Result<(String, u64)> {
     let mut context = Context::new(&SHA256);
@@ -122,6 +155,9 @@ mod tests {
     fn bytes_parts_and_a_file_of_them_have_the_published_hash() {
         assert_eq!(hex(&of(b"abc")), ABC);
         assert_eq!(hex(&of_parts([b"a".as_slice(), b"", b"bc"])), ABC);
+        let mut hasher = Hasher::default();
+        [b"ab".as_slice(), b"c"].into_iter().for_each(|part| hasher.update(part));
+        assert_eq!(hex(&hasher.finish()), ABC);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("abc"), "abc").unwrap();
         let found = of_file(&mut File::open(dir.path().join("abc")).unwrap()).unwrap();

@@ -77,6 +77,11 @@ impl PublicKey {
         pem::encode_string(PUBLIC_LABEL, pem::LineEnding::LF, &der).unwrap_or_default()
     }
 
+    /// The key as RFC 8032 writes it.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Whether `signature` (128 hex digits) is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
         bytes_of::<64>(signature).is_some_and(|signature| self.verifies_bytes(message, &signature))

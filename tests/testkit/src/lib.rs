@@ -12,9 +12,11 @@
 //! * [`Intruder`]: makes a running process call the kernel as if somebody had taken it over.
 //! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
 //!   schemas of messages, a private certification authority.
+//! * [`c2pa`]: what other people's verifiers say of signed pictures and clips.
 
 mod agent;
 mod broker;
+pub mod c2pa;
 mod cameras;
 mod centre;
 mod certificates;
@@ -39,7 +41,7 @@ pub use agent::Agent;
 pub use broker::{Broker, free_port};
 pub use cameras::Cameras;
 pub use centre::{Centre, messages};
-pub use certificates::{certificates, certificates_of, renew_certificate};
+pub use certificates::{certificates, certificates_of, claim_certificate, renew_certificate};
 pub use contract::Contract;
 #[cfg(target_arch = "x86_64")]
 pub use intruder::{Called, Intruder};

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// A crate may use only those before it. The order is the architecture: words first, programs last.
-pub const ORDER: [&str; 10] = [
+pub const ORDER: [&str; 11] = [
     "kerbside-domain",
     "kerbside-crypto",
+    "kerbside-c2pa",
     "kerbside-site",
     "kerbside-wire",
     "kerbside-seeing",
