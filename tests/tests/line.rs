@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use kerbside_testkit::c2pa::Verifiers;
 use kerbside_testkit::clips::{nal_units, sha256};
 use kerbside_testkit::{Agent, Broker, Cameras, Centre, Site, clip};
 use serde_json::Value;
@@ -42,6 +43,7 @@ fn first_light(protocol: &str) -> Result<()> {
     })?;
     assert_eq!(&full["data"]["incident_id"], incident);
     the_evidence_is_what_it_says(&site, &full, &source)?;
+    others_verify_the_evidence(&site, &full)?;
     the_pages_answer(&agent)?;
 
     agent.stop()?;
@@ -128,12 +130,37 @@ fn the_evidence_is_what_it_says(site: &Site, full: &Value, source: &Path) -> Res
     Ok(())
 }
 
+/// Tools that are not ours find every picture and the clip as the box signed them, and a changed byte in each.
+fn others_verify_the_evidence(site: &Site, full: &Value) -> Result<()> {
+    let Some(verifiers) = Verifiers::find("evidence of a running box, verified by others")? else { return Ok(()) };
+    let items = full["data"]["evidence"].as_array().context("no evidence")?;
+    for item in items.iter().filter(|i| i["role"] != "manifest") {
+        let path = site.evidence_dir().join(item["path"].as_str().context("no path")?);
+        for verdict in verifiers.judge(&path, None)? {
+            assert!(verdict.intact, "{item}: {}: {:#}", verdict.tool, verdict.report);
+            let said = verdict.report.to_string();
+            let incident = full["data"]["incident_id"].as_str().context("no id")?;
+            assert!(said.contains(incident) && said.contains("\"lat\":31.1124"), "{said}");
+        }
+        let mut bytes = std::fs::read(&path)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let changed = path.with_file_name(format!("changed-{}", path.file_name().context("no name")?.display()));
+        std::fs::write(&changed, bytes)?;
+        for verdict in verifiers.judge(&changed, None)? {
+            assert!(!verdict.intact, "{item}: {}: {:#}", verdict.tool, verdict.report);
+        }
+        std::fs::remove_file(&changed)?;
+    }
+    Ok(())
+}
+
 fn the_pages_answer(agent: &Agent) -> Result<()> {
     let (status, body) = agent.get("/healthz")?;
     assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
     let (status, metrics) = agent.get("/metrics")?;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    for name in ["kerbside_frame_age_seconds_bucket", "kerbside_outbox", "kerbside_reports_total"] {
+    for name in ["kerbside_frame_age_seconds_bucket", "kerbside_outbox", "kerbside_reports_total", "kerbside_evidence_signed_total"] {
         assert!(metrics.contains(name), "no {name} in\n{metrics}");
     }
     Ok(())

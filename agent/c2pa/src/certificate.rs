@@ -9,5 +9,5 @@ mod request;
 pub use chain::{Chain, ChainError};
 pub use check::Problem;
 pub(crate) use own::own_certificate;
-pub use parts::public_key_pem;
+pub use parts::public_key_fingerprint;
 pub use request::request;

@@ -26,7 +26,7 @@ pub(crate) fn sign1(key: &SigningKey, certificates: &[Vec<u8>], payload: &[u8]) 
         Value::Bytes(Vec::new()),
         Value::Bytes(payload.to_vec()),
     ]));
-    let signature = Value::Bytes(key.sign_bytes(&signed).to_vec());
+    let signature = Value::Bytes(key.sign_bytes(&signed));
     let parts = vec![Value::Bytes(protected), Value::Map(Vec::new()), Value::Null, signature];
     encode(&Value::Tag(SIGN1, Box::new(Value::Array(parts))))
 }

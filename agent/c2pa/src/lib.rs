@@ -35,7 +35,7 @@ mod statement;
 #[cfg(test)]
 mod testing;
 
-pub use certificate::{Chain, ChainError, Problem, public_key_pem, request};
+pub use certificate::{Chain, ChainError, Problem, public_key_fingerprint, request};
 pub use error::SignError;
 pub use signer::Signer;
 pub use statement::{Edit, Statement};

@@ -199,7 +199,7 @@ fn openssl_reads_the_request_and_the_chain() -> Result<()> {
         assert!(request.contains(said), "{said} in {request}");
     }
     openssl(&["verify", "-CAfile", "root.pem", "-untrusted", "middle.pem", "-purpose", "any", "leaf.pem"])?;
-    let pem = kerbside_c2pa::public_key_pem(&key().public())?;
+    let pem = key().public().to_pem();
     std::fs::write(dir.path().join("box.pem"), &pem)?;
     assert_eq!(openssl(&["req", "-in", "box.csr", "-pubkey", "-noout"])?, pem);
     assert_eq!(openssl(&["pkey", "-pubin", "-in", "box.pem"])?, pem);

@@ -21,6 +21,6 @@ mod watch;
 
 pub use broker::{BrokerAddress, parse_broker};
 pub use command::{PreparedCommand, prepare, send_command};
-pub use key::key_command;
+pub use key::{new_key, show_key};
 pub use received::{ReceivedEvents, Tally};
 pub use watch::{WatchOptions, watch, watch_until};

@@ -73,7 +73,7 @@ pub enum Command {
     Evidence(EvidenceCommand),
     /// The centre's side: send a box a signed command and print its answer.
     Command(Box<CommandArgs>),
-    /// Keys that sign commands.
+    /// Keys: of the centre, which sign commands, and of a box, which sign evidence.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Find what is missing or wrong on this machine, and how to correct it.
@@ -315,13 +315,37 @@ pub enum Severity {
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Make a key (Ed25519) and print what goes into the site file.
+    /// The centre's side: make a key (Ed25519) and print what goes into the site file.
     New {
         /// The new file; it stays with the centre.
         file: PathBuf,
     },
-    /// Print what goes into the site file.
-    Show { file: PathBuf },
+    /// Print the public half of a key: of the centre's, as it goes into the site file; of a box's, as openssl reads it.
+    Show {
+        /// A key of the centre.
+        #[arg(required_unless_present = "config")]
+        file: Option<PathBuf>,
+        /// The site file of a box.
+        #[arg(long, value_name = "SITE", conflicts_with = "file")]
+        config: Option<PathBuf>,
+    },
+    /// The box's side: print a request (PKCS#10) for a certificate that vouches for this box's signature in pictures and clips.
+    Csr {
+        /// The site file.
+        #[arg(long, value_name = "SITE", default_value = "/etc/kerbside/site.toml")]
+        config: PathBuf,
+        /// Who operates the box, as verifiers shall show it.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+    },
+    /// The box's side: check the certificates that an authority gave, and use them from the next file on.
+    Chain {
+        /// PEM: the box's certificate, then those of its authorities.
+        file: PathBuf,
+        /// The site file.
+        #[arg(long, value_name = "SITE", default_value = "/etc/kerbside/site.toml")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

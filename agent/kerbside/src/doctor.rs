@@ -99,6 +99,7 @@ pub fn run(
     progress("centre");
     findings.extend(broker::check(&site, clock));
     findings.extend(certificates::check(&site, clock));
+    findings.push(certificates::evidence_chain(&site, clock));
     progress("cameras");
     findings.extend(cameras(&site));
     findings.extend(site.gnss.as_ref().map(gnss));

@@ -6,6 +6,7 @@
 //!
 //! * [`Evidence`] is the stage: `pictures` and `clips` make its files, `pins` holds packets for candidates, `drawings` says what is
 //!   drawn, `shortfall` says what is missing. [`EvidenceThread`] gives it a thread; a replay calls it inline.
+//! * `signing` puts a signature into each picture and clip that verifiers of others read.
 //! * `files` makes a file durable, `manifest` lists a set of files with their hashes.
 //! * [`Retention`] deletes, [`set_retention_hold`] protects, [`Watermark`] leaves room on the disk to reports.
 //! * `tuning`: every constant with its unit and reason.
@@ -22,6 +23,7 @@ mod retention;
 mod retention_hold;
 mod room;
 mod shortfall;
+mod signing;
 mod stage;
 mod thread;
 mod tuning;
@@ -32,6 +34,7 @@ pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Protected, Pruned, Retention};
 pub use retention_hold::set_retention_hold;
 pub use room::{Room, Watermark};
+pub use signing::Signing;
 pub use stage::{Evidence, EvidenceCounters};
 pub use thread::{EvidenceTask, EvidenceThread, spawn};
 

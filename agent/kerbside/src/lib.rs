@@ -12,6 +12,7 @@
 //! * [`replay`] plays a file through the same line; [`score`] counts over many files how often it was right.
 //! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal; [`proof`] is evidence
 //!   outside of the running agent.
+//! * [`box_key`] gets certificates for the key with which a box signs evidence.
 //! * [`centre`] is the terminal client of the centre's side.
 //! * [`cli`] defines the command line of all this; `log` and `signal` serve every command.
 //!
@@ -20,6 +21,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
 pub mod app;
+pub mod box_key;
 pub mod centre;
 pub mod cli;
 pub mod doctor;

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use kerbside::app::Ended;
-use kerbside::cli::{Cli, Command, CommandArgs, ReplayArgs, WatchArgs, exit};
+use kerbside::cli::{Cli, Command, CommandArgs, KeyCommand, ReplayArgs, WatchArgs, exit};
 use kerbside::doctor::ModelFault;
 use kerbside::say;
+use kerbside_domain::time::Clock as _;
 use kerbside_infer::{LIVE_RUN_LIMIT, LoadError};
 use kerbside_site::config::{self, Site};
 
@@ -66,7 +67,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
         Command::Evidence(args) => kerbside::proof::run(&args, &mut std::io::stdout().lock()),
         Command::Command(args) => send_command(*args),
-        Command::Key(args) => kerbside::centre::key_command(&args, &mut std::io::stdout()).map(|()| exit::OK),
+        Command::Key(args) => key(args),
         Command::Doctor { config } => Ok(doctor(config.as_deref())),
         #[cfg(feature = "embedded-broker")]
         Command::Broker { listen, v4 } => broker(listen, v4),
@@ -117,6 +118,31 @@ fn send_command(args: CommandArgs) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(kerbside::centre::send_command(args, &mut out))?;
     Ok(if done { exit::OK } else { exit::FAILED })
+}
+
+fn key(args: KeyCommand) -> anyhow::Result<u8> {
+    let out = &mut std::io::stdout();
+    let of_box = |config: &Path, run: &mut dyn FnMut(&Site) -> anyhow::Result<bool>| match load(config) {
+        Some(site) => run(&site).map(|done| if done { exit::OK } else { exit::FAILED }),
+        None => Ok(exit::CONFIG),
+    };
+    match args {
+        KeyCommand::New { file } => kerbside::centre::new_key(&file, out).map(|()| exit::OK),
+        KeyCommand::Show { file: Some(file), .. } => {
+            kerbside::centre::show_key(&file, out).map(|()| exit::OK)
+        }
+        KeyCommand::Show { config, .. } => {
+            let config = config.unwrap_or_default();
+            of_box(&config, &mut |site| kerbside::box_key::show(site, out).map(|()| true))
+        }
+        KeyCommand::Csr { config, organisation } => of_box(&config, &mut |site| {
+            kerbside::box_key::csr(site, organisation.as_deref(), out).map(|()| true)
+        }),
+        KeyCommand::Chain { file, config } => {
+            let now_s = kerbside_domain::time::SystemClock::new().now().wall_ms / 1000;
+            of_box(&config, &mut |site| kerbside::box_key::install_chain(site, &file, now_s, out))
+        }
+    }
 }
 
 fn doctor(config: Option<&Path>) -> u8 {

@@ -18,9 +18,13 @@ context = c2pa.Context(c2pa.Settings.from_dict(settings))
 
 
 def by_encypher(path):
-    report = encypher_c2pa.verify(path, trust_pem=pem, no_default_trust=True, telemetry=False)
+    tool = "encypher-c2pa " + encypher_c2pa.__version__
+    try:
+        report = encypher_c2pa.verify(path, trust_pem=pem, no_default_trust=True, telemetry=False)
+    except ValueError as error:
+        return {"tool": tool, "intact": False, "trusted": False, "report": str(error)}
     return {
-        "tool": "encypher-c2pa " + encypher_c2pa.__version__,
+        "tool": tool,
         "intact": report["integrity"] == "valid",
         "trusted": report["trust"]["status"] == "valid_for_supplied_material",
         "report": report,

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, pem};
 
-/// A chain of this length is none of ours, bytes. It goes into every file.
+/// A file beyond this is no chain, bytes.
 const MAX_BYTES: usize = 64 * 1024;
+/// Goes into every file, and a picture with it must stay below the 200 KB of the contract, bytes.
+const MAX_DER_BYTES: usize = 6500;
 /// The box, one or two intermediates, the root; one more.
 const MAX_CERTIFICATES: usize = 5;
 const LABEL: &str = "CERTIFICATE";
@@ -81,6 +83,10 @@ impl Chain {
         if parsed.len() > 1 && parsed.last().is_some_and(is_root) {
             parsed.pop();
             raw.pop();
+        }
+        let bytes: usize = raw.iter().map(Vec::len).sum();
+        if bytes > MAX_DER_BYTES {
+            return Err(not(&format!("{bytes} bytes of certificates; {MAX_DER_BYTES} fit into a picture")));
         }
         Ok(Chain { raw, parsed })
     }

@@ -5,7 +5,7 @@ use kerbside_crypto::sign::PublicKey;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::der::asn1::{Any, BitString, OctetString, SetOfVec, Utf8StringRef};
 use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
-use x509_cert::der::{Encode, EncodePem as _, Error, pem::LineEnding};
+use x509_cert::der::{Encode, Error};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier};
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
@@ -33,9 +33,9 @@ pub(super) fn key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned, Err
     Ok(SubjectPublicKeyInfoOwned { algorithm: algorithm(), subject_public_key })
 }
 
-/// A public key in PEM (SubjectPublicKeyInfo), as `openssl pkeyutl -pubin` takes it.
-pub fn public_key_pem(key: &PublicKey) -> Result<String, super::ChainError> {
-    Ok(key_info(key)?.to_pem(LineEnding::LF)?)
+/// `sha256:` and 64 hex digits, over the same public key in DER.
+pub fn public_key_fingerprint(key: &PublicKey) -> Result<String, super::ChainError> {
+    Ok(hash::Hash::of(&key_info(key)?.to_der()?).to_string())
 }
 
 /// Organisation, where there is one, and common name.

@@ -95,12 +95,15 @@ impl Meters {
         let pins = self.metrics.dropped(DropPolicy::EvidenceOldestPin);
         // It goes with the stage's thread, which owns what is returned.
         let stays = self.ends.stays("evidence");
+        let (signed, unsigned) = self.metrics.evidence_signed();
         move |now| {
             let _ = &stays;
             pulse.beat();
             raise(&made, now.pictures + now.clips);
             raise(&degraded, now.degraded);
             raise(&pins, now.pins_dropped);
+            raise(&signed, now.signed);
+            raise(&unsigned, now.unsigned);
         }
     }
 

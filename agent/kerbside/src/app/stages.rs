@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded};
+use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::time::Clock;
 use kerbside_infer::slots::Slots;
@@ -16,7 +17,7 @@ use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSourc
 use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Delivery, SavedIncident, StoredInput};
+use kerbside_trace::delivery::{Delivery, KEY_FILE, SavedIncident, StoredInput};
 use kerbside_wire::Grant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
@@ -26,7 +27,7 @@ use super::core_thread::{self, CoreThread};
 use super::meters::Meters;
 use super::paths::{evidence_dir, watermark};
 use super::restore;
-use crate::evidence::{self, Evidence, EvidenceCamera};
+use crate::evidence::{self, Evidence, EvidenceCamera, Signing};
 use crate::review;
 use crate::sensor::GnssEvent;
 
@@ -152,8 +153,8 @@ fn start_evidence(
     outcomes: Sender<EvidenceOutcome>,
     meters: &Meters,
 ) -> anyhow::Result<evidence::EvidenceThread> {
-    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| EvidenceCamera::of(c, ring.clone()));
-    let evidence = Evidence::new(
+    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| EvidenceCamera::of(site, c, ring.clone()));
+    let mut evidence = Evidence::new(
         evidence_dir(site),
         site.device.edge_id.clone(),
         site.device.utc_offset_s,
@@ -161,8 +162,18 @@ fn start_evidence(
         kerbside_media::clip::in_child(program.clone()),
     )
     .with_watermark(watermark(site));
+    match signing(site) {
+        Ok(signing) => evidence = evidence.with_signing(signing),
+        Err(error) => tracing::error!("evidence is not signed: {error:#}"),
+    }
     evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
         .context("starting the evidence stage")
+}
+
+/// The journal has made the key by now.
+fn signing(site: &Site) -> anyhow::Result<Signing> {
+    let key = SigningKey::read(&site.device.data_dir.join(KEY_FILE))?;
+    Ok(Signing::new(key, &site.device.edge_id, site.chain_file())?)
 }
 
 /// The cameras' threads, and what connects them with the other stages. One entry a camera.

@@ -1,11 +1,14 @@
-//! Certificates of the link: readable, in date, and in the name of this box.
+//! Certificates: those of the link readable, in date, and in the name of this box; those of the evidence for its key.
 
 use std::path::Path;
 
 use super::finding::{Area, Finding};
+use kerbside_c2pa::{Chain as EvidenceChain, Problem};
+use kerbside_crypto::sign::{KeyError, SigningKey};
 use kerbside_domain::time::Clock;
 use kerbside_link::certificates::{Chain, EXPIRY_WARNING_S};
 use kerbside_site::config::Site;
+use kerbside_trace::delivery::KEY_FILE;
 
 /// All files of [centre.tls]; nothing if there is none.
 pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
@@ -33,7 +36,6 @@ fn certificate(key: &str, path: &Path, now_s: i64, edge_id: Option<&str>) -> Fin
         Err(why) => return Finding::wrong(Area::Certificate, format!("{shown}: {why}"), renew),
     };
     let Chain { begins_s, ends_s, common_name } = chain;
-    let date = |s: i64| kerbside_domain::time::rfc3339(s.saturating_mul(1000), 0)[..10].to_owned();
     if ends_s < now_s {
         return Finding::wrong(Area::Certificate, format!("{shown}: expired on {}", date(ends_s)), renew);
     }
@@ -60,6 +62,55 @@ fn certificate(key: &str, path: &Path, now_s: i64, edge_id: Option<&str>) -> Fin
     } else {
         Finding::good(Area::Certificate, what)
     }
+}
+
+/// What vouches for the signature in pictures and clips.
+pub(super) fn evidence_chain(site: &Site, clock: &dyn Clock) -> Finding {
+    let file = site.chain_file();
+    let shown = format!("signature of evidence, {}", file.display());
+    let wrong = |why: String| {
+        let remedy = "kerbside key csr, have the authority sign it, kerbside key chain FILE";
+        Finding::wrong(Area::Certificate, format!("{shown}: {why}"), remedy)
+    };
+    let key = match SigningKey::read(&site.device.data_dir.join(KEY_FILE)) {
+        Ok(key) => key,
+        Err(KeyError::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
+            let what = "signature of evidence: this box has no key yet";
+            return Finding::advice(Area::Certificate, what, "the first `kerbside run` makes it");
+        }
+        Err(error) => return wrong(error.to_string()),
+    };
+    let chain = match EvidenceChain::read(&file) {
+        Ok(Some(chain)) => chain,
+        Ok(None) => {
+            let what = format!("{shown} is not there: verifiers find it valid and the signer unknown");
+            let remedy = "kerbside key csr, have an authority sign it, kerbside key chain FILE";
+            return Finding::advice(Area::Certificate, what, remedy);
+        }
+        Err(error) => return wrong(error.to_string()),
+    };
+    let problems: Vec<String> = chain.problems(&key.public()).iter().map(Problem::to_string).collect();
+    if !problems.is_empty() {
+        return wrong(problems.join("; "));
+    }
+    let (now_s, (begins_s, ends_s)) = (clock.now().wall_ms / 1000, chain.validity_s());
+    match ends_s {
+        _ if ends_s < now_s => wrong(format!("expired on {}", date(ends_s))),
+        _ if begins_s > now_s => Finding::wrong(
+            Area::Certificate,
+            format!("{shown}: not valid before {}", date(begins_s)),
+            "is the clock of this box right?",
+        ),
+        _ if ends_s - now_s < EXPIRY_WARNING_S => {
+            let what = format!("{shown}: valid until {}", date(ends_s));
+            Finding::advice(Area::Certificate, what, "ask for a new one with `kerbside key csr`")
+        }
+        _ => Finding::good(Area::Certificate, format!("{shown}: valid until {}", date(ends_s))),
+    }
+}
+
+fn date(s: i64) -> String {
+    kerbside_domain::time::rfc3339(s.saturating_mul(1000), 0).get(..10).unwrap_or_default().to_owned()
 }
 
 fn key(path: &Path) -> Finding {

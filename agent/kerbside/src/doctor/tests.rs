@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use expect_test::expect;
 
 use super::*;
+use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::VirtualClock;
 
 #[test]
@@ -131,6 +132,36 @@ fn certificates_are_read_for_date_and_name() {
     for (edge_id, time, levels) in cases {
         assert_eq!(certificate_levels(edge_id, time), levels, "{edge_id} {time}");
     }
+}
+
+#[test]
+fn the_chain_of_the_evidence_is_read_for_key_and_date() {
+    let (dir, site) = site_with_tls("mh-xz-018");
+    let at = |now_s: i64| certificates::evidence_chain(&site, &*VirtualClock::new(now_s * 1000));
+    let finding = at(0);
+    assert!(finding.level == Level::Advice && finding.what.contains("no key yet"), "{finding:?}");
+
+    std::fs::create_dir(&site.device.data_dir).unwrap();
+    let key = SigningKey::create(&site.device.data_dir.join("box.key")).unwrap();
+    let finding = at(0);
+    assert!(finding.level == Level::Advice && finding.what.contains("the signer unknown"), "{finding:?}");
+
+    let csr = dir.path().join("box.csr");
+    std::fs::write(&csr, kerbside_c2pa::request(&key, None, "mh-xz-018").unwrap()).unwrap();
+    kerbside_testkit::claim_certificate(dir.path(), &csr, "").unwrap();
+    std::fs::copy(dir.path().join("chain.pem"), site.chain_file()).unwrap();
+    let (begins_s, ends_s) = kerbside_c2pa::Chain::read(&site.chain_file()).unwrap().unwrap().validity_s();
+    for (now_s, level, said) in [
+        (ends_s + 1, Level::Wrong, "expired on "),
+        (begins_s - 86_400, Level::Wrong, "not valid before "),
+        (begins_s + 1, Level::Advice, "valid until "),
+    ] {
+        let finding = at(now_s);
+        assert!(finding.level == level && finding.what.contains(said), "{now_s}: {finding:?}");
+    }
+    std::fs::copy(dir.path().join("middle.pem"), site.chain_file()).unwrap();
+    let finding = at(begins_s + 1);
+    assert!(finding.level == Level::Wrong && finding.what.contains("not for the key of this box"), "{finding:?}");
 }
 
 #[test]

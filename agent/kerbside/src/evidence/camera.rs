@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kerbside_media::ring::PacketRing;
-use kerbside_site::config::Camera;
+use kerbside_site::config::{Camera, Site};
 use parking_lot::Mutex;
 
 /// One camera as the evidence stage sees it.
@@ -14,12 +14,14 @@ pub struct EvidenceCamera {
     pub ring: Arc<Mutex<PacketRing>>,
     /// Outlines of its zones by id, in shares of the picture.
     pub zones: BTreeMap<String, Vec<(f32, f32)>>,
+    /// lon_deg, lat_deg, WGS-84: its own place, else that of the box.
+    pub point: Option<(f64, f64)>,
 }
 
 impl EvidenceCamera {
     /// A camera of the configuration.
-    pub fn of(camera: &Camera, ring: Arc<Mutex<PacketRing>>) -> Self {
+    pub fn of(site: &Site, camera: &Camera, ring: Arc<Mutex<PacketRing>>) -> Self {
         let zones = camera.zones.iter().map(|z| (z.id.clone(), z.polygon_norm.clone())).collect();
-        EvidenceCamera { id: camera.id.clone(), ring, zones }
+        EvidenceCamera { id: camera.id.clone(), ring, zones, point: camera.point.or(site.device.point) }
     }
 }

@@ -49,6 +49,7 @@ impl Evidence {
             return Err(Missing::NoClipMade);
         }
         self.counters.clips += 1;
+        self.sign(request, &place, EvidenceRole::Clip, begin);
         Ok((place.adopt(begin)?, clip_span))
     }
 

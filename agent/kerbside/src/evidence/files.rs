@@ -98,16 +98,20 @@ impl Place {
         format!(".{}.part", self.name())
     }
 
-    fn name(&self) -> String {
+    /// The file's own name.
+    pub(super) fn name(&self) -> String {
         format!("{}.{}", self.id, media_of(self.role).0)
+    }
+
+    /// A child wrote it: what it left there must be a file, and nothing that leads elsewhere.
+    pub(super) fn open_temporary(&self) -> std::io::Result<File> {
+        evidence_file::open(&self.root, &self.folder.join(self.temporary_name()))
     }
 
     /// Makes the temporary file durable under its own name.
     pub(super) fn adopt(&self, captured: Moment) -> Result<EvidenceItem, FileError> {
         let temporary = self.temporary();
-        // A child wrote it: what it left there must be a file, and nothing that leads elsewhere.
-        let relative = self.folder.join(self.temporary_name());
-        let mut file = evidence_file::open(&self.root, &relative).map_err(failed(&temporary, "opening"))?;
+        let mut file = self.open_temporary().map_err(failed(&temporary, "opening"))?;
         let (sha256, bytes) =
             kerbside_crypto::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
         file.sync_all().map_err(failed(&temporary, "syncing"))?;
@@ -139,7 +143,7 @@ impl Place {
 }
 
 /// Never through a link that somebody left under that name.
-fn create_anew(path: &Path) -> std::io::Result<File> {
+pub(super) fn create_anew(path: &Path) -> std::io::Result<File> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}

@@ -66,9 +66,10 @@ impl Evidence {
         let stills = places.iter().zip(roles).map(still).collect();
         let job = ClipJob { stream, packets, clip: None, stills };
         let mut results = (self.make_clip)(&job).map_err(Missing::Child)?.stills.into_iter();
-        let items = places.iter().map(|place| {
+        let items = places.iter().zip(roles).map(|(place, role)| {
             results.next().ok_or(Missing::NoPictureMade)?.map_err(Missing::Child)?;
             self.counters.pictures += 1;
+            self.sign(request, place, *role, captured);
             Ok(place.adopt(captured)?)
         });
         Ok(items.collect())

@@ -17,6 +17,8 @@ pub(super) enum Shortfall {
     /// The clip was made before its post-roll had passed.
     ClipCutShort,
     Manifest(FileError),
+    /// It is there, but bears no signature.
+    Unsigned(EvidenceRole, String),
 }
 
 /// Why it is not there.
@@ -45,6 +47,7 @@ impl fmt::Display for Shortfall {
             Shortfall::Clip(why) => write!(f, "clip: {why}"),
             Shortfall::ClipCutShort => f.write_str("clip cut short: too many waited"),
             Shortfall::Manifest(error) => write!(f, "manifest: {error}"),
+            Shortfall::Unsigned(role, why) => write!(f, "{} not signed: {why}", role_name(*role)),
         }
     }
 }
@@ -92,6 +95,10 @@ mod tests {
             ),
             (Shortfall::Clip(Missing::SpanNotInRing), "clip: the ring no longer holds that span"),
             (Shortfall::Clip(Missing::Child("codec vp9".into())), "clip: codec vp9"),
+            (
+                Shortfall::Unsigned(EvidenceRole::Clip, "box \"moof\"".into()),
+                "clip not signed: box \"moof\"",
+            ),
             (Shortfall::ClipCutShort, "clip cut short: too many waited"),
         ];
         for (shortfall, text) in table {

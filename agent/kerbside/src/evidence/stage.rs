@@ -13,6 +13,7 @@ use super::manifest::{self, ClipSpan};
 use super::pins::Pins;
 use super::room::{Room, Watermark};
 use super::shortfall::{self, Shortfall};
+use super::signing::Signing;
 use super::tuning::{MAX_WAITING_CLIPS, POST_ROLL_GRACE_S};
 
 /// Counters for the metrics page.
@@ -24,6 +25,10 @@ pub struct EvidenceCounters {
     pub failures: u64,
     /// Clips made shorter because too many waited.
     pub degraded: u64,
+    /// Pictures and clips that were signed.
+    pub signed: u64,
+    /// Those that could not be.
+    pub unsigned: u64,
     /// Pins dropped to stay within their bounds.
     pub pins_dropped: u64,
 }
@@ -40,6 +45,10 @@ pub struct Evidence {
     pub(super) counters: EvidenceCounters,
     /// `None`: the disk is not shared with reports.
     watermark: Option<Watermark>,
+    /// `None`: nothing is signed.
+    pub(super) signing: Option<Signing>,
+    /// What could not be signed since the last outcome.
+    pub(super) unsigned: Vec<Shortfall>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -68,12 +77,19 @@ impl Evidence {
             waiting_clips: Vec::new(),
             counters: EvidenceCounters::default(),
             watermark: None,
+            signing: None,
+            unsigned: Vec::new(),
         }
     }
 
     /// Leaves room on the disk to the reports.
     pub fn with_watermark(self, watermark: Watermark) -> Self {
         Evidence { watermark: Some(watermark), ..self }
+    }
+
+    /// Signs every picture and clip.
+    pub fn with_signing(self, signing: Signing) -> Self {
+        Evidence { signing: Some(signing), ..self }
     }
 
     pub fn counters(&self) -> EvidenceCounters {
@@ -162,6 +178,7 @@ impl Evidence {
         clip: Option<ClipSpan>,
     ) -> EvidenceOutcome {
         self.counters.failures += shortfalls.len() as u64;
+        shortfalls.append(&mut self.unsigned);
         if !items.is_empty() {
             let camera_id = self.camera(request.camera).map_or("?", |c| c.id.as_str());
             let head = manifest::Head { edge_id: &self.edge_id, camera_id, utc_offset_s: self.utc_offset_s };

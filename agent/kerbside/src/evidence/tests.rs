@@ -25,7 +25,7 @@ fn packet(s: f64, key: bool) -> Packet {
 }
 
 /// A ring with 10 packets a second and a key packet each second.
-fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
+pub(super) fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
     let mut ring = PacketRing::new(seconds, 1 << 20);
     ring.set_stream(StreamInfo {
         epoch: 1,
@@ -63,7 +63,7 @@ fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
             stills: job.stills.iter().map(|_| Ok(())).collect(),
         })
     });
-    let camera = EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new() };
+    let camera = EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new(), point: Some((121.4, 31.1)) };
     Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], make_clip)
 }
 

@@ -12,8 +12,8 @@ pub(super) const MAX_PINNED_BYTES: usize = 64 << 20;
 pub(super) const MAX_WAITING_CLIPS: usize = 16;
 /// A clip waits at most this long beyond its end for packets that do not come, s. Chosen.
 pub(super) const POST_ROLL_GRACE_S: f64 = 5.0;
-/// Largest picture, bytes (contract: still first, at most 200 KB).
-pub(super) const MAX_PICTURE_BYTES: u64 = 200_000;
+/// Largest picture, bytes (contract: still first, at most 200 KB, of which 8 KB are left to the signature and its certificates).
+pub(super) const MAX_PICTURE_BYTES: u64 = 192_000;
 /// Tasks that wait for the thread. Bound: beyond it a request is answered with its shortfall at once.
 pub(super) const MAX_TASKS: usize = 64;
 /// How often the ring is asked whether a post-roll has passed. Chosen: a clip is late by a quarter second at most.
@@ -26,3 +26,6 @@ pub(super) const MIN_FREE_SHARE: u64 = 20;
 /// Clips stop when less than this many times the reserve is free; pictures stop at the reserve itself. Chosen: clips are by far the
 /// larger part, so they stop first.
 pub(super) const CLIP_RESERVES: u64 = 2;
+
+/// A picture beyond this is not signed, bytes: ours are at most 200 KB, and what a child wrote is read as a whole.
+pub(super) const MAX_SIGNED_PICTURE_BYTES: u64 = 16 << 20;

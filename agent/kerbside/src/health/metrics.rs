@@ -61,6 +61,8 @@ struct Families {
     link_problem: Family<ByLinkProblem, Gauge>,
     link_connections: Counter,
     link_refused: Counter,
+    signed: Counter,
+    unsigned: Counter,
     resident: Gauge<f64, AtomicU64>,
     registry: Registry,
 }
@@ -150,6 +152,13 @@ impl Families {
                 "Times that the broker refused a message and kept the connection",
                 Counter::default(),
             ),
+            signed: add(r, "evidence_signed", "Pictures and clips with a signature in them", Counter::default()),
+            unsigned: add(
+                r,
+                "evidence_unsigned",
+                "Pictures and clips that could not be signed",
+                Counter::default(),
+            ),
             resident: add(r, "resident_bytes", "Resident memory of the agent process", Gauge::default()),
             registry,
         }
@@ -202,6 +211,11 @@ impl Metrics {
     /// Counts what a full queue gave up.
     pub(crate) fn dropped(&self, policy: DropPolicy) -> Counter {
         self.families.dropped.get_or_create_owned(&ByPolicy { policy })
+    }
+
+    /// Counts pictures and clips: those with a signature, those that could not get one.
+    pub(crate) fn evidence_signed(&self) -> (Counter, Counter) {
+        (self.families.signed.clone(), self.families.unsigned.clone())
     }
 
     pub(crate) fn outbox(&self, priority: Priority) -> Gauge {

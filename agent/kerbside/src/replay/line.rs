@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
     ) -> anyhow::Result<Self> {
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let review_camera = ReviewCamera::of(camera, options.exe.clone(), ring.clone());
-        let source = EvidenceCamera::of(camera, ring);
+        let source = EvidenceCamera::of(site, camera, ring);
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),

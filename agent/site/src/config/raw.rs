@@ -98,6 +98,7 @@ pub(super) struct Evidence {
     pub(super) min_free: At<Size>,
     pub(super) upload_ca_file: At<String>,
     pub(super) local_uploads: At<bool>,
+    pub(super) chain_file: At<String>,
     pub(super) pre_s: At<f64>,
     pub(super) post_s: At<f64>,
     pub(super) clip: At<bool>,

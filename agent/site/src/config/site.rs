@@ -43,6 +43,11 @@ impl Site {
     pub fn camera(&self, ix: CameraIx) -> Option<&Camera> {
         self.cameras.get(usize::from(ix.0))
     }
+
+    /// Where the certificates lie that vouch for the box's signature in pictures and clips, if there are any.
+    pub fn chain_file(&self) -> PathBuf {
+        self.evidence.chain_file.clone().unwrap_or_else(|| self.device.data_dir.join("box-chain.pem"))
+    }
 }
 
 /// `[device]`: the box itself.
@@ -212,6 +217,8 @@ pub struct Evidence {
     pub upload_ca_file: Option<PathBuf>,
     /// A grant may lead to the box itself and to its own wire (loopback, link-local): for a store on the box, and for tests.
     pub local_uploads: bool,
+    /// Certificates that vouch for the box's signature in pictures and clips; `None`: `box-chain.pem` in `data_dir`.
+    pub chain_file: Option<PathBuf>,
     /// What a clip shows before the incident, s.
     pub pre_s: f64,
     /// What a clip shows after the report, s.

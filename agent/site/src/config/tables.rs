@@ -314,6 +314,7 @@ pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
         min_free: raw.min_free.as_ref().map(|v| v.get_ref().0),
         upload_ca_file,
         local_uploads: raw.local_uploads.is_some_and(Spanned::into_inner),
+        chain_file: raw.chain_file.as_ref().map(|v| cx.path(v.get_ref())),
         max_age_days: cx.whole("max_age_days", &raw.max_age_days, 1..=3650, 30),
         pre_s: cx.number("pre_s", &raw.pre_s, 0.0..=120.0, 8.0),
         post_s: cx.number("post_s", &raw.post_s, 0.0..=120.0, 6.0),

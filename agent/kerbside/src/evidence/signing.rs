@@ -1,0 +1,207 @@
+//! Signing: a C2PA manifest in each picture and clip, put in before the file is hashed, so that tools that are not ours can tell
+//! which box made it and that nothing was changed since.
+//!
+//! It is done here, in the main process: the child that decodes what a camera sends must never hold the key. The file that the
+//! child wrote counts as hostile. What cannot be signed stays as it is, and log, metrics and the report say so.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kerbside_c2pa::{Chain, ChainError, Edit, Problem, SignError, Signer, Statement};
+use kerbside_crypto::sign::SigningKey;
+use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::time::{ClockQuality, Moment, rfc3339};
+use kerbside_link::certificates::Stamps;
+use serde_json::{Value, json};
+
+use super::camera::EvidenceCamera;
+use super::files::{Place, create_anew, role_name};
+use super::shortfall::Shortfall;
+use super::stage::Evidence;
+use super::tuning::MAX_SIGNED_PICTURE_BYTES;
+
+/// The box's key and what vouches for it.
+#[derive(Debug)]
+pub struct Signing {
+    key: Arc<SigningKey>,
+    edge_id: String,
+    chain_file: PathBuf,
+    /// Of the chain file when it was read last.
+    stamps: Stamps,
+    signer: Signer,
+}
+
+impl Signing {
+    /// Without a usable chain in `chain_file` the box vouches for itself, until there is one.
+    pub fn new(key: SigningKey, edge_id: &str, chain_file: PathBuf) -> Result<Self, ChainError> {
+        let key = Arc::new(key);
+        let signer = Signer::unvouched(key.clone(), edge_id)?;
+        let stamps = Stamps::default();
+        let mut signing = Signing { key, edge_id: edge_id.to_owned(), chain_file, stamps, signer };
+        signing.take_chain();
+        Ok(signing)
+    }
+
+    /// The signer of now: a chain that was installed or replaced counts from the next file on.
+    fn signer(&mut self) -> &Signer {
+        if self.stamps != Stamps::of([self.chain_file.as_path()].into_iter()) {
+            self.take_chain();
+        }
+        &self.signer
+    }
+
+    fn take_chain(&mut self) {
+        self.stamps = Stamps::of([self.chain_file.as_path()].into_iter());
+        let file = self.chain_file.display();
+        let chain = match Chain::read(&self.chain_file) {
+            Ok(Some(chain)) => chain,
+            Ok(None) => {
+                tracing::info!(%file, "evidence is signed by this box alone: no certificate chain");
+                return self.vouch_for_itself();
+            }
+            Err(error) => {
+                tracing::error!(%error, "evidence is signed by this box alone");
+                return self.vouch_for_itself();
+            }
+        };
+        let problems = chain.problems(&self.key.public());
+        for problem in &problems {
+            tracing::error!(%file, %problem, "certificate chain");
+        }
+        if problems.contains(&Problem::OtherKey) {
+            return self.vouch_for_itself();
+        }
+        let (owner, authority) = chain.names();
+        tracing::info!(owner, authority, "evidence is signed");
+        self.signer = Signer::new(self.key.clone(), &chain);
+    }
+
+    fn vouch_for_itself(&mut self) {
+        match Signer::unvouched(self.key.clone(), &self.edge_id) {
+            Ok(signer) => self.signer = signer,
+            Err(error) => tracing::error!(%error, "no certificate of its own"),
+        }
+    }
+}
+
+impl Evidence {
+    /// Signs what a child wrote for `place`.
+    pub(super) fn sign(
+        &mut self,
+        request: &EvidenceRequest,
+        place: &Place,
+        role: EvidenceRole,
+        captured: Moment,
+    ) {
+        let statement = self.statement(request, place, role, captured);
+        let Some(signing) = &mut self.signing else { return };
+        match sign_file(signing.signer(), place, role, &statement) {
+            Ok(()) => self.counters.signed += 1,
+            Err(error) => {
+                self.counters.unsigned += 1;
+                self.unsigned.push(Shortfall::Unsigned(role, error.to_string()));
+            }
+        }
+    }
+
+    fn statement(
+        &self,
+        request: &EvidenceRequest,
+        place: &Place,
+        role: EvidenceRole,
+        captured: Moment,
+    ) -> Statement {
+        let camera = self.camera(request.camera);
+        let captured_at = rfc3339(captured.wall_ms, self.utc_offset_s);
+        let facts = facts(request, &self.edge_id, camera, role, captured, &captured_at);
+        Statement {
+            id: format!("{}/{}/{}", self.edge_id, request.subject.set_id(), place.name()),
+            title: place.name(),
+            captured_at: (captured.quality != ClockQuality::None).then_some(captured_at),
+            edit: (role == EvidenceRole::Annotated).then_some(Edit::DrawnIn),
+            facts,
+        }
+    }
+}
+
+/// What the box says of a file. Keys as in the reports.
+fn facts(
+    request: &EvidenceRequest,
+    edge_id: &str,
+    camera: Option<&EvidenceCamera>,
+    role: EvidenceRole,
+    captured: Moment,
+    captured_at: &str,
+) -> Value {
+    let mut facts = json!({
+        "edge_id": edge_id,
+        "camera_id": camera.map(|c| &c.id),
+        "revision": request.revision,
+        "role": role_name(role),
+        "captured_at": captured_at,
+        "clock": {"source": captured.quality, "synced": captured.quality != ClockQuality::None},
+        "legal_status": "lead",
+    });
+    let more = match &request.subject {
+        EvidenceSubject::Incident(id) => ("incident_id", json!(id)),
+        EvidenceSubject::Command { command_id, .. } => ("command_id", json!(command_id)),
+    };
+    let kind = request.kind.map(|kind| ("kind", json!(kind)));
+    // Numbers in an object: a list of numbers is shown as empty by c2pa-rs.
+    let place = camera.and_then(|c| c.point);
+    let place = place.map(|(lon, lat)| ("place", json!({"lon": lon, "lat": lat, "datum": "WGS84"})));
+    for (key, value) in [Some(more), kind, place].into_iter().flatten() {
+        facts[key] = value;
+    }
+    facts
+}
+
+fn sign_file(
+    signer: &Signer,
+    place: &Place,
+    role: EvidenceRole,
+    statement: &Statement,
+) -> Result<(), SignError> {
+    let temporary = place.temporary();
+    let signed = temporary.with_extension("signed");
+    match write_signed(signer, place, &signed, role, statement) {
+        Ok(()) => Ok(std::fs::rename(&signed, &temporary)?),
+        Err(error) => {
+            // It is not there if it could not be made.
+            let _ = std::fs::remove_file(&signed);
+            Err(error)
+        }
+    }
+}
+
+fn write_signed(
+    signer: &Signer,
+    place: &Place,
+    signed: &Path,
+    role: EvidenceRole,
+    statement: &Statement,
+) -> Result<(), SignError> {
+    let mut from = place.open_temporary()?;
+    let mut to = create_anew(signed)?;
+    match role {
+        EvidenceRole::Clip => signer.sign_mp4(&mut from, &mut to, statement),
+        _ => {
+            let picture = read_picture(&mut from)?;
+            Ok(to.write_all(&signer.sign_jpeg(&picture, statement)?)?)
+        }
+    }
+}
+
+fn read_picture(from: &mut File) -> Result<Vec<u8>, SignError> {
+    let mut picture = Vec::new();
+    from.take(MAX_SIGNED_PICTURE_BYTES + 1).read_to_end(&mut picture)?;
+    if picture.len() as u64 > MAX_SIGNED_PICTURE_BYTES {
+        return Err(SignError::TooLong("the picture"));
+    }
+    Ok(picture)
+}
+
+#[cfg(test)]
+mod tests;
