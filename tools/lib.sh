@@ -16,6 +16,21 @@ ort_hashes() {
     esac
 }
 
+# What the tests verify C2PA with: package and version, SHA-256 of its wheel.
+c2pa_wheels() {
+    case $1 in
+        x86_64)
+            echo encypher-c2pa==1.7.1 9e2ccba088f4c64da973649c8ef29660b8a50fca6b4601678f09afee5b0753ec
+            echo c2pa-python==0.38.1 0885fc72b7741b2af91305d1768618c827d802fa8963cd11f2fe2d00500651d0
+            ;;
+        aarch64)
+            echo encypher-c2pa==1.7.1 3753388995fded1edfea38632e6936079cf658d9d30be907d0f606e0f182788f
+            echo c2pa-python==0.38.1 d40fe8adc79ced9d9e8019e28f1fb53104c99f13aedcfc5999935113e57509db
+            ;;
+        *) return 1 ;;
+    esac
+}
+
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
 sha256() { sha256sum "$1" 2>/dev/null | cut -d' ' -f1; }
