@@ -23,7 +23,7 @@ const PIECE: usize = u16::MAX as usize - OVERHEAD;
 const MAX_ROUNDS: usize = 8;
 
 /// The picture with a manifest in it.
-pub(crate) fn sign(signer: &Signer, picture: &[u8], statement: &Statement) -> Result<Vec<u8>, SignError> {
+pub fn sign_jpeg(signer: &Signer, picture: &[u8], statement: &Statement) -> Result<Vec<u8>, SignError> {
     let start = end_of_head(picture)?;
     let (head, rest) = picture.split_at(start);
     let hash = hash::of_parts([head, rest]);
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn the_manifest_stands_behind_the_head_and_the_rest_is_as_it_was() {
-        let signed = sign(&signer(), SMALL, &statement()).unwrap();
+        let signed = sign_jpeg(&signer(), SMALL, &statement()).unwrap();
         assert_eq!(signed[..8], SMALL[..8]);
         assert_eq!(signed[8..10], [0xff, APP11]);
         assert!(signed.ends_with(&SMALL[8..]));
-        assert_eq!(signed, sign(&signer(), SMALL, &statement()).unwrap(), "the same bytes each time");
-        let again = sign(&signer(), &signed, &statement()).unwrap_err();
+        assert_eq!(signed, sign_jpeg(&signer(), SMALL, &statement()).unwrap(), "the same bytes each time");
+        let again = sign_jpeg(&signer(), &signed, &statement()).unwrap_err();
         assert_eq!(again.to_string(), "JPEG of a kind that is not signed: it holds JUMBF already");
     }
 
@@ -142,7 +142,7 @@ mod tests {
             (&long, "it ends before its picture"),
             (&SMALL[..12], "it ends before its picture"),
         ] {
-            let error = sign(&signer(), file, &statement()).unwrap_err().to_string();
+            let error = sign_jpeg(&signer(), file, &statement()).unwrap_err().to_string();
             assert!(error.ends_with(why), "{file:?}: {error}");
         }
     }
@@ -157,7 +157,7 @@ mod tests {
                     bytes[at] = to;
                 }
             }
-            if let Ok(signed) = sign(&signer(), &bytes, &statement()) {
+            if let Ok(signed) = sign_jpeg(&signer(), &bytes, &statement()) {
                 prop_assert!(signed.len() > bytes.len() && signed.starts_with(&bytes[..2]));
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! # A tour
 //!
-//! [`Signer`] holds the box's key and its [`Chain`] of certificates. [`Signer::sign_jpeg`] and [`Signer::sign_mp4`] put a C2PA
-//! manifest into a file: a [`Statement`] of ours about it, the hash of everything else in the file, and a signature over both.
+//! [`Signer`] holds the box's key and its [`Chain`] of certificates. [`sign_jpeg`] and [`sign_mp4`] put a C2PA manifest
+//! into a file: a [`Statement`] of ours about it, the hash of everything else in the file, and a signature over both.
 //! [`Chain`] reads and checks the certificates that an authority gave, [`request`] makes the request for them.
 //!
 //! | module | owns |
@@ -37,5 +37,7 @@ mod testing;
 
 pub use certificate::{Chain, ChainError, Problem, public_key_fingerprint, request};
 pub use error::SignError;
+pub use jpeg::sign_jpeg;
+pub use mp4::sign_mp4;
 pub use signer::Signer;
 pub use statement::{Edit, Statement};

@@ -21,8 +21,8 @@ const MAX_MOOV_BYTES: u64 = 16 << 20;
 /// Bytes copied at once.
 const COPY: usize = 64 * 1024;
 
-/// Copies the clip with a manifest in it.
-pub(crate) fn sign(
+/// Writes the clip of `from` with a manifest in it to `to`, which must be empty. The media data is copied as it is.
+pub fn sign_mp4(
     signer: &Signer,
     from: &mut (impl Read + Seek),
     to: &mut (impl Write + Seek),

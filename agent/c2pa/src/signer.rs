@@ -1,14 +1,10 @@
 //! Who signs.
 
-use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use kerbside_crypto::sign::SigningKey;
 
 use crate::certificate::{Chain, ChainError, own_certificate};
-use crate::error::SignError;
-use crate::statement::Statement;
-use crate::{jpeg, mp4};
 
 /// The box's key with the certificates that vouch for it. Signs whatever the clock says: verifiers judge the time.
 #[derive(Clone, Debug)]
@@ -28,20 +24,5 @@ impl Signer {
     pub fn unvouched(key: Arc<SigningKey>, name: &str) -> Result<Self, ChainError> {
         let certificates = own_certificate(&key, name)?;
         Ok(Signer { key, certificates })
-    }
-
-    /// The picture with a manifest in it.
-    pub fn sign_jpeg(&self, picture: &[u8], statement: &Statement) -> Result<Vec<u8>, SignError> {
-        jpeg::sign(self, picture, statement)
-    }
-
-    /// Writes the clip of `from` with a manifest in it to `to`, which must be empty. The media data is copied as it is.
-    pub fn sign_mp4(
-        &self,
-        from: &mut (impl Read + Seek),
-        to: &mut (impl Write + Seek),
-        statement: &Statement,
-    ) -> Result<(), SignError> {
-        mp4::sign(self, from, to, statement)
     }
 }

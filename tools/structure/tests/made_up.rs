@@ -121,10 +121,15 @@ fn one(name: &str, uses: &[&str]) -> Crate {
     Crate { name: name.to_owned(), description: format!("what {name} is"), uses, ..Crate::default() }
 }
 
+fn uses<const N: usize>(all: &mut [Crate], name: &str, uses: [&str; N]) {
+    let one = all.iter_mut().find(|one| one.name == name).unwrap();
+    one.uses.extend(uses.map(str::to_owned));
+}
+
 fn all_in_order() -> Vec<Crate> {
     let mut all: Vec<Crate> = crates::ORDER.iter().map(|name| one(name, &["serde"])).collect();
-    all[3].uses.insert("kerbside-domain".into());
-    all[5].uses.extend(["kerbside-domain".into(), "kerbside-wire".into(), "ffmpeg-next".into()]);
+    uses(&mut all, "kerbside-wire", ["kerbside-domain"]);
+    uses(&mut all, "kerbside-media", ["kerbside-domain", "kerbside-wire", "ffmpeg-next"]);
     all.push(one("kerbside-testkit", &["kerbside-wire"]));
     all
 }
@@ -133,8 +138,8 @@ fn all_in_order() -> Vec<Crate> {
 fn an_edge_against_the_order_and_a_native_library_in_a_wrong_place_are_named() {
     let mut all = all_in_order();
     assert_eq!(crates::problems(&all), Vec::<String>::new());
-    all[3].uses.extend(["kerbside-media".into(), "kerbside-testkit".into()]);
-    all[7].uses.extend(["opencv".into(), "kerbside-trace".into()]);
+    uses(&mut all, "kerbside-wire", ["kerbside-media", "kerbside-testkit"]);
+    uses(&mut all, "kerbside-trace", ["opencv", "kerbside-trace"]);
     let gone = all.remove(1);
     assert_eq!(
         crates::problems(&all),

@@ -28,7 +28,7 @@ pub enum ChainError {
     #[error("{0}; a chain is PEM, the certificate of the box first, then those of its authorities")]
     NotAChain(String),
     /// The encoding of a certificate or request failed.
-    #[error("X.509: {0}")]
+    #[error(transparent)]
     Encoding(#[from] x509_cert::der::Error),
 }
 

@@ -35,7 +35,7 @@ fn clip(list: &[u8; 4], moov_first: bool) -> Vec<u8> {
 
 fn signed(clip: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Cursor::new(Vec::new());
-    sign(&signer(), &mut Cursor::new(clip), &mut out, &statement()).map_err(|e| e.to_string())?;
+    sign_mp4(&signer(), &mut Cursor::new(clip), &mut out, &statement()).map_err(|e| e.to_string())?;
     Ok(out.into_inner())
 }
 

@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kerbside_c2pa::{Chain, ChainError, Edit, Problem, SignError, Signer, Statement};
+use kerbside_c2pa::{Chain, ChainError, Edit, Problem, SignError, Signer, Statement, sign_jpeg, sign_mp4};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject};
 use kerbside_domain::time::{ClockQuality, Moment, rfc3339};
@@ -186,10 +186,10 @@ fn write_signed(
     let mut from = place.open_temporary()?;
     let mut to = create_anew(signed)?;
     match role {
-        EvidenceRole::Clip => signer.sign_mp4(&mut from, &mut to, statement),
+        EvidenceRole::Clip => sign_mp4(signer, &mut from, &mut to, statement),
         _ => {
             let picture = read_picture(&mut from)?;
-            Ok(to.write_all(&signer.sign_jpeg(&picture, statement)?)?)
+            Ok(to.write_all(&sign_jpeg(signer, &picture, statement)?)?)
         }
     }
 }
