@@ -9,6 +9,7 @@
 //!   stills of one job. Only here are bytes of a camera given to FFmpeg or OpenCV.
 //! * [`proto`]: the messages between the two.
 //! * [`source`]: the seam. The agent takes frames from a [`FrameSource`] by a [`FrameSink`]; [`scripted`] is the fake of tests.
+//! * [`signed_video`]: signatures that a camera puts into its stream, and where a clip must end so that none is missing.
 //! * [`clip`]: what a clip job is, and its parent's side.
 //! * [`picture`]: sizes, scaling and drawing, the same bytes on every machine; both processes use it.
 //! * [`annotated_video`]: the video that a replay draws, of our own pictures, in the parent.
@@ -30,6 +31,7 @@ pub mod picture;
 pub mod proto;
 pub mod ring;
 pub mod scripted;
+pub mod signed_video;
 pub mod source;
 pub(crate) mod tuning;
 pub mod url;

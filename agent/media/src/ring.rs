@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use kerbside_domain::frame::{Packet, StreamInfo};
 use kerbside_domain::time::{Moment, Mono};
 
+use crate::signed_video::{SignedEnd, signed_end};
+
 /// What a packet costs besides its payload, bytes.
 const PACKET_OVERHEAD: usize = std::mem::size_of::<Packet>();
 
@@ -129,6 +131,11 @@ impl PacketRing {
             of_epoch().filter(|(_, p)| p.key && p.at.mono <= from).map(|(i, _)| i).last().unwrap_or(first);
         let packets = self.packets.range(start..=end.max(start)).cloned().collect();
         Some(RingSpan { stream, packets })
+    }
+
+    /// Where `from..=to` must end so that all its pictures can be verified, if the camera signs them.
+    pub fn signed_end(&self, from: Mono, to: Mono) -> SignedEnd {
+        signed_end(self.packets.iter(), from, to)
     }
 
     /// The epoch with most packets in the span; if none is inside, the one shown last before it.

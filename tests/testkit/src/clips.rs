@@ -21,6 +21,32 @@ pub fn nal_units(path: &Path) -> Result<Vec<Vec<u8>>> {
     Ok(slices.map(<[u8]>::to_vec).collect())
 }
 
+/// Every NAL unit of an MP4 file with one track, in order, as its bytes lie there: no demuxer comes between.
+pub fn units_of_mp4(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let bytes = std::fs::read(path)?;
+    let mut rest = &bytes[..];
+    while let Some((size, after)) = rest.split_first_chunk::<4>() {
+        let size = u32::from_be_bytes(*size) as usize;
+        let content = after.get(..size.saturating_sub(4)).context("a box goes beyond the end")?;
+        if let Some(samples) = content.strip_prefix(b"mdat") {
+            return lengths_before(samples);
+        }
+        rest = rest.get(size.max(8)..).context("a box goes beyond the end")?;
+    }
+    anyhow::bail!("{}: no media data", path.display())
+}
+
+fn lengths_before(mut samples: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let mut units = Vec::new();
+    while let Some((length, after)) = samples.split_first_chunk::<4>() {
+        let (unit, rest) =
+            after.split_at_checked(u32::from_be_bytes(*length) as usize).context("a unit goes beyond the end")?;
+        units.push(unit.to_vec());
+        samples = rest;
+    }
+    Ok(units)
+}
+
 /// Units between the start codes of an Annex B stream, without the zeros that may follow one.
 pub(crate) fn split(stream: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<usize> =

@@ -3,6 +3,7 @@
 //!
 //! Written from RFC 2326, 6184, 7798 and 4566: the box's own demuxer is not tested against itself.
 
+mod codec;
 mod film;
 mod login;
 mod player;
@@ -10,6 +11,7 @@ mod quirks;
 mod request;
 mod sdp;
 mod server;
+mod signatures;
 mod state;
 mod wire;
 
@@ -18,11 +20,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-pub use film::{Codec, FPS, Film};
+pub use codec::Codec;
+pub use film::{FPS, Film};
 pub use login::{Login, Scheme};
 pub use quirks::Quirk;
 pub(crate) use quirks::Quirks;
 pub(crate) use request::Request;
+pub use signatures::{Signatures, Verified};
 pub use state::CameraFault;
 use state::{Shared, State};
 pub(crate) use wire::{Wire, tls};

@@ -37,7 +37,9 @@ impl Evidence {
         if self.room() != Room::All {
             return Err(Missing::DiskNearlyFull);
         }
-        let span = self.clip_packets(request, from.mono, to.mono).ok_or(Missing::SpanNotInRing)?;
+        let end = self.camera(request.camera).and_then(|c| c.end_of_span(from.mono, to.mono));
+        let end = end.unwrap_or(to.mono);
+        let span = self.clip_packets(request, from.mono, end).ok_or(Missing::SpanNotInRing)?;
         let (begin, end) = span.begin().zip(span.end()).ok_or(Missing::NoPackets)?;
         let clip_span = ClipSpan::of(&span, begin, end, self.utc_offset_s);
         let place = Place::new(&self.dir, request, EvidenceRole::Clip, self.utc_offset_s);

@@ -49,9 +49,9 @@ impl Pins {
     pub(super) fn take_from(&mut self, cameras: &[EvidenceCamera], ended: bool) {
         for pin in self.pins.values_mut().filter(|pin| pin.packets.is_none()) {
             let Some(camera) = cameras.get(usize::from(pin.camera.0)) else { continue };
-            let ring = camera.ring.lock();
-            if ended || ring.latest().is_some_and(|latest| latest.mono >= pin.to) {
-                pin.packets = ring.span(pin.from, pin.to);
+            let end = camera.end_of_span(pin.from, pin.to).or(ended.then_some(pin.to));
+            if let Some(end) = end {
+                pin.packets = camera.ring.lock().span(pin.from, end);
             }
         }
     }

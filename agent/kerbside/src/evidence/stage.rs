@@ -146,9 +146,9 @@ impl Evidence {
     }
 
     fn is_clip_due(&self, request: &EvidenceRequest, now: Mono) -> bool {
-        let Some((_, to)) = request.clip else { return true };
-        let latest = self.camera(request.camera).and_then(|c| c.ring.lock().latest());
-        latest.is_some_and(|latest| latest.mono >= to.mono) || now >= to.mono.plus_s(POST_ROLL_GRACE_S)
+        let Some((from, to)) = request.clip else { return true };
+        let end = self.camera(request.camera).and_then(|c| c.end_of_span(from.mono, to.mono));
+        end.is_some() || now >= to.mono.plus_s(POST_ROLL_GRACE_S)
     }
 
     fn take_pinned(&mut self, ended: bool) {

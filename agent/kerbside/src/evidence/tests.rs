@@ -116,6 +116,55 @@ fn pictures_come_at_once_and_the_clip_when_its_post_roll_has_passed() {
     assert_eq!(made[0].answers, [EvidenceRole::Clip]);
 }
 
+/// The same ring with a signature in each key packet.
+fn signed_ring(until_s: u32) -> Arc<Mutex<PacketRing>> {
+    let signed = ring(60.0, 0);
+    feed_signed(&signed, 0, until_s);
+    signed
+}
+
+fn feed_signed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
+    let uuid = b"\x00\x5b\xc9\x3f\x2d\x71\x5e\x95\xad\xa4\x79\x6f\x90\x87\x7a\x6f";
+    for i in from_s * 10..until_s * 10 {
+        let mut packet = packet(f64::from(i) / 10.0, i % 10 == 0);
+        if packet.key {
+            packet.data = Bytes::from([&b"\x00\x00\x01\x06\x05\x18"[..], uuid, &[7; 70]].concat());
+        }
+        ring.lock().push(packet);
+    }
+}
+
+#[test]
+fn a_clip_of_signed_video_ends_with_the_signature_over_its_last_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = signed_ring(20);
+    let mut stage = stage(dir.path(), ring.clone());
+    // Pinned for a candidate: what lies in the ring then goes on likewise.
+    stage.pin("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.5));
+    assert_eq!(stage.pins.packets("A").unwrap().end().unwrap().mono, Mono::from_s(14.0));
+    stage.unpin("A");
+    stage.request(request("A", (10.0, 19.5)));
+    // The ring has reached the end of the span, but not the next key frame.
+    assert!(stage.poll(Mono::from_s(20.0)).is_empty());
+    feed_signed(&ring, 20, 21);
+    let made = stage.poll(Mono::from_s(20.5));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..20.0");
+}
+
+#[test]
+fn a_signature_that_does_not_come_is_waited_for_5_s() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = signed_ring(20);
+    let mut stage = stage(dir.path(), ring.clone());
+    stage.request(request("A", (10.0, 19.5)));
+    // From now on the camera no longer signs.
+    feed(&ring, 20, 24);
+    assert!(stage.poll(Mono::from_s(24.0)).is_empty());
+    feed(&ring, 24, 25);
+    let made = stage.poll(Mono::from_s(24.9));
+    assert_eq!(read(dir.path(), &made[0], EvidenceRole::Clip), "clip 10..19.5");
+}
+
 #[test]
 fn what_was_kept_survives_the_ring() {
     let dir = tempfile::tempdir().unwrap();

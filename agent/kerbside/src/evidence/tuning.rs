@@ -29,3 +29,6 @@ pub(super) const CLIP_RESERVES: u64 = 2;
 
 /// A picture beyond this is not signed, bytes: ours are at most 200 KB, and what a child wrote is read as a whole.
 pub(super) const MAX_SIGNED_PICTURE_BYTES: u64 = 16 << 20;
+/// A clip of signed video goes on by this at most, s, until the signature over its last pictures comes: with the next key frame,
+/// which cameras send every one to four seconds.
+pub(super) const SIGNED_TAIL_S: f64 = 5.0;

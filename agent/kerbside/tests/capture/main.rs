@@ -10,4 +10,5 @@ mod faults;
 mod lies;
 #[cfg(feature = "inference")]
 mod review;
+mod signed_video;
 mod support;

@@ -6,65 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::codec::Codec;
+use super::signatures::Signatures;
+
 /// Pictures a second of every film.
 pub const FPS: u64 = 10;
-
-/// How a film is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    H264,
-    H265,
-}
-
-impl Codec {
-    /// Its name in a session description (RFC 6184, RFC 7798).
-    pub(super) fn rtp_name(self) -> &'static str {
-        match self {
-            Codec::H264 => "H264",
-            Codec::H265 => "H265",
-        }
-    }
-
-    fn kind(self, nal: &[u8]) -> Option<u8> {
-        nal.first().map(|head| match self {
-            Codec::H264 => head & 31,
-            Codec::H265 => head >> 1 & 63,
-        })
-    }
-
-    pub(super) fn is_parameter_set(self, nal: &[u8]) -> bool {
-        match self {
-            Codec::H264 => matches!(self.kind(nal), Some(7 | 8)),
-            Codec::H265 => matches!(self.kind(nal), Some(32..=34)),
-        }
-    }
-
-    fn is_delimiter(self, nal: &[u8]) -> bool {
-        self.kind(nal)
-            == Some(match self {
-                Codec::H264 => 9,
-                Codec::H265 => 35,
-            })
-    }
-
-    fn is_key(self, nal: &[u8]) -> bool {
-        match self {
-            Codec::H264 => self.kind(nal) == Some(5),
-            Codec::H265 => matches!(self.kind(nal), Some(16..=21)),
-        }
-    }
-
-    /// FFmpeg's encoder, its option for what follows, and what every film needs: delimiters, parameter sets before each key
-    /// frame, no picture out of order.
-    fn encoder(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Codec::H264 => ("libx264", "-x264-params", "repeat-headers=1:aud=1:scenecut=0:bframes=0"),
-            Codec::H265 => {
-                ("libx265", "-x265-params", "repeat-headers=1:aud=1:scenecut=0:bframes=0:log-level=none")
-            }
-        }
-    }
-}
 
 /// One access unit: its NAL units without start codes.
 #[derive(Debug)]
@@ -107,6 +53,31 @@ impl Film {
         let film = Film { codec, units: units(codec, &std::fs::read(&out)?) };
         ensure!(film.units.first().is_some_and(|u| u.is_key), "{}: no key frame first", out.display());
         Ok(Arc::new(film))
+    }
+
+    /// The same film as a camera sends it that signs its video: before the picture of each key frame an SEI unit with a signature
+    /// over everything since the last (ONVIF Media Signing has it so). The signature is one of our own making.
+    pub fn signed(&self) -> Arc<Film> {
+        let mut signer = Signatures::new(self.codec);
+        let sign = |unit: &Unit| {
+            let mut nals: Vec<Vec<u8>> = Vec::new();
+            for nal in &unit.nals {
+                // Behind the parameter sets, before the picture.
+                if unit.is_key && self.codec.is_key(nal) && nals.iter().all(|n| !signer.is_signature(n)) {
+                    nals.push(signer.sign());
+                }
+                signer.take(nal);
+                nals.push(nal.clone());
+            }
+            Unit { nals, is_key: unit.is_key }
+        };
+        let units = self.units.iter().map(sign).collect();
+        Arc::new(Film { codec: self.codec, units })
+    }
+
+    /// Everything that the camera sends, in order, unit by unit.
+    pub fn nal_units(&self) -> Vec<Vec<u8>> {
+        self.units.iter().flat_map(|unit| unit.nals.clone()).collect()
     }
 
     /// The parameter sets before the first picture.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::film::{Codec, FPS, Film};
+use super::codec::Codec;
+use super::film::{FPS, Film};
 use super::quirks::Quirk;
 use super::state::{CameraFault, Shared};
 use super::wire::Wire;

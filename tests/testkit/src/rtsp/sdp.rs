@@ -2,7 +2,8 @@
 
 use base64ct::{Base64, Encoding as _};
 
-use super::film::{Codec, Film};
+use super::codec::Codec;
+use super::film::Film;
 use super::quirks::{Quirk, Quirks};
 
 /// `announced`: another name of the encoding than the film's own.
