@@ -115,8 +115,3 @@ fn survives(codec: Codec) {
 fn signed_h264_comes_into_the_clip_bit_for_bit_and_whole() {
     survives(Codec::H264);
 }
-
-#[test]
-fn signed_h265_comes_into_the_clip_bit_for_bit_and_whole() {
-    survives(Codec::H265);
-}
