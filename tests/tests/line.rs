@@ -132,7 +132,9 @@ fn the_evidence_is_what_it_says(site: &Site, full: &Value, source: &Path) -> Res
 
 /// Tools that are not ours find every picture and the clip as the box signed them, and a changed byte in each.
 fn others_verify_the_evidence(site: &Site, full: &Value) -> Result<()> {
-    let Some(verifiers) = Verifiers::find("evidence of a running box, verified by others")? else { return Ok(()) };
+    let Some(verifiers) = Verifiers::find("evidence of a running box, verified by others")? else {
+        return Ok(());
+    };
     let items = full["data"]["evidence"].as_array().context("no evidence")?;
     for item in items.iter().filter(|i| i["role"] != "manifest") {
         let path = site.evidence_dir().join(item["path"].as_str().context("no path")?);
@@ -145,7 +147,8 @@ fn others_verify_the_evidence(site: &Site, full: &Value) -> Result<()> {
         let mut bytes = std::fs::read(&path)?;
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
-        let changed = path.with_file_name(format!("changed-{}", path.file_name().context("no name")?.display()));
+        let changed =
+            path.with_file_name(format!("changed-{}", path.file_name().context("no name")?.display()));
         std::fs::write(&changed, bytes)?;
         for verdict in verifiers.judge(&changed, None)? {
             assert!(!verdict.intact, "{item}: {}: {:#}", verdict.tool, verdict.report);
@@ -160,7 +163,12 @@ fn the_pages_answer(agent: &Agent) -> Result<()> {
     assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
     let (status, metrics) = agent.get("/metrics")?;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    for name in ["kerbside_frame_age_seconds_bucket", "kerbside_outbox", "kerbside_reports_total", "kerbside_evidence_signed_total"] {
+    for name in [
+        "kerbside_frame_age_seconds_bucket",
+        "kerbside_outbox",
+        "kerbside_reports_total",
+        "kerbside_evidence_signed_total",
+    ] {
         assert!(metrics.contains(name), "no {name} in\n{metrics}");
     }
     Ok(())

@@ -121,11 +121,11 @@ mod tests {
         }
         assert_eq!(hex(&Value::Bytes(vec![1, 2, 3, 4])), "4401020304");
         assert_eq!(hex(&"水".into()), "63e6b0b4");
+        assert_eq!(hex(&time("2013-03-21T20:04:00Z")), "c074323031332d30332d32315432303a30343a30305a");
         assert_eq!(
-            hex(&time("2013-03-21T20:04:00Z")),
-            "c074323031332d30332d32315432303a30343a30305a"
+            hex(&Value::Array(vec![1.into(), Value::Array(vec![2.into(), Value::Null])])),
+            "82018202f6"
         );
-        assert_eq!(hex(&Value::Array(vec![1.into(), Value::Array(vec![2.into(), Value::Null])])), "82018202f6");
     }
 
     #[test]

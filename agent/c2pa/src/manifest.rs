@@ -72,9 +72,8 @@ fn label(signer: &Signer, statement: &Statement, binding: Binding) -> String {
 
 fn uuid(hash: &Sha256) -> String {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *hash;
-    let number = u128::from_be_bytes([
-        a, b, c, d, e, f, g & 0x0f | 0x40, h, i & 0x3f | 0x80, j, k, l, m, n, o, p,
-    ]);
+    let number =
+        u128::from_be_bytes([a, b, c, d, e, f, g & 0x0f | 0x40, h, i & 0x3f | 0x80, j, k, l, m, n, o, p]);
     let hex = format!("{number:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))

@@ -18,7 +18,8 @@ fn made(dir: &Path, key: &SigningKey, purposes: &str) -> Result<Chain> {
 }
 
 fn joined(dir: &Path, names: &[&str]) -> Result<Chain> {
-    let parts = names.iter().map(|name| std::fs::read_to_string(dir.join(name))).collect::<Result<String, _>>()?;
+    let parts =
+        names.iter().map(|name| std::fs::read_to_string(dir.join(name))).collect::<Result<String, _>>()?;
     Ok(Chain::from_pem(parts.as_bytes())?)
 }
 

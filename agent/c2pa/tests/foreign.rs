@@ -165,17 +165,34 @@ fn a_signed_clip_plays_as_before() -> Result<()> {
     for (name, flags) in [("front.mp4", "+faststart"), ("back.mp4", "+disable_chpl")] {
         let plain = dir.path().join(name);
         let source = clip("bag-left.mp4");
-        ffmpeg(&["-i", &source.to_string_lossy(), "-c", "copy", "-movflags", flags, &plain.to_string_lossy()])?;
+        ffmpeg(&[
+            "-i",
+            &source.to_string_lossy(),
+            "-c",
+            "copy",
+            "-movflags",
+            flags,
+            &plain.to_string_lossy(),
+        ])?;
         let signed = dir.path().join("signed.mp4");
         signed_clip(&signer, &plain, &signed)?;
-        let packets = |path: &Path| ffmpeg(&["-i", &path.to_string_lossy(), "-c", "copy", "-f", "framemd5", "-"]);
+        let packets =
+            |path: &Path| ffmpeg(&["-i", &path.to_string_lossy(), "-c", "copy", "-f", "framemd5", "-"]);
         assert!(packets(&plain)? == packets(&signed)?, "{name}");
     }
     // A fragmented clip stays as it is.
     let fragments = dir.path().join("fragments.mp4");
     let source = clip("bag-left.mp4");
     let flags = "+frag_keyframe+empty_moov";
-    ffmpeg(&["-i", &source.to_string_lossy(), "-c", "copy", "-movflags", flags, &fragments.to_string_lossy()])?;
+    ffmpeg(&[
+        "-i",
+        &source.to_string_lossy(),
+        "-c",
+        "copy",
+        "-movflags",
+        flags,
+        &fragments.to_string_lossy(),
+    ])?;
     let error = signed_clip(&signer, &fragments, &dir.path().join("out.mp4")).unwrap_err().to_string();
     assert!(error.starts_with("MP4 of a kind that is not signed"), "{error}");
     Ok(())
@@ -193,9 +210,14 @@ fn openssl_reads_the_request_and_the_chain() -> Result<()> {
     };
     vouched(dir.path())?;
     let request = openssl(&["req", "-in", "box.csr", "-verify", "-noout", "-text"])?;
-    for said in
-        ["verify OK", "CN = mh-xz-017", "O = Minhang District", "critical", "Digital Signature", "1.3.6.1.4.1.62558.2.1"]
-    {
+    for said in [
+        "verify OK",
+        "CN = mh-xz-017",
+        "O = Minhang District",
+        "critical",
+        "Digital Signature",
+        "1.3.6.1.4.1.62558.2.1",
+    ] {
         assert!(request.contains(said), "{said} in {request}");
     }
     openssl(&["verify", "-CAfile", "root.pem", "-untrusted", "middle.pem", "-purpose", "any", "leaf.pem"])?;

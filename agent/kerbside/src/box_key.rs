@@ -62,7 +62,8 @@ fn cure(problems: &[Problem]) -> &'static str {
 
 fn key(site: &Site) -> anyhow::Result<SigningKey> {
     let path = site.device.data_dir.join(KEY_FILE);
-    SigningKey::read(&path).context("a box makes its key at its first `kerbside run`; its user alone can read it")
+    SigningKey::read(&path)
+        .context("a box makes its key at its first `kerbside run`; its user alone can read it")
 }
 
 /// Whole under its name, or not at all.

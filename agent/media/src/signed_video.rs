@@ -83,13 +83,21 @@ mod tests {
         for uuid in [0, 1] {
             let all = packets(40, &[10, 20, 30], uuid);
             assert_eq!(signed_end(all.iter(), s(5.0), s(15.0)), SignedEnd::At(s(20.0)));
-            assert_eq!(signed_end(all.iter(), s(5.0), s(20.0)), SignedEnd::At(s(30.0)), "that of its own last group");
+            assert_eq!(
+                signed_end(all.iter(), s(5.0), s(20.0)),
+                SignedEnd::At(s(30.0)),
+                "that of its own last group"
+            );
             assert_eq!(signed_end(all.iter(), s(5.0), s(33.0)), SignedEnd::NotYet);
         }
         // Some sign a little later than the key frame.
         let late = packets(40, &[12, 22, 32], 0);
         assert_eq!(signed_end(late.iter(), s(5.0), s(15.0)), SignedEnd::At(s(22.0)));
-        assert_eq!(signed_end(late.iter(), s(5.0), s(21.0)), SignedEnd::At(s(32.0)), "22 signs the group before 20");
+        assert_eq!(
+            signed_end(late.iter(), s(5.0), s(21.0)),
+            SignedEnd::At(s(32.0)),
+            "22 signs the group before 20"
+        );
     }
 
     #[test]

@@ -39,8 +39,9 @@ pub fn units_of_mp4(path: &Path) -> Result<Vec<Vec<u8>>> {
 fn lengths_before(mut samples: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut units = Vec::new();
     while let Some((length, after)) = samples.split_first_chunk::<4>() {
-        let (unit, rest) =
-            after.split_at_checked(u32::from_be_bytes(*length) as usize).context("a unit goes beyond the end")?;
+        let (unit, rest) = after
+            .split_at_checked(u32::from_be_bytes(*length) as usize)
+            .context("a unit goes beyond the end")?;
         units.push(unit.to_vec());
         samples = rest;
     }

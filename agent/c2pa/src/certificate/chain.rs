@@ -77,7 +77,9 @@ impl Chain {
         let mut parsed = raw
             .iter()
             .enumerate()
-            .map(|(n, der)| Certificate::from_der(der).map_err(|e| not(&format!("certificate {}: {e}", n + 1))))
+            .map(|(n, der)| {
+                Certificate::from_der(der).map_err(|e| not(&format!("certificate {}: {e}", n + 1)))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let is_root = |c: &Certificate| c.tbs_certificate.issuer == c.tbs_certificate.subject;
         if parsed.len() > 1 && parsed.last().is_some_and(is_root) {

@@ -101,7 +101,10 @@ fn what_is_not_known_stays_unsigned_with_the_reason() {
         (in_head, "a chunk at byte 3, where no data is"),
     ] {
         let error = signed(&clip).unwrap_err();
-        assert!(error.starts_with("MP4 of a kind that is not signed: ") && error.ends_with(why), "{why}: {error}");
+        assert!(
+            error.starts_with("MP4 of a kind that is not signed: ") && error.ends_with(why),
+            "{why}: {error}"
+        );
     }
 }
 

@@ -40,7 +40,10 @@ fn a_chain_is_asked_for_made_and_installed() {
     let key = SigningKey::create(&site.device.data_dir.join(KEY_FILE)).unwrap();
     let shown = said(|out| show(&site, out));
     assert!(shown.contains(&key.public().to_string()), "{shown}");
-    assert!(shown.contains("\nfingerprint sha256:") && shown.contains("-----BEGIN PUBLIC KEY-----"), "{shown}");
+    assert!(
+        shown.contains("\nfingerprint sha256:") && shown.contains("-----BEGIN PUBLIC KEY-----"),
+        "{shown}"
+    );
 
     let request = dir.path().join("box.csr");
     std::fs::write(&request, said(|out| csr(&site, Some("闵行区"), out))).unwrap();
@@ -63,7 +66,10 @@ fn a_chain_is_asked_for_made_and_installed() {
     let (installed, text) = install(0);
     assert!(installed && text.contains("not valid yet: is the clock"), "{text}");
     let (installed, text) = install(begins_s + 1);
-    assert!(installed && text.contains("vouched for by CN=middle,O=City") && text.contains("闵行区"), "{text}");
+    assert!(
+        installed && text.contains("vouched for by CN=middle,O=City") && text.contains("闵行区"),
+        "{text}"
+    );
     let kept = Chain::read(&site.chain_file()).unwrap().unwrap();
     assert_eq!(kept.problems(&key.public()), []);
 

@@ -161,7 +161,10 @@ fn the_chain_of_the_evidence_is_read_for_key_and_date() {
     }
     std::fs::copy(dir.path().join("middle.pem"), site.chain_file()).unwrap();
     let finding = at(begins_s + 1);
-    assert!(finding.level == Level::Wrong && finding.what.contains("not for the key of this box"), "{finding:?}");
+    assert!(
+        finding.level == Level::Wrong && finding.what.contains("not for the key of this box"),
+        "{finding:?}"
+    );
 }
 
 #[test]

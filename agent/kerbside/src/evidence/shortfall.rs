@@ -95,10 +95,7 @@ mod tests {
             ),
             (Shortfall::Clip(Missing::SpanNotInRing), "clip: the ring no longer holds that span"),
             (Shortfall::Clip(Missing::Child("codec vp9".into())), "clip: codec vp9"),
-            (
-                Shortfall::Unsigned(EvidenceRole::Clip, "box \"moof\"".into()),
-                "clip not signed: box \"moof\"",
-            ),
+            (Shortfall::Unsigned(EvidenceRole::Clip, "box \"moof\"".into()), "clip not signed: box \"moof\""),
             (Shortfall::ClipCutShort, "clip cut short: too many waited"),
         ];
         for (shortfall, text) in table {

@@ -63,7 +63,8 @@ fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
             stills: job.stills.iter().map(|_| Ok(())).collect(),
         })
     });
-    let camera = EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new(), point: Some((121.4, 31.1)) };
+    let camera =
+        EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new(), point: Some((121.4, 31.1)) };
     Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], make_clip)
 }
 

@@ -152,7 +152,12 @@ impl Families {
                 "Times that the broker refused a message and kept the connection",
                 Counter::default(),
             ),
-            signed: add(r, "evidence_signed", "Pictures and clips with a signature in them", Counter::default()),
+            signed: add(
+                r,
+                "evidence_signed",
+                "Pictures and clips with a signature in them",
+                Counter::default(),
+            ),
             unsigned: add(
                 r,
                 "evidence_unsigned",

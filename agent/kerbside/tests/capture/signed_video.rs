@@ -80,7 +80,8 @@ fn survives(codec: Codec) {
     let dir = tempfile::tempdir().unwrap();
     let input = bag_left();
     let input = ["-i", input.to_str().unwrap()];
-    let film = Film::encode_as(codec, dir.path(), "film", &input, "keyint=20:min-keyint=20").unwrap().signed();
+    let film =
+        Film::encode_as(codec, dir.path(), "film", &input, "keyint=20:min-keyint=20").unwrap().signed();
     let camera = Camera::start(film.clone()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let ring = Arc::new(Mutex::new(PacketRing::new(60.0, 64 << 20)));
@@ -88,7 +89,8 @@ fn survives(codec: Codec) {
     let mut capture = setup(camera.url(), Pace::Live);
     (capture.stall_after_s, capture.restart_after_s) = (10.0, 20.0);
     let mut session = CaptureSession::new(capture, clock.clone(), ring.clone());
-    let watched = EvidenceCamera { id: "cam1".into(), ring: ring.clone(), zones: BTreeMap::new(), point: None };
+    let watched =
+        EvidenceCamera { id: "cam1".into(), ring: ring.clone(), zones: BTreeMap::new(), point: None };
     let in_child = kerbside_media::clip::in_child(kerbside());
     let mut evidence = Evidence::new(dir.path().join("evidence"), "box".into(), 0, vec![watched], in_child);
     let clip = std::thread::scope(|scope| {

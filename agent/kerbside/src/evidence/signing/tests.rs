@@ -81,7 +81,12 @@ fn pictures_and_clips_are_signed_before_they_are_hashed() {
         let is_media = item.role != EvidenceRole::Manifest;
         assert_eq!(holds(bytes, "c2pa.signature"), is_media, "{}", path.display());
         if is_media {
-            for said in ["\"incident_id\":\"I1\"", "\"camera_id\":\"cam1\"", "{\"datum\":\"WGS84\",\"lat\":31.1,\"lon\":121.4}", "\"source\":\"none\""] {
+            for said in [
+                "\"incident_id\":\"I1\"",
+                "\"camera_id\":\"cam1\"",
+                "{\"datum\":\"WGS84\",\"lat\":31.1,\"lon\":121.4}",
+                "\"source\":\"none\"",
+            ] {
                 assert!(holds(bytes, said), "{said} in {}", path.display());
             }
             assert_eq!(holds(bytes, "c2pa.edited"), item.role == EvidenceRole::Annotated);
