@@ -99,12 +99,12 @@ impl OrtDetector {
     /// Its numbers must be of its family, and it must see nobody in a plain grey picture.
     fn pass_trial(&mut self) -> Result<(), LoadError> {
         let (path, input) = (self.manifest.model.clone(), &self.manifest.input);
-        let (grey, shades) = (trial::grey(input.width, input.height), trial::shades(input.width, input.height));
+        let (grey, shades) =
+            (trial::grey(input.width, input.height), trial::shades(input.width, input.height));
         let failed = |cause| LoadError::Trial { path: path.clone(), cause: Box::new(cause) };
         for frame in [&grey, &shades] {
-            let values = self.run(frame, |manifest, layout, tensors, _| {
-                decode::check_values(manifest, layout, tensors)
-            });
+            let values = self
+                .run(frame, |manifest, layout, tensors, _| decode::check_values(manifest, layout, tensors));
             values.map_err(failed)?;
         }
         let seen = self.detect(&grey).map_err(failed)?;
