@@ -30,6 +30,20 @@ pub enum Level {
 /// Key frames further apart than this cannot carry [`Level::L1`], s.
 pub const SPARSE_KEY_S: f64 = 4.0;
 
+/// How a picture must be turned to stand upright: mirrored first, then turned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Left and right are exchanged.
+    pub mirrored: bool,
+    /// Turns by 90 degrees clockwise, 0 to 3.
+    pub quarters: u8,
+}
+
+impl Turn {
+    /// Nothing has to be turned.
+    pub const NONE: Turn = Turn { mirrored: false, quarters: 0 };
+}
+
 /// What a stream is, known once its headers are read. A change of any field starts a new epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamInfo {
@@ -37,10 +51,12 @@ pub struct StreamInfo {
     pub epoch: u32,
     /// FFmpeg's codec name: `h264`, `hevc`, `mjpeg`, ...
     pub codec: String,
-    /// Of the picture, px.
+    /// Of the picture as it is encoded, px.
     pub width: u32,
-    /// Of the picture, px.
+    /// Of the picture as it is encoded, px.
     pub height: u32,
+    /// How the encoded picture must be turned to stand upright.
+    pub turn: Turn,
     /// Seconds per tick of `pts` and `dts`, as numerator and denominator.
     pub time_base: (i32, i32),
     /// Average frame rate if the container says so, frames/s; 0 when unknown.
@@ -60,8 +76,14 @@ pub struct Packet {
     pub dts: i64,
     /// How long it is shown, in the same ticks.
     pub duration: i64,
-    /// It begins a group of pictures.
+    /// It begins a group of pictures: decoding can start here.
     pub key: bool,
+    /// Pictures that must be decoded from a `key` packet on until they are whole: 0 where the packet is a picture by itself, more
+    /// at a recovery point of a stream that refreshes its picture part by part.
+    pub refresh: u16,
+    /// Something of it is missing, or it could not be decoded without an error: pictures are not whole from here to the next
+    /// `key` packet.
+    pub damaged: bool,
     /// When the camera showed it, on the line's clock (pts mapped to the monotonic clock).
     pub at: Moment,
     /// As it came.

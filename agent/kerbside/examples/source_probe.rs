@@ -86,6 +86,7 @@ fn main() -> anyhow::Result<()> {
         restart_after_s: 10.0,
         level,
         program: CaptureProgram::of(exe),
+        ring_bytes: 24 << 20,
         seed: 1,
     };
     let real = Arc::new(SystemClock::new());

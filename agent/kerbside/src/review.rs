@@ -79,11 +79,11 @@ fn search(
         return Err("the ring does not hold the moment when it appeared".to_owned());
     }
     let begin = span.begin().unwrap_or_default();
-    let RingSpan { stream, packets } = span;
+    let RingSpan { stream, packets } = span.in_real_time().without_damage().0;
     let dir = tempfile::tempdir().map_err(|e| format!("a folder for the clip: {e}"))?;
     let clip = dir.path().join("review.mp4");
     let output = make_clip(&ClipJob { stream, packets, clip: Some(clip.clone()), stills: Vec::new() })?;
-    if !output.clip_written {
+    if output.clip.is_none() {
         return Err("the span could not be cut".to_owned());
     }
     search_clip(camera, detector, request, &clip, begin)

@@ -1,7 +1,7 @@
 //! The child's side: what reads, demuxes and decodes the bytes of a camera. Nothing here runs in the agent itself.
 //!
 //! Two programs begin here: [`capture`] for one camera, [`clip`] for one clip job. Both first give up what they do not need
-//! (`confine`), and [`probe`] tries what that leaves. `nal` and `timestamps` are pure.
+//! (`confine`), and [`probe`] tries what that leaves. `nal`, `stream_clock`, `timestamps` and `wholeness` are pure.
 
 #[cfg(feature = "camera")]
 pub mod capture;
@@ -20,7 +20,11 @@ mod error;
 #[cfg(feature = "camera")]
 mod filter;
 #[cfg(feature = "camera")]
+mod jpeg;
+#[cfg(feature = "camera")]
 mod libav;
+#[cfg(feature = "camera")]
+mod libav_log;
 #[cfg(feature = "camera")]
 mod libav_sys;
 #[cfg(any(feature = "camera", test))]
@@ -39,4 +43,12 @@ mod stills;
 #[cfg(feature = "camera")]
 mod syscalls;
 #[cfg(any(feature = "camera", test))]
+#[cfg_attr(not(feature = "camera"), allow(dead_code))]
+mod stream_clock;
+#[cfg(any(feature = "camera", test))]
 mod timestamps;
+#[cfg(feature = "camera")]
+mod transcode;
+#[cfg(any(feature = "camera", test))]
+#[cfg_attr(not(feature = "camera"), allow(dead_code))]
+mod wholeness;

@@ -12,7 +12,7 @@ use crate::picture::Drawing;
 pub struct ClipJob {
     pub stream: StreamInfo,
     pub packets: Vec<Packet>,
-    /// The packets as they are, as MP4.
+    /// As MP4: the packets as they are where browsers play their codec.
     pub clip: Option<PathBuf>,
     pub stills: Vec<StillJob>,
 }
@@ -29,10 +29,24 @@ pub struct StillJob {
     pub drawings: Vec<Drawing>,
 }
 
+/// How a clip was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClipForm {
+    /// The packets as the camera sent them.
+    AsSent,
+    /// In this codec, since no browser plays the camera's.
+    Encoded(String),
+    /// As the camera sent them, in a codec that no browser plays: it could not be encoded again, and why.
+    Unplayable(String),
+}
+
 /// What the child wrote.
 #[derive(Clone, Debug, Default)]
 pub struct ClipOutput {
-    pub clip_written: bool,
-    /// For each still of the job, in its order: written, or why not.
-    pub stills: Vec<Result<(), String>>,
+    /// How the clip was written; `None` if it was not.
+    pub clip: Option<ClipForm>,
+    /// For each still of the job, in its order: presentation time of the picture that it shows, in ticks of the stream, or why it
+    /// was not written. A damaged picture is replaced by the nearest whole one.
+    pub stills: Vec<Result<i64, String>>,
 }

@@ -38,7 +38,7 @@ pub mod url;
 
 pub use confinement::{Confinement, Wall};
 pub use parent::{CaptureProgram, CaptureSession, CaptureSettings, Walls};
-pub use proto::{CaptureStats, Pace};
+pub use proto::{CaptureStats, ClockFault, Pace};
 pub use ring::{PacketRing, RingSpan};
 pub use source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
 

@@ -69,7 +69,8 @@ mod tests {
         let packet = |n: u32| {
             let at = Moment { mono: Mono::from_s(f64::from(n)), ..Moment::default() };
             let (pts, data) = (i64::from(n), Bytes::from(data(n)));
-            Packet { epoch: 1, pts, dts: pts, duration: 1, key: n % 10 == 0, at, data }
+            let (key, refresh, damaged) = (n % 10 == 0, 0, false);
+            Packet { epoch: 1, pts, dts: pts, duration: 1, key, refresh, damaged, at, data }
         };
         (0..until).map(packet).collect()
     }

@@ -10,7 +10,7 @@ use kerbside_domain::frame::{Frame, Level, StreamInfo};
 use kerbside_domain::time::Moment;
 
 use crate::confinement::Confinement;
-use crate::proto::CaptureStats;
+use crate::proto::{CaptureStats, ClockFault};
 
 /// Receives what a camera's source delivers. Called on the camera's thread. While it is busy with a frame, a live child drops
 /// the next ones and a child in lockstep waits.
@@ -47,6 +47,15 @@ pub enum Notice {
         from: (u32, u32),
         /// Width and height now, px.
         to: (u32, u32),
+    },
+    /// The stream's own timestamps contradict the arrival of its packets, which dates them from here on.
+    ClockUnreliable(ClockFault),
+    /// The packet ring cannot hold a group of pictures of this stream: evidence is made of single pictures until it can.
+    GroupTooLarge {
+        /// Size of the group so far.
+        bytes: u64,
+        /// Its length so far, s.
+        seconds: f64,
     },
     /// The backend repeats an old picture and calls it new.
     StaleFrames,

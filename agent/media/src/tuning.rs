@@ -24,8 +24,8 @@ pub(crate) const BACKOFF_FIRST_S: f64 = 1.0;
 /// learning of its scene. An attempt costs a process start and a connection.
 pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
 /// Live time further than this from the packet's own time starts a new anchor, s. Chosen: larger than the jitter of a
-/// network, so that only a jump of the camera's clock counts.
-pub(crate) const MAX_DRIFT_S: f64 = 2.0;
+/// network and than what a clock that lies can lose until it is found out, so that only a jump counts.
+pub(crate) const MAX_DRIFT_S: f64 = 5.0;
 /// Messages between the thread that reads the pipe and the session. Bound: when it is full the pipe fills, and the child waits.
 pub(crate) const MESSAGE_QUEUE: usize = 4;
 /// The child gives up at this share of the time after which it would be killed, so that it can say why.
@@ -95,12 +95,45 @@ mod child {
     pub(crate) const MAX_JUMP_S: f64 = 10.0;
     /// A jump back beyond this starts a new epoch, s. Chosen: reordered packets stay below it.
     pub(crate) const MAX_JUMP_BACK_S: f64 = 1.0;
+    /// How a stream's own clock is held against arrival: over steps of this many seconds it must go wrong by this share.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct ClockRule {
+        pub(crate) step_s: f64,
+        pub(crate) slope: f64,
+    }
+    /// The first finds what is wrong by a third at once, the second what would make a clip of 20 s half a second too long.
+    pub(crate) const CLOCK_RULES: [ClockRule; 2] =
+        [ClockRule { step_s: 2.0, slope: 0.3 }, ClockRule { step_s: 15.0, slope: 0.025 }];
+    /// Steps in a row that must go wrong in one direction. Chosen: a network that stops, catches up or grows slower for good
+    /// moves one or two steps (`stream_clock/tests.rs` has the kinds).
+    pub(crate) const CLOCK_STEPS: u32 = 3;
+    /// Timestamps closer together than those of so many pictures a second stand still. Chosen: no camera of a street takes as many.
+    pub(crate) const MAX_PICTURES_PER_S: f64 = 250.0;
+    /// They are looked at over this time, s, and so many packets: less could be one picture in parts.
+    pub(crate) const STILL_S: f64 = 2.0;
+    /// See [`STILL_S`].
+    pub(crate) const STILL_PACKETS: u32 = 4;
+    /// Jumps of a stream's own clock within [`JUMPS_S`] that are followed; one more, and arrival dates the packets.
+    pub(crate) const MAX_JUMPS: usize = 3;
+    /// See [`MAX_JUMPS`], s.
+    pub(crate) const JUMPS_S: f64 = 60.0;
+    /// Packets in a row without any timestamp until arrival dates them. Chosen: some sources leave out single ones.
+    pub(crate) const NO_TIMES_IN_A_ROW: u32 = 3;
+    /// A picture is shown at most this much later than it is decoded, s. Bound: half a second of pictures out of order.
+    pub(crate) const LONGEST_REORDER_S: f64 = 0.5;
+    /// Ticks a second of a stream that is dated by arrival and has a coarser clock itself.
+    pub(crate) const FINE_TICKS: i32 = 90_000;
+    /// A clock with fewer ticks a second is too coarse for arrival.
+    pub(crate) const COARSEST_TICKS: f64 = 1000.0;
+
     /// If this share of the time limit is gone when opening fails, it failed for silence, whatever FFmpeg calls it (for RTSP it
     /// says "invalid data").
     pub(crate) const SILENCE_SHARE: f64 = 0.8;
     /// Pictures from whose times FFmpeg derives a live stream's rate. By itself it waits for twenty, most of a second in which
     /// nothing is seen.
     pub(crate) const FPS_PROBE_PICTURES: &str = "5";
+    /// RTP packets that FFmpeg waits for one that is missing. Inside a connection none comes later than another.
+    pub(crate) const REORDER_PACKETS: &str = "2";
     /// How long FFmpeg may analyse a live stream before it opens it, microseconds.
     pub(crate) const ANALYSE_US: &str = "1000000";
     /// Key frames in a row at short distance before a source counts as dense again.
@@ -116,10 +149,26 @@ mod child {
     pub(crate) const UNDECODABLE_S: f64 = 3.0;
     /// With fewer packets than this nothing is called undecodable: a single broken key frame is no verdict.
     pub(crate) const UNDECODABLE_PACKETS: u32 = 3;
+    /// Pictures that a decoder holds at most. Bound: H.264 and H.265 allow 16 references and as many that wait to be shown.
+    pub(crate) const MAX_PICTURES_IN_DECODER: usize = 64;
     /// How early a picture counts as the one due, s: half a frame of 25 Hz early is as near as half a frame late.
     pub(crate) const EARLY_S: f64 = 0.02;
     /// OpenCV at L1: it has no key frames to wait for, so this many frames a second stand in for them.
     pub(crate) const OPENCV_L1_FPS: f64 = 0.5;
+
+    /// Between two spare pictures, s. Chosen: what is put down is in the next one, at a twentieth of a core for 1080p.
+    pub(crate) const SPARE_EVERY_S: f64 = 1.0;
+
+    /// Codecs whose packets a browser plays out of an MP4. Others are encoded again.
+    pub(crate) const PLAYABLE: [&str; 4] = ["h264", "hevc", "av1", "vp9"];
+    /// Pictures a second of a clip that is encoded again. Bound: with its width, the time that a clip may take on a small box.
+    pub(crate) const CLIP_MOST_PER_S: f64 = 10.0;
+    /// Width of such a clip, px. See [`CLIP_MOST_PER_S`].
+    pub(crate) const CLIP_WIDTH: u32 = 1280;
+    /// Pictures from key frame to key frame of such a clip.
+    pub(crate) const CLIP_KEY_PICTURES: u32 = 50;
+    /// Constant quality of such a clip (0 best, 63 worst). Chosen: a number plate in the middle distance stays readable.
+    pub(crate) const CLIP_QUALITY: &str = "30";
 
     /// Packets of one clip job. Bound: a ring of a minute and a half at 60 pictures a second.
     pub(crate) const MAX_JOB_PACKETS: usize = 5400;

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::threading;
 use ffmpeg_next::{Discard, decoder, format, frame, media};
-use kerbside_domain::frame::StreamInfo;
+use kerbside_domain::frame::{StreamInfo, Turn};
 use kerbside_domain::time::{Clock, Mono, SystemClock};
 use kerbside_media::proto::{ClipMessage, StreamHeader, write_message};
 use ort::session::Session;
@@ -217,6 +217,7 @@ fn order(clip: &Path, out: &Path) -> Result<()> {
         codec: video.id().name().to_string(),
         width: video.width(),
         height: video.height(),
+        turn: Turn::NONE,
         time_base: (time_base.numerator(), time_base.denominator()),
         fps: 25.0,
         extradata: Vec::new().into(),
@@ -233,7 +234,8 @@ fn order(clip: &Path, out: &Path) -> Result<()> {
             continue;
         };
         if stream.index() == index {
-            let head = ClipMessage::Packet { pts, dts, duration: packet.duration(), key: packet.is_key() };
+            let (duration, key, refresh, damaged) = (packet.duration(), packet.is_key(), 0, false);
+            let head = ClipMessage::Packet { pts, dts, duration, key, refresh, damaged };
             write_message(&mut pipe, &head, &[data])?;
         }
     }

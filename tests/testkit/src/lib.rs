@@ -8,7 +8,8 @@
 //! * [`Agent`], [`Centre`], [`Site`]: `kerbside run`, the centre's side of it, a site file for one test.
 //! * [`Broker`] (mosquitto), [`ScriptedBroker`] (one that fails by a script), [`mqtt`] (its packets), [`Proxy`] (a slow network).
 //! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand and has quirks),
-//!   [`MjpegCamera`] (one that speaks HTTP), [`clips`] (what a file holds).
+//!   [`MjpegCamera`] (one that speaks HTTP), [`clips`] (what a file holds),
+//!   [`flv`] (a stream that changes on its way).
 //! * [`Intruder`]: makes a running process call the kernel as if somebody had taken it over.
 //! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
 //!   schemas of messages, a private certification authority.
@@ -22,6 +23,7 @@ mod centre;
 mod certificates;
 pub mod clips;
 mod contract;
+pub mod flv;
 pub mod http;
 #[cfg(target_arch = "x86_64")]
 mod intruder;

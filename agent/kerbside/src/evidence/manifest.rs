@@ -53,6 +53,12 @@ pub struct ClipSpan {
     pub last_pts: i64,
     /// Seconds per tick of the pts, as numerator and denominator.
     pub time_base: (i32, i32),
+    /// The codec in which the clip was encoded again, since no browser plays the camera's. Absent: its packets are the camera's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoded_as: Option<String>,
+    /// False where no browser plays the clip and it could not be encoded again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playable: Option<bool>,
 }
 
 impl ClipSpan {
@@ -67,6 +73,8 @@ impl ClipSpan {
             first_pts: packets.iter().map(|p| p.pts).min().unwrap_or_default(),
             last_pts: packets.iter().map(|p| p.pts).max().unwrap_or_default(),
             time_base: stream.time_base,
+            encoded_as: None,
+            playable: None,
         }
     }
 }

@@ -16,6 +16,15 @@ pub(super) enum Shortfall {
     Clip(Missing),
     /// The clip was made before its post-roll had passed.
     ClipCutShort,
+    /// Pictures show another moment, so many seconds later (or earlier, negative), because that of the one requested is damaged.
+    Shifted(Vec<EvidenceRole>, f64),
+    /// So many seconds are left out of the clip: they are damaged.
+    ClipWithoutDamage(f64),
+    /// No browser plays the clip.
+    ClipUnplayable {
+        codec: String,
+        why: String,
+    },
     Manifest(FileError),
     /// It is there, but bears no signature.
     Unsigned(EvidenceRole, String),
@@ -46,6 +55,20 @@ impl fmt::Display for Shortfall {
             }
             Shortfall::Clip(why) => write!(f, "clip: {why}"),
             Shortfall::ClipCutShort => f.write_str("clip cut short: too many waited"),
+            Shortfall::Shifted(roles, s) => {
+                let names: Vec<&str> = roles.iter().map(|role| role_name(*role)).collect();
+                let when = if *s < 0.0 { "earlier" } else { "later" };
+                write!(
+                    f,
+                    "{}: the picture of that moment came damaged; the nearest whole one is {:.1} s {when}",
+                    names.join(", "),
+                    s.abs()
+                )
+            }
+            Shortfall::ClipWithoutDamage(s) => write!(f, "clip: {s:.1} s came damaged and are left out"),
+            Shortfall::ClipUnplayable { codec, why } => {
+                write!(f, "clip: no browser plays {codec}, and it could not be encoded again: {why}")
+            }
             Shortfall::Manifest(error) => write!(f, "manifest: {error}"),
             Shortfall::Unsigned(role, why) => write!(f, "{} not signed: {why}", role_name(*role)),
         }
@@ -97,6 +120,15 @@ mod tests {
             (Shortfall::Clip(Missing::Child("codec vp9".into())), "clip: codec vp9"),
             (Shortfall::Unsigned(EvidenceRole::Clip, "box \"moof\"".into()), "clip not signed: box \"moof\""),
             (Shortfall::ClipCutShort, "clip cut short: too many waited"),
+            (
+                Shortfall::Shifted(vec![EvidenceRole::Before], -0.44),
+                "before: the picture of that moment came damaged; the nearest whole one is 0.4 s earlier",
+            ),
+            (Shortfall::ClipWithoutDamage(1.26), "clip: 1.3 s came damaged and are left out"),
+            (
+                Shortfall::ClipUnplayable { codec: "mjpeg".into(), why: "no encoder".into() },
+                "clip: no browser plays mjpeg, and it could not be encoded again: no encoder",
+            ),
         ];
         for (shortfall, text) in table {
             assert_eq!(shortfall.to_string(), text);

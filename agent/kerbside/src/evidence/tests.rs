@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
-use kerbside_domain::frame::{CameraIx, Packet, StreamInfo};
+use kerbside_domain::frame::{CameraIx, Packet, StreamInfo, Turn};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Moment, Mono};
-use kerbside_media::clip::{ClipMaker, ClipOutput};
+use kerbside_media::clip::{ClipForm, ClipMaker, ClipOutput};
 use kerbside_media::ring::PacketRing;
 use parking_lot::Mutex;
 
@@ -21,7 +21,8 @@ const TICKS: i64 = 90_000;
 fn packet(s: f64, key: bool) -> Packet {
     let at = Moment { mono: Mono::from_s(s), wall_ms: (s * 1000.0) as i64, ..Moment::default() };
     let pts = (s * TICKS as f64) as i64;
-    Packet { epoch: 1, pts, dts: pts, duration: 9000, key, at, data: Bytes::from(vec![7; 100]) }
+    let data = Bytes::from(vec![7; 100]);
+    Packet { epoch: 1, pts, dts: pts, duration: 9000, key, refresh: 0, damaged: false, at, data }
 }
 
 /// A ring with 10 packets a second and a key packet each second.
@@ -32,6 +33,7 @@ pub(super) fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
         codec: "h264".into(),
         width: 640,
         height: 360,
+        turn: Turn::NONE,
         time_base: (1, TICKS as i32),
         fps: 10.0,
         extradata: Bytes::new(),
@@ -59,8 +61,8 @@ fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
                 .unwrap();
         }
         Ok(ClipOutput {
-            clip_written: job.clip.is_some(),
-            stills: job.stills.iter().map(|_| Ok(())).collect(),
+            clip: job.clip.is_some().then_some(ClipForm::AsSent),
+            stills: job.stills.iter().map(|still| Ok(still.pts)).collect(),
         })
     });
     let camera =

@@ -32,3 +32,9 @@ pub(super) const MAX_SIGNED_PICTURE_BYTES: u64 = 16 << 20;
 /// A clip of signed video goes on by this at most, s, until the signature over its last pictures comes: with the next key frame,
 /// which cameras send every one to four seconds.
 pub(super) const SIGNED_TAIL_S: f64 = 5.0;
+/// How far around its moment a picture may be looked for, s. Chosen: two groups of pictures of a usual camera.
+pub(super) const AROUND_S: f64 = 4.0;
+/// Packets that end longer than this before a moment do not show it, s. Chosen: spare pictures come once a second.
+pub(super) const STALE_S: f64 = 1.5;
+/// Damage shorter than this is left out of a clip without a word, s: nobody misses two pictures.
+pub(super) const LEAST_TOLD_S: f64 = 0.25;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::frame::{BBox, Level, Packet, StreamInfo};
 use kerbside_domain::time::Mono;
-use kerbside_media::clip::{ClipJob, ClipOutput, StillJob, make};
+use kerbside_media::clip::{ClipForm, ClipJob, ClipOutput, StillJob, make};
 use kerbside_media::picture::Drawing;
 use kerbside_media::{Pace, RingSpan, SourceEnd};
 use kerbside_testkit::clips::{Picture, picture};
@@ -96,7 +96,7 @@ fn the_clip_holds_the_cameras_own_packets() {
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.mp4.part");
     let job = ClipJob { stream, packets: part.clone(), clip: Some(clip.clone()), stills: Vec::new() };
-    assert!(make(&kerbside(), LIMIT, &job).unwrap().clip_written);
+    assert_eq!(make(&kerbside(), LIMIT, &job).unwrap().clip, Some(ClipForm::AsSent));
 
     let (_, back) = packets_of(&clip);
     let first_key = part.iter().position(|p| p.key).unwrap();
@@ -124,15 +124,16 @@ fn annex_b_without_extradata_makes_the_same_clip() {
         .collect();
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.part");
+    let asked = annex_b[30].pts;
     let still = StillJob {
-        pts: annex_b[30].pts,
+        pts: asked,
         path: dir.path().join("still"),
         max_bytes: 200_000,
         drawings: Vec::new(),
     };
     let job = ClipJob { stream: bare, packets: annex_b, clip: Some(clip.clone()), stills: vec![still] };
     let done = make(&kerbside(), LIMIT, &job).unwrap();
-    assert!(done.clip_written && done.stills == [Ok(())], "{done:?}");
+    assert!(done.clip == Some(ClipForm::AsSent) && done.stills == [Ok(asked)], "{done:?}");
     let (info, back) = packets_of(&clip);
     assert_eq!(info.extradata.first(), Some(&1), "avcC");
     let tail = |p: &Packet| p.data[p.data.len() - 64.min(p.data.len())..].to_vec();
@@ -167,8 +168,8 @@ fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
         still("small", 9_000, Vec::new()),
     ];
     let done = make(&kerbside(), LIMIT, &ClipJob { stream, packets, clip: None, stills }).unwrap();
-    let ClipOutput { clip_written, stills } = done;
-    assert_eq!((clip_written, stills), (false, vec![Ok(()), Ok(()), Ok(())]));
+    let ClipOutput { clip, stills } = done;
+    assert_eq!((clip, stills), (None, vec![Ok(wanted.pts); 3]));
 
     let size = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().len();
     assert!(size("plain") <= 200_000 && size("marked") <= 200_000 && size("small") <= 9_000);

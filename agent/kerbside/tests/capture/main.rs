@@ -8,6 +8,7 @@ mod clips;
 mod confinement;
 mod faults;
 mod lies;
+mod quirks;
 #[cfg(feature = "inference")]
 mod review;
 mod signed_video;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use kerbside_domain::camera_state::CameraState;
@@ -12,6 +13,7 @@ use kerbside_media::{
     CaptureProgram, CaptureSession, CaptureSettings, FrameSink, FrameSource, Notice, Pace, SourceEnd,
     StopSignal,
 };
+use kerbside_testkit::wait::now;
 use parking_lot::Mutex;
 
 /// The program under test.
@@ -42,12 +44,13 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> CaptureSettings {
         restart_after_s: 1.2,
         level: Level::L2,
         program: kerbside(),
+        ring_bytes: 24 << 20,
         seed: 1,
     }
 }
 
 /// Says the level for the frame of this number.
-type Judge = Box<dyn FnMut(u64) -> Level>;
+type Judge = Box<dyn FnMut(u64) -> Level + Send>;
 
 pub struct Seen {
     pub streams: Vec<StreamInfo>,
@@ -57,7 +60,9 @@ pub struct Seen {
     pub notices: Vec<Notice>,
     judge: Judge,
     level: Level,
-    /// Dropped at the first restart.
+    /// When it has seen enough.
+    ends: Option<Instant>,
+    /// Dropped at the first restart, and at the end.
     stopper: Option<Sender<std::convert::Infallible>>,
 }
 
@@ -85,6 +90,9 @@ impl FrameSink for Seen {
     }
 
     fn tick(&mut self, _at: Moment) -> Level {
+        if self.ends.is_some_and(|ends| now() >= ends) {
+            self.stopper = None;
+        }
         self.level
     }
 }
@@ -95,6 +103,16 @@ pub fn run(setup: CaptureSettings) -> (SourceEnd, Seen, PacketRing) {
 }
 
 pub fn run_judged(setup: CaptureSettings, judge: Judge) -> (SourceEnd, Seen, PacketRing) {
+    run_until(setup, judge, None)
+}
+
+/// Runs a live source for so long, or until its child is to be replaced for the first time.
+pub fn run_for(setup: CaptureSettings, limit: Duration, judge: Judge) -> (Seen, PacketRing) {
+    let (_, seen, ring) = run_until(setup, judge, Some(limit));
+    (seen, ring)
+}
+
+fn run_until(setup: CaptureSettings, judge: Judge, limit: Option<Duration>) -> (SourceEnd, Seen, PacketRing) {
     let clock: Arc<dyn Clock> = match setup.pace {
         Pace::Lockstep => VirtualClock::new(0),
         _ => Arc::new(SystemClock::new()),
@@ -110,6 +128,7 @@ pub fn run_judged(setup: CaptureSettings, judge: Judge) -> (SourceEnd, Seen, Pac
         notices: Vec::new(),
         judge,
         level,
+        ends: limit.map(|limit| now() + limit),
         stopper: Some(stopper),
     };
     let mut session = CaptureSession::new(setup, clock, Arc::clone(&ring));

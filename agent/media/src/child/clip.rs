@@ -1,5 +1,5 @@
 //! The clip child: `kerbside capture --clip`. It takes packets of the ring and writes, under the names it is given, a clip
-//! (remuxed, bit-exact) and stills at full resolution.
+//! (remuxed, bit-exact, where a browser plays the codec; else encoded again) and stills at full resolution.
 //!
 //! The same packets give the same bytes: no dates and no encoder versions stand in the files.
 
@@ -9,14 +9,15 @@ use std::process::ExitCode;
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::{Dictionary, Rational};
-use kerbside_domain::frame::{Packet, StreamInfo};
+use kerbside_domain::frame::{Packet, StreamInfo, Turn};
 use kerbside_domain::time::Moment;
 
 use super::stills::Stills;
-use super::{confine, parameters, timestamps};
-use crate::clip::StillJob;
+use super::{confine, libav_log, libav_sys, parameters, timestamps, transcode};
+use crate::clip::{ClipForm, StillJob};
+use crate::picture::turned;
 use crate::proto::{self, ClipAnswer, ClipMessage, Greeting, ProtoError};
-use crate::tuning::{MAX_JOB_BYTES, MAX_JOB_PACKETS, MAX_JOB_STILLS};
+use crate::tuning::{MAX_JOB_BYTES, MAX_JOB_PACKETS, MAX_JOB_STILLS, PLAYABLE};
 
 /// Does one job from stdin and answers on stdout.
 pub fn main() -> ExitCode {
@@ -35,7 +36,7 @@ fn serve(unfiltered: Option<String>) -> Result<(), ProtoError> {
     proto::write_message(&mut out, &Greeting { version: proto::VERSION, unfiltered }, &[])?;
     out.flush()?;
     let (job, packets) = read_job()?;
-    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    libav_log::install();
     let stream = job.stream;
     let clip = job.clip.map(|path| write_clip(&stream, &packets, &path));
     let stills = match Stills::new(&stream, &packets) {
@@ -63,12 +64,13 @@ fn read_job() -> Result<(JobHeader, Vec<Packet>), ProtoError> {
                 proto::check_length("stills", stills.len(), MAX_JOB_STILLS)?;
                 job = Some(JobHeader { stream: stream.with_extradata(blob), clip, stills });
             }
-            ClipMessage::Packet { pts, dts, duration, key } => {
+            ClipMessage::Packet { pts, dts, duration, key, refresh, damaged } => {
                 bytes += blob.len();
                 proto::check_length("packets", packets.len(), MAX_JOB_PACKETS)?;
                 proto::check_length("packet bytes", bytes, MAX_JOB_BYTES)?;
                 let at = Moment::default();
-                packets.push(Packet { epoch: 0, pts, dts, duration, key, at, data: blob });
+                let (epoch, data) = (0, blob);
+                packets.push(Packet { epoch, pts, dts, duration, key, refresh, damaged, at, data });
             }
         }
     }
@@ -76,9 +78,18 @@ fn read_job() -> Result<(JobHeader, Vec<Packet>), ProtoError> {
     Ok((job.ok_or_else(missing)?, packets))
 }
 
-fn write_clip(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<(), String> {
+fn write_clip(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<ClipForm, String> {
     let first = packets.iter().position(|p| p.key).ok_or("no key frame among the packets")?;
-    remux(stream, &packets[first..], path).map_err(|e| format!("{}: {e}", path.display()))
+    let packets = &packets[first..];
+    let failed = |e: String| format!("{}: {e}", path.display());
+    if PLAYABLE.contains(&stream.codec.as_str()) {
+        return remux(stream, packets, path).map(|()| ClipForm::AsSent).map_err(failed);
+    }
+    match transcode::write(stream, packets, path) {
+        Ok(()) => Ok(ClipForm::Encoded("vp9".to_owned())),
+        // The original plays on a desk computer, and that is better than nothing.
+        Err(why) => remux(stream, packets, path).map(|()| ClipForm::Unplayable(why)).map_err(failed),
+    }
 }
 
 fn remux(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<(), String> {
@@ -91,6 +102,9 @@ fn remux(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<(), Str
         let mut track = output.add_stream(ffmpeg::codec::Id::None).map_err(text)?;
         track.set_parameters(parameters);
         track.set_time_base(from);
+        if stream.turn != Turn::NONE {
+            libav_sys::set_turn(&mut track, turned::matrix_of(stream.turn)).ok_or("no memory")?;
+        }
     }
     let mut options = Dictionary::new();
     options.set("movflags", "+faststart");

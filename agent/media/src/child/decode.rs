@@ -2,30 +2,37 @@
 //!
 //! L0 decodes nothing. L1 feeds key packets only and drains the decoder after each, so that a key picture comes out at once and
 //! not with the next one. L2 feeds everything. The packets since the last key are kept (bounded), so that a switch to L2 starts
-//! at once: they are decoded, and only the newest picture becomes a frame.
+//! at once: they are decoded, and only the newest picture becomes a frame. Only whole pictures become frames.
 
 mod gop;
 mod health;
 mod sampling;
+mod spare;
 
 use ffmpeg_next::codec::Parameters;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Discard, Packet, Rational, decoder};
-use kerbside_domain::frame::Level;
+use kerbside_domain::frame::{Level, StreamInfo, Turn};
 
 use self::gop::GroupOfPictures;
 use self::health::DecodeHealth;
 use self::sampling::Sampling;
-use super::decoder as opening;
+use self::spare::SparePictures;
 use super::error::CaptureError;
+use super::nal::Entry;
 use super::parent_link::ParentLink;
+use super::wholeness::Wholeness;
+use super::{decoder as opening, libav_log, libav_sys};
 use crate::picture::scale::{ScaledPicture, Scaler};
-use crate::proto::{CaptureEvent, OpenSource, RawFrame, SourceFault};
+use crate::picture::turned::Turned;
+use crate::proto::{CaptureEvent, FromChild, OpenSource, RawFrame, RawPacket, SourceFault};
+use crate::tuning::UNDECODABLE_S;
 
 /// Decoder, scaler and sampling of one stream.
 pub(super) struct FrameDecoder {
     parameters: Parameters,
     time_base: Rational,
+    turn: Turn,
     decoder: decoder::Video,
     level: Level,
     /// Each packet is a whole picture (MJPEG): one that becomes no frame need not be decoded.
@@ -36,6 +43,8 @@ pub(super) struct FrameDecoder {
     scaler: Option<Scaler>,
     analysis_width: u32,
     health: DecodeHealth,
+    wholeness: Wholeness,
+    spare: SparePictures,
     size: Option<(u32, u32)>,
     tick_s: f64,
 }
@@ -45,36 +54,66 @@ impl FrameDecoder {
         open: &OpenSource,
         parameters: Parameters,
         time_base: Rational,
-        codec: &str,
+        info: &StreamInfo,
     ) -> Result<Self, CaptureError> {
         // The demuxer's own parameters die with it.
         let parameters = parameters.clone();
         let decoder = opening::open(&parameters, time_base).map_err(|e| {
-            CaptureError::source(SourceFault::WrongCodec, format!("codec {codec} is not supported: {e}"))
+            CaptureError::source(SourceFault::WrongCodec, format!("codec {} is not supported: {e}", info.codec))
         })?;
         Ok(FrameDecoder {
             parameters,
             time_base,
+            turn: info.turn,
             decoder,
             level: open.level,
-            intra_only: matches!(codec, "mjpeg" | "rawvideo" | "png"),
+            intra_only: matches!(info.codec.as_str(), "mjpeg" | "rawvideo" | "png"),
             fed_key: false,
             gop: GroupOfPictures::default(),
             sampling: Sampling::new(open.analysis_fps),
             scaler: None,
             analysis_width: open.analysis_width,
             health: DecodeHealth::default(),
+            wholeness: Wholeness::default(),
+            spare: SparePictures::default(),
             size: None,
             tick_s: f64::from(time_base),
         })
     }
 
-    /// Timestamps or parameters jumped: nothing before this belongs to what follows.
+    /// Timestamps jumped: nothing before this belongs to what follows.
     pub(super) fn restart(&mut self) {
-        self.decoder.flush();
-        self.fed_key = false;
+        self.flush();
         self.gop.clear();
         self.sampling.restart();
+    }
+
+    fn flush(&mut self) {
+        self.decoder.flush();
+        self.fed_key = false;
+        self.wholeness.restart();
+    }
+
+    /// The stream goes on with other parameters: a decoder that knows the old ones would read it wrongly.
+    pub(super) fn reopen(&mut self, extradata: &[u8]) -> Result<(), CaptureError> {
+        let failed = |text: String| CaptureError::source(SourceFault::WrongCodec, text);
+        libav_sys::set_extradata(&mut self.parameters, extradata)
+            .ok_or_else(|| failed("new parameters are too long".to_owned()))?;
+        self.decoder = opening::open(&self.parameters, self.time_base)
+            .map_err(|e| failed(format!("new parameters are not supported: {e}")))?;
+        self.decoder.skip_frame(discard(self.level));
+        self.restart();
+        Ok(())
+    }
+
+    /// The packet ring cannot hold the groups of pictures of this stream, or can again.
+    pub(super) fn spare_pictures(&mut self, wanted: bool) {
+        self.spare.want(wanted);
+    }
+
+    /// L1 gave no picture although the stream has some: its packets count as fed from here on.
+    fn needs_every_packet(&mut self) -> bool {
+        self.level == Level::L1
     }
 
     /// Size of the picture in a key packet, by a decoder of its own.
@@ -91,25 +130,26 @@ impl FrameDecoder {
     pub(super) fn packet(
         &mut self,
         packet: Packet,
-        key: bool,
+        kind: Fed,
         epoch: u32,
         parent: &mut ParentLink,
     ) -> Result<Option<(u32, u32)>, CaptureError> {
-        if key {
+        if kind.entry.is_some() {
             self.gop.clear();
         }
         let at_s = packet.pts().unwrap_or(0) as f64 * self.tick_s;
         self.switch(parent.level(), epoch, parent)?;
         match self.level {
             Level::L0 => {}
-            Level::L1 if key && self.sampling.is_due(at_s) => {
-                self.key_picture(&packet, at_s, epoch, parent)?;
+            // A recovery point gives no picture without those after it.
+            Level::L1 if kind.entry == Some(Entry::Key) && self.sampling.is_due(at_s) => {
+                self.key_picture(&packet, kind, at_s, epoch, parent)?;
             }
             Level::L1 => {}
             Level::L2 if self.intra_only && !self.sampling.is_due(at_s) => {}
-            Level::L2 => self.feed(&packet, key, at_s, epoch, parent)?,
+            Level::L2 => self.feed(&packet, kind, at_s, epoch, parent)?,
         }
-        self.gop.push(packet, key);
+        self.gop.push(packet, kind);
         Ok(self.size)
     }
 
@@ -126,34 +166,39 @@ impl FrameDecoder {
         if from == to {
             return Ok(());
         }
-        self.decoder.flush();
-        self.fed_key = false;
+        self.flush();
         self.health.pause();
-        let discard = if to == Level::L1 { Discard::NonKey } else { Discard::Default };
-        self.decoder.skip_frame(discard);
+        self.decoder.skip_frame(discard(to));
         if to != Level::L2 {
             return Ok(());
         }
         match self.catch_up(parent) {
-            Some(picture) => self.picture(&picture, epoch, parent),
+            Some(picture) => self.whole_picture(&picture, epoch, parent),
             None => Ok(()),
         }
     }
 
-    /// Decodes from the last key on. Only the newest picture is of interest.
+    /// Decodes from the last key on. Only the newest whole picture is of interest.
     fn catch_up(&mut self, parent: &mut ParentLink) -> Option<Video> {
         let mut newest = None;
-        for packet in self.gop.packets() {
+        let group = std::mem::take(&mut self.gop);
+        for (packet, kind) in group.packets() {
             self.fed_key = true;
             let mut picture = Video::empty();
-            if self.decoder.send_packet(packet).is_err() {
+            let sent = self.decoder.send_packet(packet);
+            if sent.is_err() {
                 parent.stats.decode_errors += 1;
             }
+            let fault = kind.damaged || libav_log::take().damaged_picture || is_fault(sent);
+            self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault);
             while self.decoder.receive_frame(&mut picture).is_ok() {
                 parent.stats.decoded += 1;
-                newest = Some(std::mem::replace(&mut picture, Video::empty()));
+                if self.wholeness.picture(pts_of(&picture), is_flagged(&picture)) {
+                    newest = Some(std::mem::replace(&mut picture, Video::empty()));
+                }
             }
         }
+        self.gop = group;
         newest
     }
 
@@ -161,65 +206,100 @@ impl FrameDecoder {
     fn key_picture(
         &mut self,
         packet: &Packet,
+        kind: Fed,
         at_s: f64,
         epoch: u32,
         parent: &mut ParentLink,
     ) -> Result<(), CaptureError> {
-        self.feed(packet, true, at_s, epoch, parent)?;
+        self.feed(packet, kind, at_s, epoch, parent)?;
         if self.decoder.send_eof().is_ok() {
             self.receive(epoch, parent)?;
         }
-        self.decoder.flush();
-        self.fed_key = false;
+        self.flush();
         Ok(())
     }
 
     fn feed(
         &mut self,
         packet: &Packet,
-        key: bool,
+        kind: Fed,
         at_s: f64,
         epoch: u32,
         parent: &mut ParentLink,
     ) -> Result<(), CaptureError> {
-        self.fed_key |= key;
+        self.fed_key |= kind.entry.is_some();
         let undecodable = self.health.fed(at_s);
-        let why = if !self.fed_key {
-            "no key frame came".to_string()
-        } else if let Err(error) = self.decoder.send_packet(packet) {
-            parent.stats.decode_errors += 1;
-            error.to_string()
+        let why = if self.fed_key {
+            let (broke, why) = self.send(packet, kind, parent);
+            if broke {
+                parent.event(CaptureEvent::Damaged { epoch, pts: packet.pts().unwrap_or(0) })?;
+            }
+            why
         } else {
-            "packets give no picture".to_string()
+            "no key frame came".to_owned()
         };
-        if undecodable {
+        if undecodable && self.needs_every_packet() {
+            // As with key frames that come too seldom, only every packet will do.
+            self.health = DecodeHealth::default();
+            parent.event(CaptureEvent::SparseKeys { gap_s: UNDECODABLE_S })?;
+        } else if undecodable {
             parent.event(CaptureEvent::Undecodable { text: why })?;
         }
         self.receive(epoch, parent)
+    }
+
+    /// One packet into the decoder. Whether it broke what was whole, and why no picture may come of it.
+    fn send(&mut self, packet: &Packet, kind: Fed, parent: &mut ParentLink) -> (bool, String) {
+        libav_log::take();
+        let sent = self.decoder.send_packet(packet);
+        let complained = libav_log::take().damaged_picture;
+        let why = match &sent {
+            Err(error) => {
+                parent.stats.decode_errors += 1;
+                error.to_string()
+            }
+            Ok(()) if self.wholeness.is_whole() => "packets give no picture".to_owned(),
+            Ok(()) => "packets are lost or damaged, and no picture is whole".to_owned(),
+        };
+        let fault = kind.damaged || complained || is_fault(sent);
+        (self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault), why)
     }
 
     fn receive(&mut self, epoch: u32, parent: &mut ParentLink) -> Result<(), CaptureError> {
         let mut picture = Video::empty();
         while self.decoder.receive_frame(&mut picture).is_ok() {
             parent.stats.decoded += 1;
-            self.picture(&picture, epoch, parent)?;
+            let (pts, flagged) = (pts_of(&picture), is_flagged(&picture));
+            let was_whole = self.wholeness.is_whole();
+            // The gate would take a smeared picture for motion.
+            if self.wholeness.picture(pts, flagged) {
+                self.whole_picture(&picture, epoch, parent)?;
+            } else {
+                parent.stats.decode_errors += 1;
+            }
+            if flagged && was_whole {
+                parent.event(CaptureEvent::Damaged { epoch, pts })?;
+            }
         }
         Ok(())
     }
 
-    /// A decoded picture: it becomes a frame if one is due and the parent has room for it.
-    fn picture(&mut self, picture: &Video, epoch: u32, parent: &mut ParentLink) -> Result<(), CaptureError> {
-        // The gate would take a smeared picture for motion.
-        if picture.is_corrupt() || picture.has_decode_errors() {
-            parent.stats.decode_errors += 1;
-            return Ok(());
-        }
+    /// A picture that is whole: it becomes a frame if one is due and the parent has room for it.
+    fn whole_picture(
+        &mut self,
+        picture: &Video,
+        epoch: u32,
+        parent: &mut ParentLink,
+    ) -> Result<(), CaptureError> {
         self.size = Some((picture.width(), picture.height()));
         if self.health.decoded() {
             parent.event(CaptureEvent::Decodable)?;
         }
         let Some(pts) = picture.timestamp().or(picture.pts()) else { return Ok(()) };
         let at_s = pts as f64 * self.tick_s;
+        if let Some(jpeg) = self.spare.of(picture, at_s, self.turn) {
+            parent.send(&FromChild::Spare(RawPacket::spare(epoch, pts, jpeg)))?;
+        }
         if !self.sampling.is_due(at_s) {
             return Ok(());
         }
@@ -236,9 +316,37 @@ impl FrameDecoder {
     }
 
     fn scale(&mut self, picture: &Video) -> Option<ScaledPicture> {
-        if self.scaler.as_ref().is_none_or(|s| !s.fits(picture)) {
-            self.scaler = Some(Scaler::new(picture, self.analysis_width)?);
+        let upright = Turned::of(picture, self.turn)?;
+        if self.scaler.as_ref().is_none_or(|s| !s.fits(&upright)) {
+            self.scaler = Some(Scaler::new(&upright, self.analysis_width)?);
         }
-        self.scaler.as_mut()?.run(picture)
+        self.scaler.as_mut()?.run(&upright)
     }
+}
+
+/// A packet as the decoder takes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fed {
+    pub(super) entry: Option<Entry>,
+    pub(super) damaged: bool,
+}
+
+fn discard(level: Level) -> Discard {
+    if level == Level::L1 { Discard::NonKey } else { Discard::Default }
+}
+
+/// The picture says itself that it is damaged.
+pub(super) fn is_flagged(picture: &Video) -> bool {
+    picture.is_corrupt() || picture.has_decode_errors()
+}
+
+/// The decoder could not use a packet; that it wants pictures taken first, or has ended, says nothing of the packet.
+pub(super) fn is_fault(sent: Result<(), ffmpeg_next::Error>) -> bool {
+    use ffmpeg_next::error::EAGAIN;
+    !matches!(sent, Ok(()) | Err(ffmpeg_next::Error::Eof | ffmpeg_next::Error::Other { errno: EAGAIN }))
+}
+
+/// When a picture is shown, in ticks.
+pub(super) fn pts_of(picture: &Video) -> i64 {
+    picture.timestamp().or(picture.pts()).unwrap_or(i64::MIN)
 }

@@ -3,9 +3,11 @@
 //! RTSP over TCP, HTTP and files; devices come opened. No FFmpeg type leaves this crate (invariant 3).
 
 mod deadline;
+mod group_size;
 mod key_spacing;
 mod opening;
 mod pacer;
+mod sequence;
 mod stream_reader;
 
 use std::time::Duration;
@@ -17,6 +19,7 @@ use ffmpeg_next::{Error, Packet};
 use self::deadline::Deadline;
 use self::stream_reader::StreamReader;
 use super::error::CaptureError;
+use super::libav_log;
 use super::parent_link::ParentLink;
 use crate::proto::{OpenSource, Pace, SourceFault};
 use crate::tuning::MAX_GARBLED_PACKETS;
@@ -52,6 +55,8 @@ fn read(
 ) -> Result<(), CaptureError> {
     let mut reader = StreamReader::new(open, &mut input, parent)?;
     let mut garbled = 0;
+    libav_log::install();
+    let mut missing = false;
     loop {
         let mut packet = Packet::empty();
         deadline.renew();
@@ -71,8 +76,9 @@ fn read(
             }
             Err(error) => return Err(read_failed(error, open)),
         }
+        missing |= libav_log::take().lost_packets;
         if packet.stream() == reader.index() && packet.size() > 0 {
-            reader.packet(packet, parent)?;
+            reader.packet(packet, std::mem::take(&mut missing), parent)?;
         }
     }
 }

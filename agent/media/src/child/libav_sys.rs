@@ -5,6 +5,7 @@
 
 use ffmpeg_next::codec::{self, Parameters};
 use ffmpeg_next::ffi;
+use ffmpeg_next::format::stream::StreamMut;
 
 /// Longest extradata taken from or given to FFmpeg, bytes. Real ones are below a kilobyte.
 pub(super) const MAX_EXTRADATA: usize = 64 * 1024;
@@ -44,6 +45,47 @@ pub(super) fn dimensions(parameters: &Parameters) -> (u32, u32) {
     (u32::try_from(w).unwrap_or(0), u32::try_from(h).unwrap_or(0))
 }
 
+/// Tells a stream of a file how players must turn its pictures. `None` if FFmpeg has no memory.
+pub(super) fn set_turn(track: &mut StreamMut<'_>, matrix: [i32; 9]) -> Option<()> {
+    // SAFETY: `as_mut_ptr` is valid while `track` is borrowed. The buffer belongs to the stream and has the size asked for, which is
+    // that of the nine numbers copied into it.
+    unsafe {
+        let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+        let buffer = ffi::av_stream_new_side_data(track.as_mut_ptr(), kind, size_of_val(&matrix) as _);
+        if buffer.is_null() {
+            return None;
+        }
+        std::ptr::copy_nonoverlapping(matrix.as_ptr().cast::<u8>(), buffer, size_of_val(&matrix));
+    }
+    Some(())
+}
+
+/// Puts other extradata into `parameters`. `None` if FFmpeg has no memory or it is too long.
+pub(super) fn set_extradata(parameters: &mut Parameters, extradata: &[u8]) -> Option<()> {
+    if extradata.len() > MAX_EXTRADATA {
+        return None;
+    }
+    // SAFETY: `as_mut_ptr` is valid while `parameters` is borrowed; `extradata` is null or was allocated by FFmpeg, and is freed
+    // as FFmpeg does. The new buffer comes from `av_mallocz` with FFmpeg's padding, and is owned and freed by the parameters.
+    unsafe {
+        let raw = parameters.as_mut_ptr();
+        ffi::av_freep((&raw mut (*raw).extradata).cast());
+        (*raw).extradata_size = 0;
+        if extradata.is_empty() {
+            return Some(());
+        }
+        let padded = extradata.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        let buffer = ffi::av_mallocz(padded).cast::<u8>();
+        if buffer.is_null() {
+            return None;
+        }
+        std::ptr::copy_nonoverlapping(extradata.as_ptr(), buffer, extradata.len());
+        (*raw).extradata = buffer;
+        (*raw).extradata_size = extradata.len() as i32;
+    }
+    Some(())
+}
+
 /// Parameters of a video stream for a muxer or a decoder. `tag` is the container's four characters, or 0 for its default.
 /// `None` if FFmpeg has no memory or the extradata is too long.
 pub(super) fn video_parameters(
@@ -52,12 +94,9 @@ pub(super) fn video_parameters(
     extradata: &[u8],
     tag: u32,
 ) -> Option<Parameters> {
-    if extradata.len() > MAX_EXTRADATA {
-        return None;
-    }
     let mut parameters = Parameters::new();
-    // SAFETY: `Parameters::new` allocates with `avcodec_parameters_alloc`; a null result is checked before use. The buffer
-    // comes from `av_mallocz` with FFmpeg's padding, as `extradata` demands, and is owned and freed by the parameters.
+    // SAFETY: `Parameters::new` allocates with `avcodec_parameters_alloc`; a null result is checked before use. Plain numbers are
+    // written.
     unsafe {
         let raw = parameters.as_mut_ptr();
         if raw.is_null() {
@@ -68,16 +107,7 @@ pub(super) fn video_parameters(
         (*raw).codec_tag = tag;
         (*raw).width = i32::try_from(size.0).ok()?;
         (*raw).height = i32::try_from(size.1).ok()?;
-        if !extradata.is_empty() {
-            let padded = extradata.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
-            let buffer = ffi::av_mallocz(padded).cast::<u8>();
-            if buffer.is_null() {
-                return None;
-            }
-            std::ptr::copy_nonoverlapping(extradata.as_ptr(), buffer, extradata.len());
-            (*raw).extradata = buffer;
-            (*raw).extradata_size = extradata.len() as i32;
-        }
     }
+    set_extradata(&mut parameters, extradata)?;
     Some(parameters)
 }

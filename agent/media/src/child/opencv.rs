@@ -18,7 +18,7 @@ use super::parent_link::ParentLink;
 use crate::picture::size::{self, Plane};
 use crate::proto::{CaptureEvent, OpenSource, Pace, RawFrame, SourceFault};
 use crate::tuning::{OPENCV_L1_FPS, SILENCE_SHARE};
-use kerbside_domain::frame::{Level, StreamInfo};
+use kerbside_domain::frame::{Level, StreamInfo, Turn};
 use kerbside_domain::time::Mono;
 
 /// Microseconds: pictures are dated by the child's own clock.
@@ -162,6 +162,7 @@ impl FrameSampler {
             codec: "rawvideo".into(),
             width,
             height,
+            turn: Turn::NONE,
             time_base: TIME_BASE,
             fps: self.fps as f32,
             extradata: Bytes::new(),

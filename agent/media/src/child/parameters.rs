@@ -3,7 +3,8 @@
 use ffmpeg_next::codec::Parameters;
 use kerbside_domain::frame::{Packet, StreamInfo};
 
-use super::{libav_sys, nal};
+use super::libav_sys;
+use super::nal::{Family, Packing, ParameterSets};
 
 /// What a decoder or muxer must know of the stream that `packets` belong to.
 pub(super) fn of_stream(stream: &StreamInfo, packets: &[Packet]) -> Result<Parameters, String> {
@@ -20,7 +21,9 @@ fn extradata(stream: &StreamInfo, packets: &[Packet]) -> Vec<u8> {
     if !stream.extradata.is_empty() {
         return stream.extradata.to_vec();
     }
-    let family = nal::Family::of(&stream.codec);
-    let first = packets.iter().find(|p| p.key);
-    family.zip(first).and_then(|(family, key)| nal::parameter_sets(family, &key.data)).unwrap_or_default()
+    let (Some(family), Some(key)) = (Family::of(&stream.codec), packets.iter().find(|p| p.key)) else {
+        return Vec::new();
+    };
+    let units = Packing::AnnexB.units(&key.data);
+    ParameterSets::of_units(family, &units).extradata(family, Packing::AnnexB, &[])
 }

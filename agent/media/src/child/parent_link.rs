@@ -11,7 +11,7 @@ use kerbside_domain::time::{Clock, Mono, SystemClock};
 use super::confine::{self, Kind};
 use super::error::CaptureError;
 use crate::proto::{
-    self, CaptureEvent, CaptureStats, FromChild, OpenSource, Pace, ProtoError, RawFrame, ToChild,
+    self, CaptureEvent, CaptureStats, FromChild, OpenSource, Pace, PacketKind, ProtoError, RawFrame, ToChild,
 };
 use crate::tuning::{FRAME_WINDOW, STATS_EVERY_S};
 
@@ -116,13 +116,13 @@ impl ParentLink {
         &mut self,
         epoch: u32,
         times: (i64, i64, i64),
-        key: bool,
+        kind: PacketKind,
         data: &[u8],
     ) -> Result<(), CaptureError> {
         self.seal()?;
         self.stats.packets += 1;
         self.stats.packet_bytes += data.len() as u64;
-        proto::write_packet(&mut self.out, epoch, times, key, data)?;
+        proto::write_packet(&mut self.out, epoch, times, kind, data)?;
         self.out.flush().map_err(ProtoError::from)?;
         self.between_packets()
     }

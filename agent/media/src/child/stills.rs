@@ -1,31 +1,31 @@
 //! Pictures at full resolution out of packets: one group of pictures is decoded, the frame wanted is drawn on and written as JPEG.
+//!
+//! Only whole pictures are written. Where the one wanted is damaged the nearest whole one stands for it, and the answer says
+//! which it is.
 
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
-use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Rational, decoder};
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vec3b};
-use opencv::imgproc;
 
-use kerbside_domain::frame::{Packet, StreamInfo};
+use kerbside_domain::frame::{Packet, StreamInfo, Turn};
 
-use super::{decoder as opening, parameters};
+use super::decode::{is_fault, is_flagged, pts_of};
+use super::nal::Entry;
+use super::wholeness::Wholeness;
+use super::{decoder as opening, jpeg, libav_log, parameters};
 use crate::clip::StillJob;
 use crate::picture::pen::{ChannelOrder, Pen};
-use crate::picture::scale;
 use crate::proto::StillInfo;
-use crate::tuning::{JPEG_QUALITIES, STILL_MIN_WIDTH, STILL_SHRINK};
 
 /// Finds frames by pts among the packets of one stream.
 pub(super) struct Stills<'a> {
     packets: &'a [Packet],
+    turn: Turn,
     decoder: decoder::Video,
-    next: usize,
-    drained: bool,
-    current: Option<Video>,
-    next_shown: Option<Video>,
+    /// Where decoding can begin.
+    entries: Vec<usize>,
+    /// The picture found last, and what it was asked for.
+    found: Option<(i64, Video)>,
 }
 
 impl<'a> Stills<'a> {
@@ -33,125 +33,114 @@ impl<'a> Stills<'a> {
         let parameters = parameters::of_stream(stream, packets)?;
         let time_base = Rational(stream.time_base.0, stream.time_base.1.max(1));
         let decoder = opening::open(&parameters, time_base).map_err(|e| format!("{}: {e}", stream.codec))?;
-        Ok(Stills { packets, decoder, next: 0, drained: false, current: None, next_shown: None })
+        let entries = packets.iter().enumerate().filter(|(_, p)| p.key).map(|(ix, _)| ix).collect();
+        Ok(Stills { packets, turn: stream.turn, decoder, entries, found: None })
     }
 
     /// Writes one picture of the job.
     pub(super) fn write(&mut self, job: &StillJob) -> Result<StillInfo, String> {
-        let frame = self.find(job.pts).ok_or("the packets give no picture")?;
+        if self.found.as_ref().is_none_or(|(asked, _)| *asked != job.pts) {
+            self.found = self.nearest(job.pts).map(|picture| (job.pts, picture));
+        }
+        let (_, frame) = self.found.as_ref().ok_or("no whole picture comes of the packets")?;
         let pts = pts_of(frame);
         let cv = |e: opencv::Error| format!("OpenCV: {}", e.message);
-        let mut picture = to_mat(frame)?;
+        let mut picture = jpeg::to_mat(frame, self.turn)?;
         Pen::new(&mut picture, ChannelOrder::Bgr).draw(&job.drawings).map_err(cv)?;
         let limit = usize::try_from(job.max_bytes).unwrap_or(usize::MAX);
-        let (jpeg, width, height) = encode(picture, limit)?;
-        std::fs::write(&job.path, &jpeg).map_err(|e| format!("{}: {e}", job.path.display()))?;
-        Ok(StillInfo { bytes: jpeg.len() as u64, width, height, pts })
+        let (bytes, width, height) = jpeg::within(picture, limit)?;
+        std::fs::write(&job.path, &bytes).map_err(|e| format!("{}: {e}", job.path.display()))?;
+        Ok(StillInfo { bytes: bytes.len() as u64, width, height, pts })
     }
 
-    /// The frame shown at `pts`: the last one not later; the first there is if all are later.
-    fn find(&mut self, pts: i64) -> Option<&Video> {
-        let start = self.key_before(pts)?;
-        let behind = self.current.as_ref().is_none_or(|f| pts_of(f) > pts);
-        if behind || start >= self.next {
-            self.decoder.flush();
-            (self.next, self.drained) = (start, false);
-            (self.current, self.next_shown) = (None, None);
+    /// The frame shown at `pts`, the last one not later, if it is whole; else the whole one nearest to it.
+    fn nearest(&mut self, pts: i64) -> Option<Video> {
+        let begin = self.entry_before(pts)?;
+        let (before, after) = self.around(begin, pts);
+        if before.as_ref().is_some_and(|(_, exact)| *exact) {
+            return before.map(|(picture, _)| picture);
         }
-        loop {
-            match self.next_shown.take() {
-                Some(frame) if self.current.is_some() && pts_of(&frame) > pts => {
-                    self.next_shown = Some(frame);
-                    break;
-                }
-                Some(frame) => self.current = Some(frame),
-                None => {}
-            }
-            self.next_shown = self.next_frame();
-            if self.next_shown.is_none() {
+        // Before it one group after the other, until one has a whole picture.
+        let mut before = before.map(|(picture, _)| picture);
+        for at in (0..begin).rev() {
+            if before.is_some() {
                 break;
             }
+            before = self.around(at, pts).0.map(|(picture, _)| picture);
         }
-        self.current.as_ref()
+        let away = |picture: &Video| pts_of(picture).abs_diff(pts);
+        match (before, after) {
+            (Some(before), Some(after)) if away(&after) < away(&before) => Some(after),
+            (before, after) => before.or(after),
+        }
     }
 
-    fn key_before(&self, pts: i64) -> Option<usize> {
-        let keys = || self.packets.iter().enumerate().filter(|(_, p)| p.key);
-        keys().filter(|(_, p)| p.pts <= pts).last().or_else(|| keys().next()).map(|(i, _)| i)
+    /// The entry (its place among the entries) from which the frame at `pts` is whole: a recovery point counts from where all its
+    /// pictures were decoded. The first there is if none is.
+    fn entry_before(&self, pts: i64) -> Option<usize> {
+        let whole_from = |entry: &usize| {
+            let refresh = usize::from(self.packets.get(*entry)?.refresh);
+            self.packets.get(entry + refresh).map(|p| p.pts)
+        };
+        let in_time = |entry: &usize| whole_from(entry).is_some_and(|from| from <= pts);
+        self.entries.iter().rposition(in_time).or(if self.entries.is_empty() { None } else { Some(0) })
     }
 
-    fn next_frame(&mut self) -> Option<Video> {
-        let mut frame = Video::empty();
+    /// Decodes from an entry on: the last whole frame not later than `pts` (and whether it is the very one shown then), and the first
+    /// whole one after it.
+    fn around(&mut self, entry: usize, pts: i64) -> (Option<(Video, bool)>, Option<Video>) {
+        self.decoder.flush();
+        let mut pictures = Wholeness::default();
+        let (mut before, mut newest_pts) = (None, i64::MIN);
+        let mut next = self.entries.get(entry).copied().unwrap_or(0);
         loop {
-            if self.decoder.receive_frame(&mut frame).is_ok() {
-                return Some(frame);
-            }
-            if let Some(packet) = self.packets.get(self.next) {
-                self.next += 1;
-                if packet.data.is_empty() {
-                    continue;
+            let mut frame = Video::empty();
+            while self.decoder.receive_frame(&mut frame).is_ok() {
+                let at = pts_of(&frame);
+                let whole = pictures.picture(at, is_flagged(&frame));
+                if at <= pts {
+                    newest_pts = newest_pts.max(at);
                 }
-                let mut sent = ffmpeg::Packet::copy(&packet.data);
-                sent.set_pts(Some(packet.pts));
-                sent.set_dts(Some(packet.dts));
-                // A broken packet costs its own picture only.
-                let _ = self.decoder.send_packet(&sent);
-            } else if std::mem::replace(&mut self.drained, true) || self.decoder.send_eof().is_err() {
-                return None;
+                match (whole, at <= pts) {
+                    (true, true) => before = Some(std::mem::replace(&mut frame, Video::empty())),
+                    (true, false) => return (exact(before, newest_pts), Some(frame)),
+                    (false, false) if before.as_ref().is_some_and(|b| pts_of(b) == newest_pts) => {
+                        return (exact(before, newest_pts), None);
+                    }
+                    (false, _) => {}
+                }
             }
+            match self.packets.get(next) {
+                Some(packet) => self.feed(packet, &mut pictures),
+                None if next == self.packets.len() && self.decoder.send_eof().is_ok() => {}
+                None => return (exact(before, newest_pts), None),
+            }
+            next += 1;
         }
+    }
+
+    fn feed(&mut self, packet: &Packet, pictures: &mut Wholeness) {
+        if packet.data.is_empty() {
+            return;
+        }
+        let mut sent = ffmpeg::Packet::copy(&packet.data);
+        sent.set_pts(Some(packet.pts));
+        sent.set_dts(Some(packet.dts));
+        libav_log::take();
+        let result = self.decoder.send_packet(&sent);
+        let fault = packet.damaged || libav_log::take().damaged_picture || is_fault(result);
+        let entry = match (packet.key, packet.refresh) {
+            (false, _) => None,
+            (true, 0) => Some(Entry::Key),
+            (true, pictures) => Some(Entry::Refresh(pictures)),
+        };
+        pictures.fed(packet.pts, entry, fault);
     }
 }
 
-fn pts_of(frame: &Video) -> i64 {
-    frame.timestamp().or(frame.pts()).unwrap_or(i64::MIN)
-}
-
-fn to_mat(frame: &Video) -> Result<Mat, String> {
-    let (w, h) = (frame.width(), frame.height());
-    let flags = scale::exact() | scaling::Flags::FULL_CHR_H_INT;
-    let mut scaler = scaling::Context::get(frame.format(), w, h, Pixel::BGR24, w, h, flags)
-        .map_err(|e| format!("picture format: {e}"))?;
-    let mut bgr = Video::empty();
-    scaler.run(frame, &mut bgr).map_err(|e| format!("picture format: {e}"))?;
-    let bytes = scale::rows(&bgr, w as usize * 3).ok_or("picture smaller than it says")?;
-    Mat::new_rows_cols_with_bytes::<Vec3b>(h as i32, w as i32, &bytes)
-        .and_then(|mat| mat.try_clone())
-        .map_err(|e| format!("OpenCV: {}", e.message))
-}
-
-/// JPEG of at most `limit` bytes, with its size; the smallest that is still evidence if nothing fits.
-fn encode(mut picture: Mat, limit: usize) -> Result<(Vec<u8>, u32, u32), String> {
-    loop {
-        let mut jpeg = Vec::new();
-        for quality in JPEG_QUALITIES {
-            jpeg = jpeg_of(&picture, quality)?;
-            if jpeg.len() <= limit {
-                break;
-            }
-        }
-        let (width, height) = (picture.cols(), picture.rows());
-        if jpeg.len() <= limit || f64::from(width) * STILL_SHRINK < f64::from(STILL_MIN_WIDTH) {
-            return Ok((jpeg, width.max(0) as u32, height.max(0) as u32));
-        }
-        let mut smaller = Mat::default();
-        let size =
-            Size::new((f64::from(width) * STILL_SHRINK) as i32, (f64::from(height) * STILL_SHRINK) as i32);
-        imgproc::resize(&picture, &mut smaller, size, 0.0, 0.0, imgproc::INTER_AREA)
-            .map_err(|e| format!("OpenCV: {}", e.message))?;
-        picture = smaller;
-    }
-}
-
-/// Not OpenCV's `imgcodecs`: that brings GDAL, and with it a hundred libraries into every child.
-fn jpeg_of(picture: &Mat, quality: u8) -> Result<Vec<u8>, String> {
-    let side =
-        |length: i32| u16::try_from(length).map_err(|_| format!("{length} px are too many for a JPEG"));
-    let (width, height) = (side(picture.cols())?, side(picture.rows())?);
-    let bgr = picture.data_bytes().map_err(|e| format!("OpenCV: {}", e.message))?;
-    let mut jpeg = Vec::new();
-    let mut encoder = Encoder::new(&mut jpeg, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.encode(bgr, width, height, ColorType::Bgr).map_err(|e| format!("JPEG: {e}"))?;
-    Ok(jpeg)
+fn exact(before: Option<Video>, newest_pts: i64) -> Option<(Video, bool)> {
+    before.map(|picture| {
+        let exact = pts_of(&picture) == newest_pts;
+        (picture, exact)
+    })
 }

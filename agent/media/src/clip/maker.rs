@@ -131,8 +131,8 @@ fn output(answer: ClipAnswer) -> ClipOutput {
     if let Some(Err(why)) = &answer.clip {
         tracing::warn!(why, "clip not written");
     }
-    let clip_written = matches!(answer.clip, Some(Ok(())));
-    ClipOutput { clip_written, stills: answer.stills.into_iter().map(|still| still.map(drop)).collect() }
+    let clip = answer.clip.and_then(Result::ok);
+    ClipOutput { clip, stills: answer.stills.into_iter().map(|still| still.map(|info| info.pts)).collect() }
 }
 
 fn send_job(stdin: ChildStdin, job: &ClipJob) -> Result<(), ProtoError> {
@@ -141,7 +141,9 @@ fn send_job(stdin: ChildStdin, job: &ClipJob) -> Result<(), ProtoError> {
     let header = ClipMessage::Job { stream: StreamHeader::of(&job.stream), clip, stills };
     proto::write_message(&mut out, &header, &[&job.stream.extradata])?;
     for p in &job.packets {
-        let header = ClipMessage::Packet { pts: p.pts, dts: p.dts, duration: p.duration, key: p.key };
+        let (key, refresh, damaged) = (p.key, p.refresh, p.damaged);
+        let (pts, dts, duration) = (p.pts, p.dts, p.duration);
+        let header = ClipMessage::Packet { pts, dts, duration, key, refresh, damaged };
         proto::write_message(&mut out, &header, &[&p.data])?;
     }
     Ok(out.flush()?)
@@ -152,7 +154,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use kerbside_domain::frame::{Packet, StreamInfo};
+    use kerbside_domain::frame::{Packet, StreamInfo, Turn};
     use kerbside_domain::time::Moment;
 
     fn job() -> ClipJob {
@@ -161,13 +163,15 @@ mod tests {
             codec: "h264".into(),
             width: 64,
             height: 36,
+            turn: Turn::NONE,
             time_base: (1, 1000),
             fps: 25.0,
             extradata: Bytes::new(),
         };
         let at = Moment::default();
         let data = Bytes::from(vec![0; 200_000]);
-        let packets = vec![Packet { epoch: 1, pts: 0, dts: 0, duration: 40, key: true, at, data }];
+        let (epoch, key, refresh, damaged) = (1, true, 0, false);
+        let packets = vec![Packet { epoch, pts: 0, dts: 0, duration: 40, key, refresh, damaged, at, data }];
         ClipJob { stream, packets, clip: None, stills: Vec::new() }
     }
 

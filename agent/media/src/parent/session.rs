@@ -202,6 +202,7 @@ impl CaptureSession {
                 child.liveness.delivered(real_now);
                 self.packet(packet);
             }
+            FromChild::Spare(picture) => self.spare(picture),
             FromChild::Frame(frame) => {
                 child.liveness.delivered(real_now);
                 let level = self.frame(frame, sink);
@@ -266,8 +267,15 @@ impl CaptureSession {
     fn packet(&mut self, raw: RawPacket) {
         let epoch = raw.epoch.saturating_add(self.epoch_base);
         let at = self.timeline.packet(epoch, raw.pts, self.clock.now());
-        let RawPacket { pts, dts, duration, key, data, .. } = raw;
-        self.ring.lock().push(Packet { epoch, pts, dts, duration, key, at, data });
+        let RawPacket { pts, dts, duration, key, refresh, damaged, data, .. } = raw;
+        self.ring.lock().push(Packet { epoch, pts, dts, duration, key, refresh, damaged, at, data });
+    }
+
+    fn spare(&mut self, raw: RawPacket) {
+        let epoch = raw.epoch.saturating_add(self.epoch_base);
+        let at = self.timeline.picture(epoch, raw.pts, self.clock.now());
+        let RawPacket { pts, dts, duration, key, refresh, damaged, data, .. } = raw;
+        self.ring.lock().push_spare(Packet { epoch, pts, dts, duration, key, refresh, damaged, at, data });
     }
 
     fn frame(&mut self, raw: RawFrame, sink: &mut dyn FrameSink) -> Level {
@@ -300,6 +308,13 @@ impl CaptureSession {
             CaptureEvent::SparseKeys { gap_s } => sink.notice(now, &Notice::SparseKeys { gap_s }),
             CaptureEvent::ResolutionChanged { from, to } => {
                 sink.notice(now, &Notice::ResolutionChanged { from, to });
+            }
+            CaptureEvent::ClockUnreliable(fault) => sink.notice(now, &Notice::ClockUnreliable(fault)),
+            CaptureEvent::Damaged { epoch, pts } => {
+                self.ring.lock().damaged(epoch.saturating_add(self.epoch_base), pts);
+            }
+            CaptureEvent::GroupTooLarge { bytes, seconds } => {
+                sink.notice(now, &Notice::GroupTooLarge { bytes, seconds });
             }
             CaptureEvent::StaleFrames => sink.notice(now, &Notice::StaleFrames),
             // Taken before, with the child at hand.

@@ -27,6 +27,8 @@ pub struct CaptureSettings {
     /// Level until the first frame has been judged.
     pub level: Level,
     pub program: CaptureProgram,
+    /// Size of its packet ring, bytes.
+    pub ring_bytes: usize,
     /// Jitter of the backoff.
     pub seed: u64,
 }
@@ -46,6 +48,7 @@ impl CaptureSettings {
             restart_after_s: camera.restart_after_s,
             level: Level::L2,
             program,
+            ring_bytes: camera.ring_bytes,
             seed: u64::from(camera.ix.0) ^ u64::from(std::process::id()) << 16,
         }
     }
@@ -70,6 +73,7 @@ impl CaptureSettings {
             analysis_fps: self.analysis_fps,
             analysis_width: self.analysis_width,
             timeout_s: (self.restart_after_s * CHILD_TIMEOUT_SHARE).max(1.0),
+            ring_bytes: self.ring_bytes as u64,
             memory_bytes: CHILD_MEMORY_BYTES,
         }
     }

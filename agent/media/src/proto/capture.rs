@@ -1,5 +1,6 @@
 //! What is said about one camera: what the child shall open, what it found, packets and frames.
 
+use std::fmt;
 use std::io::{Read, Write};
 
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub struct OpenSource {
     pub analysis_width: u32,
     /// Silence after which reading gives up, s.
     pub timeout_s: f64,
+    /// Size of the packet ring, bytes: a group of pictures that is larger cannot be kept.
+    pub ring_bytes: u64,
     /// Address space the child may use beyond what it has at its start, bytes.
     pub memory_bytes: u64,
 }
@@ -84,6 +87,34 @@ pub struct Greeting {
     pub unfiltered: Option<String>,
 }
 
+/// How a stream's own timestamps contradict the arrival of its packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockFault {
+    /// There are none.
+    Missing,
+    /// They do not rise, or as if there were hundreds of pictures a second.
+    Stands,
+    /// They rise more slowly than time passes.
+    Slow,
+    /// They rise faster than time passes.
+    Fast,
+    /// They jump again and again.
+    Jumps,
+}
+
+impl fmt::Display for ClockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ClockFault::Missing => "there are none",
+            ClockFault::Stands => "they stand still",
+            ClockFault::Slow => "they rise more slowly than time passes",
+            ClockFault::Fast => "they rise faster than time passes",
+            ClockFault::Jumps => "they jump again and again",
+        })
+    }
+}
+
 /// What the child noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,6 +139,18 @@ pub enum CaptureEvent {
     ResolutionChanged {
         from: (u32, u32),
         to: (u32, u32),
+    },
+    /// The stream's own timestamps contradict the arrival of its packets, which dates them from here on.
+    ClockUnreliable(ClockFault),
+    /// Packets with these times of this epoch could not be decoded without an error.
+    Damaged {
+        epoch: u32,
+        pts: i64,
+    },
+    /// A group of pictures is larger than the packet ring; its size so far and its length in seconds.
+    GroupTooLarge {
+        bytes: u64,
+        seconds: f64,
     },
     /// The backend keeps giving the same old picture (OpenCV after a stall).
     StaleFrames,
@@ -134,6 +177,17 @@ pub struct CaptureStats {
     pub rss_bytes: u64,
 }
 
+/// What can be decoded of a packet and of what follows it; see [`Packet`](kerbside_domain::frame::Packet).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketKind {
+    /// Decoding can begin here.
+    pub key: bool,
+    /// Pictures that must be decoded from here on until they are whole.
+    pub refresh: u16,
+    /// Something of it is missing.
+    pub damaged: bool,
+}
+
 /// A packet before the parent has put it on the agent's clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawPacket {
@@ -142,7 +196,16 @@ pub struct RawPacket {
     pub dts: i64,
     pub duration: i64,
     pub key: bool,
+    pub refresh: u16,
+    pub damaged: bool,
     pub data: Bytes,
+}
+
+impl RawPacket {
+    /// A picture by itself.
+    pub fn spare(epoch: u32, pts: i64, data: Bytes) -> Self {
+        RawPacket { epoch, pts, dts: pts, duration: 0, key: true, refresh: 0, damaged: false, data }
+    }
 }
 
 /// A frame before the parent has put it on the agent's clock.
@@ -164,6 +227,8 @@ pub enum FromChild {
     Stream(StreamInfo),
     Packet(RawPacket),
     Frame(RawFrame),
+    /// A whole picture as JPEG, from a stream whose groups of pictures the ring cannot hold.
+    Spare(RawPacket),
     Event(CaptureEvent),
     Stats(CaptureStats),
 }
@@ -173,8 +238,9 @@ pub enum FromChild {
 pub(super) enum Header {
     Hello(Greeting),
     Stream(StreamHeader),
-    Packet { epoch: u32, pts: i64, dts: i64, duration: i64, key: bool },
+    Packet { epoch: u32, pts: i64, dts: i64, duration: i64, key: bool, refresh: u16, damaged: bool },
     Frame { epoch: u32, pts: i64, level: Level, width: u32, height: u32 },
+    Spare { epoch: u32, pts: i64 },
     Event(CaptureEvent),
     Stats(CaptureStats),
 }
@@ -189,8 +255,8 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
             check_length("description of a codec", blob.len(), MAX_EXTRADATA)?;
             FromChild::Stream(stream.with_extradata(blob))
         }
-        Header::Packet { epoch, pts, dts, duration, key } => {
-            FromChild::Packet(RawPacket { epoch, pts, dts, duration, key, data: blob })
+        Header::Packet { epoch, pts, dts, duration, key, refresh, damaged } => {
+            FromChild::Packet(RawPacket { epoch, pts, dts, duration, key, refresh, damaged, data: blob })
         }
         Header::Frame { epoch, pts, level, width, height } => {
             let rgb_len = (u64::from(width) * u64::from(height)).saturating_mul(3);
@@ -202,6 +268,7 @@ pub fn read_from_child(from: &mut impl Read) -> Result<Option<FromChild>, ProtoE
             let luma = blob.slice(rgb_len as usize..);
             FromChild::Frame(RawFrame { epoch, pts, level, width, height, rgb, luma })
         }
+        Header::Spare { epoch, pts } => FromChild::Spare(RawPacket::spare(epoch, pts, blob)),
         Header::Event(event) => FromChild::Event(event),
         Header::Stats(stats) => FromChild::Stats(stats),
     }))
@@ -212,12 +279,17 @@ pub fn write_from_child(out: &mut impl Write, message: &FromChild) -> Result<(),
     match message {
         FromChild::Hello(greeting) => write_message(out, &Header::Hello(greeting.clone()), &[])?,
         FromChild::Stream(s) => write_message(out, &Header::Stream(StreamHeader::of(s)), &[&s.extradata])?,
-        FromChild::Packet(p) => write_packet(out, p.epoch, (p.pts, p.dts, p.duration), p.key, &p.data)?,
+        FromChild::Packet(p) => {
+            let times = (p.pts, p.dts, p.duration);
+            let kind = PacketKind { key: p.key, refresh: p.refresh, damaged: p.damaged };
+            write_packet(out, p.epoch, times, kind, &p.data)?;
+        }
         FromChild::Frame(f) => {
             let (epoch, pts, level) = (f.epoch, f.pts, f.level);
             let header = Header::Frame { epoch, pts, level, width: f.width, height: f.height };
             write_message(out, &header, &[&f.rgb, &f.luma])?;
         }
+        FromChild::Spare(p) => write_message(out, &Header::Spare { epoch: p.epoch, pts: p.pts }, &[&p.data])?,
         FromChild::Event(event) => write_message(out, &Header::Event(event.clone()), &[])?,
         FromChild::Stats(stats) => write_message(out, &Header::Stats(*stats), &[])?,
     }
@@ -229,10 +301,11 @@ pub fn write_packet(
     out: &mut impl Write,
     epoch: u32,
     times: (i64, i64, i64),
-    key: bool,
+    kind: PacketKind,
     data: &[u8],
 ) -> Result<(), ProtoError> {
-    let header = Header::Packet { epoch, pts: times.0, dts: times.1, duration: times.2, key };
+    let PacketKind { key, refresh, damaged } = kind;
+    let header = Header::Packet { epoch, pts: times.0, dts: times.1, duration: times.2, key, refresh, damaged };
     write_message(out, &header, &[data])
 }
 

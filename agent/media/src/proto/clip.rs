@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::stream::StreamHeader;
-use crate::clip_job::StillJob;
+use crate::clip_job::{ClipForm, StillJob};
 
 /// Parent to clip child: one job, then its packets, then the end of the pipe.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,8 +28,12 @@ pub enum ClipMessage {
         dts: i64,
         /// How long it is shown.
         duration: i64,
-        /// It can be decoded by itself.
+        /// Decoding can begin here.
         key: bool,
+        /// Pictures that must be decoded from here on until they are whole.
+        refresh: u16,
+        /// Something of it is missing.
+        damaged: bool,
     },
 }
 
@@ -37,7 +41,7 @@ pub enum ClipMessage {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ClipAnswer {
     /// `None` if no clip was wanted.
-    pub clip: Option<Result<(), String>>,
+    pub clip: Option<Result<ClipForm, String>>,
     /// In the order of the job.
     pub stills: Vec<Result<StillInfo, String>>,
 }

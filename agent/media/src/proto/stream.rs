@@ -1,7 +1,7 @@
 //! A stream's description as a header; its extradata is the blob.
 
 use bytes::Bytes;
-use kerbside_domain::frame::StreamInfo;
+use kerbside_domain::frame::{StreamInfo, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProtoError;
@@ -15,6 +15,7 @@ pub struct StreamHeader {
     pub(super) codec: String,
     width: u32,
     height: u32,
+    turn: Turn,
     time_base: (i32, i32),
     fps: f32,
 }
@@ -27,6 +28,7 @@ impl StreamHeader {
             codec: info.codec.clone(),
             width: info.width,
             height: info.height,
+            turn: info.turn,
             time_base: info.time_base,
             fps: info.fps,
         }
@@ -44,8 +46,8 @@ impl StreamHeader {
 
     /// The whole description again.
     pub fn with_extradata(self, extradata: Bytes) -> StreamInfo {
-        let StreamHeader { epoch, codec, width, height, time_base, fps } = self;
+        let StreamHeader { epoch, codec, width, height, turn, time_base, fps } = self;
         let fps = if fps.is_finite() && fps > 0.0 { fps } else { 0.0 };
-        StreamInfo { epoch, codec, width, height, time_base, fps, extradata }
+        StreamInfo { epoch, codec, width, height, turn, time_base, fps, extradata }
     }
 }

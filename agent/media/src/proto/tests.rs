@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use bytes::Bytes;
-use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH, Level, StreamInfo};
+use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH, Level, StreamInfo, Turn};
 
 use super::capture::Header;
 use super::framing::MAGIC;
@@ -16,6 +16,7 @@ fn samples() -> Vec<FromChild> {
         codec: "h264".into(),
         width: 1920,
         height: 1080,
+        turn: Turn { mirrored: true, quarters: 1 },
         time_base: (1, 90_000),
         fps: 25.0,
         extradata,
@@ -26,7 +27,7 @@ fn samples() -> Vec<FromChild> {
     vec![
         FromChild::Hello(Greeting { version: VERSION, unfiltered: None }),
         FromChild::Stream(info),
-        FromChild::Packet(RawPacket { epoch: 3, pts: -5, dts: i64::MIN, duration: 3600, key: true, data }),
+        FromChild::Packet(RawPacket { epoch: 3, pts: -5, dts: i64::MIN, duration: 3600, key: true, refresh: 20, damaged: true, data }),
         FromChild::Frame(RawFrame { epoch: 3, pts: 9, level: Level::L2, width: 4, height: 2, rgb, luma }),
         FromChild::Event(CaptureEvent::Failed { fault: SourceFault::Refused, text: "no".into() }),
         FromChild::Stats(CaptureStats { packets: 1, ..CaptureStats::default() }),

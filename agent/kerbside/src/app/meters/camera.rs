@@ -78,6 +78,16 @@ impl CameraMeter {
         }
     }
 
+    /// Arrival dates the packets of its stream from here on.
+    pub(crate) fn clock_unreliable(&self) {
+        self.metrics.clock_faults.inc();
+    }
+
+    /// Its ring is smaller than one group of pictures.
+    pub(crate) fn group_too_large(&self) {
+        self.metrics.large_groups.inc();
+    }
+
     pub(crate) fn restarted(&mut self) {
         self.last = CaptureStats::default();
     }

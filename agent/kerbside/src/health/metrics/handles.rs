@@ -17,6 +17,8 @@ pub(crate) struct CameraMetrics {
     pub(crate) frame_age: Histogram,
     pub(crate) frames: Counter,
     pub(crate) decode_errors: Counter,
+    pub(crate) clock_faults: Counter,
+    pub(crate) large_groups: Counter,
     pub(super) level: Gauge,
     pub(super) ring_bytes: Gauge,
     pub(super) ring_seconds: Gauge<f64, AtomicU64>,

@@ -8,7 +8,7 @@ use ffmpeg_next::{Dictionary, Error};
 use super::deadline::Deadline;
 use crate::child::error::CaptureError;
 use crate::proto::{OpenSource, SourceFault};
-use crate::tuning::{ANALYSE_US, FPS_PROBE_PICTURES, SILENCE_SHARE};
+use crate::tuning::{ANALYSE_US, FPS_PROBE_PICTURES, REORDER_PACKETS, SILENCE_SHARE};
 
 pub(super) fn open_input(open: &OpenSource, deadline: &Deadline) -> Result<Input, CaptureError> {
     // `ffmpeg::init` would link libavdevice. The texts of errors are all that is needed of it.
@@ -28,6 +28,8 @@ fn options(open: &OpenSource) -> Dictionary<'static> {
     let timeout_us = ((open.timeout_s * 1e6) as u64).to_string();
     if open.url.starts_with("rtsp") {
         options.set("rtsp_transport", "tcp");
+        // Without a queue FFmpeg does not even notice that packets are missing.
+        options.set("reorder_queue_size", REORDER_PACKETS);
         options.set("timeout", &timeout_us);
         options.set("allowed_media_types", "video");
         options.set("protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls");

@@ -1,0 +1,128 @@
+//! Whether a stream's own clock lies. Pure.
+
+use std::collections::VecDeque;
+
+use kerbside_domain::time::Mono;
+
+use crate::proto::ClockFault;
+use crate::tuning::{
+    CLOCK_RULES, ClockRule, CLOCK_STEPS, JUMPS_S, MAX_JUMPS, MAX_PICTURES_PER_S, STILL_PACKETS, STILL_S,
+};
+
+/// Holds a stream's own time against arrival, packet by packet.
+pub(super) struct Judge {
+    still: Option<Still>,
+    drifts: [Drift; CLOCK_RULES.len()],
+    jumps: VecDeque<Mono>,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Judge { still: None, drifts: CLOCK_RULES.map(Drift::new), jumps: VecDeque::new() }
+    }
+}
+
+impl Judge {
+    /// A packet of `own_s` arrived at `now`.
+    pub(super) fn packet(&mut self, own_s: f64, now: Mono) -> Option<ClockFault> {
+        let arrived_s = now.since_s(Mono::ZERO);
+        if self.stands(own_s, arrived_s) {
+            return Some(ClockFault::Stands);
+        }
+        if self.jumps.len() > MAX_JUMPS {
+            return Some(ClockFault::Jumps);
+        }
+        let late_s = arrived_s - own_s;
+        self.drifts.iter_mut().find_map(|drift| drift.packet(late_s, arrived_s))
+    }
+
+    pub(super) fn jumped(&mut self, now: Mono) {
+        self.still = None;
+        self.drifts = CLOCK_RULES.map(Drift::new);
+        self.jumps.push_back(now);
+        while self.jumps.front().is_some_and(|at| now.since_s(*at) > JUMPS_S) || self.jumps.len() > MAX_JUMPS + 1 {
+            self.jumps.pop_front();
+        }
+    }
+
+    /// The times of many packets lie closer together than any camera takes pictures.
+    fn stands(&mut self, own_s: f64, arrived_s: f64) -> bool {
+        let still = self.still.get_or_insert(Still { since_s: arrived_s, from_s: own_s, to_s: own_s, packets: 0 });
+        still.packets += 1;
+        still.to_s = still.to_s.max(own_s);
+        if arrived_s - still.since_s < STILL_S || still.packets < STILL_PACKETS {
+            return false;
+        }
+        let stands = still.to_s - still.from_s < f64::from(still.packets) / MAX_PICTURES_PER_S
+            // A clock that falls is another fault.
+            && own_s >= still.from_s;
+        self.still = None;
+        stands
+    }
+}
+
+struct Still {
+    since_s: f64,
+    from_s: f64,
+    to_s: f64,
+    packets: u32,
+}
+
+/// How the lag of a stream's own time behind arrival develops from step to step.
+struct Drift {
+    rule: ClockRule,
+    step: Option<Step>,
+    last: Option<Step>,
+    /// The least lag of all earlier steps: below it a packet would come from the future.
+    least_s: f64,
+    slower: u32,
+    faster: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Step {
+    since_s: f64,
+    packets: u32,
+    least_s: f64,
+    most_s: f64,
+}
+
+impl Drift {
+    fn new(rule: ClockRule) -> Self {
+        Drift { rule, step: None, last: None, least_s: f64::INFINITY, slower: 0, faster: 0 }
+    }
+
+    fn packet(&mut self, late_s: f64, arrived_s: f64) -> Option<ClockFault> {
+        let begin = Step { since_s: arrived_s, packets: 1, least_s: late_s, most_s: late_s };
+        match &mut self.step {
+            Some(step) if arrived_s - step.since_s < self.rule.step_s || step.packets < 2 => {
+                step.packets += 1;
+                step.least_s = step.least_s.min(late_s);
+                step.most_s = step.most_s.max(late_s);
+                None
+            }
+            step => step.replace(begin).and_then(|done| self.judge(done)),
+        }
+    }
+
+    /// The whole range of lags must move: a burst stretches it at one end only.
+    fn judge(&mut self, done: Step) -> Option<ClockFault> {
+        let last = self.last.replace(done);
+        let earlier_least_s = self.least_s;
+        self.least_s = self.least_s.min(done.least_s);
+        let last = last?;
+        let margin_s = self.rule.slope * (done.since_s - last.since_s);
+        let slower = done.least_s - last.least_s >= margin_s && done.most_s - last.most_s >= margin_s;
+        let faster = last.least_s - done.least_s >= margin_s
+            && last.most_s - done.most_s >= margin_s
+            // What only catches up was late before.
+            && done.least_s < earlier_least_s;
+        self.slower = if slower { self.slower + 1 } else { 0 };
+        self.faster = if faster { self.faster + 1 } else { 0 };
+        match () {
+            () if self.slower >= CLOCK_STEPS => Some(ClockFault::Slow),
+            () if self.faster >= CLOCK_STEPS => Some(ClockFault::Fast),
+            () => None,
+        }
+    }
+}
