@@ -209,8 +209,8 @@ fn a_clip_that_lies_on_its_side_is_turned_upright() -> Result<()> {
     let source = clip("bag-left.mp4");
     let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     let (lying, tagged) = (at("lying.mp4"), at("tagged.mp4"));
-    // A quarter to the left, and a file that says: turn it a quarter to the right.
-    let encode = ["-vf", "transpose=2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "20"];
+    // A quarter to the right, and a file that says how a player turns it back.
+    let encode = ["-vf", "transpose=1", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "20"];
     ffmpeg(&[&["-i", source.to_str().unwrap()][..], &encode, &[&lying]].concat())?;
     ffmpeg(&["-i", &lying, "-c", "copy", "-metadata:s:v:0", "rotate=90", &tagged])?;
     replayed(Path::new(&tagged), (640, 360))

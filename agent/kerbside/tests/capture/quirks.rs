@@ -181,11 +181,11 @@ fn no_frame_of_a_damaged_stream_is_smeared() {
         let name = format!("still-{codec:?}");
         let film = Film::encode_as(codec, dir.path(), &name, &still, "keyint=20:min-keyint=20").unwrap();
         let clean = Camera::start(film.clone()).unwrap();
-        let lossy = Camera::odd(film, vec![Quirk::Loses(0.02)]).unwrap();
+        let lossy = Camera::odd(film, vec![Quirk::Loses(0.01)]).unwrap();
         let watch = |url: String| {
             let mut setup = setup(url, Pace::Live);
             (setup.stall_after_s, setup.restart_after_s) = (10.0, 20.0);
-            run_for(setup, Duration::from_secs(12), Box::new(|_| Level::L2))
+            run_for(setup, Duration::from_secs(16), Box::new(|_| Level::L2))
         };
         let ((whole, _), (damaged, _)) = std::thread::scope(|scope| {
             let whole = scope.spawn(|| watch(clean.url()));
@@ -199,7 +199,7 @@ fn no_frame_of_a_damaged_stream_is_smeared() {
             _ => None,
         });
         assert!(errors.is_some_and(|n| n > 0), "{codec:?}: nothing was damaged: {errors:?}");
-        assert!(damaged.frames.len() >= 8, "{codec:?}: {} frames", damaged.frames.len());
+        assert!(damaged.frames.len() >= 4, "{codec:?}: {} frames", damaged.frames.len());
         for frame in &damaged.frames {
             let away = difference(frame, model);
             assert!(away <= usual * 1.5 + 1.0, "{codec:?}: a frame differs by {away}, usual is {usual}");
@@ -284,7 +284,7 @@ fn frames_of_a_turned_file_stand_upright() {
         run(setup).1.frames
     };
     let upright = frames_of(&source);
-    for (filter, rotate) in [("transpose=2", "90"), ("hflip,vflip", "180"), ("transpose=1", "270")] {
+    for (filter, rotate) in [("transpose=1", "90"), ("hflip,vflip", "180"), ("transpose=2", "270")] {
         let (lying, tagged) = (dir.path().join("lying.mp4"), dir.path().join("tagged.mp4"));
         let ffmpeg = |args: &[&str]| {
             let done = Command::new("ffmpeg").args(["-v", "error", "-y", "-nostdin"]).args(args).status().unwrap();

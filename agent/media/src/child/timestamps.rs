@@ -1,15 +1,28 @@
 //! Timestamps of a clip. Pure.
 
+/// A gap that is further than this share from a whole number of usual gaps is irregular.
+const IRREGULAR_SHARE: f64 = 0.2;
+/// With more irregular gaps than this share the pictures are spaced evenly.
+const TOLERATED: f64 = 0.1;
+/// A gap of more than so many usual ones is a pause, which stays.
+const PAUSE: f64 = 3.0;
+
 /// (pts, dts) of a clip's packets in decoding order, moved to begin at zero: dts strictly rising, pts never before dts.
-/// Where a camera's dts do not rise (some send none), they are made from the sorted pts.
+/// Where a camera's dts do not rise (some send none), they are made from the sorted pts. Pictures whose times come from their
+/// arrival are spaced evenly between two pauses, for players and decoders count on a rate.
 pub(super) fn of_clip(times: impl Iterator<Item = (i64, i64)>) -> Vec<(i64, i64)> {
     let mut times: Vec<(i64, i64)> = times.collect();
+    let mut ranks: Vec<usize> = (0..times.len()).collect();
+    ranks.sort_by_key(|ix| (times[*ix].0, *ix));
+    let mut order: Vec<i64> = ranks.iter().map(|ix| times[*ix].0).collect();
+    let even = space_evenly(&mut order);
     let sound = times.windows(2).all(|w| w[0].1 < w[1].1) && times.iter().all(|t| t.1 <= t.0);
-    if !sound {
-        let mut order: Vec<i64> = times.iter().map(|t| t.0).collect();
-        order.sort_unstable();
+    if even || !sound {
         for i in 1..order.len() {
             order[i] = order[i].max(order[i - 1].saturating_add(1));
+        }
+        if even {
+            ranks.iter().zip(&order).for_each(|(ix, pts)| times[*ix].0 = *pts);
         }
         let late = times.iter().zip(&order).map(|(t, dts)| dts.saturating_sub(t.0)).max().unwrap_or(0).max(0);
         for (time, dts) in times.iter_mut().zip(&order) {
@@ -18,6 +31,42 @@ pub(super) fn of_clip(times: impl Iterator<Item = (i64, i64)>) -> Vec<(i64, i64)
     }
     let zero = times.first().map_or(0, |t| t.1);
     times.iter().map(|t| (t.0.saturating_sub(zero), t.1.saturating_sub(zero))).collect()
+}
+
+/// Spaces sorted times evenly between two pauses if they are irregular. True if it did.
+fn space_evenly(order: &mut [i64]) -> bool {
+    let gaps: Vec<f64> = order.windows(2).map(|w| w[1].saturating_sub(w[0]) as f64).collect();
+    let Some(usual) = usual_gap(&gaps) else { return false };
+    let is_irregular = |gap: &&f64| {
+        let whole = (**gap / usual).round().max(1.0);
+        (**gap / usual - whole).abs() > IRREGULAR_SHARE
+    };
+    if gaps.iter().filter(is_irregular).count() as f64 <= gaps.len() as f64 * TOLERATED {
+        return false;
+    }
+    let mut begin = 0;
+    for end in 1..=order.len() {
+        if end < order.len() && gaps[end - 1] <= usual * PAUSE {
+            continue;
+        }
+        let (first, last) = (order[begin], order[end - 1]);
+        let step = last.saturating_sub(first) as f64 / (end - begin - 1).max(1) as f64;
+        for (n, time) in order[begin..end].iter_mut().enumerate() {
+            *time = first.saturating_add((n as f64 * step).round() as i64);
+        }
+        begin = end;
+    }
+    true
+}
+
+/// The middle one, or the mean where most are next to nothing.
+fn usual_gap(gaps: &[f64]) -> Option<f64> {
+    let mut sorted = gaps.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.get(sorted.len() / 2).copied()?;
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let usual = if middle < mean / 2.0 { mean } else { middle };
+    (usual >= 1.0).then_some(usual)
 }
 
 #[cfg(test)]
@@ -40,6 +89,18 @@ mod tests {
         // dts was set to pts for want of better: it falls.
         let times = of_clip([(0, 0), (160, 160), (80, 80), (40, 40), (120, 120)].into_iter());
         assert_eq!(times, [(80, 0), (240, 40), (160, 80), (120, 120), (200, 160)]);
+    }
+
+    #[test]
+    fn times_of_arrival_are_spaced_evenly_and_pauses_stay() {
+        let pts = |times: &[i64]| {
+            of_clip(times.iter().map(|t| (*t, *t))).into_iter().map(|t| t.0).collect::<Vec<_>>()
+        };
+        assert_eq!(pts(&[0, 130, 180, 310, 400]), [0, 100, 200, 300, 400]);
+        assert_eq!(pts(&[0, 0, 200, 200, 400, 400, 600]), [0, 100, 200, 300, 400, 500, 600], "in pairs");
+        assert_eq!(pts(&[0, 130, 200, 900, 1030, 1100]), [0, 100, 200, 900, 1000, 1100], "a pause");
+        let regular = [0, 100, 200, 305, 400, 700, 800, 900, 1000, 1100, 1200, 1300];
+        assert_eq!(pts(&regular), regular, "a camera's own times stay");
     }
 
     proptest! {

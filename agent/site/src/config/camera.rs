@@ -18,6 +18,8 @@ use kerbside_domain::frame::CameraIx;
 const MAX_CAMERAS: usize = 64;
 /// Largest residual of the control points, m. A larger one would place reports on the other side of the street.
 const MAX_RESIDUAL_M: f64 = 3.0;
+/// What a usual street camera sends at least, Mbit/s: a ring that holds less is warned of.
+const USUAL_MBIT_S: f64 = 2.0;
 
 pub(super) fn all(
     cx: &mut Check<'_>,
@@ -119,6 +121,17 @@ fn consistent(
         let what =
             format!("`ring_s` {} is shorter than the clip: pre_s {pre} + post_s {post}", camera.ring_s);
         cx.sink.at(span(&raw.ring_s), what).help("raise ring_s, or lower [evidence] pre_s and post_s");
+    }
+    let holds_mbit_s = camera.ring_bytes as f64 * 8.0 / 1e6 / camera.ring_s;
+    if holds_mbit_s < USUAL_MBIT_S {
+        let at = if raw.ring_mb.is_some() { &raw.ring_mb } else { &raw.ring_s };
+        let what = format!(
+            "a ring of {:.0} MB holds {:.0} s only of a stream below {holds_mbit_s:.1} Mbit/s; of a larger one, or one whose key \
+             frames are far apart, evidence lacks packets: raise ring_mb, or lower ring_s",
+            camera.ring_bytes as f64 / f64::from(1 << 20),
+            camera.ring_s
+        );
+        cx.sink.warn(span(at), what);
     }
     if camera.restart_after_s <= camera.stall_after_s {
         let (restart, stall) = (camera.restart_after_s, camera.stall_after_s);

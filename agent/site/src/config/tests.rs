@@ -159,6 +159,23 @@ fn an_earlier_name_of_a_key_is_read_with_a_warning() {
 }
 
 #[test]
+fn a_ring_too_small_for_a_usual_stream_is_warned_of() {
+    let of = |more: &str| {
+        let text = MINIMAL.replace("url = \"clip.mp4\"", &format!("url = \"clip.mp4\"\n{more}"));
+        parse(&text, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}")).warnings
+    };
+    assert_eq!(
+        of("ring_mb = 4"),
+        [
+            "site.toml:13:11: warning: a ring of 4 MB holds 20 s only of a stream below 1.7 Mbit/s; of a larger one, or one whose \
+             key frames are far apart, evidence lacks packets: raise ring_mb, or lower ring_s"
+        ]
+    );
+    assert_eq!(of("ring_s = 600").len(), 1);
+    assert!(of("ring_mb = 8").is_empty());
+}
+
+#[test]
 fn relative_paths_begin_at_the_file() {
     let site = parse(MINIMAL, Path::new("/etc/kerbside/site.toml")).unwrap();
     assert_eq!(site.cameras[0].url, "/etc/kerbside/clip.mp4");
