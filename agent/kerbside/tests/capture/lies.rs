@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use kerbside_domain::camera_state::{CameraState, Off};
-use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH, Level, StreamInfo};
+use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH, Level, StreamInfo, Turn};
 use kerbside_media::proto::{
     self, CaptureEvent, CaptureStats, FromChild, Greeting, RawFrame, RawPacket, SourceFault,
 };
@@ -38,6 +38,7 @@ fn stream() -> StreamInfo {
         codec: "h264".into(),
         width: 640,
         height: 360,
+        turn: Turn::NONE,
         time_base: (1, 1000),
         fps: 25.0,
         extradata: Bytes::from_static(&[1, 2, 3]),
@@ -46,7 +47,7 @@ fn stream() -> StreamInfo {
 
 fn packet(epoch: u32, pts: i64, bytes: usize) -> FromChild {
     let data = Bytes::from(vec![0; bytes]);
-    FromChild::Packet(RawPacket { epoch, pts, dts: pts, duration: 40, key: true, data })
+    FromChild::Packet(RawPacket::spare(epoch, pts, data))
 }
 
 fn frame(width: u32, height: u32, pts: i64) -> FromChild {

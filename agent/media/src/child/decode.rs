@@ -111,11 +111,6 @@ impl FrameDecoder {
         self.spare.want(wanted);
     }
 
-    /// L1 gave no picture although the stream has some: its packets count as fed from here on.
-    fn needs_every_packet(&mut self) -> bool {
-        self.level == Level::L1
-    }
-
     /// Size of the picture in a key packet, by a decoder of its own.
     pub(super) fn measure(&self, packet: &Packet) -> Option<(u32, u32)> {
         let mut decoder = opening::open(&self.parameters, self.time_base).ok()?;
@@ -238,8 +233,8 @@ impl FrameDecoder {
         } else {
             "no key frame came".to_owned()
         };
-        if undecodable && self.needs_every_packet() {
-            // As with key frames that come too seldom, only every packet will do.
+        if undecodable && self.level == Level::L1 {
+            // Key packets that give no picture are like key frames that come too seldom: every packet must be decoded.
             self.health = DecodeHealth::default();
             parent.event(CaptureEvent::SparseKeys { gap_s: UNDECODABLE_S })?;
         } else if undecodable {

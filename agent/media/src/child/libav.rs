@@ -56,7 +56,6 @@ fn read(
     let mut reader = StreamReader::new(open, &mut input, parent)?;
     let mut garbled = 0;
     libav_log::install();
-    let mut missing = false;
     loop {
         let mut packet = Packet::empty();
         deadline.renew();
@@ -76,9 +75,11 @@ fn read(
             }
             Err(error) => return Err(read_failed(error, open)),
         }
-        missing |= libav_log::take().lost_packets;
+        if libav_log::take().lost_packets {
+            reader.lost();
+        }
         if packet.stream() == reader.index() && packet.size() > 0 {
-            reader.packet(packet, std::mem::take(&mut missing), parent)?;
+            reader.packet(packet, parent)?;
         }
     }
 }

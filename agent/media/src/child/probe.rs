@@ -55,6 +55,7 @@ fn reach(stage: Stage) -> Result<(), String> {
         analysis_fps: 5.0,
         analysis_width: 640,
         timeout_s: 5.0,
+        ring_bytes: 0,
         memory_bytes: 0,
     };
     confine::before_opening(&open, Kind::Capture)?;

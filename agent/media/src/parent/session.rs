@@ -229,7 +229,9 @@ impl CaptureSession {
             return Err(ProtoError::OutOfTurn("a child greets first"));
         }
         match message {
-            FromChild::Packet(_) => Ok(()),
+            // One mark in the ring, no line of log.
+            FromChild::Event(CaptureEvent::Damaged { .. }) => Ok(()),
+            FromChild::Packet(_) | FromChild::Spare(_) => Ok(()),
             FromChild::Frame(frame) => self.check_size(frame),
             FromChild::Hello(_) | FromChild::Stream(_) | FromChild::Event(_) | FromChild::Stats(_) => {
                 // A replay has no time of its own; it talks as fast as it is read.

@@ -80,3 +80,74 @@ impl Sequence {
         view
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::packet::Flags;
+    use kerbside_domain::frame::Turn;
+
+    use super::*;
+
+    fn info(codec: &str, extradata: &[u8]) -> StreamInfo {
+        StreamInfo {
+            epoch: 1,
+            codec: codec.into(),
+            width: 640,
+            height: 360,
+            turn: Turn::NONE,
+            time_base: (1, 1000),
+            fps: 10.0,
+            extradata: Bytes::copy_from_slice(extradata),
+        }
+    }
+
+    fn key(data: &[u8]) -> Packet {
+        let mut packet = Packet::copy(data);
+        packet.set_flags(Flags::KEY);
+        packet
+    }
+
+    const AVCC: [u8; 18] = [1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7, 1, 0, 2, 0x68, 3];
+
+    #[test]
+    fn parameters_inside_a_stream_of_lengths_are_seen_and_keep_the_packing() {
+        let info = info("h264", &AVCC);
+        let mut sequence = Sequence::of(&info);
+        let idr = [0, 0, 0, 2, 0x65, 1];
+        assert!(sequence.look(&key(&idr), &info).new_extradata.is_none());
+        let same = [&[0, 0, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7][..], &idr].concat();
+        assert!(sequence.look(&key(&same), &info).new_extradata.is_none(), "a repeated set is no news");
+        let other = [&[0, 0, 0, 5, 0x67, 0x64, 0, 0x28, 9, 0, 0, 0, 2, 0x68, 4][..], &idr].concat();
+        let view = sequence.look(&key(&other), &info);
+        let extradata = view.new_extradata.unwrap();
+        assert_eq!(extradata[..], [1, 0x64, 0, 0x28, 0xff, 0xe1, 0, 5, 0x67, 0x64, 0, 0x28, 9, 1, 0, 2, 0x68, 4]);
+        assert_eq!(view.entry, Some(Entry::Key));
+    }
+
+    #[test]
+    fn parameters_of_a_byte_stream_are_late_first_and_new_when_they_change() {
+        let mut info = info("hevc", &[]);
+        let mut sequence = Sequence::of(&info);
+        let unit = |sps: u8| [&[0, 0, 0, 1, 33 << 1, 1, sps][..], &[0, 0, 1, 19 << 1, 1, 5]].concat();
+        let view = sequence.look(&key(&unit(7)), &info);
+        info.extradata = view.late_extradata.unwrap();
+        assert_eq!(info.extradata[..], [0, 0, 0, 1, 33 << 1, 1, 7]);
+        assert!(sequence.look(&key(&unit(7)), &info).new_extradata.is_none());
+        assert_eq!(sequence.look(&key(&unit(8)), &info).new_extradata.unwrap()[..], [0, 0, 0, 1, 33 << 1, 1, 8]);
+    }
+
+    #[test]
+    fn padding_goes_from_byte_streams_and_stays_where_lengths_count() {
+        let stripped = |codec: &str, extradata: &[u8], data: &[u8]| {
+            let mut packet = key(data);
+            Sequence::of(&info(codec, extradata)).strip(&mut packet);
+            packet.data().unwrap_or_default().to_vec()
+        };
+        let unit = [0, 0, 0, 1, 19 << 1, 1, 5, 0];
+        assert_eq!(stripped("hevc", &[], &unit), unit[..7]);
+        let padded = [0, 0, 0, 1, 0x68, 3, 0, 0, 0, 0, 1, 0x65, 9, 0];
+        assert_eq!(stripped("h264", &[], &padded), [0, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, 0x65, 9]);
+        assert_eq!(stripped("h264", &AVCC, &[0, 0, 0, 2, 0x65, 0]), [0, 0, 0, 2, 0x65, 0]);
+        assert_eq!(stripped("mjpeg", &[], &[1, 0, 0]), [1, 0, 0]);
+    }
+}

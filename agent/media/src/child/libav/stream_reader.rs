@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::Parameters;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::packet::side_data::Type;
 use ffmpeg_next::{Packet, Rational};
@@ -25,7 +26,7 @@ use crate::tuning::{COARSEST_TICKS, FINE_TICKS, MAX_JUMP_BACK_S, MAX_JUMP_S};
 /// Containers without timestamps: what FFmpeg gives their packets is a rate of its own choice.
 const TIMELESS: [&str; 7] = ["mpjpeg", "mjpeg", "jpeg_pipe", "image2pipe", "h264", "hevc", "m4v"];
 
-pub(super) struct StreamReader {
+pub(in crate::child) struct StreamReader {
     index: usize,
     info: StreamInfo,
     sequence: Sequence,
@@ -39,6 +40,8 @@ pub(super) struct StreamReader {
     clock: Option<StreamClock>,
     last_dts: Option<i64>,
     last_pts: i64,
+    /// Something of the next packet did not come.
+    lost: bool,
     pacer: Option<RealtimePacer>,
 }
 
@@ -71,6 +74,22 @@ impl StreamReader {
             codec,
         };
         let index = stream.index();
+        let mut reader = StreamReader::of(open, info, index, parameters, has_clock, parent)?;
+        reader.finer = finer;
+        Ok(reader)
+    }
+
+    /// A stream that is described already. `has_clock`: its packets carry times of their own.
+    pub(in crate::child) fn of(
+        open: &OpenSource,
+        info: StreamInfo,
+        index: usize,
+        parameters: Parameters,
+        has_clock: bool,
+        parent: &mut ParentLink,
+    ) -> Result<Self, CaptureError> {
+        let time_base = info.time_base;
+        let live = open.pace == Pace::Live;
         let rational = Rational(time_base.0, time_base.1);
         let decoder = FrameDecoder::new(open, parameters, rational, &info)?;
         parent.stream(&info)?;
@@ -79,7 +98,7 @@ impl StreamReader {
             index,
             sequence: Sequence::of(&info),
             tick_s,
-            finer,
+            finer: 1,
             info,
             decoder,
             key_spacing: KeyFrameSpacing::default(),
@@ -87,6 +106,7 @@ impl StreamReader {
             clock: live.then(|| StreamClock::new(tick_s, has_clock, parent.now())),
             last_dts: None,
             last_pts: 0,
+            lost: false,
             pacer: (open.pace == Pace::Realtime).then(RealtimePacer::default),
         })
     }
@@ -96,15 +116,19 @@ impl StreamReader {
         self.index
     }
 
-    /// One packet: on to the parent, and as far as the level asks through the decoder. `lost`: something of it did not come.
-    pub(super) fn packet(
+    /// Something of the next packet did not come.
+    pub(in crate::child) fn lost(&mut self) {
+        self.lost = true;
+    }
+
+    /// One packet: on to the parent, and as far as the level asks through the decoder.
+    pub(in crate::child) fn packet(
         &mut self,
         mut packet: Packet,
-        lost: bool,
         parent: &mut ParentLink,
     ) -> Result<(), CaptureError> {
         let arrived = parent.now();
-        let damaged = lost || packet.is_corrupt();
+        let damaged = std::mem::take(&mut self.lost) || packet.is_corrupt();
         self.sequence.strip(&mut packet);
         let view = self.sequence.look(&packet, &self.info);
         let entry = view.entry;
