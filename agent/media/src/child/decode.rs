@@ -21,7 +21,7 @@ use self::spare::SparePictures;
 use super::error::CaptureError;
 use super::nal::Entry;
 use super::parent_link::ParentLink;
-use super::wholeness::Wholeness;
+use super::wholeness::{Fault, Wholeness};
 use super::{decoder as opening, libav_log, libav_sys};
 use crate::picture::scale::{ScaledPicture, Scaler};
 use crate::picture::turned::Turned;
@@ -184,7 +184,7 @@ impl FrameDecoder {
             if sent.is_err() {
                 parent.stats.decode_errors += 1;
             }
-            let fault = kind.damaged || libav_log::take().damaged_picture || is_fault(sent);
+            let fault = Fault::of(kind.damaged || is_fault(sent), libav_log::take().damaged_picture);
             self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault);
             while self.decoder.receive_frame(&mut picture).is_ok() {
                 parent.stats.decoded += 1;
@@ -256,7 +256,7 @@ impl FrameDecoder {
             Ok(()) if self.wholeness.is_whole() => "packets give no picture".to_owned(),
             Ok(()) => "packets are lost or damaged, and no picture is whole".to_owned(),
         };
-        let fault = kind.damaged || complained || is_fault(sent);
+        let fault = Fault::of(kind.damaged || is_fault(sent), complained);
         (self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault), why)
     }
 

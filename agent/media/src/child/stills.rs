@@ -11,7 +11,7 @@ use kerbside_domain::frame::{Packet, StreamInfo, Turn};
 
 use super::decode::{is_fault, is_flagged, pts_of};
 use super::nal::Entry;
-use super::wholeness::Wholeness;
+use super::wholeness::{Fault, Wholeness};
 use super::{decoder as opening, jpeg, libav_log, parameters};
 use crate::clip::StillJob;
 use crate::picture::pen::{ChannelOrder, Pen};
@@ -128,7 +128,7 @@ impl<'a> Stills<'a> {
         sent.set_dts(Some(packet.dts));
         libav_log::take();
         let result = self.decoder.send_packet(&sent);
-        let fault = packet.damaged || libav_log::take().damaged_picture || is_fault(result);
+        let fault = Fault::of(packet.damaged || is_fault(result), libav_log::take().damaged_picture);
         let entry = match (packet.key, packet.refresh) {
             (false, _) => None,
             (true, 0) => Some(Entry::Key),

@@ -28,6 +28,28 @@ enum State {
     Whole,
 }
 
+/// What is wrong with a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fault {
+    #[default]
+    None,
+    /// The decoder said that a picture lacks something.
+    Complaint,
+    /// Something of the packet is missing, or the decoder refused it.
+    Damage,
+}
+
+impl Fault {
+    /// Damage counts for more than a complaint.
+    pub(super) fn of(damaged: bool, complained: bool) -> Self {
+        match (damaged, complained) {
+            (true, _) => Fault::Damage,
+            (false, true) => Fault::Complaint,
+            (false, false) => Fault::None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Leading {
     before_pts: i64,
@@ -51,9 +73,8 @@ impl Wholeness {
         self.state == State::Whole
     }
 
-    /// A packet went into the decoder. `fault`: something of it is missing, or the decoder complained. True if this broke what
-    /// was whole.
-    pub(super) fn fed(&mut self, pts: i64, entry: Option<Entry>, fault: bool) -> bool {
+    /// A packet went into the decoder, and `fault` was found. True if this broke what was whole or about to be.
+    pub(super) fn fed(&mut self, pts: i64, entry: Option<Entry>, fault: Fault) -> bool {
         let before = self.state;
         match entry {
             Some(Entry::Key) => {
@@ -69,7 +90,9 @@ impl Wholeness {
                 }
             }
         }
-        if fault {
+        // What a recovery point refers to was before it, and is replaced part by part.
+        let expected = fault == Fault::Complaint && matches!(self.state, State::Refreshing(_));
+        if fault != Fault::None && !expected {
             self.state = State::Broken;
         }
         let led = self.leading.filter(|leading| pts < leading.before_pts);
@@ -107,7 +130,7 @@ mod tests {
     fn whole(steps: &[(i64, Option<Entry>, bool, bool)]) -> Vec<i64> {
         let mut pictures = Wholeness::default();
         let shown = steps.iter().filter(|(pts, entry, fault, flagged)| {
-            pictures.fed(*pts, *entry, *fault);
+            pictures.fed(*pts, *entry, Fault::of(*fault, false));
             pictures.picture(*pts, *flagged)
         });
         shown.map(|(pts, ..)| *pts).collect()
@@ -146,17 +169,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_recovery_point_lacks_is_expected_and_what_is_lost_is_not() {
+        let whole_at_3 = |second: Fault| {
+            let mut pictures = Wholeness::default();
+            let point = Some(Entry::Refresh(2));
+            let fed = [(1, point, Fault::Complaint), (2, None, second), (3, None, Fault::None)];
+            fed.map(|(pts, entry, fault)| {
+                pictures.fed(pts, entry, fault);
+                pictures.picture(pts, false)
+            })[2]
+        };
+        assert!(whole_at_3(Fault::Complaint));
+        assert!(!whole_at_3(Fault::Damage));
+    }
+
+    #[test]
     fn pictures_out_of_order_inherit_what_they_refer_to() {
         // Decoded I0 P4 B2, shown 0 2 4: the fault of P4 is known when it is fed.
         let mut pictures = Wholeness::default();
-        assert!(!pictures.fed(0, KEY, false));
-        assert!(pictures.fed(4, None, true));
-        pictures.fed(2, None, false);
+        assert!(!pictures.fed(0, KEY, Fault::None));
+        assert!(pictures.fed(4, None, Fault::Complaint));
+        pictures.fed(2, None, Fault::None);
         assert_eq!([0, 2, 4].map(|pts| pictures.picture(pts, false)), [true, false, false]);
         // An open group: B6 is decoded after I8 and refers to the damaged group before it.
-        pictures.fed(8, KEY, false);
-        pictures.fed(6, None, false);
-        pictures.fed(10, None, false);
+        pictures.fed(8, KEY, Fault::None);
+        pictures.fed(6, None, Fault::None);
+        pictures.fed(10, None, Fault::None);
         assert_eq!([6, 8, 10].map(|pts| pictures.picture(pts, false)), [false, true, true]);
     }
 }
