@@ -105,7 +105,7 @@ impl Drift {
         }
     }
 
-    /// The whole range of lags must move: a burst stretches it at one end only.
+    /// The whole range of lags must grow: a burst stretches it at one end only.
     fn judge(&mut self, done: Step) -> Option<ClockFault> {
         let last = self.last.replace(done);
         let earlier_least_s = self.least_s;
@@ -113,10 +113,8 @@ impl Drift {
         let last = last?;
         let margin_s = self.rule.slope * (done.since_s - last.since_s);
         let slower = done.least_s - last.least_s >= margin_s && done.most_s - last.most_s >= margin_s;
-        let faster = last.least_s - done.least_s >= margin_s
-            && last.most_s - done.most_s >= margin_s
-            // What only catches up was late before.
-            && done.least_s < earlier_least_s;
+        // What only catches up was late before; what is ahead comes from the future, however late its slowest packets are.
+        let faster = earlier_least_s - done.least_s >= margin_s;
         self.slower = if slower { self.slower + 1 } else { 0 };
         self.faster = if faster { self.faster + 1 } else { 0 };
         match () {
