@@ -25,8 +25,11 @@ fn ffmpeg(args: &[&str]) -> Result<()> {
 
 /// What FFmpeg says while it decodes a file.
 fn decode_errors(file: &Path) -> Result<String> {
-    let decode =
-        Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-i"]).arg(file).args(["-f", "null", "-"]).output()?;
+    let decode = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(file)
+        .args(["-f", "null", "-"])
+        .output()?;
     Ok(String::from_utf8_lossy(&decode.stderr).into_owned())
 }
 
@@ -66,7 +69,8 @@ fn odd_cameras_give_the_incident_with_evidence_that_plays() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let source = clip("bag-left.mp4");
     let input = ["-i", source.to_str().unwrap()];
-    let film = |codec, name: &str, parameters: &str| Film::encode_as(codec, dir.path(), name, &input, parameters);
+    let film =
+        |codec, name: &str, parameters: &str| Film::encode_as(codec, dir.path(), name, &input, parameters);
     let usual = film(Codec::H264, "usual", "keyint=20:min-keyint=20")?;
     let h265 = film(Codec::H265, "h265", "keyint=20:min-keyint=20")?;
     let refreshed = film(Codec::H264, "refreshed", "keyint=20:intra-refresh=1")?;
@@ -113,16 +117,20 @@ fn has_its_incident(site: &Site, centre: &Centre, agent: &Agent, camera: &str, r
     let of_camera = |m: &Value| m["data"]["device"]["camera_id"] == camera;
     let full = centre.message_where("matter.updated", &format!("with a clip of {camera}"), |m| {
         let evidence = m["data"]["evidence"].as_array();
-        let clip = evidence.is_some_and(|e| e.iter().any(|i| i["role"] == "clip" && i["state"] == "available"));
+        let clip =
+            evidence.is_some_and(|e| e.iter().any(|i| i["role"] == "clip" && i["state"] == "available"));
         of_camera(m) && clip
     })?;
     if let Some(warning) = row.warned {
-        let said = |e: &Value| e["camera"] == camera && e["message"].as_str().is_some_and(|m| m.starts_with(warning));
+        let said = |e: &Value| {
+            e["camera"] == camera && e["message"].as_str().is_some_and(|m| m.starts_with(warning))
+        };
         agent.logged(warning, kerbside_testkit::LIMIT, said)?;
     }
     let items = full["data"]["evidence"].as_array().context("no evidence")?;
     let file = |role: &str| -> Result<PathBuf> {
-        let item = items.iter().rev().find(|i| i["role"] == role).with_context(|| format!("no {role} in {full}"))?;
+        let item =
+            items.iter().rev().find(|i| i["role"] == role).with_context(|| format!("no {role} in {full}"))?;
         Ok(site.evidence_dir().join(item["path"].as_str().context("no path")?))
     };
     for role in ["trigger", "annotated"] {
@@ -136,7 +144,10 @@ fn has_its_incident(site: &Site, centre: &Centre, agent: &Agent, camera: &str, r
     ensure!(of_clip["encoded_as"].as_str() == row.encoded_as, "{manifest}");
     let time = |key: &str| chrono_s(of_clip[key].as_str().unwrap_or_default());
     let (took_s, plays_s) = (time("to")? - time("from")?, playing_s(&file("clip")?)?);
-    ensure!((took_s - plays_s).abs() <= PLAYING_ERROR_S, "the clip plays {plays_s} s of {took_s} s: {manifest}");
+    ensure!(
+        (took_s - plays_s).abs() <= PLAYING_ERROR_S,
+        "the clip plays {plays_s} s of {took_s} s: {manifest}"
+    );
     ensure!(row.spare || took_s > 5.0, "the clip shows {took_s} s only");
     // A stream refreshed in parts begins with parts of a picture.
     let errors = decode_errors(&file("clip")?)?;

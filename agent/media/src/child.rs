@@ -40,11 +40,11 @@ mod parent_link;
 pub mod probe;
 #[cfg(feature = "camera")]
 mod stills;
-#[cfg(feature = "camera")]
-mod syscalls;
 #[cfg(any(feature = "camera", test))]
 #[cfg_attr(not(feature = "camera"), allow(dead_code))]
 mod stream_clock;
+#[cfg(feature = "camera")]
+mod syscalls;
 #[cfg(any(feature = "camera", test))]
 mod timestamps;
 #[cfg(feature = "camera")]

@@ -5,8 +5,8 @@
 //! A camera may send groups of pictures that are larger than the ring. Then the child sends a whole picture about each second
 //! beside them, and the ring keeps the newest of these spare pictures in a quarter of its size on top.
 
-mod spare;
 mod span;
+mod spare;
 
 use std::collections::VecDeque;
 

@@ -125,12 +125,8 @@ fn annex_b_without_extradata_makes_the_same_clip() {
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.part");
     let asked = annex_b[30].pts;
-    let still = StillJob {
-        pts: asked,
-        path: dir.path().join("still"),
-        max_bytes: 200_000,
-        drawings: Vec::new(),
-    };
+    let still =
+        StillJob { pts: asked, path: dir.path().join("still"), max_bytes: 200_000, drawings: Vec::new() };
     let job = ClipJob { stream: bare, packets: annex_b, clip: Some(clip.clone()), stills: vec![still] };
     let done = make(&kerbside(), LIMIT, &job).unwrap();
     assert!(done.clip == Some(ClipForm::AsSent) && done.stills == [Ok(asked)], "{done:?}");

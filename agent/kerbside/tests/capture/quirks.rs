@@ -10,7 +10,7 @@ use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::Mono;
 use kerbside_media::clip::{ClipForm, ClipJob, StillJob, make};
 use kerbside_media::ring::RingSpan;
-use kerbside_media::{ClockFault, Notice, PacketRing, Pace};
+use kerbside_media::{ClockFault, Notice, Pace, PacketRing};
 use kerbside_testkit::MjpegCamera;
 use kerbside_testkit::clips::picture;
 use kerbside_testkit::rtsp::{Camera, Codec, Film, Quirk};
@@ -109,24 +109,34 @@ fn watch(row: &Row, film: Arc<Film>, dir: &Path) -> Result<f64, String> {
     (setup.stall_after_s, setup.restart_after_s) = (10.0, 20.0);
     let (seen, ring) = run_for(setup, Duration::from_secs_f64(WATCHED_S), Box::new(|_| Level::L2));
     let clocks: Vec<ClockFault> = clock_faults(&seen);
-    check(clocks == Vec::from_iter(row.clock), || format!("of its clock is said {clocks:?}; {}", facts(&seen)))?;
+    check(clocks == Vec::from_iter(row.clock), || {
+        format!("of its clock is said {clocks:?}; {}", facts(&seen))
+    })?;
     let looks = looks_in_real_time(&seen)?;
     let lossy = row.name.contains("lost");
     let name = row.name.replace([' ', ',', '.'], "-");
-    a_clip_plays_in_real_time(&ring, lossy, &dir.join(name)).map_err(|why| format!("{why}; {}", facts(&seen)))?;
+    a_clip_plays_in_real_time(&ring, lossy, &dir.join(name))
+        .map_err(|why| format!("{why}; {}", facts(&seen)))?;
     Ok(looks)
 }
 
 /// What helps to understand a failure.
 fn facts(seen: &Seen) -> String {
-    let stats = seen.notices.iter().rev().find_map(|n| if let Notice::Stats(stats) = n { Some(stats) } else { None });
+    let stats =
+        seen.notices.iter().rev().find_map(|n| if let Notice::Stats(stats) = n { Some(stats) } else { None });
     let epochs: Vec<u32> = seen.streams.iter().map(|s| s.epoch).collect();
     let looks: Vec<f64> = seen.frames.iter().map(at_s).collect();
-    format!("{:?}, streams {epochs:?}, looks from {:?} to {:?}, {stats:?}", seen.why, looks.first(), looks.last())
+    format!(
+        "{:?}, streams {epochs:?}, looks from {:?} to {:?}, {stats:?}",
+        seen.why,
+        looks.first(),
+        looks.last()
+    )
 }
 
 fn clock_faults(seen: &Seen) -> Vec<ClockFault> {
-    let fault = |notice: &Notice| if let Notice::ClockUnreliable(fault) = notice { Some(*fault) } else { None };
+    let fault =
+        |notice: &Notice| if let Notice::ClockUnreliable(fault) = notice { Some(*fault) } else { None };
     seen.notices.iter().filter_map(fault).collect()
 }
 
@@ -192,7 +202,14 @@ fn decode_errors(clip: &Path) -> Result<String, String> {
 fn no_frame_of_a_damaged_stream_is_smeared() {
     let dir = tempfile::tempdir().unwrap();
     // A still picture: whatever differs from it is damage.
-    let still = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=10:duration=20", "-vf", "select=lt(n\\,1),loop=200:1,noise=alls=6:allf=t"];
+    let still = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=640x360:rate=10:duration=20",
+        "-vf",
+        "select=lt(n\\,1),loop=200:1,noise=alls=6:allf=t",
+    ];
     for codec in [Codec::H264, Codec::H265] {
         let name = format!("still-{codec:?}");
         let film = Film::encode_as(codec, dir.path(), &name, &still, "keyint=20:min-keyint=20").unwrap();
@@ -283,7 +300,12 @@ fn a_ring_smaller_than_a_group_of_pictures_has_the_moment_as_a_spare_picture() {
             max_bytes: 200_000,
             drawings: Vec::new(),
         };
-        let job = ClipJob { stream: span.stream.clone(), packets: span.packets.clone(), clip: None, stills: vec![still] };
+        let job = ClipJob {
+            stream: span.stream.clone(),
+            packets: span.packets.clone(),
+            clip: None,
+            stills: vec![still],
+        };
         let made = make(&kerbside(), Duration::from_secs(60), &job).unwrap();
         assert_eq!(made.stills, [Ok(shown.pts)]);
     }
@@ -303,11 +325,24 @@ fn frames_of_a_turned_file_stand_upright() {
     for (filter, rotate) in [("transpose=1", "90"), ("hflip,vflip", "180"), ("transpose=2", "270")] {
         let (lying, tagged) = (dir.path().join("lying.mp4"), dir.path().join("tagged.mp4"));
         let ffmpeg = |args: &[&str]| {
-            let done = Command::new("ffmpeg").args(["-v", "error", "-y", "-nostdin"]).args(args).status().unwrap();
+            let done =
+                Command::new("ffmpeg").args(["-v", "error", "-y", "-nostdin"]).args(args).status().unwrap();
             assert!(done.success());
         };
         let (from, to) = (lying.to_str().unwrap(), tagged.to_str().unwrap());
-        ffmpeg(&["-t", "4", "-i", source.to_str().unwrap(), "-vf", filter, "-c:v", "libx264", "-crf", "16", from]);
+        ffmpeg(&[
+            "-t",
+            "4",
+            "-i",
+            source.to_str().unwrap(),
+            "-vf",
+            filter,
+            "-c:v",
+            "libx264",
+            "-crf",
+            "16",
+            from,
+        ]);
         ffmpeg(&["-i", from, "-c", "copy", "-metadata:s:v:0", &format!("rotate={rotate}"), to]);
         let turned = frames_of(&tagged);
         assert!(turned.len() >= 3, "{rotate}");

@@ -59,7 +59,10 @@ impl FrameDecoder {
         // The demuxer's own parameters die with it.
         let parameters = parameters.clone();
         let decoder = opening::open(&parameters, time_base).map_err(|e| {
-            CaptureError::source(SourceFault::WrongCodec, format!("codec {} is not supported: {e}", info.codec))
+            CaptureError::source(
+                SourceFault::WrongCodec,
+                format!("codec {} is not supported: {e}", info.codec),
+            )
         })?;
         Ok(FrameDecoder {
             parameters,

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::threading;
-use ffmpeg_next::format::context::Output;
 use ffmpeg_next::format::Pixel;
+use ffmpeg_next::format::context::Output;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Dictionary, Rational, encoder};
@@ -142,7 +142,8 @@ impl Writer {
         let text = |e: ffmpeg::Error| e.to_string();
         self.encoder.send_eof().map_err(text)?;
         self.drain();
-        let times: Vec<_> = self.packets.iter().map(|p| (p.pts().unwrap_or(0), p.dts().unwrap_or(0))).collect();
+        let times: Vec<_> =
+            self.packets.iter().map(|p| (p.pts().unwrap_or(0), p.dts().unwrap_or(0))).collect();
         let times = timestamps::of_clip(times.into_iter());
         for (mut packet, (pts, dts)) in std::mem::take(&mut self.packets).into_iter().zip(times) {
             packet.set_pts(Some(pts));

@@ -156,7 +156,9 @@ mod tests {
     fn samples_go_where_the_turn_puts_them() {
         let rows = |turn: Turn| {
             let (w, h) = if turn.quarters % 2 == 1 { (2, 3) } else { (3, 2) };
-            (0..h).map(|y| (0..w).map(|x| view().at(turn, x, y).unwrap()).collect::<Vec<_>>()).collect::<Vec<_>>()
+            (0..h)
+                .map(|y| (0..w).map(|x| view().at(turn, x, y).unwrap()).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
         };
         let turned = |quarters, mirrored| rows(Turn { mirrored, quarters });
         assert_eq!(turned(0, false), [[1, 2, 3], [4, 5, 6]]);

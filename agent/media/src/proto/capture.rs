@@ -305,7 +305,8 @@ pub fn write_packet(
     data: &[u8],
 ) -> Result<(), ProtoError> {
     let PacketKind { key, refresh, damaged } = kind;
-    let header = Header::Packet { epoch, pts: times.0, dts: times.1, duration: times.2, key, refresh, damaged };
+    let header =
+        Header::Packet { epoch, pts: times.0, dts: times.1, duration: times.2, key, refresh, damaged };
     write_message(out, &header, &[data])
 }
 

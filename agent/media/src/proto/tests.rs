@@ -27,7 +27,16 @@ fn samples() -> Vec<FromChild> {
     vec![
         FromChild::Hello(Greeting { version: VERSION, unfiltered: None }),
         FromChild::Stream(info),
-        FromChild::Packet(RawPacket { epoch: 3, pts: -5, dts: i64::MIN, duration: 3600, key: true, refresh: 20, damaged: true, data }),
+        FromChild::Packet(RawPacket {
+            epoch: 3,
+            pts: -5,
+            dts: i64::MIN,
+            duration: 3600,
+            key: true,
+            refresh: 20,
+            damaged: true,
+            data,
+        }),
         FromChild::Frame(RawFrame { epoch: 3, pts: 9, level: Level::L2, width: 4, height: 2, rgb, luma }),
         FromChild::Event(CaptureEvent::Failed { fault: SourceFault::Refused, text: "no".into() }),
         FromChild::Stats(CaptureStats { packets: 1, ..CaptureStats::default() }),

@@ -42,9 +42,10 @@ impl RingSpan {
         let RingSpan { stream, mut packets } = self;
         let us_per_tick = 1e6 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1.max(1));
         let offset_us = |p: &Packet| p.at.mono.0 as f64 - p.pts as f64 * us_per_tick;
-        let (least, most) = packets.iter().map(offset_us).fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), us| {
-            (least.min(us), most.max(us))
-        });
+        let (least, most) = packets
+            .iter()
+            .map(offset_us)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), us| (least.min(us), most.max(us)));
         if most - least > PLAYING_ERROR_S * 1e6 {
             let zero = packets.iter().map(|p| p.at.mono).min().unwrap_or_default();
             for packet in &mut packets {
@@ -106,7 +107,17 @@ mod tests {
         };
         let packet = |&(at_s, pts, key, damaged): &(f64, i64, bool, bool)| {
             let at = Moment { mono: Mono::from_s(at_s), ..Moment::default() };
-            Packet { epoch: 1, pts, dts: pts, duration: 100, key, refresh: 0, damaged, at, data: Bytes::new() }
+            Packet {
+                epoch: 1,
+                pts,
+                dts: pts,
+                duration: 100,
+                key,
+                refresh: 0,
+                damaged,
+                at,
+                data: Bytes::new(),
+            }
         };
         RingSpan { stream, packets: packets.iter().map(packet).collect() }
     }
@@ -145,7 +156,12 @@ mod tests {
 
     #[test]
     fn a_stream_without_key_packets_goes_on_at_its_recovery_points() {
-        let mut hit = span(&[(0.0, 0, true, false), (1.0, 1, false, true), (2.0, 2, false, false), (3.0, 3, true, false)]);
+        let mut hit = span(&[
+            (0.0, 0, true, false),
+            (1.0, 1, false, true),
+            (2.0, 2, false, false),
+            (3.0, 3, true, false),
+        ]);
         hit.packets[3].refresh = 2;
         let (kept, lost_s) = hit.without_damage();
         assert_eq!((pts(&kept), lost_s), (vec![0, 3], 2.0));

@@ -81,7 +81,17 @@ mod tests {
             let at = Moment { mono: Mono::from_s(s as f64), ..Moment::default() };
             let (pts, data) = (s * 1000, Bytes::from(vec![0; 150]));
             ring.push(
-                Packet { epoch: 1, pts, dts: pts, duration: 0, key: true, refresh: 0, damaged: false, at, data },
+                Packet {
+                    epoch: 1,
+                    pts,
+                    dts: pts,
+                    duration: 0,
+                    key: true,
+                    refresh: 0,
+                    damaged: false,
+                    at,
+                    data,
+                },
                 &stream,
             );
         }

@@ -63,6 +63,9 @@ mod tests {
         }
         let too_large = |first| GroupChange::TooLarge { bytes: 1000, seconds: 9.0, first };
         assert_eq!(changes, [(14, too_large(true)), (33, GroupChange::Fits)]);
-        assert_eq!(group.packet(2000, true, 50.0), Some(GroupChange::TooLarge { bytes: 2000, seconds: 0.0, first: false }));
+        assert_eq!(
+            group.packet(2000, true, 50.0),
+            Some(GroupChange::TooLarge { bytes: 2000, seconds: 0.0, first: false })
+        );
     }
 }

@@ -35,7 +35,8 @@ impl Sequence {
     /// Takes the padding out of a packet: FFmpeg's parser leaves a zero of the next start code at the end of a picture, and the
     /// camera signed what it sent.
     pub(super) fn strip(&self, packet: &mut Packet) {
-        let Some(data) = packet.data().filter(|_| self.family.is_some() && self.packing == Packing::AnnexB) else {
+        let Some(data) = packet.data().filter(|_| self.family.is_some() && self.packing == Packing::AnnexB)
+        else {
             return;
         };
         let bare = data.len() - nal::trailing_zeros(data);
@@ -54,7 +55,9 @@ impl Sequence {
         let beside = packet.side_data().find(|side| side.kind() == Type::NewExtraData);
         let beside = beside.map(|side| Bytes::copy_from_slice(side.data()));
         let mut view = PacketView::default();
-        if let Some(extradata) = beside.filter(|extradata| !extradata.is_empty() && *extradata != info.extradata) {
+        if let Some(extradata) =
+            beside.filter(|extradata| !extradata.is_empty() && *extradata != info.extradata)
+        {
             let stated = StreamInfo { extradata: extradata.clone(), ..info.clone() };
             *self = Sequence::of(&stated);
             view.new_extradata = Some(extradata);
@@ -107,7 +110,8 @@ mod tests {
         packet
     }
 
-    const AVCC: [u8; 18] = [1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7, 1, 0, 2, 0x68, 3];
+    const AVCC: [u8; 18] =
+        [1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7, 1, 0, 2, 0x68, 3];
 
     #[test]
     fn parameters_inside_a_stream_of_lengths_are_seen_and_keep_the_packing() {
@@ -120,7 +124,10 @@ mod tests {
         let other = [&[0, 0, 0, 5, 0x67, 0x64, 0, 0x28, 9, 0, 0, 0, 2, 0x68, 4][..], &idr].concat();
         let view = sequence.look(&key(&other), &info);
         let extradata = view.new_extradata.unwrap();
-        assert_eq!(extradata[..], [1, 0x64, 0, 0x28, 0xff, 0xe1, 0, 5, 0x67, 0x64, 0, 0x28, 9, 1, 0, 2, 0x68, 4]);
+        assert_eq!(
+            extradata[..],
+            [1, 0x64, 0, 0x28, 0xff, 0xe1, 0, 5, 0x67, 0x64, 0, 0x28, 9, 1, 0, 2, 0x68, 4]
+        );
         assert_eq!(view.entry, Some(Entry::Key));
     }
 
@@ -133,7 +140,10 @@ mod tests {
         info.extradata = view.late_extradata.unwrap();
         assert_eq!(info.extradata[..], [0, 0, 0, 1, 33 << 1, 1, 7]);
         assert!(sequence.look(&key(&unit(7)), &info).new_extradata.is_none());
-        assert_eq!(sequence.look(&key(&unit(8)), &info).new_extradata.unwrap()[..], [0, 0, 0, 1, 33 << 1, 1, 8]);
+        assert_eq!(
+            sequence.look(&key(&unit(8)), &info).new_extradata.unwrap()[..],
+            [0, 0, 0, 1, 33 << 1, 1, 8]
+        );
     }
 
     #[test]

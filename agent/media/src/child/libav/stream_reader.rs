@@ -162,7 +162,8 @@ impl StreamReader {
         let finer = |ticks: i64| ticks.saturating_mul(self.finer);
         let (pts, dts) = (packet.pts().map(finer), packet.dts().map(finer));
         let duration = finer(packet.duration());
-        let guess = (1.0 / (f64::from(self.info.fps).clamp(1.0, 240.0) * self.tick_s)).round().max(1.0) as i64;
+        let guess =
+            (1.0 / (f64::from(self.info.fps).clamp(1.0, 240.0) * self.tick_s)).round().max(1.0) as i64;
         let step = if duration > 0 { duration } else { guess };
         let own_dts = dts.or(pts);
         let times = match &mut self.clock {

@@ -74,6 +74,9 @@ mod tests {
 
     #[test]
     fn emulation_prevention_is_taken_out() {
-        assert_eq!(without_emulation_prevention(&[1, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3]), [1, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(
+            without_emulation_prevention(&[1, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3]),
+            [1, 0, 0, 1, 0, 0, 0, 0]
+        );
     }
 }

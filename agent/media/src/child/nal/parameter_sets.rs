@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn repeated_sets_are_no_new_stream_and_other_sizes_are() {
         let known = in_stream(Family::H264, &[0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 3]);
-        let again = in_stream(Family::H264, &[0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 4]);
+        let again = in_stream(
+            Family::H264,
+            &[0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 4],
+        );
         assert_eq!(again, known);
         let is_new = |data: &[u8]| in_stream(Family::H264, data).is_new_sequence(Family::H264, &known);
         assert!(!is_new(&[0, 0, 1, 0x67, 1]));
@@ -167,7 +170,10 @@ mod tests {
     fn extradata_keeps_its_form_and_gets_the_new_sets() {
         let sets = in_stream(Family::H264, &[0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 7, 0, 0, 1, 0x68, 3]);
         let avcc = sets.extradata(Family::H264, Packing::Lengths(4), &[]);
-        assert_eq!(avcc, [1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7, 1, 0, 2, 0x68, 3]);
+        assert_eq!(
+            avcc,
+            [1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 5, 0x67, 0x42, 0xc0, 0x1e, 7, 1, 0, 2, 0x68, 3]
+        );
         assert_eq!(ParameterSets::of_extradata(Family::H264, &avcc), sets);
         let stream = sets.extradata(Family::H264, Packing::AnnexB, &[]);
         assert_eq!(ParameterSets::of_extradata(Family::H264, &stream), sets);

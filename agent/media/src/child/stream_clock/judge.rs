@@ -6,7 +6,7 @@ use kerbside_domain::time::Mono;
 
 use crate::proto::ClockFault;
 use crate::tuning::{
-    CLOCK_RULES, ClockRule, CLOCK_STEPS, JUMPS_S, MAX_JUMPS, MAX_PICTURES_PER_S, STILL_PACKETS, STILL_S,
+    CLOCK_RULES, CLOCK_STEPS, ClockRule, JUMPS_S, MAX_JUMPS, MAX_PICTURES_PER_S, STILL_PACKETS, STILL_S,
 };
 
 /// Holds a stream's own time against arrival, packet by packet.
@@ -40,14 +40,17 @@ impl Judge {
         self.still = None;
         self.drifts = CLOCK_RULES.map(Drift::new);
         self.jumps.push_back(now);
-        while self.jumps.front().is_some_and(|at| now.since_s(*at) > JUMPS_S) || self.jumps.len() > MAX_JUMPS + 1 {
+        while self.jumps.front().is_some_and(|at| now.since_s(*at) > JUMPS_S)
+            || self.jumps.len() > MAX_JUMPS + 1
+        {
             self.jumps.pop_front();
         }
     }
 
     /// The times of many packets lie closer together than any camera takes pictures.
     fn stands(&mut self, own_s: f64, arrived_s: f64) -> bool {
-        let still = self.still.get_or_insert(Still { since_s: arrived_s, from_s: own_s, to_s: own_s, packets: 0 });
+        let still =
+            self.still.get_or_insert(Still { since_s: arrived_s, from_s: own_s, to_s: own_s, packets: 0 });
         still.packets += 1;
         still.to_s = still.to_s.max(own_s);
         if arrived_s - still.since_s < STILL_S || still.packets < STILL_PACKETS {

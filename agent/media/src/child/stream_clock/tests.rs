@@ -78,7 +78,10 @@ fn an_honest_clock_is_kept_whatever_the_network_does() {
     for (name, delay) in delays {
         let (judged, given) = play(180.0, |s| s, delay);
         assert_eq!(judged, None, "{name}");
-        assert!(given.windows(2).all(|w| ((w[1].0 - w[0].0) - 0.1).abs() < 1e-3), "{name}: its own times stay");
+        assert!(
+            given.windows(2).all(|w| ((w[1].0 - w[0].0) - 0.1).abs() < 1e-3),
+            "{name}: its own times stay"
+        );
     }
     // Quartz is off by 100 millionths at most.
     assert_eq!(play(600.0, |s| s * 1.0002, |_| 0.0).0, None);
@@ -102,7 +105,8 @@ fn a_clock_that_jumps_again_and_again_is_given_up() {
 #[test]
 fn a_stream_without_times_is_dated_by_arrival() {
     let mut clock = StreamClock::new(TICK_S, true, Mono::ZERO);
-    let dated: Vec<_> = (0..20u32).map(|i| clock.date(None, None, 3600, Mono::from_s(f64::from(i) / 5.0))).collect();
+    let dated: Vec<_> =
+        (0..20u32).map(|i| clock.date(None, None, 3600, Mono::from_s(f64::from(i) / 5.0))).collect();
     let faults: Vec<_> = dated.iter().filter_map(|(_, fault)| *fault).collect();
     assert_eq!(faults, [ClockFault::Missing]);
     let (last, tenth) = (dated[19].0.dts, dated[9].0.dts);
@@ -139,7 +143,9 @@ fn pictures_that_are_shown_later_than_decoded_stay_in_their_order() {
 #[test]
 fn times_at_the_ends_of_their_range_are_survived() {
     let mut clock = StreamClock::new(TICK_S, true, Mono::ZERO);
-    for (i, pts) in [i64::MIN + 1, i64::MAX, 0, i64::MIN + 1, i64::MAX].into_iter().cycle().take(400).enumerate() {
+    for (i, pts) in
+        [i64::MIN + 1, i64::MAX, 0, i64::MIN + 1, i64::MAX].into_iter().cycle().take(400).enumerate()
+    {
         let now = Mono::from_s(i as f64);
         clock.date(Some(pts), Some(-pts), i64::MAX, now);
         clock.jumped(now);
