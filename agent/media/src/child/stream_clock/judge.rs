@@ -9,6 +9,9 @@ use crate::tuning::{
     CLOCK_RULES, CLOCK_STEPS, ClockRule, JUMPS_S, MAX_JUMPS, MAX_PICTURES_PER_S, STILL_PACKETS, STILL_S,
 };
 
+/// Of what a step must go wrong by on the average, each must by this share at least: a box that is busy reads late.
+const LEAST_OF_STEP: f64 = 0.3;
+
 /// Holds a stream's own time against arrival, packet by packet.
 pub(super) struct Judge {
     still: Option<Still>,
@@ -78,8 +81,30 @@ struct Drift {
     last: Option<Step>,
     /// The least lag of all earlier steps: below it a packet would come from the future.
     least_s: f64,
-    slower: u32,
-    faster: u32,
+    slower: Run,
+    faster: Run,
+}
+
+/// Steps in a row that all went wrong in one direction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    steps: u32,
+    moved_s: f64,
+    took_s: f64,
+}
+
+impl Run {
+    /// One more step; true if the run is long enough and went wrong by `slope` on the whole.
+    fn step(&mut self, moved_s: f64, took_s: f64, slope: f64) -> bool {
+        if moved_s < took_s * slope * LEAST_OF_STEP {
+            *self = Run::default();
+            return false;
+        }
+        self.steps += 1;
+        self.moved_s += moved_s;
+        self.took_s += took_s;
+        self.steps >= CLOCK_STEPS && self.moved_s >= self.took_s * slope
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -92,7 +117,7 @@ struct Step {
 
 impl Drift {
     fn new(rule: ClockRule) -> Self {
-        Drift { rule, step: None, last: None, least_s: f64::INFINITY, slower: 0, faster: 0 }
+        Drift { rule, step: None, last: None, least_s: f64::INFINITY, slower: Run::default(), faster: Run::default() }
     }
 
     fn packet(&mut self, late_s: f64, arrived_s: f64) -> Option<ClockFault> {
@@ -114,16 +139,16 @@ impl Drift {
         let earlier_least_s = self.least_s;
         self.least_s = self.least_s.min(done.least_s);
         let last = last?;
-        let margin_s = self.rule.slope * (done.since_s - last.since_s);
-        let slower = done.least_s - last.least_s >= margin_s && done.most_s - last.most_s >= margin_s;
+        let took_s = done.since_s - last.since_s;
+        let slower_s = (done.least_s - last.least_s).min(done.most_s - last.most_s);
         // What only catches up was late before; what is ahead comes from the future, however late its slowest packets are.
-        let faster = earlier_least_s - done.least_s >= margin_s;
-        self.slower = if slower { self.slower + 1 } else { 0 };
-        self.faster = if faster { self.faster + 1 } else { 0 };
-        match () {
-            () if self.slower >= CLOCK_STEPS => Some(ClockFault::Slow),
-            () if self.faster >= CLOCK_STEPS => Some(ClockFault::Fast),
-            () => None,
+        let faster_s = earlier_least_s - done.least_s;
+        let slower = self.slower.step(slower_s, took_s, self.rule.slope);
+        let faster = self.faster.step(faster_s, took_s, self.rule.slope);
+        match (slower, faster) {
+            (true, _) => Some(ClockFault::Slow),
+            (false, true) => Some(ClockFault::Fast),
+            (false, false) => None,
         }
     }
 }
