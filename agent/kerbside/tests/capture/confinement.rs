@@ -46,12 +46,12 @@ fn a_child_that_makes_a_clip_writes_its_own_files_and_leaves_no_empty_ones() {
     std::fs::write(&other, "earlier").unwrap();
     let job = ClipJob { stream, packets, clip: Some(clip.clone()), stills: Vec::new() };
     let limit = std::time::Duration::from_secs(60);
-    assert!(make(&kerbside(), limit, &job).unwrap().clip_written);
+    assert!(make(&kerbside(), limit, &job).unwrap().clip.is_some());
     assert!(std::fs::metadata(&clip).unwrap().len() > 100_000);
     assert_eq!(std::fs::read(&other).unwrap(), b"earlier");
 
     let empty = ClipJob { packets: Vec::new(), ..job };
     std::fs::remove_file(&clip).unwrap();
-    assert!(!make(&kerbside(), limit, &empty).unwrap().clip_written);
+    assert!(!make(&kerbside(), limit, &empty).unwrap().clip.is_some());
     assert!(!clip.exists(), "a clip that cannot be made leaves no empty file");
 }

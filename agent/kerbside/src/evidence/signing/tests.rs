@@ -7,7 +7,7 @@ use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::Mono;
-use kerbside_media::clip::{ClipMaker, ClipOutput};
+use kerbside_media::clip::{ClipForm, ClipMaker, ClipOutput};
 use kerbside_testkit::claim_certificate;
 
 use super::*;
@@ -33,8 +33,8 @@ fn stage(dir: &Path, jpeg: &'static [u8], mp4: &'static [u8]) -> Evidence {
         for still in &job.stills {
             std::fs::write(&still.path, jpeg).unwrap();
         }
-        let stills = job.stills.iter().map(|_| Ok(())).collect();
-        Ok(ClipOutput { clip_written: job.clip.is_some(), stills })
+        let stills = job.stills.iter().map(|still| Ok(still.pts)).collect();
+        Ok(ClipOutput { clip: job.clip.is_some().then_some(ClipForm::AsSent), stills })
     });
     let point = Some((121.4, 31.1));
     let camera = EvidenceCamera { id: "cam1".into(), ring: ring(30.0, 20), zones: BTreeMap::new(), point };
@@ -146,7 +146,7 @@ fn links_that_a_child_left_lead_nowhere() {
         for still in &job.stills {
             std::os::unix::fs::symlink(&target, &still.path).unwrap();
         }
-        Ok(ClipOutput { clip_written: false, stills: job.stills.iter().map(|_| Ok(())).collect() })
+        Ok(ClipOutput { clip: None, stills: job.stills.iter().map(|still| Ok(still.pts)).collect() })
     });
     let made = evidence.request(request(1, false)).remove(0);
     assert!(made.items.is_empty(), "{made:?}");
@@ -158,7 +158,7 @@ fn links_that_a_child_left_lead_nowhere() {
             std::fs::write(&still.path, JPEG).unwrap();
             std::os::unix::fs::symlink(&target, still.path.with_extension("signed")).unwrap();
         }
-        Ok(ClipOutput { clip_written: false, stills: job.stills.iter().map(|_| Ok(())).collect() })
+        Ok(ClipOutput { clip: None, stills: job.stills.iter().map(|still| Ok(still.pts)).collect() })
     });
     let made = evidence.request(request(2, false)).remove(0);
     assert!(holds(&files(dir.path(), &made)[0].1, "c2pa.signature"));
