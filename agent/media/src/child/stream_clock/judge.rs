@@ -117,7 +117,14 @@ struct Step {
 
 impl Drift {
     fn new(rule: ClockRule) -> Self {
-        Drift { rule, step: None, last: None, least_s: f64::INFINITY, slower: Run::default(), faster: Run::default() }
+        Drift {
+            rule,
+            step: None,
+            last: None,
+            least_s: f64::INFINITY,
+            slower: Run::default(),
+            faster: Run::default(),
+        }
     }
 
     fn packet(&mut self, late_s: f64, arrived_s: f64) -> Option<ClockFault> {
