@@ -126,6 +126,30 @@ pub struct CentreKey {
     pub id: String,
     /// Its public half.
     pub public: PublicKey,
+    /// What it may sign, in the words of who asks; `None`: everything.
+    pub scope: Option<Vec<String>>,
+    /// It counts from then on, wall clock, ms.
+    pub not_before_ms: Option<i64>,
+    /// It counts until then, wall clock, ms.
+    pub not_after_ms: Option<i64>,
+}
+
+impl CentreKey {
+    /// One that may sign everything, for ever.
+    pub fn new(id: impl Into<String>, public: PublicKey) -> Self {
+        CentreKey { id: id.into(), public, scope: None, not_before_ms: None, not_after_ms: None }
+    }
+
+    /// Whether one of these words is within its scope.
+    pub fn may_sign(&self, words: &[&str]) -> bool {
+        let Some(scope) = &self.scope else { return true };
+        scope.iter().any(|allowed| words.contains(&allowed.as_str()))
+    }
+
+    /// Whether it counts at that time.
+    pub fn counts_at(&self, wall_ms: i64) -> bool {
+        self.not_before_ms.is_none_or(|from| from <= wall_ms) && self.not_after_ms.is_none_or(|to| wall_ms < to)
+    }
 }
 
 /// A private key. Never shown.

@@ -15,6 +15,9 @@ pub struct Receipt {
     pub due_at: Option<String>,
     /// Why it was rejected.
     pub reason: Option<String>,
+    /// Id of the centre's key that signed it; `None`: whoever could write at the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
 }
 
 /// Whether the centre took a message.
@@ -40,6 +43,9 @@ pub struct CaseUpdate {
     pub state: CaseState,
     /// Why, if the centre says so.
     pub reason: Option<String>,
+    /// Id of the centre's key that signed it; `None`: whoever could write at the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
 }
 
 /// The state of a case. Written as the centre writes it; a state that we do not know is kept as its text, never an error.

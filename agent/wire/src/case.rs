@@ -3,8 +3,12 @@
 use kerbside_domain::case::{CaseState, CaseUpdate};
 use serde::Deserialize;
 
+use crate::limits;
 use crate::refusal::{Refusal, limited};
-use crate::{event, limits};
+use crate::statement::Statement;
+
+/// CloudEvents type of a case state.
+pub const CASE_STATE: &str = "kerbside.case.state.v1";
 
 #[derive(Deserialize)]
 struct CaseData {
@@ -14,13 +18,14 @@ struct CaseData {
     reason: Option<String>,
 }
 
-pub(crate) fn read(payload: &[u8]) -> Result<CaseUpdate, Refusal> {
-    let data: CaseData = event::data(payload, "kerbside.case.state.v1")?;
-    limited("incident_id", &data.incident_id, limits::ID)?;
-    limited("state", &data.state, limits::ID)?;
-    for text in [&data.case_no, &data.reason].into_iter().flatten() {
-        limited("text", text, limits::TEXT)?;
-    }
-    let CaseData { incident_id, case_no, state, reason } = data;
-    Ok(CaseUpdate { incident_id, case_no, state: CaseState::from(state), reason })
+pub(crate) fn read(payload: &[u8]) -> Result<Statement<CaseUpdate>, Refusal> {
+    Statement::read(payload, CASE_STATE, |data: CaseData| {
+        limited("incident_id", &data.incident_id, limits::ID)?;
+        limited("state", &data.state, limits::ID)?;
+        for text in [&data.case_no, &data.reason].into_iter().flatten() {
+            limited("text", text, limits::TEXT)?;
+        }
+        let CaseData { incident_id, case_no, state, reason } = data;
+        Ok(CaseUpdate { incident_id, case_no, state: CaseState::from(state), reason, signed_by: None })
+    })
 }

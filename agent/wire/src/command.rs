@@ -18,6 +18,7 @@ pub use action::{CommandAction, StageAction, StoreAction};
 use crate::identity::Identity;
 use crate::limits;
 use crate::refusal::{CommandRefusal, NotGenuine, Refusal, instant, limited, malformed};
+use crate::scope;
 use crate::signed::{Signed, target};
 use crate::text::clipped;
 
@@ -93,8 +94,13 @@ impl SignedCommand {
 
     /// The key that signed it, if it is one of the centre's and meant for this box and verb. Whatever fails here was not
     /// ordered by the centre.
-    pub fn signer<'k>(&self, who: &Identity, keys: &'k [CentreKey]) -> Result<&'k CentreKey, NotGenuine> {
-        let key = self.signed.signer(keys)?;
+    pub fn signer<'k>(
+        &self,
+        who: &Identity,
+        keys: &'k [CentreKey],
+        now: Moment,
+    ) -> Result<&'k CentreKey, NotGenuine> {
+        let key = self.signed.signer(keys, &[&self.verb, scope::COMMAND], now)?;
         if self.target != target(who, self.to_all) {
             return Err(NotGenuine::OtherBox(clipped(&self.target)));
         }

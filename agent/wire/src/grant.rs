@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Identity;
 use crate::limits;
 use crate::refusal::{GrantRefusal, NotGenuine, Refusal, instant, limited, malformed};
+use crate::scope;
 use crate::signed::{Signed, target};
 use crate::text::clipped;
 
@@ -91,7 +92,7 @@ impl SignedGrant {
         now: Moment,
         is_forgotten: impl Fn(i64) -> bool,
     ) -> Result<JudgedGrant, Refusal> {
-        self.signed.signer(keys)?;
+        self.signed.signer(keys, &[scope::GRANT], now)?;
         let data: GrantData = serde_json::from_str(&self.signed.text).map_err(|e| malformed(&e))?;
         limited("id", &data.id, limits::ID)?;
         limited("path", &data.path, limits::TEXT)?;

@@ -25,6 +25,9 @@ pub enum Refusal {
     /// The centre did not order it.
     #[error("not a command of the centre: {0}")]
     NotGenuine(NotGenuine),
+    /// A receipt or a case state that is not the centre's.
+    #[error("not the centre's word: {0}")]
+    Statement(NotGenuine),
     /// A grant of the centre that cannot be followed.
     #[error("not a command of the centre: {0}")]
     Grant(GrantRefusal),
@@ -64,6 +67,20 @@ pub enum NotGenuine {
     /// The signature does not fit key and bytes.
     #[error("the signature is not that of key {0:?} over these bytes")]
     WrongSignature(String),
+    /// That key's time has not come, or is over.
+    #[error("key {0:?} does not count now: see not_before and not_after")]
+    KeyNotValid(String),
+    /// The site gives that key other work.
+    #[error("key {key:?} may not sign {what}: see its scope")]
+    OutOfScope {
+        /// The key.
+        key: String,
+        /// What it signed.
+        what: String,
+    },
+    /// A signed statement that may be somebody's recording.
+    #[error("signed without `issued_at`, or issued too long ago or in the future")]
+    NotFresh,
     /// It was signed for another box.
     #[error("for another box: {0:?}")]
     OtherBox(String),
@@ -171,6 +188,9 @@ pub enum RefusalReason {
     UnknownScheme,
     BadUrl,
     TooManyWait,
+    KeyNotValid,
+    OutOfScope,
+    NotFresh,
 }
 
 impl RefusalReason {
@@ -202,6 +222,9 @@ impl RefusalReason {
             RefusalReason::UnknownScheme => "unknown_scheme",
             RefusalReason::BadUrl => "bad_url",
             RefusalReason::TooManyWait => "too_many_wait",
+            RefusalReason::KeyNotValid => "key_not_valid",
+            RefusalReason::OutOfScope => "out_of_scope",
+            RefusalReason::NotFresh => "not_fresh",
         }
     }
 }
@@ -213,7 +236,7 @@ impl Refusal {
             Refusal::Topic(_) => RefusalReason::Topic,
             Refusal::TooLong { .. } => RefusalReason::TooLong,
             Refusal::Retained => RefusalReason::Retained,
-            Refusal::NotGenuine(why) => why.reason(),
+            Refusal::NotGenuine(why) | Refusal::Statement(why) => why.reason(),
             Refusal::Grant(why) => why.reason(),
             Refusal::Malformed(_) => RefusalReason::Malformed,
         }
@@ -229,6 +252,9 @@ impl NotGenuine {
             NotGenuine::NoKeyId => RefusalReason::NoKeyId,
             NotGenuine::UnknownKey(_) => RefusalReason::UnknownKey,
             NotGenuine::WrongSignature(_) => RefusalReason::WrongSignature,
+            NotGenuine::KeyNotValid(_) => RefusalReason::KeyNotValid,
+            NotGenuine::OutOfScope { .. } => RefusalReason::OutOfScope,
+            NotGenuine::NotFresh => RefusalReason::NotFresh,
             NotGenuine::OtherBox(_) => RefusalReason::OtherBox,
             NotGenuine::OtherVerb { .. } => RefusalReason::OtherVerb,
         }

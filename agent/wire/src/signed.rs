@@ -1,10 +1,11 @@
-//! What the centre signs: commands and grants. The signature covers the exact bytes of `data` as they were sent.
+//! What the centre signs: commands and grants always, receipts and case states where it wants to. The signature covers the exact bytes of `data` as they were sent.
 //!
 //! Signed text: the CloudEvents type, a line feed, then the bytes of `data` from its `{` to its `}`. Target and verb stand
 //! inside `data`, so that what was signed for one box or verb is worth nothing on another topic. `keyid` and `signature`
 //! (128 hex digits, Ed25519) are extension attributes of the envelope.
 
 use kerbside_crypto::sign::{CentreKey, SigningKey};
+use kerbside_domain::time::{ClockQuality, Moment};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -47,8 +48,31 @@ impl Signed {
         Ok(Signed { kind, key_id: keyid, signature, text: data.get().to_owned() })
     }
 
-    /// The key that signed it; the error says why none did.
-    pub fn signer<'k>(&self, keys: &'k [CentreKey]) -> Result<&'k CentreKey, NotGenuine> {
+    /// Whether somebody says that he signed it.
+    pub fn is_signed(&self) -> bool {
+        self.signature.is_some() || self.key_id.is_some()
+    }
+
+    /// The key that signed it, if it may sign one of the words `what` and counts at `now`; the error says why none did. A box
+    /// that does not know the time cannot tell that a key is too old.
+    pub fn signer<'k>(
+        &self,
+        keys: &'k [CentreKey],
+        what: &[&str],
+        now: Moment,
+    ) -> Result<&'k CentreKey, NotGenuine> {
+        let key = self.key_of(keys)?;
+        if now.quality != ClockQuality::None && !key.counts_at(now.wall_ms) {
+            return Err(NotGenuine::KeyNotValid(key.id.clone()));
+        }
+        if !key.may_sign(what) {
+            let what = clipped(what.first().copied().unwrap_or_default());
+            return Err(NotGenuine::OutOfScope { key: key.id.clone(), what });
+        }
+        Ok(key)
+    }
+
+    fn key_of<'k>(&self, keys: &'k [CentreKey]) -> Result<&'k CentreKey, NotGenuine> {
         if keys.is_empty() {
             return Err(NotGenuine::NoKeys);
         }
