@@ -342,7 +342,7 @@ fn signed(input: &[u8]) -> Result<()> {
     }
     let topic = writer::command("c1", moment()).0;
     if let Ok(Inbound::Command(command)) = inbound::parse(&who, &topic, input, false)
-        && command.signer(&who, &keys).is_ok()
+        && command.signer(&who, &keys, now).is_ok()
         && (command.id.as_str(), command.verb.as_str(), command.actor.as_str())
             != ("c1", "snapshot", "desk-3")
     {

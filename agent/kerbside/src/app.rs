@@ -13,6 +13,7 @@
 //! | `instruments` | GNSS and sensors, and the judgement of the wall clock (`clock_quality`) |
 //! | `meters` | metrics and liveness of each stage |
 //! | `models` | the detectors that can be used |
+//! | `reload` | the site file, read again at SIGHUP |
 //! | `restore` | what the last run left |
 //! | `walls` | what stands around the children that decode |
 
@@ -25,11 +26,14 @@ mod instruments;
 mod meters;
 mod models;
 mod paths;
+mod reload;
 mod restore;
 mod stages;
 mod walls;
 
-use std::path::Path;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -42,12 +46,14 @@ use kerbside_link::{self as link, upload};
 use kerbside_media::CaptureProgram;
 use kerbside_site::config::{Site, Tls};
 use kerbside_trace::delivery::{self, Delivery};
-use kerbside_wire::Identity;
+use kerbside_wire::{Identity, MustSign};
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use crate::health;
 use paths::evidence_dir;
+use reload::Reload;
 
 pub use walls::walls;
 
@@ -65,13 +71,14 @@ pub enum Ended {
     Restart,
 }
 
-/// Runs the agent until a signal or the centre stops it.
-pub fn run(site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
-    run_with(site, program, models::load)
+/// Runs the agent until a signal or the centre stops it. `file`: where the site was read, and is read again at SIGHUP.
+pub fn run(file: PathBuf, site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
+    run_with(file, site, program, models::load)
 }
 
 /// The same with detectors that `load` gives: one a worker, the site with the models that are used, and their names.
 pub fn run_with(
+    file: PathBuf,
     site: Site,
     program: CaptureProgram,
     load: impl FnOnce(Site) -> (Site, Vec<Cascade>, ModelNames),
@@ -79,17 +86,24 @@ pub fn run_with(
     health::end_with_a_panic();
     file_handles::raise(site.cameras.len());
     let runtime = runtime()?;
+    let signals = {
+        let _inside = runtime.enter();
+        crate::signal::Others::taken().context("signals")?
+    };
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
+    let as_read = site.clone();
     let (site, detectors, models) = load(site);
     let site = Arc::new(site);
     let who = Identity::from_site(&site).with_models(models);
     let mut settings = delivery::DeliverySettings::new(site.device.data_dir.clone(), site.centre.receipts);
     settings.keys.clone_from(&site.centre.keys);
+    settings.must_sign = MustSign::of(&site.centre);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
     let meters = meters::Meters::new(&site, clock.clone());
     let restart = Arc::new(Notify::new());
     let (gnss, gnss_events) = bounded(GNSS_EVENTS);
+    let (sites, new_sites) = bounded(reload::SITES);
 
     let tasks = runtime.enter();
     let (uploads, uploading) = upload::spawn(upload::Uploader {
@@ -109,6 +123,7 @@ pub fn run_with(
         saved: opened.incidents,
         centre: opened.inputs,
         gnss: gnss_events,
+        sites: new_sites,
         uploads,
         restart: restart.clone(),
         meters: &meters,
@@ -119,7 +134,13 @@ pub fn run_with(
     meters.watch_delivery(delivery.clone());
     let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss);
     let pages = meters.serve(&site);
-    let watched = vec![("uploads", uploading.abort_handle()), ("health", pages.abort_handle())];
+    let reload = Reload { path: file, as_read, running: site.clone(), delivery: delivery.clone(), sites };
+    let reloading = tokio::spawn(panics::named("reload", signals.serve(read_again(reload))));
+    let watched = vec![
+        ("uploads", uploading.abort_handle()),
+        ("health", pages.abort_handle()),
+        ("reload", reloading.abort_handle()),
+    ];
     let watch = tokio::spawn(panics::named("watch", meters.ends().clone().watch(watched)));
     drop(tasks);
     meters.ends().up();
@@ -134,6 +155,7 @@ pub fn run_with(
     core.stop();
     // An upload that is aborted here is continued at the next start.
     uploading.abort();
+    reloading.abort();
     runtime.block_on(link.stop(GRACE_S));
     watch.abort();
     pages.abort();
@@ -152,6 +174,21 @@ fn runtime() -> anyhow::Result<Runtime> {
         .build()
         .context("the runtime for tasks")
 }
+
+/// Reads the file on a thread that may block.
+fn read_again(reload: Reload) -> impl FnMut() -> BoxFuture {
+    let reload = Arc::new(Mutex::new(reload));
+    move || {
+        let reload = reload.clone();
+        Box::pin(async move {
+            if let Err(error) = tokio::task::spawn_blocking(move || reload.lock().read()).await {
+                tracing::error!(%error, "the site file could not be read again");
+            }
+        })
+    }
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Waits for a signal or an ordered restart. From then on a further signal exits at once.
 fn wait(runtime: &Runtime, restart: &Notify) -> Ended {

@@ -175,6 +175,8 @@ pub struct BrokerArgs {
 pub struct CommandArgs {
     /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart; or grant, which has the box put a file to a url:
     /// --args '{"path": ..., "sha256": ..., "url": ...}' as its manifest names the file; without url, --into FILE.
+    /// Or receipt or case, a signed statement that nobody answers: --args '{"id": ..., "result": "accepted"}',
+    /// --args '{"incident_id": ..., "state": "closed"}'.
     pub verb: String,
     #[command(flatten)]
     pub broker: BrokerArgs,
@@ -361,6 +363,12 @@ pub struct WatchArgs {
     /// Answer each report with a receipt, as a centre does.
     #[arg(long)]
     pub receipts: bool,
+    /// Sign the receipts with this private key (`kerbside key new`).
+    #[arg(long, value_name = "FILE", requires = "receipts", requires = "key_id")]
+    pub key: Option<PathBuf>,
+    /// Id of that key in the site files.
+    #[arg(long, requires = "key")]
+    pub key_id: Option<String>,
     /// One JSON envelope a line instead of text.
     #[arg(long)]
     pub json: bool,

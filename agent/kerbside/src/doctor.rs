@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `finding` | one finding |
 //! | `report` | the findings as text and exit code |
-//! | `machine`, `network`, `certificates`, `confined`, `broker` | the checks |
+//! | `machine`, `network`, `certificates`, `confined`, `broker`, `trust` | the checks |
 
 mod broker;
 mod certificates;
@@ -15,6 +15,7 @@ mod finding;
 mod machine;
 mod network;
 mod report;
+mod trust;
 
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,9 @@ pub fn run(
     };
     findings.push(Finding::good(Area::Configuration, format!("{} is accepted", path.display())));
     for warning in &site.warnings {
-        findings.push(Finding::advice(Area::Configuration, warning, "write the new name of the key"));
+        // A warning says the cure last.
+        let (what, cure) = warning.rsplit_once("; ").unwrap_or((warning, "write the new name of the key"));
+        findings.push(Finding::advice(Area::Configuration, what, cure));
     }
     findings.push(machine::memory(Some(&site)));
     progress("disk");
@@ -100,6 +103,7 @@ pub fn run(
     findings.extend(broker::check(&site, clock));
     findings.extend(certificates::check(&site, clock));
     findings.push(certificates::evidence_chain(&site, clock));
+    findings.extend(trust::check(&site, clock));
     progress("cameras");
     findings.extend(cameras(&site));
     findings.extend(site.gnss.as_ref().map(gnss));

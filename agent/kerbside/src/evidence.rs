@@ -32,7 +32,7 @@ pub use camera::EvidenceCamera;
 pub use files::FileError;
 pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Protected, Pruned, Retention};
-pub use retention_hold::set_retention_hold;
+pub use retention_hold::{HoldChange, set_retention_hold};
 pub use room::{Room, Watermark};
 pub use signing::Signing;
 pub use stage::{Evidence, EvidenceCounters};

@@ -53,7 +53,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
             Some(site) => {
                 let walls = kerbside::app::walls(&site, &args.config);
                 let program = kerbside_media::CaptureProgram::this()?.with_walls(walls);
-                kerbside::app::run(site, program).map(|ended| match ended {
+                kerbside::app::run(args.config, site, program).map(|ended| match ended {
                     Ended::Stopped => exit::OK,
                     Ended::Restart => exit::RESTART,
                 })

@@ -3,8 +3,8 @@
 //! The live agent and the replay own the same [`CameraLine`] and the same [`Ticks`] (invariant 14). They differ in clock,
 //! source and sink. What only a live box knows, a detector that is behind, is handed in as a [`DetectorLoad`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::{Moment, Mono};
@@ -21,9 +21,23 @@ pub struct CameraControl {
     watch_closely: AtomicBool,
     /// Nobody shall judge what the camera shows; its packet ring goes on.
     paused: AtomicBool,
+    /// Outlines of zones that are to be watched from the next frame on.
+    zones: Mutex<Option<Vec<Outline>>>,
 }
 
+/// Corners in shares of the picture.
+type Outline = Vec<(f32, f32)>;
+
 impl CameraControl {
+    /// The site file was read again.
+    pub fn set_zones(&self, zones: Vec<Outline>) {
+        *self.zones.lock().unwrap_or_else(PoisonError::into_inner) = Some(zones);
+    }
+
+    fn new_zones(&self) -> Option<Vec<Outline>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The core has (or no longer has) something to watch in this camera's picture.
     pub fn watch_closely(&self, wanted: bool) {
         self.watch_closely.store(wanted, Ordering::Relaxed);
@@ -110,6 +124,9 @@ impl CameraLine {
         let level = self.tick(now);
         if self.control.paused.load(Ordering::Relaxed) {
             return (Route::Paused, level);
+        }
+        if let Some(zones) = self.control.new_zones() {
+            self.gate.set_zones(zones);
         }
         let gate = self.gate.step(&frame);
         let mut level = self.ladder.frame(now, gate.active);

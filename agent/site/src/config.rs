@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `site` | the checked [`Site`] |
 //! | `assemble` | the order in which the tables are checked |
+//! | `keys` | the centre's keys, and what must be signed |
+//! | `exposure` | secrets and evidence that other users of the machine can read or change |
 //! | `tables`, `sensors`, `camera`, `zones` | one table each: from raw values to checked ones |
 //! | `check` | checks that every table needs |
 //! | `raw`, `read` | the file as it is written; from the TOML tree to raw structs |
@@ -13,6 +15,8 @@
 mod assemble;
 mod camera;
 mod check;
+mod exposure;
+mod keys;
 mod problem;
 mod raw;
 mod read;
@@ -29,6 +33,7 @@ use std::path::Path;
 
 use crate::text;
 
+pub use keys::SCOPES;
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Confine, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit,
@@ -48,7 +53,9 @@ pub fn load(path: &Path) -> Result<Site, Problems> {
     }
     let text = text::decode(std::fs::read(path).map_err(unreadable)?);
     let text = text.map_err(|e| Problems::unreadable(path, format!("cannot be read: {e}")))?;
-    parse(&text, path)
+    let mut site = parse(&text, path)?;
+    site.warnings.extend(exposure::warnings(path, &site));
+    Ok(site)
 }
 
 /// Checks a text as if it stood in the file `path`: relative paths begin at that file's folder.

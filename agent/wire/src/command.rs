@@ -52,6 +52,12 @@ pub struct SignedCommand {
     pub signed: Signed,
 }
 
+/// Whether there is such a verb.
+#[cfg(test)]
+pub(crate) fn knows(verb: &str) -> bool {
+    !matches!(arguments::action(verb, &Value::Null), Err(CommandRefusal::UnknownVerb(_)))
+}
+
 #[derive(Deserialize)]
 struct CommandData {
     id: String,

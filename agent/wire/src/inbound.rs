@@ -6,6 +6,7 @@ use crate::command::SignedCommand;
 use crate::grant::SignedGrant;
 use crate::identity::Identity;
 use crate::refusal::Refusal;
+use crate::statement::Statement;
 use crate::text::clipped;
 use crate::topic::{self, InboundTopic};
 use crate::{case, limits, receipt};
@@ -13,10 +14,10 @@ use crate::{case, limits, receipt};
 /// A message of the centre that was understood.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inbound {
-    /// The centre has one of our messages.
-    Receipt(Receipt),
-    /// A step in the life of its own case.
-    Case(CaseUpdate),
+    /// The centre has one of our messages; not yet believed.
+    Receipt(Statement<Receipt>),
+    /// A step in the life of its own case, not yet believed.
+    Case(Statement<CaseUpdate>),
     /// An order, not yet believed.
     Command(Box<SignedCommand>),
     /// A file that it wants, not yet believed.
@@ -50,6 +51,8 @@ mod tests {
     fn check(topic: &str, payload: &str, retain: bool, expected: expect_test::Expect) {
         let text = match parse(&who(), &format!("cg/v1/310112/mh-xz-017/{topic}"), payload.as_bytes(), retain)
         {
+            Ok(Inbound::Receipt(statement)) => format!("{:?}", statement.said),
+            Ok(Inbound::Case(statement)) => format!("{:?}", statement.said),
             Ok(inbound) => format!("{inbound:?}"),
             Err(refusal) => format!("refused: {refusal}"),
         };
@@ -63,7 +66,7 @@ mod tests {
             r#"{"specversion":"1.0","type":"kerbside.receipt.v1","id":"x","data":{"id":"01J.0001","result":"accepted","case_no":"2026-7","more":1}}"#,
             false,
             expect![[
-                r#"Receipt(Receipt { id: "01J.0001", result: Accepted, case_no: Some("2026-7"), due_at: None, reason: None })"#
+                r#"Receipt { id: "01J.0001", result: Accepted, case_no: Some("2026-7"), due_at: None, reason: None, signed_by: None }"#
             ]],
         );
         check(
@@ -71,7 +74,7 @@ mod tests {
             r#"{"specversion":"1.0","type":"kerbside.case.state.v1","data":{"incident_id":"01J","state":"shelved_by_moonlight"}}"#,
             true,
             expect![[
-                r#"Case(CaseUpdate { incident_id: "01J", case_no: None, state: Other("shelved_by_moonlight"), reason: None })"#
+                r#"CaseUpdate { incident_id: "01J", case_no: None, state: Other("shelved_by_moonlight"), reason: None, signed_by: None }"#
             ]],
         );
         check("cmd/restart", "{}", true, expect!["refused: a retained command is never obeyed"]);

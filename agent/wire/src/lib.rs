@@ -13,7 +13,8 @@
 //!
 //! **Down.** [`inbound::parse`] reads a message of the centre once and tells by its topic what it is: a receipt, a state
 //! of a case, a [`command`], a [`grant`]. It is hostile until parsed; what counts for nothing is a [`Refusal`] with its
-//! reason. Commands and grants are signed ([`signed`]) and are judged apart, against the keys of the site.
+//! reason. Commands and grants are signed ([`signed`]) and are judged apart, against the keys of the site ([`scope`]: what each may
+//! sign). Receipts and case states may be signed too ([`statement`]).
 //!
 //! Times are RFC 3339 with offset and milliseconds. What is unknown is absent, never 0 or "".
 //!
@@ -29,19 +30,18 @@
 //! | [`chunk`] | `evidence/{id}/chunk/{offset}` |
 //! | [`mod@reply`] | `reply` to a command |
 //! | [`mod@checkpoint`] | `audit`: signatures over the journal, each naming the one before |
-//! | `receipt`, `case` | `receipt`, `case` of the centre |
+//! | [`mod@receipt`], [`mod@case`] | `receipt`, `case` of the centre |
 //! | [`command`] | `cmd/{verb}` |
 //! | [`grant`] | `grant` |
 
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
-mod case;
+pub mod case;
 pub mod checkpoint;
 pub mod chunk;
 mod clock;
 pub mod command;
-mod event;
 pub mod evidence;
 pub mod grant;
 pub mod health;
@@ -54,12 +54,14 @@ mod outgoing;
 pub mod patrol;
 pub mod position;
 mod priority;
-mod receipt;
+pub mod receipt;
 mod refusal;
 pub mod reply;
+pub mod scope;
 pub mod sensor;
 pub mod signed;
 pub mod state;
+pub mod statement;
 pub mod text;
 pub mod topic;
 
@@ -82,6 +84,7 @@ pub use refusal::{CommandRefusal, GrantRefusal, NotGenuine, Refusal, RefusalReas
 pub use reply::{ReplyResult, reply};
 pub use sensor::{alarm, observation};
 pub use state::{Presence, state};
+pub use statement::{MustSign, Replay, Statement};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

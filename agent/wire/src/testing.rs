@@ -18,7 +18,7 @@ pub const NOW_MS: i64 = 1_795_221_065_120;
 
 /// The centre's key that signs them.
 pub fn keys() -> Vec<CentreKey> {
-    vec![CentreKey { id: "ops-2026".into(), public: key().public() }]
+    vec![CentreKey::new("ops-2026", key().public())]
 }
 
 /// The box of all golden texts.
@@ -102,6 +102,13 @@ pub mod command {
         let id = data["id"].as_str().unwrap_or_default();
         signed::envelope(COMMAND, id, "2026-11-21T08:30:00+08:00", "ops-2026", &key(), &data.to_string())
     }
+}
+
+/// A signed receipt or case state: `data` gets its box and its time.
+pub fn stated(kind: &str, mut data: Value) -> String {
+    data["target"] = who().source().into();
+    data["issued_at"] = "2026-11-21T08:30:00+08:00".into();
+    signed::envelope(kind, "s1", "2026-11-21T08:30:00+08:00", "ops-2026", &key(), &data.to_string())
 }
 
 /// Signed grants of evidence.

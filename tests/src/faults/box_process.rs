@@ -41,7 +41,7 @@ struct Args {
 pub fn main(args: &[String]) -> Result<()> {
     let args = parse(args)?;
     let clock = writer::clock();
-    let keys = args.centre_key.map(|public| CentreKey { id: "ops".into(), public });
+    let keys = args.centre_key.map(|public| CentreKey::new("ops", public));
     let settings = DeliverySettings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
     let (delivery, opened) = Delivery::open(settings, writer::identity(), clock.clone())?;
     println!("ready {}", serde_json::to_string(&opened.recovery)?);

@@ -86,10 +86,11 @@ pub fn message(who: &Identity, incident: &str, at: Moment) -> Item {
     Item::Message(Box::new(wire::matter(who, &report(incident, at), None, None)))
 }
 
-/// What the centre answers.
+/// What the centre answers, signed: it counts whatever the broker has.
 pub fn receipt(id: &str) -> Vec<u8> {
-    let data = json!({"id": id, "result": "accepted", "case_no": "2026-1"});
-    json!({"specversion": "1.0", "type": "kerbside.receipt.v1", "data": data}).to_string().into_bytes()
+    let data = json!({"id": id, "result": "accepted", "case_no": "2026-1", "target": identity().source()});
+    let text = data.to_string();
+    wire::signed::envelope(wire::receipt::RECEIPT, id, "2026-01-01T00:00:00Z", "ops", key(), &text).into_bytes()
 }
 
 /// Topic of [`receipt`].
@@ -129,7 +130,7 @@ pub fn grant(id: &str, at: Moment) -> Vec<u8> {
 
 /// Those whose commands and grants count.
 pub fn keys() -> Vec<CentreKey> {
-    vec![CentreKey { id: "ops".into(), public: key().public() }]
+    vec![CentreKey::new("ops", key().public())]
 }
 
 /// Writes in a mix that `seed` makes.

@@ -53,6 +53,7 @@ pub(super) struct Parts<'a> {
     pub(super) saved: Vec<SavedIncident>,
     pub(super) centre: Receiver<StoredInput>,
     pub(super) gnss: Receiver<GnssEvent>,
+    pub(super) sites: Receiver<Arc<Site>>,
     pub(super) uploads: mpsc::Sender<Grant>,
     pub(super) restart: Arc<Notify>,
     pub(super) meters: &'a Meters,
@@ -98,7 +99,7 @@ impl CoreStage {
 }
 
 pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
-    let Parts { site, clock, program, detectors, delivery, saved, centre, gnss, uploads, restart, meters } =
+    let Parts { site, clock, program, detectors, delivery, saved, centre, gnss, sites, uploads, restart, meters } =
         parts;
     let rings: Vec<Ring> =
         site.cameras.iter().map(|c| Arc::new(Mutex::new(PacketRing::new(c.ring_s, c.ring_bytes)))).collect();
@@ -135,7 +136,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         meter: meters.core(),
     });
     let inbox =
-        core_thread::Inbox { inputs: inputs_out, evidence: outcomes_out, reviews: reviews_out, centre, gnss };
+        core_thread::Inbox { inputs: inputs_out, evidence: outcomes_out, reviews: reviews_out, centre, gnss, sites };
     let stays = meters.ends().stays("core");
     let thread = spawn("core", move || {
         let _stays = stays;

@@ -16,10 +16,12 @@ use super::broker::{BrokerAddress, connect};
 use crate::cli::CommandArgs;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, SystemClock, rfc3339};
-use kerbside_wire::{chunk, command, grant, signed, topic};
+use kerbside_wire::{case, chunk, command, grant, receipt, signed, topic};
 
 /// Not a verb of `cmd/`: the grant for one file of evidence.
 const GRANT_VERB: &str = "grant";
+/// Nor these: what the centre states of a message or of its own case. No answer comes.
+const STATEMENTS: [(&str, &str); 2] = [("receipt", receipt::RECEIPT), ("case", case::CASE_STATE)];
 
 /// A command ready to publish.
 #[derive(Clone, Debug)]
@@ -27,8 +29,8 @@ pub struct PreparedCommand {
     pub id: String,
     pub topic: String,
     pub body: String,
-    /// Where the answer comes.
-    pub replies: String,
+    /// Where the answer comes, if one does.
+    pub replies: Option<String>,
 }
 
 /// Makes and signs a command valid from `now_ms` on.
@@ -37,6 +39,9 @@ pub fn prepare(args: &CommandArgs, now_ms: i64) -> anyhow::Result<PreparedComman
     let id = args.id.clone().unwrap_or_else(|| ulid::Ulid::generate().to_string());
     let target = if args.all { "all" } else { args.edge.as_deref().context("--edge BOX or --all")? };
     ensure!(topic::is_word(&args.verb), "{:?} is no verb", args.verb);
+    if let Some((place, kind)) = STATEMENTS.iter().find(|(verb, _)| *verb == args.verb) {
+        return statement(args, &key, (place, kind), id, now_ms);
+    }
     let mut data = json!({
         "id": id,
         "target": format!("urn:kerbside:{}:{target}", args.division),
@@ -63,8 +68,25 @@ pub fn prepare(args: &CommandArgs, now_ms: i64) -> anyhow::Result<PreparedComman
         id,
         topic: format!("{root}/{place}"),
         body,
-        replies: format!("cg/v1/{}/{answering}/{answer}", args.division),
+        replies: Some(format!("cg/v1/{}/{answering}/{answer}", args.division)),
     })
+}
+
+/// A signed receipt or case state: what it says stands in `--args`.
+fn statement(
+    args: &CommandArgs,
+    key: &SigningKey,
+    (place, kind): (&str, &str),
+    id: String,
+    now_ms: i64,
+) -> anyhow::Result<PreparedCommand> {
+    let edge = args.edge.as_deref().context("a receipt or a case state is for one box: --edge BOX")?;
+    let Value::Object(mut data) = arguments(args)? else { bail!("--args: a JSON object is expected") };
+    let (time, root) = (rfc3339(now_ms, 0), topic::root(&args.division, edge));
+    data.insert("target".to_owned(), json!(format!("urn:kerbside:{}:{edge}", args.division)));
+    data.insert("issued_at".to_owned(), json!(time));
+    let body = signed::envelope(kind, &id, &time, &args.key_id, key, &Value::Object(data).to_string());
+    Ok(PreparedCommand { id, topic: format!("{root}/{place}"), body, replies: None })
 }
 
 fn arguments(args: &CommandArgs) -> anyhow::Result<Value> {
@@ -131,14 +153,20 @@ pub async fn send_command(args: CommandArgs, out: &mut (impl Write + Send)) -> a
         loop {
             match poller.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    let Some(replies) = &command.replies else {
+                        publish(&client, &command)?;
+                        continue;
+                    };
                     // One subscription, so that nothing is missed after its acknowledgement.
-                    let pieces = command.replies.replace("/ready", "/chunk/+");
-                    let filters = file.iter().map(|_| pieces.clone()).chain([command.replies.clone()]);
+                    let pieces = replies.replace("/ready", "/chunk/+");
+                    let filters = file.iter().map(|_| pieces.clone()).chain([replies.clone()]);
                     let filters = filters.map(|filter| Filter::new(filter, QoS::AtLeastOnce));
                     client.try_subscribe_many(filters).context("subscribe")?;
                 }
                 // Only now, so that no answer is missed.
                 Ok(Event::Incoming(Packet::SubAck(_))) => publish(&client, &command)?,
+                // The broker has it: nobody answers a statement.
+                Ok(Event::Incoming(Packet::PubAck(_))) if command.replies.is_none() => return Ok(true),
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     if let Some(file) = &file {
                         file.take(&command.id, &publish.payload)?;

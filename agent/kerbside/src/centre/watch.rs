@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, SystemClock, rfc3339};
+use kerbside_wire::{receipt, signed};
 use rumqttc::v5::Event;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
@@ -27,6 +29,8 @@ pub struct WatchOptions {
     pub edge: Option<String>,
     /// Answer every report with `accepted` and a case number.
     pub receipts: bool,
+    /// The key that signs them, and its id in the site files.
+    pub key: Option<(std::path::PathBuf, String)>,
     /// One line of JSON per message instead of text.
     pub json: bool,
     /// End after so many distinct incidents.
@@ -44,6 +48,7 @@ impl From<crate::cli::WatchArgs> for WatchOptions {
             division: args.division,
             edge: args.edge,
             receipts: args.receipts,
+            key: args.key.zip(args.key_id),
             json: args.json,
             max: args.max,
             until_idle_s: args.until_idle,
@@ -73,8 +78,10 @@ pub async fn watch_until(
         (None, None) => "cg/v1/#".to_owned(),
         (_, edge) => format!("cg/v1/{division}/{}/#", edge.as_deref().unwrap_or("+")),
     };
+    let key = options.key.as_ref().map(|(file, id)| Ok::<_, anyhow::Error>((SigningKey::read(file)?, id.clone())));
     let mut view = View {
         options,
+        key: key.transpose()?,
         received: ReceivedEvents::default(),
         tally: Tally::default(),
         clock: Arc::new(SystemClock::new()),
@@ -129,6 +136,7 @@ pub async fn watch_until(
 
 struct View<'a> {
     options: &'a WatchOptions,
+    key: Option<(SigningKey, String)>,
     received: ReceivedEvents,
     tally: Tally,
     clock: Arc<dyn Clock>,
@@ -180,8 +188,16 @@ impl View<'_> {
         if let (Some(map), Some(incident)) = (data.as_object_mut(), incident) {
             map.insert("case_no".to_owned(), json!(self.received.case_no(incident)));
         }
-        let body = json!({"specversion": "1.0", "id": format!("receipt.{id}"), "source": "urn:kerbside:watch",
-            "type": "kerbside.receipt.v1", "time": at, "datacontenttype": "application/json", "data": data});
-        Some((format!("{}/receipt", root.join("/")), body.to_string().into_bytes()))
+        let topic = format!("{}/receipt", root.join("/"));
+        let id = format!("receipt.{id}");
+        if let (Some((key, key_id)), Some(map)) = (&self.key, data.as_object_mut()) {
+            map.insert("target".to_owned(), event.get("source")?.clone());
+            map.insert("issued_at".to_owned(), json!(at));
+            let body = signed::envelope(receipt::RECEIPT, &id, &at, key_id, key, &data.to_string());
+            return Some((topic, body.into_bytes()));
+        }
+        let body = json!({"specversion": "1.0", "id": id, "source": "urn:kerbside:watch",
+            "type": receipt::RECEIPT, "time": at, "datacontenttype": "application/json", "data": data});
+        Some((topic, body.to_string().into_bytes()))
     }
 }

@@ -34,6 +34,8 @@ pub enum Area {
     Centre,
     /// A certificate of the link.
     Certificate,
+    /// Whose word counts.
+    Trust,
     /// The GNSS receiver.
     Gnss,
     /// The sensors' broker.
@@ -56,6 +58,7 @@ impl Area {
             Area::Camera => ("camera", "摄像机"),
             Area::Centre => ("centre", "联动中心"),
             Area::Certificate => ("certificate", "证书"),
+            Area::Trust => ("keys", "密钥"),
             Area::Gnss => ("GNSS", "定位"),
             Area::Sensors => ("sensors", "传感器"),
             Area::Health => ("health", "健康接口"),

@@ -25,8 +25,13 @@ pub struct EvidenceCamera {
 impl EvidenceCamera {
     /// A camera of the configuration.
     pub fn of(site: &Site, camera: &Camera, ring: Arc<Mutex<PacketRing>>) -> Self {
-        let zones = camera.zones.iter().map(|z| (z.id.clone(), z.polygon_norm.clone())).collect();
-        EvidenceCamera { id: camera.id.clone(), ring, zones, point: camera.point.or(site.device.point) }
+        let point = camera.point.or(site.device.point);
+        EvidenceCamera { id: camera.id.clone(), ring, zones: EvidenceCamera::outlines(camera), point }
+    }
+
+    /// Outlines of a camera's zones by id.
+    pub fn outlines(camera: &Camera) -> BTreeMap<String, Vec<(f32, f32)>> {
+        camera.zones.iter().map(|z| (z.id.clone(), z.polygon_norm.clone())).collect()
     }
 
     /// Where a span that shall end at `to` ends, with the ring as it is now; `None`: it has not all come yet. If the camera signs

@@ -1,6 +1,11 @@
 //! The evidence folder: `DAY/SET/` with the files of one incident or command.
 
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::files::{FileError, failed};
 
@@ -11,6 +16,29 @@ pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, 
     let days = entries(dir)?.into_iter().filter(|day| is_true_folder(day));
     let of_days = days.map(|day| day.join(name));
     Ok(of_days.filter(|folder| is_true_folder(folder)).collect())
+}
+
+/// Longer text is none of ours, bytes.
+const SMALL: u64 = 256;
+
+/// A small file of the box's own beside the evidence; through no link.
+pub(super) fn read_small(folder: &Path, name: &str) -> Option<String> {
+    let file = kerbside_trace::evidence_file::open(folder, Path::new(name)).ok()?;
+    let mut text = String::new();
+    file.take(SMALL).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The same written, through no link.
+pub(super) fn write_small(folder: &Path, name: &str, text: &str) -> Result<(), FileError> {
+    let file = folder.join(name);
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let options = File::options().write(true).create(true).truncate(true).custom_flags(flags).open(&file);
+    let written = options.and_then(|mut open| {
+        open.write_all(text.as_bytes())?;
+        open.sync_all()
+    });
+    written.map_err(failed(&file, "writing"))
 }
 
 /// A folder, and no link to one.

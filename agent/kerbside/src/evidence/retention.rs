@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use kerbside_domain::time::Moment;
 
 use super::files::{FileError, failed};
-use super::folders::entries;
-use super::retention_hold::HOLD_FILE;
+use super::folders::{entries, read_small, write_small};
+use super::retention_hold::is_held;
 
 /// Name of the file that holds when a set was first met, on the delivery's clock, which counts on over restarts.
 const DATE_FILE: &str = ".first-met";
@@ -97,7 +97,7 @@ fn scan(dir: &Path, now: Moment) -> Result<Vec<Folder>, FileError> {
             let bytes = files.filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
             let age_s = age_s(&incident, now);
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let on_hold = incident.join(HOLD_FILE).exists();
+            let on_hold = is_held(&incident, now);
             folders.push(Folder {
                 key: (name(&day), name(&incident)),
                 age_s,
@@ -113,13 +113,12 @@ fn scan(dir: &Path, now: Moment) -> Result<Vec<Folder>, FileError> {
 /// How old a set is, s. One that has no date yet, or one that another box's clock gave it, is dated now. A disk that takes no date
 /// leaves it new: it goes when room is needed.
 fn age_s(set: &Path, now: Moment) -> f64 {
-    let file = set.join(DATE_FILE);
-    let dated = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Moment>(&text).ok());
+    let dated = read_small(set, DATE_FILE).and_then(|text| serde_json::from_str::<Moment>(&text).ok());
     if let Some(met) = dated.filter(|met| met.mono <= now.mono) {
         return now.age_s(met);
     }
-    if let Err(error) = std::fs::write(&file, serde_json::to_vec(&now).unwrap_or_default()) {
-        tracing::debug!(path = %file.display(), %error, "evidence without a date");
+    if let Err(error) = write_small(set, DATE_FILE, &serde_json::to_string(&now).unwrap_or_default()) {
+        tracing::debug!(%error, "evidence without a date");
     }
     0.0
 }

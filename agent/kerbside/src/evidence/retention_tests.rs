@@ -80,11 +80,11 @@ fn what_the_centre_has_not_acknowledged_goes_last_and_never_for_its_age() {
 fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let later = folder_of(dir.path(), "2026-01-02", "A");
-    set_retention_hold(dir.path(), "A", true).unwrap();
+    set_retention_hold(dir.path(), "A", HoldChange::Hold).unwrap();
     let appealed = folder_of(dir.path(), "2026-01-01", "A");
     let old = folder_of(dir.path(), "2026-01-02", "B");
     for id in ["../2026-01-02/B", "..", "", "/", "NOBODY"] {
-        set_retention_hold(dir.path(), id, true).unwrap();
+        set_retention_hold(dir.path(), id, HoldChange::Hold).unwrap();
     }
     prune(KEEP_ALL, dir.path(), after(0.0));
     let pruned = |retention: Retention| prune(retention, dir.path(), after(99.0)).incidents;
@@ -92,7 +92,21 @@ fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
     assert_eq!((pruned(paused), old.is_dir()), (0, true), "after a jump of the clock nothing is too old");
     assert_eq!(pruned(Retention { lacking: 1 << 40, max_age_days: Some(30), ..KEEP_ALL }), 1);
     assert!(appealed.is_dir() && later.is_dir() && !old.is_dir());
-    set_retention_hold(dir.path(), "A", false).unwrap();
+    // Somebody says, and nobody signed it, that the case has ended: a week of the box's life to notice, wherever its clock stands.
+    let monthly = Retention { max_age_days: Some(30), ..KEEP_ALL };
+    let at = |days: f64| prune(monthly, dir.path(), after_by(days, NOW_MS + 400 * 86_400_000)).incidents;
+    set_retention_hold(dir.path(), "A", HoldChange::Ended).unwrap();
+    assert_eq!((at(99.0), at(105.9)), (0, 0));
+    set_retention_hold(dir.path(), "A", HoldChange::Hold).unwrap();
+    assert_eq!(at(200.0), 0, "reopened");
+    set_retention_hold(dir.path(), "A", HoldChange::Ended).unwrap();
+    assert_eq!((at(201.0), at(207.9), at(208.1)), (0, 0, 2));
+    for day in ["2026-01-01", "2026-01-02"] {
+        folder_of(dir.path(), day, "A");
+    }
+    prune(KEEP_ALL, dir.path(), after(0.0));
+    set_retention_hold(dir.path(), "A", HoldChange::Hold).unwrap();
+    set_retention_hold(dir.path(), "A", HoldChange::Release).unwrap();
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
 }
 

@@ -1,5 +1,6 @@
 //! The stage: what the core asks of it, and when each thing is done.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole};
@@ -153,6 +154,12 @@ impl Evidence {
 
     fn take_pinned(&mut self, ended: bool) {
         self.pins.take_from(&self.cameras, ended);
+    }
+
+    pub(super) fn set_zones(&mut self, camera: CameraIx, zones: BTreeMap<String, Vec<(f32, f32)>>) {
+        if let Some(camera) = self.cameras.get_mut(usize::from(camera.0)) {
+            camera.zones = zones;
+        }
     }
 
     pub(super) fn camera(&self, camera: CameraIx) -> Option<&EvidenceCamera> {

@@ -249,7 +249,7 @@ fn what_a_child_leaves_as_a_link_is_neither_read_nor_written_through() {
     // A folder that leads away is nobody's evidence.
     symlink(dir.path(), root.join("1970-01-02")).unwrap();
     std::fs::create_dir(dir.path().join("I1")).unwrap();
-    set_retention_hold(&root, "I1", true).unwrap();
+    set_retention_hold(&root, "I1", HoldChange::Hold).unwrap();
     assert!(!dir.path().join("I1/.hold").exists());
 }
 

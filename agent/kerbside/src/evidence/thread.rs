@@ -1,5 +1,7 @@
 //! The stage's own thread: tasks come over a bounded channel, outcomes go back to the core.
 
+use std::collections::BTreeMap;
+
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::stage::{Evidence, EvidenceCounters};
@@ -14,6 +16,8 @@ pub enum EvidenceTask {
     Pin { incident_id: String, camera: CameraIx, from: Mono, to: Mono },
     Unpin { incident_id: String },
     Make(EvidenceRequest),
+    /// Outlines of zones from now on.
+    Zones { camera: CameraIx, zones: BTreeMap<String, Vec<(f32, f32)>> },
 }
 
 /// The handle. Dropping it lets the stage finish its clips and end.
@@ -87,6 +91,10 @@ fn run(
                 Vec::new()
             }
             Ok(EvidenceTask::Make(request)) => evidence.request(request),
+            Ok(EvidenceTask::Zones { camera, zones }) => {
+                evidence.set_zones(camera, zones);
+                Vec::new()
+            }
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => break,
         };

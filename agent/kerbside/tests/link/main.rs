@@ -89,6 +89,7 @@ impl Client {
             division: None,
             edge: None,
             receipts,
+            key: None,
             json: true,
             max,
             until_idle_s: None,

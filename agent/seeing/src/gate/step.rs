@@ -48,6 +48,12 @@ impl Gate {
         }
     }
 
+    /// Other parts of the picture are watched from now on. What was learnt of the street stays.
+    pub fn set_zones(&mut self, zones: Vec<Vec<(f32, f32)>>) {
+        self.zones = ZoneMask::new(&zones);
+        self.config.zones = zones;
+    }
+
     /// One frame, in order of time; intervals may vary.
     pub fn step(&mut self, frame: &Frame) -> GateReport {
         self.step_luma(&frame.luma, frame.at.mono, frame.epoch)

@@ -7,7 +7,7 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
-use kerbside_site::config::Site;
+use kerbside_site::config::{Patrol, Site, Zone};
 
 use super::camera::CameraCore;
 use super::context::StepContext;
@@ -75,6 +75,20 @@ impl Core {
             let mut context = context(&self.settings, &mut self.counters, effects);
             self.patrol.advance(self.now, &mut self.cameras, &mut context);
         }
+    }
+
+    /// The zones and rules of a camera from now on. What its incidents stand on stays; they are judged by the new rules.
+    pub fn set_zones(&mut self, camera: CameraIx, zones: Vec<Zone>) {
+        let ix = usize::from(camera.0);
+        if let (Some(core), Some(settings)) = (self.cameras.get_mut(ix), self.settings.cameras.get_mut(ix)) {
+            core.config.zones.clone_from(&zones);
+            settings.zones = zones;
+        }
+    }
+
+    /// The regular account from now on.
+    pub fn set_patrol(&mut self, patrol: Patrol) {
+        self.settings.patrol = patrol;
     }
 
     /// What happened until now.

@@ -38,6 +38,7 @@ pub(super) struct Centre {
     pub(super) password_file: At<String>,
     pub(super) proxy: At<String>,
     pub(super) retain: At<bool>,
+    pub(super) require_signed: At<Vec<Spanned<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -53,6 +54,9 @@ pub(super) struct Tls {
 pub(super) struct CentreKey {
     pub(super) id: At<String>,
     pub(super) public: At<String>,
+    pub(super) scope: At<Vec<Spanned<String>>>,
+    pub(super) not_before: At<String>,
+    pub(super) not_after: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

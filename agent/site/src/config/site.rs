@@ -109,6 +109,10 @@ pub struct Centre {
     pub tls: Option<Tls>,
     /// Keys whose commands count; without one every command is refused.
     pub keys: Vec<CentreKey>,
+    /// A receipt counts only with a signature.
+    pub signed_receipts: bool,
+    /// A case state counts only with a signature.
+    pub signed_cases: bool,
     /// With ws:// and wss://: the path, which begins with a slash.
     pub websocket: Option<String>,
     /// The HTTP proxy that leads to the broker, and to the servers of uploads.
@@ -130,6 +134,8 @@ impl Centre {
             password_file: None,
             tls: None,
             keys: Vec::new(),
+            signed_receipts: false,
+            signed_cases: false,
             websocket: None,
             proxy: None,
             retain: true,

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::check::{Check, optional};
+use super::keys;
 use super::raw;
 use super::read::Table;
 use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Proxy, Tls};
 use super::values;
 use crate::geo::{CodeTable, GridTable};
-use kerbside_crypto::sign::CentreKey;
-use kerbside_crypto::sign::PublicKey;
 
 const CONFINE: [(&str, Confine); 2] = [("best_effort", Confine::BestEffort), ("required", Confine::Required)];
 
@@ -27,7 +26,7 @@ pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, 
     };
     let here = ("[device]", &span);
     let edge_id = cx.required("edge_id", &raw.edge_id, here, "\"mh-xz-017\"");
-    let edge_id = edge_id.map(|v| cx.id("edge_id", &v)).unwrap_or_default();
+    let edge_id = edge_id.map(|v| edge_id_of(cx, &v)).unwrap_or_default();
     let division = cx.required("division", &raw.division, here, "\"310112\"");
     if let Some(v) = division.as_ref().filter(|v| !values::is_division(v.get_ref())) {
         let what = format!("`division` \"{}\" is no division code", v.get_ref());
@@ -59,6 +58,19 @@ pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, 
         confine: raw.confine.and_then(|v| cx.word("confine", &v, &CONFINE)).unwrap_or_default(),
     };
     (device, ring_budget_mb, placed)
+}
+
+/// A box's name is a level of its topics and the name in its certificate.
+fn edge_id_of(cx: &mut Check<'_>, value: &Spanned<String>) -> String {
+    let id = cx.id("edge_id", value);
+    if id == "all" {
+        let what = "`edge_id` \"all\" is the topic of all boxes of a division";
+        cx.sink.at(value.span(), what).help("give this box a name of its own, for example \"mh-xz-017\"");
+    } else if values::is_id(&id) && (id.starts_with('-') || id.ends_with('-')) {
+        let what = format!("`edge_id` \"{id}\" begins or ends with -");
+        cx.sink.at(value.span(), what).help("begin and end it with a letter or a digit");
+    }
+    id
 }
 
 pub(super) fn missing_table(cx: &mut Check<'_>, key: &str, what: &str) {
@@ -96,7 +108,9 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
     let address = url.as_ref().and_then(|v| centre_address(cx, v));
     let tls_span = tls_table.as_ref().map(|t| t.span.clone());
     centre.tls = tls_table.and_then(|t| tls(cx, t));
-    centre.keys = keys(cx, key_tables);
+    centre.keys = keys::keys(cx, key_tables);
+    (centre.signed_receipts, centre.signed_cases) =
+        keys::required(cx, &raw.require_signed, centre.keys.is_empty());
     if let Some(address) = address {
         match (address.secure, tls_span) {
             (false, Some(span)) => {
@@ -109,10 +123,19 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
                 let (plain, secure) =
                     if address.websocket.is_some() { ("ws", "wss") } else { ("mqtt", "mqtts") };
                 let what = format!("`url` begins with {secure}://, but there is no [centre.tls]");
-                let span = url.map_or(span, |u| u.span());
+                let span = url.as_ref().map_or(span.clone(), Spanned::span);
                 cx.sink.at(span, what).help(format!("add [centre.tls] with ca_file, or write {plain}://"));
             }
             _ => {}
+        }
+        if !address.secure && !is_loopback(&address.host) {
+            let at = url.as_ref().map_or(span.clone(), Spanned::span);
+            let what = match &raw.username {
+                Some(_) => "user, password and every report go",
+                None => "every report goes",
+            };
+            let (host, secure) = (&address.host, if address.websocket.is_some() { "wss" } else { "mqtts" });
+            cx.sink.warn(at, format!("{what} to {host} in the clear; write {secure}:// and add [centre.tls]"));
         }
         (centre.host, centre.port, centre.websocket) = (address.host, address.port, address.websocket);
     }
@@ -157,6 +180,11 @@ fn proxy(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<Proxy> {
     }
 }
 
+/// What is sent there does not leave the box.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 pub(super) fn mqtt_address(cx: &mut Check<'_>, url: &Spanned<String>) -> Option<values::Address> {
     match values::mqtt_url(url.get_ref()) {
         Ok(address) => Some(address),
@@ -188,38 +216,6 @@ fn tls(cx: &mut Check<'_>, table: Table<'_>) -> Option<Tls> {
     let cert_file = raw.cert_file.as_ref().and_then(|v| cx.existing("cert_file", v));
     let key_file = raw.key_file.as_ref().and_then(|v| cx.existing("key_file", v));
     Some(Tls { ca_file: ca_file?, cert_file, key_file })
-}
-
-/// Whose commands count: public keys of the centre, each with an id of its own.
-fn keys(cx: &mut Check<'_>, tables: Vec<Table<'_>>) -> Vec<CentreKey> {
-    let mut keys: Vec<CentreKey> = Vec::new();
-    for table in tables {
-        let span = table.span.clone();
-        let raw: raw::CentreKey = table.read(&[], cx.sink);
-        let here = ("[[centre.key]]", &span);
-        let id = cx.required("id", &raw.id, here, "\"ops-2026\"");
-        let public =
-            cx.required("public", &raw.public, here, "\"ed25519:...\", as `kerbside key show` prints it");
-        let (Some(id), Some(public)) = (id, public) else { continue };
-        let name = cx.id("id", &id);
-        if keys.iter().any(|k| k.id == name) {
-            cx.repeated(id.span(), format!("the key id \"{name}\" is used twice"))
-                .help("a command names its key by id: give each its own");
-        }
-        match PublicKey::parse(public.get_ref()) {
-            Some(public) => keys.push(CentreKey { id: name, public }),
-            None => {
-                let problem = cx.sink.at(public.span(), "`public` is no public key");
-                if public.get_ref().contains("PRIVATE KEY") {
-                    problem.help("this is the private half: it belongs to the centre and on no box");
-                }
-                problem.help(
-                    "allowed: ed25519: and 64 hex digits in lower case; `kerbside key show FILE` prints it",
-                );
-            }
-        }
-    }
-    keys
 }
 
 pub(super) fn patrol(cx: &mut Check<'_>, root: &mut Table<'_>) -> Patrol {

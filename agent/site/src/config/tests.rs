@@ -64,6 +64,66 @@ fn the_example_for_four_cameras_is_accepted() {
 }
 
 #[test]
+fn keys_have_scope_and_time_and_a_file_without_them_is_as_good_as_before() {
+    let public = kerbside_crypto::sign::PublicKey::parse(&format!("ed25519:{}", "9b".repeat(32))).unwrap();
+    let key = format!("[[centre.key]]\nid = \"ops\"\npublic = \"{public}\"\n");
+    let site = |more: &str, centre: &str| {
+        let text = MINIMAL.replace("[centre]\n", &format!("[centre]\n{centre}"));
+        parse(&format!("{text}\n{key}{more}"), Path::new("site.toml"))
+    };
+    let old = site("", "").unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(old.centre.keys, [kerbside_crypto::sign::CentreKey::new("ops", public)]);
+    assert!(!old.centre.signed_receipts && !old.centre.signed_cases);
+    assert!(old.warnings.iter().any(|w| w.contains("has no end") && w.contains("may sign everything")), "{:?}", old.warnings);
+
+    let of_now = site(
+        "scope = [\"receipt\", \"recheck\"]\nnot_before = \"2026-01-01T00:00:00Z\"\nnot_after = \"2027-01-01T00:00:00Z\"\n",
+        "require_signed = [\"receipt\", \"case\"]\n",
+    );
+    let of_now = of_now.unwrap_or_else(|p| panic!("{p}"));
+    let key = &of_now.centre.keys[0];
+    assert!(key.may_sign(&["receipt"]) && key.may_sign(&["recheck", "command"]) && !key.may_sign(&["grant"]));
+    assert!(key.counts_at(1_780_000_000_000) && !key.counts_at(1_798_761_600_000) && !key.counts_at(0));
+    assert!(of_now.centre.signed_receipts && of_now.centre.signed_cases);
+    assert!(!of_now.warnings.iter().any(|w| w.contains("key")), "{:?}", of_now.warnings);
+}
+
+#[test]
+fn what_goes_in_the_clear_or_lies_open_is_warned_of_and_no_error() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let text = |url: &str| MINIMAL.replace("mqtt://127.0.0.1", url);
+    let warned = |text: &str| parse(text, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}")).warnings.join("\n");
+    assert_eq!(warned(&text("mqtt://127.0.0.1")), "");
+    let clear = warned(&text("mqtt://centre.example:1883"));
+    assert!(clear.contains("every report goes to centre.example in the clear; write mqtts://"), "{clear}");
+    let named = text("mqtt://centre.example:1883").replace("[centre]\n", "[centre]\nusername = \"u\"\n");
+    assert!(warned(&named).contains("user, password and every report"), "{}", warned(&named));
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("site.toml");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let camera = MINIMAL.replace("clip.mp4", "rtsp://viewer:secret@192.168.1.64/1");
+    let line = camera.lines().find(|l| l.starts_with("data_dir")).unwrap();
+    std::fs::write(&file, camera.replace(line, &format!("data_dir = \"{}\"", data.display()))).unwrap();
+    let mode = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&file, 0o666);
+    mode(&data, 0o755);
+    let exposed = || load(&file).unwrap_or_else(|p| panic!("{p}")).warnings.join("\n");
+    mode(dir.path(), 0o700);
+    assert_eq!(exposed(), "", "nobody can come so far");
+    mode(dir.path(), 0o711);
+    for what in ["can change the site file; chmod o-w", "passwords of the cameras", "journal and evidence"] {
+        assert!(exposed().contains(what), "{what}: {}", exposed());
+    }
+    mode(&file, 0o640);
+    mode(&data, 0o750);
+    assert_eq!(exposed(), "");
+}
+
+#[test]
 fn a_minimal_file_gets_the_documented_defaults() {
     let text = std::fs::read_to_string(edge_config().join("one-camera.toml")).unwrap();
     let documented = load(&installed().path().join("edge-config/one-camera.toml")).unwrap();

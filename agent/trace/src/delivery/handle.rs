@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
-use kerbside_wire::{Grant, Identity, Message, chunk};
+use kerbside_crypto::sign::CentreKey;
+use kerbside_wire::{Grant, Identity, Message, MustSign, chunk};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -112,6 +113,11 @@ impl Delivery {
     /// What must not be deleted yet.
     pub fn unfinished(&self) -> Result<Unfinished> {
         self.request(Request::Unfinished)
+    }
+
+    /// From now on these keys count, and these statements only with a signature.
+    pub fn trust(&self, keys: Vec<CentreKey>, must_sign: MustSign) -> Result<()> {
+        self.request(|reply| Request::Trust(keys, must_sign, reply))
     }
 
     /// A piece of a granted file, from `offset` on, behind all reports. Its fate comes later, when the link is down much

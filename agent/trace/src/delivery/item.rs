@@ -29,6 +29,10 @@ pub enum Item {
 }
 
 impl Item {
+    pub(super) fn is_receipt(&self) -> bool {
+        matches!(self, Item::Inbound { input: StageInput::Receipt(_), .. })
+    }
+
     /// It may be lost with the power of the last seconds.
     pub(super) fn is_telemetry(&self) -> bool {
         matches!(self, Item::Message(message) if message.priority == Priority::Telemetry)

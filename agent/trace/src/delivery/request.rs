@@ -1,6 +1,8 @@
 //! What the store thread is requested to do.
 
 use crossbeam_channel::Sender;
+use kerbside_crypto::sign::CentreKey;
+use kerbside_wire::MustSign;
 
 use super::chunk_queue::PendingChunk;
 use super::error::Result;
@@ -20,5 +22,7 @@ pub(super) enum Request {
     Chunk(PendingChunk),
     Stats(Sender<DeliveryStats>),
     Unfinished(Sender<Unfinished>),
+    /// Whose word counts from now on.
+    Trust(Vec<CentreKey>, MustSign, Sender<()>),
     Close(Sender<Result<()>>),
 }

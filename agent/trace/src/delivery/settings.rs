@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use kerbside_crypto::sign::CentreKey;
+use kerbside_wire::MustSign;
 
 use crate::journal::Syncs;
 use crate::outbox::OutboxSettings;
@@ -25,6 +26,8 @@ pub struct DeliverySettings {
     pub outbox: OutboxSettings,
     /// Whose commands count.
     pub keys: Vec<CentreKey>,
+    /// What counts only with a signature.
+    pub must_sign: MustSign,
 }
 
 impl DeliverySettings {
@@ -37,6 +40,7 @@ impl DeliverySettings {
             keep_days: KEEP_DAYS,
             outbox,
             keys: Vec::new(),
+            must_sign: MustSign::default(),
         }
     }
 }

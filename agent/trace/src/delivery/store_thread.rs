@@ -233,6 +233,10 @@ impl StoreThread {
             Request::Unfinished(reply) => {
                 let _ = reply.send(self.ledger.unfinished());
             }
+            Request::Trust(keys, must_sign, reply) => {
+                self.ledger.set_trust(keys, must_sign);
+                let _ = reply.send(());
+            }
             Request::Close(reply) => return Some(reply),
         }
         None

@@ -109,6 +109,7 @@ fn a_lost_or_doubtful_index_is_made_again_from_the_journal() {
         let dir = tempfile::tempdir().unwrap();
         let (mut ledger, _) = open(dir.path(), true);
         ledger.commit((1..40).map(message).collect()).unwrap();
+        sent(&mut ledger);
         ledger.incoming(RECEIPT, &receipt("INCIDENT007.0001"), false).unwrap();
         ledger.close().unwrap();
         drop(ledger);
@@ -382,6 +383,72 @@ fn a_grant_for_ever_is_refused_with_an_answer_that_says_so() {
     assert_eq!(ledger.inputs().len(), 0);
 }
 
+const CASE: &str = "cg/v1/310112/mh-xz-017/case";
+
+#[test]
+fn where_the_site_demands_it_only_the_centres_signed_word_counts() {
+    use kerbside_wire::testing::stated;
+    let dir = tempfile::tempdir().unwrap();
+    let keys = kerbside_wire::testing::keys();
+    let must_sign = wire::MustSign { receipts: true, cases: true };
+    let settings = DeliverySettings { keys, must_sign, ..DeliverySettings::new(dir.path(), true) };
+    let synced = VirtualClock::new(1_795_221_065_120);
+    let (mut ledger, _) = Ledger::open(settings, who(), synced).unwrap();
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    sent(&mut ledger);
+    let of = |kind: &str, data: Value| stated(kind, data).into_bytes();
+    let reports = |ledger: &Ledger| ledger.unfinished().unacknowledged.len();
+
+    assert_eq!(ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap(), None);
+    let closed = serde_json::json!({"incident_id": "INCIDENT001", "state": "closed"});
+    let unsigned = serde_json::json!({"specversion": "1.0", "id": "x", "type": wire::case::CASE_STATE, "data": closed});
+    assert_eq!(ledger.incoming(CASE, unsigned.to_string().as_bytes(), false).unwrap(), None);
+    assert_eq!((reports(&ledger), ledger.stats().refused, ledger.inputs().len()), (2, 2, 0));
+    let why = &ledger.stats().refusals;
+    assert_eq!(why[&wire::RefusalReason::NotSigned], 2, "{why:?}");
+    let told = std::cell::Cell::new(0);
+    ledger.each_record(|record| told.set(told.get() + u32::from(record.body.contains("not the centre's word"))));
+    assert_eq!(told.get(), 2, "and the journal says so");
+
+    let data = serde_json::json!({"id": "INCIDENT001.0001", "result": "accepted"});
+    let signed = of(wire::receipt::RECEIPT, data);
+    let heard = ledger.incoming(RECEIPT, &signed, false).unwrap().unwrap().input;
+    assert!(matches!(&heard, StageInput::Receipt(r) if r.signed_by.as_deref() == Some("ops-2026")), "{heard:?}");
+    assert_eq!(reports(&ledger), 1);
+    // The end of a case counts once, whatever somebody writes around the signed text.
+    let closed = of(wire::case::CASE_STATE, closed);
+    let heard = ledger.incoming(CASE, &closed, false).unwrap().unwrap().input;
+    assert!(matches!(&heard, StageInput::Case(c) if c.signed_by.is_some()), "{heard:?}");
+    let around = String::from_utf8(closed).unwrap().replace("\"id\":\"s1\"", "\"id\":\"s2\"");
+    assert_eq!(ledger.incoming(CASE, around.as_bytes(), false).unwrap(), None);
+    assert_eq!(ledger.stats().refused, 2, "known, not refused");
+
+    // A key that is withdrawn while the box runs signs nothing more.
+    ledger.set_trust(Vec::new(), must_sign);
+    assert_eq!(ledger.incoming(RECEIPT, &signed, false).unwrap(), None);
+    assert_eq!(ledger.stats().refused, 3);
+}
+
+#[test]
+fn a_receipt_that_overtook_the_acknowledgement_counts_with_it_also_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), true);
+    ledger.commit(vec![message(1), message(2)]).unwrap();
+    // Forged, or too early: the report goes out all the same.
+    ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap().unwrap();
+    assert_eq!(ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap(), None, "the same again");
+    drop(ledger);
+    let (mut ledger, _) = open(dir.path(), true);
+    assert_eq!(ledger.unfinished().unacknowledged.len(), 2);
+    assert_eq!(sent(&mut ledger).len(), 2);
+    assert_eq!(ledger.unfinished().unacknowledged.len(), 1, "the broker has it, and so has the centre");
+    // What was acknowledged before its receipt is done with after a kill too.
+    ledger.incoming(RECEIPT, &receipt("INCIDENT002.0001"), false).unwrap().unwrap();
+    drop(ledger);
+    let (mut ledger, _) = open(dir.path(), true);
+    assert_eq!((ledger.unfinished().unacknowledged.len(), sent(&mut ledger).len()), (0, 0));
+}
+
 /// How many ends of that grant's upload go out on a new connection.
 fn answers(ledger: &mut Ledger, grant: &str) -> usize {
     let is_answer = |outgoing: &Outgoing| {
@@ -629,6 +696,7 @@ fn what_was_journalled_is_known_again_and_only_acknowledged() {
     };
     // 400 case states, some incidents in several; receipts of rows that are there.
     ledger.commit((1..=20).map(message).collect()).unwrap();
+    sent(&mut ledger);
     let states = ["filed", "dispatched", "filed"];
     let all = |ledger: &mut Ledger| {
         let mut news = 0;
@@ -663,6 +731,7 @@ fn what_was_journalled_is_known_again_and_only_acknowledged() {
     }
     ledger.resend(1, 1).unwrap();
     assert!(hear(&mut ledger, RECEIPT, &receipt("INCIDENT001.0001")));
+    sent(&mut ledger);
     assert_eq!(ledger.stats().outbox[0].queued, 0);
 }
 

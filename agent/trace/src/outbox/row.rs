@@ -30,6 +30,9 @@ pub struct Row {
     /// The broker has it.
     #[serde(default)]
     pub puback: bool,
+    /// Somebody who may not be the centre says that the centre has it: true once the broker has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub receipted: bool,
     /// How often it was handed over.
     #[serde(default)]
     pub tries: u32,

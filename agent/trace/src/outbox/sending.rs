@@ -73,7 +73,7 @@ impl Outbox {
         let Some((row, _)) = self.rows.get_mut(&seq) else { return Acknowledged::Unknown };
         let urgent = matches!(row.priority, Priority::Incident | Priority::Reply);
         let awaits_receipt = self.settings.receipts && urgent && row.qos > 0 && row.conflation_key.is_none();
-        if !awaits_receipt {
+        if !awaits_receipt || row.receipted {
             return self.remove(seq).map_or(Acknowledged::Unknown, Acknowledged::Done);
         }
         row.puback = true;
@@ -84,10 +84,23 @@ impl Outbox {
         Acknowledged::AwaitsReceipt
     }
 
-    /// The centre has the message of that id.
-    pub fn receipt(&mut self, id: &str) -> Option<Row> {
+    /// The centre has the message of that id. An unsigned word of it counts only together with the broker's acknowledgement, in
+    /// either order: nobody can end a report that never left.
+    pub fn receipt(&mut self, id: &str, is_signed: bool) -> Option<Row> {
         let seq = self.seq_of(id)?;
-        self.remove(seq)
+        let (row, _) = self.rows.get_mut(&seq)?;
+        if is_signed || row.puback {
+            return self.remove(seq);
+        }
+        row.receipted = true;
+        self.changed.insert(seq);
+        None
+    }
+
+    /// Whether such a receipt would change something.
+    pub fn awaits_receipt(&self, id: &str, is_signed: bool) -> bool {
+        let row = self.seq_of(id).and_then(|seq| self.get(seq));
+        row.is_some_and(|row| is_signed || row.puback || !row.receipted)
     }
 
     /// Queues a row again at that moment: it could not be handed over.

@@ -18,6 +18,7 @@ fn row(seq: u64, priority: usize) -> Row {
         expires_ms: None,
         expires_at: None,
         puback: false,
+        receipted: false,
         tries: 0,
     }
 }
@@ -69,13 +70,31 @@ fn birth_goes_before_everything_and_replaces_the_older_one() {
 }
 
 #[test]
+fn an_unsigned_receipt_ends_nothing_that_the_broker_does_not_have() {
+    let mut o = outbox(true, [row(1, 0), row(2, 0), row(3, 0)]);
+    // Before it was sent at all: whoever says so cannot have it.
+    assert!(o.awaits_receipt("m1", false));
+    assert_eq!(o.receipt("m1", false), None);
+    assert!(!o.awaits_receipt("m1", false) && o.awaits_receipt("m1", true), "the centre's own word is news");
+    assert_eq!(order(&mut o), [1, 2, 3], "it goes out all the same");
+    // The receipt overtook the acknowledgement: both together end it.
+    assert!(matches!(o.puback(1, Mono::ZERO), Acknowledged::Done(_)));
+    assert_eq!(o.receipt("m2", false), None);
+    o.connected(false, 8);
+    assert_eq!(order(&mut o).len(), 2, "a new connection sends both again");
+    assert!(matches!(o.puback(2, Mono::ZERO), Acknowledged::Done(_)));
+    assert_eq!(o.receipt("m3", true).map(|r| r.seq), Some(3), "signed, it needs nobody else's word");
+    assert!(o.is_empty());
+}
+
+#[test]
 fn a_row_ends_with_its_receipt_or_with_puback_where_there_are_none() {
     let mut o = outbox(true, [row(1, 0), row(2, 2)]);
     order(&mut o);
     assert_eq!(o.puback(1, Mono::ZERO), Acknowledged::AwaitsReceipt);
     assert!(matches!(o.puback(2, Mono::ZERO), Acknowledged::Done(_)), "evidence needs no receipt of its own");
-    assert_eq!(o.receipt("m1").map(|r| r.seq), Some(1));
-    assert_eq!((o.receipt("m1"), o.puback(1, Mono::ZERO)), (None, Acknowledged::Unknown));
+    assert_eq!(o.receipt("m1", false).map(|r| r.seq), Some(1));
+    assert_eq!((o.receipt("m1", false), o.puback(1, Mono::ZERO)), (None, Acknowledged::Unknown));
     assert!(o.is_empty());
     let mut o = outbox(false, [row(1, 0)]);
     order(&mut o);

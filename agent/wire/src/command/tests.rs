@@ -20,7 +20,7 @@ fn judged(topic: &str, payload: &str, now: Moment) -> String {
         Ok(other) => return format!("{other:?}"),
         Err(refusal) => return format!("refused: {refusal}"),
     };
-    match command.signer(&who(), &keys()) {
+    match command.signer(&who(), &keys(), now) {
         Err(why) => format!("forged: {why}"),
         Ok(_) => match command.action(now, false) {
             Ok(CommandAction::Stage(action)) => format!("{action:?}"),
@@ -115,7 +115,7 @@ fn what_the_centre_did_not_say_is_no_command() {
     else {
         panic!("not read")
     };
-    assert!(command.signer(&who(), &[]).unwrap_err().to_string().contains("[[centre.key]]"));
+    assert!(command.signer(&who(), &[], now()).unwrap_err().to_string().contains("[[centre.key]]"));
     assert!(matches!(
         inbound::parse(&who(), &topic("restart"), good.as_bytes(), true),
         Err(Refusal::Retained)

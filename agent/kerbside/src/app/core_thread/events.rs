@@ -1,9 +1,12 @@
 //! What each event leads to: inputs for the core, and items for the journal.
 
+use std::sync::Arc;
+
 use kerbside_domain::case::CaseUpdate;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::reading::Reading;
 use kerbside_seeing::incident::Input;
+use kerbside_site::config::Site;
 use kerbside_trace::delivery::{Item, StageCommand, StageInput, StoredInput};
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, Grant};
@@ -13,7 +16,7 @@ use super::state::CoreThread;
 use super::write_queue::AfterWrite;
 use crate::app::commands::CommandStart;
 use crate::app::paths::evidence_dir;
-use crate::evidence::{self, EvidenceTask};
+use crate::evidence::{self, EvidenceCamera, EvidenceTask, HoldChange};
 use crate::sensor::GnssEvent;
 
 /// One thing that happened.
@@ -24,6 +27,8 @@ pub(super) enum Event {
     /// Everything that waited, oldest first.
     Centre(Vec<StoredInput>),
     Gnss(GnssEvent),
+    /// The site file was read again: zones, rules, limits.
+    Site(Arc<Site>),
 }
 
 impl CoreThread {
@@ -36,6 +41,7 @@ impl CoreThread {
             Event::Evidence(outcome) => self.evidence_outcome(outcome),
             Event::Gnss(event) => self.gnss(event),
             Event::Centre(inputs) => self.centre(inputs),
+            Event::Site(site) => self.replace_site(site),
         }
     }
 
@@ -56,6 +62,20 @@ impl CoreThread {
         self.writes.extend(messages::all_incidents(&self.core.snapshot()));
         self.writes.item(Item::Consumed(last));
         self.write();
+    }
+
+    /// What stands there is judged by the new rules from now on.
+    fn replace_site(&mut self, site: Arc<Site>) {
+        for (camera, control) in site.cameras.iter().zip(&self.cameras) {
+            self.core.set_zones(camera.ix, camera.zones.clone());
+            control.set_zones(camera.zones.iter().map(|z| z.polygon_norm.clone()).collect());
+            if let Some(evidence) = &self.evidence {
+                let zones = EvidenceCamera::outlines(camera);
+                evidence.submit(EvidenceTask::Zones { camera: camera.ix, zones });
+            }
+        }
+        self.core.set_patrol(site.patrol.clone());
+        self.site = site;
     }
 
     fn evidence_outcome(&mut self, outcome: EvidenceOutcome) {
@@ -88,9 +108,13 @@ impl CoreThread {
 
     /// The evidence of a case stays until the centre has ended it, also while the case is under appeal.
     fn set_retention_hold(&self, case: &CaseUpdate) {
-        let ended = case.state.is_end();
-        if let Err(error) = evidence::set_retention_hold(&evidence_dir(&self.site), &case.incident_id, !ended)
-        {
+        let change = match (case.state.is_end(), &case.signed_by) {
+            (false, _) => HoldChange::Hold,
+            (true, Some(_)) => HoldChange::Release,
+            (true, None) => HoldChange::Ended,
+        };
+        let folder = evidence_dir(&self.site);
+        if let Err(error) = evidence::set_retention_hold(&folder, &case.incident_id, change) {
             tracing::error!(%error, incident = case.incident_id, "the evidence of a case is not protected");
         }
     }

@@ -1,11 +1,13 @@
 //! The channels that the core's thread reads.
 
 use std::iter;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvError, select};
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_seeing::incident::{Input, ReviewAnswer};
+use kerbside_site::config::Site;
 use kerbside_trace::delivery::StoredInput;
 
 use super::events::Event;
@@ -21,6 +23,8 @@ pub(crate) struct Inbox {
     /// Receipts, case states and commands, already in the journal.
     pub(crate) centre: Receiver<StoredInput>,
     pub(crate) gnss: Receiver<GnssEvent>,
+    /// The site file as it was read again.
+    pub(crate) sites: Receiver<Arc<Site>>,
 }
 
 /// What came first.
@@ -47,6 +51,7 @@ impl Inbox {
             recv(self.centre) -> first => open(&mut self.centre, first)
                 .map(|first| Event::Centre(iter::once(first).chain(self.centre.try_iter()).collect())),
             recv(self.gnss) -> event => open(&mut self.gnss, event).map(Event::Gnss),
+            recv(self.sites) -> site => open(&mut self.sites, site).map(Event::Site),
             default(limit) => None,
         };
         event.map_or(Next::Idle, Next::Event)

@@ -106,8 +106,8 @@ fn a_refusing_disk_is_tried_at_ticks_and_the_queue_stays_bounded() {
     // The disk recovers while the program stops, when no more inputs come.
     bench.thread.writes.remove_first();
     let (_, inputs) = bounded(1);
-    let (evidence, reviews, centre, gnss) = (never(), never(), never(), never());
-    bench.thread.run(Inbox { inputs, evidence, reviews, centre, gnss });
+    let (evidence, reviews, centre, gnss, sites) = (never(), never(), never(), never(), never());
+    bench.thread.run(Inbox { inputs, evidence, reviews, centre, gnss, sites });
     assert!(bench.delivery.stats().unwrap().last_seq >= MAX_ITEMS_FOR_OBSERVATIONS as u64 - 1);
 }
 
@@ -137,7 +137,7 @@ fn a_full_disk_costs_acknowledged_evidence_first_and_the_rest_is_reported() {
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("r1-clip.mp4"), [0; 100]).unwrap();
     }
-    evidence::set_retention_hold(&dir, "I3", true).unwrap();
+    evidence::set_retention_hold(&dir, "I3", evidence::HoldChange::Hold).unwrap();
     bench.thread.tick(0);
     bench.tick_at(1.0);
     assert_eq!(folders.each_ref().map(|f| f.is_dir()), [false, false, true], "I3 is held");

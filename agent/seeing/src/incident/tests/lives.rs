@@ -376,6 +376,7 @@ fn receipts_and_case_states_are_kept_as_they_come() {
         case_no: Some("C-7".into()),
         due_at: None,
         reason: None,
+        signed_by: None,
     }));
     for state in ["filed", "handed_to_the_moon"] {
         let said = CaseUpdate {
@@ -383,6 +384,7 @@ fn receipts_and_case_states_are_kept_as_they_come() {
             case_no: None,
             state: CaseState::from(state.to_owned()),
             reason: None,
+            signed_by: None,
         };
         street.step(Input::Case(said));
     }
@@ -422,7 +424,7 @@ fn records_can_be_folded_from_reports() {
 fn disposed(street: &mut Street) {
     let incident_id = street.report().incident_id.clone();
     let (case_no, reason) = (Some("W-1".to_owned()), None);
-    street.step(Input::Case(CaseUpdate { incident_id, case_no, state: CaseState::Disposed, reason }));
+    street.step(Input::Case(CaseUpdate { incident_id, case_no, state: CaseState::Disposed, reason, signed_by: None }));
 }
 
 fn ordered(street: &mut Street, command: &str) {

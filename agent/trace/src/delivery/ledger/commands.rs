@@ -41,14 +41,14 @@ impl Ledger {
 
     /// A command that came down.
     pub(super) fn command(&mut self, topic: &str, payload: &[u8], command: &SignedCommand) -> Result<Judged> {
-        let key = match command.signer(&self.who, &self.settings.keys) {
+        let now = self.clock.now();
+        let key = match command.signer(&self.who, &self.settings.keys, now) {
             Ok(key) => key.id.clone(),
             Err(why) => return Ok(self.not_genuine(topic, payload, command, why)),
         };
         if self.answered_before(&command.id, &command.verb) {
             return Ok(Judged::default());
         }
-        let now = self.clock.now();
         let Decided { action: judged, left_s } = self.decide(command);
         self.stats.commands += 1;
         if let Err(refusal) = &judged {

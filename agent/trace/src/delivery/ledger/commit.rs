@@ -20,6 +20,10 @@ impl Ledger {
     }
 
     pub(super) fn commit_as(&mut self, items: Vec<Item>, durability: Durability) -> Result<Vec<Committed>> {
+        // A receipt counts by what was acknowledged before it, and so it must be after a restart.
+        if items.iter().any(Item::is_receipt) {
+            self.journal_pubacks()?;
+        }
         let now = self.clock.now();
         let mut seq = self.state.counters.seq;
         let mut entries = Vec::with_capacity(items.len());

@@ -1,10 +1,13 @@
 //! What comes down: journalled first, then acknowledged to the broker; what counts for nothing is refused with its reason.
 
 use kerbside_crypto::hash::Hash;
+use kerbside_crypto::sign::CentreKey;
+use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_wire::signed::Signed;
 use kerbside_wire::text::clipped;
 use kerbside_wire::{
-    GrantRefusal, Inbound, JudgedGrant, Message, Refusal, RefusalReason, SignedGrant, evidence_not_sent,
-    inbound,
+    GrantRefusal, Inbound, JudgedGrant, Message, MustSign, Refusal, RefusalReason, Replay, SignedGrant, Statement,
+    evidence_not_sent, inbound, scope,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -71,29 +74,61 @@ impl Ledger {
         parsed: &std::result::Result<Inbound, Refusal>,
     ) -> Result<Judged> {
         match parsed {
-            Ok(Inbound::Receipt(receipt)) => {
-                Ok(self.statement(topic, payload, StageInput::Receipt(receipt.clone())))
-            }
-            Ok(Inbound::Case(case)) => Ok(self.statement(topic, payload, StageInput::Case(case.clone()))),
+            Ok(Inbound::Receipt(receipt)) => Ok(self.receipt(topic, payload, receipt)),
+            Ok(Inbound::Case(case)) => Ok(self.case(topic, payload, case)),
             Ok(Inbound::Grant(grant)) => Ok(self.grant(topic, payload, grant)),
             Ok(Inbound::Command(command)) => self.command(topic, payload, command),
             Err(refusal) => Ok(self.refuse(topic, payload, refusal, None)),
         }
     }
 
-    /// It only states something.
-    fn statement(&self, topic: &str, payload: &[u8], input: StageInput) -> Judged {
-        let received = Hash::of(&[topic.as_bytes(), &[0], payload].concat());
-        let is_known = match &input {
-            // A receipt for a row that is still there, because it was sent again on command, is news.
-            StageInput::Receipt(receipt) => {
-                let is_done = self.state.outbox.seq_of(&receipt.id).is_none();
-                is_done && (self.state.knows(&received) || self.state.inputs.values().any(|i| *i == input))
-            }
-            // Without an id of its own an equal one may be a second step into the same state.
-            _ => self.state.knows(&received) && has_id(payload),
+    /// The same again says the same, whoever plays it.
+    fn receipt(&mut self, topic: &str, payload: &[u8], statement: &Statement<Receipt>) -> Judged {
+        let must = self.settings.must_sign.receipts;
+        let signed_by = match self.vouched_by(statement, scope::RECEIPT, must, Replay::Harmless) {
+            Ok(signed_by) => signed_by,
+            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
         };
+        let received = received(topic, payload, &statement.signed, signed_by.is_some());
+        let receipt = Receipt { signed_by, ..statement.said.clone() };
+        // A receipt for a row that still waits for one, because it was sent again on command, is news.
+        let is_done = !self.state.outbox.awaits_receipt(&receipt.id, receipt.signed_by.is_some());
+        let input = StageInput::Receipt(receipt);
+        let is_known =
+            is_done && (self.state.knows(&received) || self.state.inputs.values().any(|i| *i == input));
         if is_known { Judged::default() } else { Judged::inbound(input, Some(received)) }
+    }
+
+    fn case(&mut self, topic: &str, payload: &[u8], statement: &Statement<CaseUpdate>) -> Judged {
+        let must = self.settings.must_sign.cases;
+        let signed_by = match self.vouched_by(statement, scope::CASE, must, Replay::Harmful) {
+            Ok(signed_by) => signed_by,
+            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
+        };
+        let is_signed = signed_by.is_some();
+        let received = received(topic, payload, &statement.signed, is_signed);
+        // Without an id or a time of its own an equal one may be a second step into the same state.
+        if self.state.knows(&received) && (is_signed || has_id(payload)) {
+            return Judged::default();
+        }
+        let case = CaseUpdate { signed_by, ..statement.said.clone() };
+        Judged::inbound(StageInput::Case(case), Some(received))
+    }
+
+    fn vouched_by<T>(
+        &self,
+        statement: &Statement<T>,
+        what: &str,
+        must: bool,
+        replay: Replay,
+    ) -> std::result::Result<Option<String>, Refusal> {
+        statement.vouched_by(what, (&self.who, &self.settings.keys, must), replay, self.clock.now())
+    }
+
+    /// Whose word counts from now on.
+    pub(in crate::delivery) fn set_trust(&mut self, keys: Vec<CentreKey>, must_sign: MustSign) {
+        self.settings.keys = keys;
+        self.settings.must_sign = must_sign;
     }
 
     /// How many more uploads may wait.
@@ -153,6 +188,12 @@ impl Ledger {
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
         *self.stats.refusals.entry(reason).or_default() += 1;
     }
+}
+
+/// By which it is known again: what was signed, where it is, for whoever plays it again can change the rest.
+fn received(topic: &str, payload: &[u8], signed: &Signed, is_signed: bool) -> Hash {
+    let text = if is_signed { signed.text.as_bytes() } else { payload };
+    Hash::of(&[topic.as_bytes(), &[0], text].concat())
 }
 
 /// Whether the envelope names the event.

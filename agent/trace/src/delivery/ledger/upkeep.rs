@@ -13,15 +13,21 @@ use crate::outbox::RemovalReason;
 use crate::tuning::{INDEX_EVERY_RECORDS, INDEX_EVERY_S};
 
 impl Ledger {
-    /// Between requests: PUBACKs into the journal, expired rows out, the index brought up to date, old segments dropped.
-    pub fn upkeep(&mut self) -> Result<()> {
-        let now = self.clock.now();
+    /// They are durable with what is written next, or at worst the messages are sent again.
+    pub(super) fn journal_pubacks(&mut self) -> Result<()> {
         if !self.pubacks.is_empty() {
             let body = json!({"seqs": self.pubacks}).to_string();
             self.journal.append(&[Entry::new(RecordKind::Puback, body)], Durability::Later)?;
             (self.state.n, self.state.hash) = (self.journal.last_n(), self.journal.last_hash());
             self.pubacks.clear();
         }
+        Ok(())
+    }
+
+    /// Between requests: PUBACKs into the journal, expired rows out, the index brought up to date, old segments dropped.
+    pub fn upkeep(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        self.journal_pubacks()?;
         self.sign_if_long(now)?;
         if now.mono.since_s(self.indexed_at) < INDEX_EVERY_S
             && self.state.n.saturating_sub(self.indexed_n) < INDEX_EVERY_RECORDS

@@ -235,7 +235,9 @@ impl LedgerState {
         self.know(record);
         let Some(input) = parse::<StageInput>(record.body.as_str()) else { return };
         match &input {
-            StageInput::Receipt(receipt) => drop(self.outbox.receipt(&receipt.id)),
+            StageInput::Receipt(receipt) => {
+                self.outbox.receipt(&receipt.id, receipt.signed_by.is_some());
+            }
             StageInput::Grant(grant) => self.remember_grant(record, grant),
             StageInput::Case(_) | StageInput::Command(_) => {}
         }
@@ -300,6 +302,7 @@ pub(in crate::delivery) fn row_of(record: &Record, location: RecordLocation, hea
         expires_ms: None,
         expires_at: None,
         puback: false,
+        receipted: false,
         tries: 0,
     }
 }

@@ -1,0 +1,49 @@
+//! What other users of the machine can read or change: the site file, what it names, and where journal and evidence lie.
+//!
+//! Judged by the permissions of each file and of every folder above it; groups are the operator's business.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::site::Site;
+
+/// Rights of users who are neither owner nor in the group.
+const READ: u32 = 0o004;
+const WRITE: u32 = 0o002;
+const ENTER: u32 = 0o001;
+
+/// A line each: what is open, and how it is closed.
+pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut look = |path: &Path, rights: u32, what: &str, cure: &str| {
+        if path.is_absolute() && others_may(path, rights) {
+            found.push(format!("{}: warning: {what}; {cure} {}", path.display(), path.display()));
+        }
+    };
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    look(&file, WRITE, "every user of this machine can change the site file", "chmod o-w");
+    if site.cameras.iter().any(|camera| holds_password(&camera.url)) {
+        let what = "every user of this machine can read the passwords of the cameras";
+        look(&file, READ, what, "chmod o-r");
+    }
+    let tls = site.centre.tls.iter().filter_map(|tls| tls.key_file.as_ref());
+    for secret in site.centre.password_file.iter().chain(tls) {
+        let secret = std::path::absolute(secret).unwrap_or_else(|_| secret.clone());
+        look(&secret, READ | WRITE, "every user of this machine can read or change this secret", "chmod o-rwx");
+    }
+    let data = std::path::absolute(&site.device.data_dir).unwrap_or_else(|_| site.device.data_dir.clone());
+    let what = "every user of this machine can look at journal and evidence";
+    look(&data, READ | ENTER, what, "chmod o-rwx");
+    found
+}
+
+fn holds_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// Whether any of these rights is there, and the way to it is open. What is not there is open to nobody.
+fn others_may(path: &Path, rights: u32) -> bool {
+    let mode = |path: &Path| path.metadata().map(|m| m.permissions().mode()).unwrap_or(0);
+    mode(path) & rights != 0 && path.ancestors().skip(1).all(|folder| mode(folder) & ENTER != 0)
+}
