@@ -7,6 +7,7 @@ pub mod box_process;
 pub mod camera;
 pub mod damage;
 pub mod disk_faults;
+pub mod doors;
 pub mod interop;
 pub mod intruder;
 pub mod kill;
@@ -40,6 +41,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("link", link::run),
     ("backlog", link::backlogs),
     ("upload", upload::run),
+    ("doors", doors::run),
     ("pace", store_speed::run),
     ("sim", simulation::run),
     ("camera", camera::run),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, damage, disk_faults, interop, intruder, kill, link, models, power, refusals, sensors,
+    Row, Scale, camera, damage, disk_faults, doors, interop, intruder, kill, link, models, power, refusals, sensors,
     simulation, store_speed, upload,
 };
 
@@ -54,6 +54,11 @@ fn intruders_in_the_child() -> Result<()> {
 #[test]
 fn unusable_models() -> Result<()> {
     check("survives::unusable_models", models::run(Scale::Short)?)
+}
+
+#[test]
+fn strangers_at_the_doors() -> Result<()> {
+    check("survives::strangers_at_the_doors", doors::run(Scale::Short)?)
 }
 
 #[test]

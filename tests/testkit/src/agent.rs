@@ -129,6 +129,11 @@ impl Agent {
         self.process.memory()
     }
 
+    /// Where its pages are.
+    pub fn health_port(&self) -> u16 {
+        self.health_port
+    }
+
     pub fn pid(&self) -> Option<Pid> {
         self.process.pid()
     }
