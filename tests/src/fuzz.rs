@@ -39,7 +39,7 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
         ("gpsd", gpsd, vec![GPSD.into()]),
         ("journal", journal, vec![segment()]),
         ("child", child, vec![hello()]),
-        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1", moment())]),
+        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1", moment()), writer::receipt("r1")]),
         (
             "chunk",
             chunk,
@@ -339,6 +339,12 @@ fn signed(input: &[u8]) -> Result<()> {
         && (grant.id.as_str(), grant.path.as_str(), grant.offset) != ("g1", "2026-11-21/01J/r1-clip.mp4", 7)
     {
         bail!("not what was granted: {grant:?}");
+    }
+    if let Ok(Inbound::Receipt(receipt)) = inbound::parse(&who, &writer::receipt_topic(), input, false)
+        && receipt.vouched_by("receipt", (&who, &keys, true), wire::Replay::Harmless, now).is_ok()
+        && receipt.said.id != "r1"
+    {
+        bail!("not what was stated: {receipt:?}");
     }
     let topic = writer::command("c1", moment()).0;
     if let Ok(Inbound::Command(command)) = inbound::parse(&who, &topic, input, false)

@@ -191,6 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn zones_that_change_are_watched_from_the_next_frame_on() {
+        use kerbside_domain::frame::{CameraIx, LUMA_HEIGHT, LUMA_WIDTH};
+        let control = Arc::new(CameraControl::default());
+        let gate = Gate::new(GateConfig { zones: vec![vec![(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]], ..GateConfig::default() });
+        let mut line = CameraLine { gate, ladder: Ladder::new(Mono::ZERO), control: control.clone(), detects: true };
+        let mut frame = |seq: u64, line: &mut CameraLine| {
+            let (luma, rgb) = (vec![90; LUMA_WIDTH * LUMA_HEIGHT].into(), vec![90; 3].into());
+            let (camera, level, at) = (CameraIx(0), Level::L2, at(seq as f64));
+            let frame = Frame { camera, seq, epoch: 1, pts: 0, at, level, width: 1, height: 1, rgb, luma };
+            line.frame(frame, &mut Unloaded);
+            line.gate.watched_pixels()
+        };
+        let few = frame(1, &mut line);
+        control.set_zones(vec![vec![(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]]);
+        let all = frame(2, &mut line);
+        assert!(all > 10 * few, "{few} {all}");
+        assert_eq!(frame(3, &mut line), all);
+    }
+
+    #[test]
     fn ticks_lie_on_one_grid_however_often_somebody_asks() {
         let mut ticks = Ticks::new(Mono::from_s(0.2));
         let due =

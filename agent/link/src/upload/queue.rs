@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kerbside_domain::time::Mono;
 use kerbside_wire::Grant;
+use kerbside_wire::limits::GRANT_LIFE_MS;
 
 use super::destination::Destination;
 use crate::tuning::{UPLOAD_RETRY_MAX_S, UPLOAD_RETRY_S, UPLOADS_AT_ONCE};
@@ -85,8 +86,10 @@ impl UploadQueue {
         self.waiting.push_back(pending);
     }
 
-    /// Those whose time is over. They are out.
+    /// Those whose time is over. They are out. A grant of a journal that was written when its end was not bounded gets one.
     pub(super) fn expired(&mut self, wall_ms: i64) -> Vec<Pending> {
+        let latest = wall_ms.saturating_add(GRANT_LIFE_MS);
+        self.waiting.iter_mut().for_each(|p| p.grant.expires_at_ms = p.grant.expires_at_ms.min(latest));
         let all = std::mem::take(&mut self.waiting).into_iter();
         let (over, waiting): (Vec<_>, Vec<_>) = all.partition(|p| p.grant.expires_at_ms <= wall_ms);
         self.waiting = waiting.into();
@@ -155,5 +158,9 @@ mod tests {
         let over = queue.expired(1_000_000);
         assert_eq!(over[0].last.as_deref(), Some("connect: refused"));
         assert!(queue.is_empty() && queue.backoffs.is_empty());
+        // Of an earlier version, for ever.
+        queue.push(Grant { expires_at_ms: i64::MAX, ..grant("old", "https://bad/1") });
+        assert!(queue.expired(1_000_000).is_empty());
+        assert_eq!(queue.expired(1_000_000 + GRANT_LIFE_MS).len(), 1);
     }
 }

@@ -12,7 +12,6 @@ use kerbside_domain::time::{Clock, ClockQuality};
 use kerbside_site::config::{Proxy, Tls};
 use kerbside_trace::delivery::{Delivery, Item};
 use kerbside_trace::{MAX_GRANTS, evidence_file};
-use kerbside_wire::limits::GRANT_LIFE_MS;
 use kerbside_wire::{Grant, Message, Priority, evidence_not_sent, evidence_ready};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -89,20 +88,11 @@ impl Uploads {
             self.start();
             let idle = self.queue.is_empty();
             tokio::select! {
-                grant = self.granted.recv() => self.queue.push(self.bounded(grant?)),
+                grant = self.granted.recv() => self.queue.push(grant?),
                 Some(attempt) = self.running.join_next_with_id() => self.attempted(attempt),
                 () = tokio::time::sleep(UPLOAD_TICK), if !idle => {}
             }
         }
-    }
-
-    /// A grant of a journal that was written when its end was not bounded gets one.
-    fn bounded(&self, mut grant: Grant) -> Grant {
-        let now = self.uploader.clock.now();
-        if now.quality != ClockQuality::None {
-            grant.expires_at_ms = grant.expires_at_ms.min(now.wall_ms.saturating_add(GRANT_LIFE_MS));
-        }
-        grant
     }
 
     fn start(&mut self) {

@@ -54,6 +54,11 @@ impl Gate {
         self.config.zones = zones;
     }
 
+    #[cfg(test)]
+    pub(crate) fn watched_pixels(&self) -> usize {
+        self.zones.watched().iter().filter(|watched| **watched).count()
+    }
+
     /// One frame, in order of time; intervals may vary.
     pub fn step(&mut self, frame: &Frame) -> GateReport {
         self.step_luma(&frame.luma, frame.at.mono, frame.epoch)

@@ -33,6 +33,9 @@ pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&DeliverySta
                 json!({"by_s": by_s, "times": jumps, "deletion_paused": paused}),
             );
         }
+        if !stats.refusals.is_empty() {
+            values.insert("inbound_refused".to_owned(), json!(stats.refusals));
+        }
     }
     values
 }

@@ -528,3 +528,27 @@ fn a_review_that_fails_changes_nothing_and_is_reported() {
     let answer = report.reasons.iter().find(|r| r.0 == "looked_back").map(|r| r.1.clone());
     assert_eq!(answer, Some("not possible: the ring holds nothing of it".into()));
 }
+
+/// The site file is read again while a bag stands there: it is judged by the rule in force, and a zone that is gone reports nothing.
+#[test]
+fn zones_and_rules_that_change_count_from_then_on() {
+    let opened = |street: &mut Street| street.story().matches("opened r1").count();
+    let mut street = street(Rule { dwell_s: 10_000.0, ..waste() });
+    street.run(5.0);
+    street.put_bag(0.46);
+    street.run(60.0);
+    assert_eq!(opened(&mut street), 0, "not long enough by the old rule");
+    let camera = street.core.settings.cameras[0].clone();
+    let ruled = |dwell_s: f64| {
+        let mut zones = camera.zones.clone();
+        zones[0].rules[0].dwell_s = dwell_s;
+        zones
+    };
+    street.core.set_zones(camera.ix, ruled(20.0));
+    street.run(10.0);
+    assert_eq!(opened(&mut street), 1, "long enough by the new one");
+    street.core.set_zones(camera.ix, Vec::new());
+    street.put("bag2", 0.2, 0.8, 0.04, 0.04);
+    street.run(60.0);
+    assert_eq!(opened(&mut street), 0, "nobody asks for anything any more");
+}

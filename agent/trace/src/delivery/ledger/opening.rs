@@ -1,6 +1,7 @@
 //! Opening: journal and index made to agree; the index is made again from the journal on any doubt.
 
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -209,7 +210,8 @@ fn merge(mut a: Damage, b: Damage) -> Damage {
 
 fn lock(dir: &Path) -> Result<std::fs::File> {
     let failed = |cause: std::io::Error| DeliveryError::Folder { path: dir.to_owned(), cause };
-    std::fs::create_dir_all(dir).map_err(failed)?;
+    // For its owner alone: journal, evidence and keys lie there.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
     let path = dir.join("lock");
     let file =
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
