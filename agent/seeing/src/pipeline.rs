@@ -196,7 +196,7 @@ mod tests {
         let control = Arc::new(CameraControl::default());
         let gate = Gate::new(GateConfig { zones: vec![vec![(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]], ..GateConfig::default() });
         let mut line = CameraLine { gate, ladder: Ladder::new(Mono::ZERO), control: control.clone(), detects: true };
-        let mut frame = |seq: u64, line: &mut CameraLine| {
+        let frame = |seq: u64, line: &mut CameraLine| {
             let (luma, rgb) = (vec![90; LUMA_WIDTH * LUMA_HEIGHT].into(), vec![90; 3].into());
             let (camera, level, at) = (CameraIx(0), Level::L2, at(seq as f64));
             let frame = Frame { camera, seq, epoch: 1, pts: 0, at, level, width: 1, height: 1, rgb, luma };
