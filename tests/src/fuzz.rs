@@ -39,7 +39,11 @@ fn targets() -> Vec<(&'static str, Target, Vec<Vec<u8>>)> {
         ("gpsd", gpsd, vec![GPSD.into()]),
         ("journal", journal, vec![segment()]),
         ("child", child, vec![hello()]),
-        ("signed", signed, vec![writer::command("c1", moment()).1, writer::grant("g1", moment()), writer::receipt("r1")]),
+        (
+            "signed",
+            signed,
+            vec![writer::command("c1", moment()).1, writer::grant("g1", moment()), writer::receipt("r1")],
+        ),
         (
             "chunk",
             chunk,

@@ -50,7 +50,9 @@ fn keys_are_withdrawn_and_a_broken_file_changes_nothing_while_the_box_runs() -> 
     assert_eq!(send(&broker, &ops, &pull)?.0, Some(0));
 
     // Another key, with a narrower scope; a host that must wait.
-    site.edit(|text| text.replacen(&first, &second, 1).replacen("[centre]\n", "[centre]\nkeep_alive_s = 40\n", 1))?;
+    site.edit(|text| {
+        text.replacen(&first, &second, 1).replacen("[centre]\n", "[centre]\nkeep_alive_s = 40\n", 1)
+    })?;
     let lines = signal(Signal::HUP)?;
     agent.logged_after(lines, "the file in force", |e| {
         e["message"].as_str().is_some_and(|m| m.starts_with("the site file was read again"))
@@ -103,9 +105,11 @@ fn a_box_that_demands_signatures_takes_the_centres_word_and_no_other() -> Result
         e["refusal"].as_str().is_some_and(|why| why.contains("not the centre's word: not signed"))
     })?;
     // The same from `kerbside command`, signed.
-    let (code, _) = send(&broker, &desk, &["case", "--args", r#"{"incident_id": "01J", "state": "closed"}"#])?;
+    let (code, _) =
+        send(&broker, &desk, &["case", "--args", r#"{"incident_id": "01J", "state": "closed"}"#])?;
     assert_eq!(code, Some(0));
-    let pulled = send(&broker, &desk, &["log.pull", "--args", r#"{"kinds": ["case", "refused"], "last": 9}"#])?.1;
+    let pulled =
+        send(&broker, &desk, &["log.pull", "--args", r#"{"kinds": ["case", "refused"], "last": 9}"#])?.1;
     let records = pulled["data"]["detail"]["records"].to_string();
     assert!(records.contains("signed_by") && records.contains("not signed"), "{pulled}");
     agent.stop()

@@ -148,7 +148,8 @@ impl CentreKey {
 
     /// Whether it counts at that time.
     pub fn counts_at(&self, wall_ms: i64) -> bool {
-        self.not_before_ms.is_none_or(|from| from <= wall_ms) && self.not_after_ms.is_none_or(|to| wall_ms < to)
+        self.not_before_ms.is_none_or(|from| from <= wall_ms)
+            && self.not_after_ms.is_none_or(|to| wall_ms < to)
     }
 }
 

@@ -194,8 +194,12 @@ mod tests {
     fn zones_that_change_are_watched_from_the_next_frame_on() {
         use kerbside_domain::frame::{CameraIx, LUMA_HEIGHT, LUMA_WIDTH};
         let control = Arc::new(CameraControl::default());
-        let gate = Gate::new(GateConfig { zones: vec![vec![(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]], ..GateConfig::default() });
-        let mut line = CameraLine { gate, ladder: Ladder::new(Mono::ZERO), control: control.clone(), detects: true };
+        let gate = Gate::new(GateConfig {
+            zones: vec![vec![(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]],
+            ..GateConfig::default()
+        });
+        let mut line =
+            CameraLine { gate, ladder: Ladder::new(Mono::ZERO), control: control.clone(), detects: true };
         let frame = |seq: u64, line: &mut CameraLine| {
             let (luma, rgb) = (vec![90; LUMA_WIDTH * LUMA_HEIGHT].into(), vec![90; 3].into());
             let (camera, level, at) = (CameraIx(0), Level::L2, at(seq as f64));

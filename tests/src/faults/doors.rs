@@ -77,8 +77,11 @@ fn half_requests(scale: Scale) -> Result<Row> {
     agent.stop()?;
 
     let control = held_by_nobody_in_particular()?;
-    row.must(control > MAY_STAY, || format!("a listener without bounds holds only {control}: the measure is blind"));
-    row.figures = format!("{stayed} open after 10 s, {refused} turned away; a listener without bounds holds {control}");
+    row.must(control > MAY_STAY, || {
+        format!("a listener without bounds holds only {control}: the measure is blind")
+    });
+    row.figures =
+        format!("{stayed} open after 10 s, {refused} turned away; a listener without bounds holds {control}");
     row.judge(Some(30.0));
     Ok(row)
 }
@@ -110,10 +113,11 @@ impl Halves {
     /// How many are open after 10 s, or when few are.
     fn stay_open(&self) -> Result<usize> {
         let mut open = HALVES;
-        let few = wait::poll("most of them closed", Duration::from_secs(10), Duration::from_millis(200), || {
-            open = self.0.iter().filter(|stream| is_open(stream)).count();
-            Ok(if open <= MAY_STAY { Ok(()) } else { Err(format!("{open} are open")) })
-        });
+        let few =
+            wait::poll("most of them closed", Duration::from_secs(10), Duration::from_millis(200), || {
+                open = self.0.iter().filter(|stream| is_open(stream)).count();
+                Ok(if open <= MAY_STAY { Ok(()) } else { Err(format!("{open} are open")) })
+            });
         drop(few);
         Ok(open)
     }
@@ -145,13 +149,15 @@ fn held_by_nobody_in_particular() -> Result<usize> {
 
 /// Followed once; the same signed text afterwards brings nothing, at once, after a stop and after a kill.
 fn replayed_grants(scale: Scale) -> Result<Row> {
-    let mut row = Row::new("grants of the centre, replayed", "one signed grant given to the ledger of a box in bursts");
+    let mut row =
+        Row::new("grants of the centre, replayed", "one signed grant given to the ledger of a box in bursts");
     let burst = scale.pick(50, 300);
     let dir = tempfile::tempdir()?;
     let folder = dir.path().join("box");
     let mut ledger = writer::open(&folder)?.0;
     let recorded = writer::grant("g-recorded", ledger.now());
-    let StageInput::Grant(grant) = heard(&mut ledger, &recorded)?.context("a true grant was not followed")? else {
+    let StageInput::Grant(grant) = heard(&mut ledger, &recorded)?.context("a true grant was not followed")?
+    else {
         anyhow::bail!("a grant that is none");
     };
     let over = wire::evidence_ready(&grant, 3, ledger.now());

@@ -90,7 +90,8 @@ pub fn message(who: &Identity, incident: &str, at: Moment) -> Item {
 pub fn receipt(id: &str) -> Vec<u8> {
     let data = json!({"id": id, "result": "accepted", "case_no": "2026-1", "target": identity().source()});
     let text = data.to_string();
-    wire::signed::envelope(wire::receipt::RECEIPT, id, "2026-01-01T00:00:00Z", "ops", key(), &text).into_bytes()
+    wire::signed::envelope(wire::receipt::RECEIPT, id, "2026-01-01T00:00:00Z", "ops", key(), &text)
+        .into_bytes()
 }
 
 /// Topic of [`receipt`].

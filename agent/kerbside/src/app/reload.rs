@@ -149,14 +149,17 @@ kinds = ["waste.exposed"]
         write(TEXT);
         let site = config::load(&path).unwrap();
         let (delivery, opened) =
-            Delivery::open(DeliverySettings::new(dir.path(), true), who(), Arc::new(SystemClock::new())).unwrap();
+            Delivery::open(DeliverySettings::new(dir.path(), true), who(), Arc::new(SystemClock::new()))
+                .unwrap();
         let (sites, taken) = crossbeam_channel::bounded(SITES);
         let running = Arc::new(site.clone());
         let mut reload = Reload { path: path.clone(), as_read: site, running, delivery, sites };
 
         // The second key, a smaller zone, another dwell; and a host that waits for a restart.
         let second = TEXT.replace("id = \"ops\"", "id = \"desk\"").replace("[1, 1]]", "[1, 0.5]]");
-        let second = second.replace("id = \"r\"", "id = \"r\"\ndwell_s = 7").replace("mqtt://127.0.0.1", "mqtt://127.0.0.2");
+        let second = second
+            .replace("id = \"r\"", "id = \"r\"\ndwell_s = 7")
+            .replace("mqtt://127.0.0.1", "mqtt://127.0.0.2");
         write(&second);
         reload.read();
         let site = taken.try_recv().unwrap();
@@ -182,6 +185,9 @@ kinds = ["waste.exposed"]
             .unwrap()
             .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
             .collect();
-        assert!(text.contains(r#""site_read_again":{"keys":["desk"],"needs_a_restart":["[centre]"]}"#), "{text}");
+        assert!(
+            text.contains(r#""site_read_again":{"keys":["desk"],"needs_a_restart":["[centre]"]}"#),
+            "{text}"
+        );
     }
 }

@@ -99,8 +99,20 @@ impl CoreStage {
 }
 
 pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
-    let Parts { site, clock, program, detectors, delivery, saved, centre, gnss, sites, uploads, restart, meters } =
-        parts;
+    let Parts {
+        site,
+        clock,
+        program,
+        detectors,
+        delivery,
+        saved,
+        centre,
+        gnss,
+        sites,
+        uploads,
+        restart,
+        meters,
+    } = parts;
     let rings: Vec<Ring> =
         site.cameras.iter().map(|c| Arc::new(Mutex::new(PacketRing::new(c.ring_s, c.ring_bytes)))).collect();
     let (inputs, inputs_out) = bounded(INPUTS);
@@ -135,8 +147,14 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         restart,
         meter: meters.core(),
     });
-    let inbox =
-        core_thread::Inbox { inputs: inputs_out, evidence: outcomes_out, reviews: reviews_out, centre, gnss, sites };
+    let inbox = core_thread::Inbox {
+        inputs: inputs_out,
+        evidence: outcomes_out,
+        reviews: reviews_out,
+        centre,
+        gnss,
+        sites,
+    };
     let stays = meters.ends().stays("core");
     let thread = spawn("core", move || {
         let _stays = stays;

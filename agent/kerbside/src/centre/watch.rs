@@ -78,7 +78,8 @@ pub async fn watch_until(
         (None, None) => "cg/v1/#".to_owned(),
         (_, edge) => format!("cg/v1/{division}/{}/#", edge.as_deref().unwrap_or("+")),
     };
-    let key = options.key.as_ref().map(|(file, id)| Ok::<_, anyhow::Error>((SigningKey::read(file)?, id.clone())));
+    let key =
+        options.key.as_ref().map(|(file, id)| Ok::<_, anyhow::Error>((SigningKey::read(file)?, id.clone())));
     let mut view = View {
         options,
         key: key.transpose()?,

@@ -21,7 +21,8 @@ pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
     .collect();
     if !unsigned.is_empty() {
         let what = format!("{} count without a signature", unsigned.join(" and "));
-        let remedy = "if the centre signs them, demand it: require_signed = [\"receipt\", \"case\"] in [centre]";
+        let remedy =
+            "if the centre signs them, demand it: require_signed = [\"receipt\", \"case\"] in [centre]";
         findings.push(Finding::advice(Area::Trust, what, remedy));
     }
     findings
@@ -36,13 +37,23 @@ fn of_key(key: &CentreKey, now: i64) -> Finding {
         }
         (Some(begin), _) if begin > now => {
             let what = format!("the key \"{id}\" counts from {} on", rfc3339(begin, 0));
-            Finding::advice(Area::Trust, what, "nothing, if another key counts until then; else check the clock")
+            Finding::advice(
+                Area::Trust,
+                what,
+                "nothing, if another key counts until then; else check the clock",
+            )
         }
         (_, Some(end)) if end - now < SOON_MS => {
             let what = format!("the key \"{id}\" ends at {}", rfc3339(end, 0));
-            Finding::advice(Area::Trust, what, "put the centre's next key into the site file beside it, then SIGHUP")
+            Finding::advice(
+                Area::Trust,
+                what,
+                "put the centre's next key into the site file beside it, then SIGHUP",
+            )
         }
-        (_, Some(end)) => Finding::good(Area::Trust, format!("the key \"{id}\" counts until {}", rfc3339(end, 0))),
+        (_, Some(end)) => {
+            Finding::good(Area::Trust, format!("the key \"{id}\" counts until {}", rfc3339(end, 0)))
+        }
         (_, None) => Finding::good(Area::Trust, format!("the key \"{id}\" counts; it has no end")),
     }
 }

@@ -38,7 +38,9 @@ pub fn set_retention_hold(dir: &Path, incident_id: &str, change: HoldChange) -> 
             HoldChange::Ended if file.symlink_metadata().is_err() => {}
             HoldChange::Ended => write_small(&folder, HOLD_FILE, ENDED)?,
             HoldChange::Release => match std::fs::remove_file(&file) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(&file, "deleting")(e)),
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(&file, "deleting")(e));
+                }
                 _ => {}
             },
         }

@@ -13,11 +13,21 @@ use kerbside_domain::time::{Clock, Mono};
 /// What the core asks of the stage.
 #[derive(Debug)]
 pub enum EvidenceTask {
-    Pin { incident_id: String, camera: CameraIx, from: Mono, to: Mono },
-    Unpin { incident_id: String },
+    Pin {
+        incident_id: String,
+        camera: CameraIx,
+        from: Mono,
+        to: Mono,
+    },
+    Unpin {
+        incident_id: String,
+    },
     Make(EvidenceRequest),
     /// Outlines of zones from now on.
-    Zones { camera: CameraIx, zones: BTreeMap<String, Vec<(f32, f32)>> },
+    Zones {
+        camera: CameraIx,
+        zones: BTreeMap<String, Vec<(f32, f32)>>,
+    },
 }
 
 /// The handle. Dropping it lets the stage finish its clips and end.

@@ -29,7 +29,12 @@ pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
     let tls = site.centre.tls.iter().filter_map(|tls| tls.key_file.as_ref());
     for secret in site.centre.password_file.iter().chain(tls) {
         let secret = std::path::absolute(secret).unwrap_or_else(|_| secret.clone());
-        look(&secret, READ | WRITE, "every user of this machine can read or change this secret", "chmod o-rwx");
+        look(
+            &secret,
+            READ | WRITE,
+            "every user of this machine can read or change this secret",
+            "chmod o-rwx",
+        );
     }
     let data = std::path::absolute(&site.device.data_dir).unwrap_or_else(|_| site.device.data_dir.clone());
     let what = "every user of this machine can look at journal and evidence";

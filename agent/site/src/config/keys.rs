@@ -38,7 +38,9 @@ pub(super) fn keys(cx: &mut Check<'_>, tables: Vec<Table<'_>>) -> Vec<CentreKey>
         if let (Some(from), Some(to), Some(v)) = (not_before_ms, not_after_ms, &raw.not_after)
             && from >= to
         {
-            cx.sink.at(v.span(), "`not_after` is not later than `not_before`").help("such a key never counts");
+            cx.sink
+                .at(v.span(), "`not_after` is not later than `not_before`")
+                .help("such a key never counts");
         }
         let (Some(id), Some(public)) = (id, public) else { continue };
         let name = cx.id("id", &id);
@@ -58,7 +60,12 @@ pub(super) fn keys(cx: &mut Check<'_>, tables: Vec<Table<'_>>) -> Vec<CentreKey>
             cx.sink.warn(id.span(), format!("{what}; say how long and for what it counts"));
         }
         let public = public_key(cx, &public);
-        keys.extend(public.map(|public| CentreKey { scope, not_before_ms, not_after_ms, ..CentreKey::new(name, public) }));
+        keys.extend(public.map(|public| CentreKey {
+            scope,
+            not_before_ms,
+            not_after_ms,
+            ..CentreKey::new(name, public)
+        }));
     }
     keys
 }
@@ -88,7 +95,12 @@ pub(super) fn required(cx: &mut Check<'_>, list: &At<Vec<Spanned<String>>>, no_k
     (has("receipt"), has("case"))
 }
 
-fn words(cx: &mut Check<'_>, key: &str, list: &Spanned<Vec<Spanned<String>>>, known: &[&'static str]) -> Vec<String> {
+fn words(
+    cx: &mut Check<'_>,
+    key: &str,
+    list: &Spanned<Vec<Spanned<String>>>,
+    known: &[&'static str],
+) -> Vec<String> {
     let known: Vec<(&str, &str)> = known.iter().map(|word| (*word, *word)).collect();
     list.get_ref().iter().filter_map(|word| cx.word(key, word, &known)).map(str::to_owned).collect()
 }

@@ -135,7 +135,8 @@ pub(super) fn centre(cx: &mut Check<'_>, root: &mut Table<'_>) -> Centre {
                 None => "every report goes",
             };
             let (host, secure) = (&address.host, if address.websocket.is_some() { "wss" } else { "mqtts" });
-            cx.sink.warn(at, format!("{what} to {host} in the clear; write {secure}:// and add [centre.tls]"));
+            cx.sink
+                .warn(at, format!("{what} to {host} in the clear; write {secure}:// and add [centre.tls]"));
         }
         (centre.host, centre.port, centre.websocket) = (address.host, address.port, address.websocket);
     }

@@ -74,7 +74,11 @@ fn keys_have_scope_and_time_and_a_file_without_them_is_as_good_as_before() {
     let old = site("", "").unwrap_or_else(|p| panic!("{p}"));
     assert_eq!(old.centre.keys, [kerbside_crypto::sign::CentreKey::new("ops", public)]);
     assert!(!old.centre.signed_receipts && !old.centre.signed_cases);
-    assert!(old.warnings.iter().any(|w| w.contains("has no end") && w.contains("may sign everything")), "{:?}", old.warnings);
+    assert!(
+        old.warnings.iter().any(|w| w.contains("has no end") && w.contains("may sign everything")),
+        "{:?}",
+        old.warnings
+    );
 
     let of_now = site(
         "scope = [\"receipt\", \"recheck\"]\nnot_before = \"2026-01-01T00:00:00Z\"\nnot_after = \"2027-01-01T00:00:00Z\"\n",
@@ -92,7 +96,9 @@ fn keys_have_scope_and_time_and_a_file_without_them_is_as_good_as_before() {
 fn what_goes_in_the_clear_or_lies_open_is_warned_of_and_no_error() {
     use std::os::unix::fs::PermissionsExt as _;
     let text = |url: &str| MINIMAL.replace("mqtt://127.0.0.1", url);
-    let warned = |text: &str| parse(text, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}")).warnings.join("\n");
+    let warned = |text: &str| {
+        parse(text, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}")).warnings.join("\n")
+    };
     assert_eq!(warned(&text("mqtt://127.0.0.1")), "");
     let clear = warned(&text("mqtt://centre.example:1883"));
     assert!(clear.contains("every report goes to centre.example in the clear; write mqtts://"), "{clear}");

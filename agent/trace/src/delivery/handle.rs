@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use kerbside_crypto::sign::CentreKey;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::Clock;
-use kerbside_crypto::sign::CentreKey;
 use kerbside_wire::{Grant, Identity, Message, MustSign, chunk};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};

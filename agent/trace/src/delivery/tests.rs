@@ -401,19 +401,25 @@ fn where_the_site_demands_it_only_the_centres_signed_word_counts() {
 
     assert_eq!(ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap(), None);
     let closed = serde_json::json!({"incident_id": "INCIDENT001", "state": "closed"});
-    let unsigned = serde_json::json!({"specversion": "1.0", "id": "x", "type": wire::case::CASE_STATE, "data": closed});
+    let unsigned =
+        serde_json::json!({"specversion": "1.0", "id": "x", "type": wire::case::CASE_STATE, "data": closed});
     assert_eq!(ledger.incoming(CASE, unsigned.to_string().as_bytes(), false).unwrap(), None);
     assert_eq!((reports(&ledger), ledger.stats().refused, ledger.inputs().len()), (2, 2, 0));
     let why = &ledger.stats().refusals;
     assert_eq!(why[&wire::RefusalReason::NotSigned], 2, "{why:?}");
     let told = std::cell::Cell::new(0);
-    ledger.each_record(|record| told.set(told.get() + u32::from(record.body.contains("not the centre's word"))));
+    ledger.each_record(|record| {
+        told.set(told.get() + u32::from(record.body.contains("not the centre's word")))
+    });
     assert_eq!(told.get(), 2, "and the journal says so");
 
     let data = serde_json::json!({"id": "INCIDENT001.0001", "result": "accepted"});
     let signed = of(wire::receipt::RECEIPT, data);
     let heard = ledger.incoming(RECEIPT, &signed, false).unwrap().unwrap().input;
-    assert!(matches!(&heard, StageInput::Receipt(r) if r.signed_by.as_deref() == Some("ops-2026")), "{heard:?}");
+    assert!(
+        matches!(&heard, StageInput::Receipt(r) if r.signed_by.as_deref() == Some("ops-2026")),
+        "{heard:?}"
+    );
     assert_eq!(reports(&ledger), 1);
     // The end of a case counts once, whatever somebody writes around the signed text.
     let closed = of(wire::case::CASE_STATE, closed);
@@ -436,7 +442,11 @@ fn a_receipt_that_overtook_the_acknowledgement_counts_with_it_also_after_a_kill(
     ledger.commit(vec![message(1), message(2)]).unwrap();
     // Forged, or too early: the report goes out all the same.
     ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap().unwrap();
-    assert_eq!(ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap(), None, "the same again");
+    assert_eq!(
+        ledger.incoming(RECEIPT, &receipt("INCIDENT001.0001"), false).unwrap(),
+        None,
+        "the same again"
+    );
     drop(ledger);
     let (mut ledger, _) = open(dir.path(), true);
     assert_eq!(ledger.unfinished().unacknowledged.len(), 2);

@@ -424,7 +424,13 @@ fn records_can_be_folded_from_reports() {
 fn disposed(street: &mut Street) {
     let incident_id = street.report().incident_id.clone();
     let (case_no, reason) = (Some("W-1".to_owned()), None);
-    street.step(Input::Case(CaseUpdate { incident_id, case_no, state: CaseState::Disposed, reason, signed_by: None }));
+    street.step(Input::Case(CaseUpdate {
+        incident_id,
+        case_no,
+        state: CaseState::Disposed,
+        reason,
+        signed_by: None,
+    }));
 }
 
 fn ordered(street: &mut Street, command: &str) {

@@ -6,8 +6,8 @@ use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_wire::signed::Signed;
 use kerbside_wire::text::clipped;
 use kerbside_wire::{
-    GrantRefusal, Inbound, JudgedGrant, Message, MustSign, Refusal, RefusalReason, Replay, SignedGrant, Statement,
-    evidence_not_sent, inbound, scope,
+    GrantRefusal, Inbound, JudgedGrant, Message, MustSign, Refusal, RefusalReason, Replay, SignedGrant,
+    Statement, evidence_not_sent, inbound, scope,
 };
 use serde::Deserialize;
 use serde_json::json;
