@@ -87,12 +87,9 @@ pub enum Command {
         /// Write a clip and stills of packets instead of watching a source.
         #[arg(long)]
         clip: bool,
-        /// Try what a confined child must not be able to do, one act, as told on stdin.
+        /// At this stage of a child's life, try one act that it must not be able to do, as told on stdin.
         #[arg(long, conflicts_with = "clip")]
-        probe: bool,
-        /// The same without confinement, to show that the act itself would succeed.
-        #[arg(long, requires = "probe")]
-        unconfined: bool,
+        probe: Option<String>,
     },
     /// Internal: a broker in memory, for demonstrations and tests only.
     #[cfg(feature = "embedded-broker")]

@@ -29,11 +29,11 @@ fn main() -> ExitCode {
         }
     };
     #[cfg(feature = "camera")]
-    if let Command::Capture { clip, probe, unconfined } = &cli.command {
+    if let Command::Capture { clip, probe } = &cli.command {
         // A child of ours: no logs, no signals, only its pipes.
         return match (clip, probe) {
             (true, _) => kerbside_media::child::clip::main(),
-            (_, true) => kerbside_media::child::probe::main(!unconfined),
+            (_, Some(stage)) => kerbside_media::child::probe::main(stage),
             _ => kerbside_media::child::capture::main(None),
         };
     }

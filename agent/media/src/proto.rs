@@ -21,7 +21,7 @@ pub use error::ProtoError;
 #[cfg(feature = "camera")]
 pub(crate) use framing::check_length;
 pub use framing::{read_message, write_message};
-pub use probe::{Act, ProbeAnswer, ProbeOrder, Stage};
+pub use probe::{Act, ProbeAnswer, Stage};
 pub use stream::StreamHeader;
 pub use version::VERSION;
 

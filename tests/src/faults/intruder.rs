@@ -29,6 +29,7 @@ pub fn run(_: Scale) -> Result<Vec<Row>> {
         ("that watches", newest, Stage::Watching),
         ("that makes a clip", newest, Stage::Clip),
         ("that opens its camera", newest, Stage::Opening),
+        ("of kerbside-devices", newest, Stage::Devices),
         ("that watches, kernel 6.1", ABI_OF_6_1, Stage::Watching),
         ("that opens its camera, kernel 6.1", ABI_OF_6_1, Stage::Opening),
         ("that watches, no Landlock", 0, Stage::Watching),
@@ -149,6 +150,8 @@ impl Street {
                 vec![Act::Connect(self.broker), camera, udp]
             }
             Stage::Opening => vec![camera, udp],
+            // Plug-ins make code as they go.
+            Stage::Devices => code(),
             Stage::Watching | Stage::Clip | Stage::Free => Vec::new(),
         }
     }
@@ -169,6 +172,7 @@ impl Street {
             Act::Connect(to) if *to == self.camera => "TCP to the camera".to_owned(),
             Act::Connect(_) => "TCP to others".to_owned(),
             Act::SendUdp(_) => "UDP".to_owned(),
+            Act::MapWritableCode | Act::MakeExecutable => "code of its own".to_owned(),
             other => format!("{other:?}"),
         };
         acts.iter().map(name).collect::<Vec<_>>().join(", ")

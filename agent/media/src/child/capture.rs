@@ -33,7 +33,7 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
     let mut parent = ParentLink::connect(kind)?;
     parent.send(&FromChild::Hello(Greeting { version: proto::VERSION, unfiltered }))?;
     let open = parent.first_command()?;
-    if let Err(why) = confine::before_opening(&open, kind) {
+    if let Err(why) = confine::before_opening(&open.url, kind) {
         parent.stays_open(why);
     }
     let result = match devices {

@@ -13,7 +13,6 @@ use rustix::process::{Resource, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::filter::{self, Filter};
-use crate::proto::OpenSource;
 use crate::url;
 
 /// Inherited descriptors are looked for up to this number. Bound: a parent that has more open has them marked.
@@ -42,7 +41,7 @@ pub(super) fn begin(kind: Kind) -> Result<(), String> {
     }
     filter::apply(&Filter::Lethal { may_execute: kind == Kind::Devices })?;
     match kind {
-        Kind::Devices => Ok(()),
+        Kind::Devices => filter::apply(&Filter::Missing).and_then(|()| filter::apply(&Filter::Changes)),
         Kind::Capture => filter::apply(&Filter::Refused).and_then(|()| filter::apply(&Filter::Known)),
         Kind::Clip => {
             filter::apply(&Filter::Refused)?;
@@ -53,13 +52,13 @@ pub(super) fn begin(kind: Kind) -> Result<(), String> {
 }
 
 /// The source is known, nothing of it was read: sockets of other families than it needs go.
-pub(super) fn before_opening(open: &OpenSource, kind: Kind) -> Result<(), String> {
+pub(super) fn before_opening(address: &str, kind: Kind) -> Result<(), String> {
     if kind == Kind::Devices {
         return Ok(());
     }
-    let allowed: &[i32] = if !url::is_network(&open.url) {
+    let allowed: &[i32] = if !url::is_network(address) {
         &[]
-    } else if url::is_multicast_name(&open.url) {
+    } else if url::is_multicast_name(address) {
         // The name is asked for through a local service.
         &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX]
     } else {

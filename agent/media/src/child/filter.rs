@@ -24,6 +24,10 @@ pub(super) enum Filter<'a> {
     Known,
     /// Arguments that are refused: other processes, new code, processes of its own.
     Refused,
+    /// What is missing in this kernel where there is no list: a call whose arguments no filter sees.
+    Missing,
+    /// What changes files by their names, where no list of calls refuses it: rights, owners, attributes, length.
+    Changes,
     /// Families of sockets that are refused: all but these.
     Sockets { allowed: &'a [i32] },
     /// No socket, no connection, no process any more; with `files`, no file and no code either.
@@ -46,6 +50,10 @@ fn program(filter: &Filter<'_>) -> Result<BpfProgram, BackendError> {
             (always(syscalls::KNOWN), SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow)
         }
         Filter::Refused => (refused()?, SeccompAction::Allow, refuse()),
+        Filter::Missing => {
+            (always(&[libc::SYS_clone3]), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))
+        }
+        Filter::Changes => (always(syscalls::CHANGING), SeccompAction::Allow, refuse()),
         Filter::Sockets { allowed } => (sockets(allowed)?, SeccompAction::Allow, refuse()),
         Filter::Sealed { files } => (sealed(*files)?, SeccompAction::Allow, refuse()),
     };
@@ -134,6 +142,10 @@ fn sockets(allowed: &[i32]) -> Result<Rules, BackendError> {
 
 fn sealed(files: bool) -> Result<Rules, BackendError> {
     let mut rules = always(syscalls::CONNECTING);
+    let pid = std::process::id().into();
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        rules.insert(call, vec![one(0, Len::Dword, Op::Ne, pid)?]);
+    }
     rules.insert(libc::SYS_clone, vec![one(0, Len::Qword, Op::MaskedEq(libc::CLONE_THREAD as u64), 0)?]);
     if files {
         rules.extend(always(syscalls::OPENING));
@@ -172,6 +184,8 @@ mod tests {
             Filter::Lethal { may_execute: false },
             Filter::Known,
             Filter::Refused,
+            Filter::Missing,
+            Filter::Changes,
             Filter::Sockets { allowed: &[] },
             Filter::Sockets { allowed: &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX] },
             Filter::Sealed { files: true },

@@ -14,14 +14,20 @@ use std::process::ExitCode;
 use rustix::process::Pid;
 
 use super::confine::{self, Kind};
-use crate::proto::{self, Act, Greeting, OpenSource, Pace, ProbeAnswer, ProbeOrder, ProtoError, Stage};
-use kerbside_domain::frame::Level;
+use crate::proto::{self, Act, Greeting, ProbeAnswer, ProtoError, Stage};
 
-/// Does one order from stdin and answers on stdout. `confined`: as every other child; else nothing is given up.
-pub fn main(confined: bool) -> ExitCode {
-    let unfiltered =
-        if confined { confine::begin(Kind::Capture).err() } else { Some("a free probe".to_owned()) };
-    match serve(confined, unfiltered) {
+/// Goes as far in a child's life as the stage of this name, by the same calls as a real one; does one act from stdin and answers
+/// on stdout.
+pub fn main(stage: &str) -> ExitCode {
+    let Some(stage) = Stage::named(stage) else {
+        eprintln!("kerbside capture --probe: no stage is called {stage}");
+        return ExitCode::FAILURE;
+    };
+    let unfiltered = match kind_of(stage) {
+        Some(kind) => confine::begin(kind).err(),
+        None => Some("a free probe".to_owned()),
+    };
+    match serve(stage, unfiltered) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kerbside capture --probe: {error}");
@@ -30,36 +36,32 @@ pub fn main(confined: bool) -> ExitCode {
     }
 }
 
-fn serve(confined: bool, unfiltered: Option<String>) -> Result<(), ProtoError> {
+fn kind_of(stage: Stage) -> Option<Kind> {
+    match stage {
+        Stage::Opening | Stage::Watching => Some(Kind::Capture),
+        Stage::Clip => Some(Kind::Clip),
+        Stage::Devices => Some(Kind::Devices),
+        Stage::Free => None,
+    }
+}
+
+fn serve(stage: Stage, unfiltered: Option<String>) -> Result<(), ProtoError> {
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
     proto::write_message(&mut stdout, &Greeting { version: proto::VERSION, unfiltered }, &[])?;
     stdout.flush()?;
-    let Some((order, _)) = proto::read_message::<ProbeOrder>(&mut stdin)? else { return Ok(()) };
-    if confined {
-        // What cannot be applied shows in what the act comes to.
-        let _ = reach(order.stage);
-    }
-    let denied = attempt(&order.act).err().map(|error| error.to_string());
+    let Some((act, _)) = proto::read_message::<Act>(&mut stdin)? else { return Ok(()) };
+    // What cannot be applied shows in what the act comes to.
+    let _ = reach(stage);
+    let denied = attempt(&act).err().map(|error| error.to_string());
     proto::write_message(&mut stdout, &ProbeAnswer { denied }, &[])?;
     Ok(stdout.flush()?)
 }
 
-/// Goes on in a child's life as far as `stage`, by the same calls as a real one.
+/// What comes after the greeting.
 fn reach(stage: Stage) -> Result<(), String> {
-    let url = if stage == Stage::Clip { "clip.mp4" } else { "rtsp://camera/" };
-    let open = OpenSource {
-        url: url.to_owned(),
-        opencv: false,
-        pace: Pace::Live,
-        level: Level::L2,
-        analysis_fps: 5.0,
-        analysis_width: 640,
-        timeout_s: 5.0,
-        ring_bytes: 0,
-        memory_bytes: 0,
-    };
-    confine::before_opening(&open, Kind::Capture)?;
-    if stage == Stage::Watching { confine::seal(Kind::Capture) } else { Ok(()) }
+    let Some(kind) = kind_of(stage).filter(|kind| *kind != Kind::Clip) else { return Ok(()) };
+    confine::before_opening("rtsp://camera/", kind)?;
+    if stage == Stage::Opening { Ok(()) } else { confine::seal(kind) }
 }
 
 fn attempt(act: &Act) -> io::Result<()> {

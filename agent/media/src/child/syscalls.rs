@@ -240,7 +240,35 @@ pub(super) const LETHAL: &[i64] = &[
     libc::SYS_modify_ldt,
 ];
 
-/// New ways out: none once the source is open.
+/// `fchmodat2`: one number everywhere, which `libc` does not name everywhere.
+const FCHMODAT2: i64 = 452;
+
+/// Changes of files by their names, which Landlock does not know (length: before its ABI 3).
+pub(super) const CHANGING: &[i64] = &[
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchownat,
+    libc::SYS_truncate,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_utimensat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+];
+
+/// New ways out, to the network and to other processes: none once the source is open.
 pub(super) const CONNECTING: &[i64] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -249,6 +277,14 @@ pub(super) const CONNECTING: &[i64] = &[
     libc::SYS_listen,
     libc::SYS_accept,
     libc::SYS_accept4,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
 ];
 
 /// New files: none once the source is open.

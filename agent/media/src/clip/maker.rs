@@ -46,8 +46,7 @@ pub fn make(program: &CaptureProgram, limit: Duration, job: &ClipJob) -> Result<
         .map(|path| path.as_path())
         .collect();
     for path in &files {
-        std::fs::File::create(path)
-            .map_err(|cause| ClipError::File { path: path.display().to_string(), cause })?;
+        make_empty(path).map_err(|cause| ClipError::File { path: path.display().to_string(), cause })?;
     }
     let made = in_time(program, limit, job, &files);
     for path in files {
@@ -57,6 +56,15 @@ pub fn make(program: &CaptureProgram, limit: Duration, job: &ClipJob) -> Result<
         }
     }
     made.map(output)
+}
+
+/// In place of what an earlier job left, and never through a link that somebody put there.
+fn make_empty(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::fs::File::create_new(path).map(drop)
 }
 
 /// What a clip child says.

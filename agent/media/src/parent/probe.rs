@@ -7,7 +7,7 @@ use super::program::CaptureProgram;
 use super::walls::{self, Sealed};
 use super::{said, start};
 use crate::confinement::Confinement;
-use crate::proto::{self, Act, Greeting, ProbeAnswer, ProbeOrder, ProtoError, Stage};
+use crate::proto::{self, Act, Greeting, ProbeAnswer, ProtoError, Stage};
 
 /// What became of an act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +54,14 @@ fn run(
 ) -> Result<(ProbeOutcome, Confinement), ProbeError> {
     let failed = |cause| ProbeError::Start { program: program.path.display().to_string(), cause };
     let mut command = program.command();
-    command.arg("--probe");
+    command.args(["--probe", stage.name()]);
     let (ports, newest_abi) = match stage {
         Stage::Opening | Stage::Watching => (Ports::Only(vec![port, 53]), program.walls.newest_abi),
         Stage::Clip => (Ports::Only(Vec::new()), program.walls.newest_abi),
+        Stage::Devices => (Ports::Any, program.walls.newest_abi),
         Stage::Free => (Ports::Any, 0),
     };
-    let cell = Cell { ports, newest_abi, ..program.cell() };
-    if stage == Stage::Free {
-        command.arg("--unconfined");
-    }
+    let cell = Cell { ports, newest_abi, devices: stage == Stage::Devices, ..program.cell() };
     let (sender, said_of_it) = crossbeam_channel::bounded(2);
     let mut started = start::start(command, cell, "probe-pipe", move |mut stdout| {
         let greeting =
@@ -82,7 +80,7 @@ fn run(
         Ok(Ok(_)) | Err(_) => return Err(no_answer(&mut started)),
     };
     if let Some(mut stdin) = started.child.stdin.take() {
-        proto::write_message(&mut stdin, &ProbeOrder { stage, act: act.clone() }, &[])?;
+        proto::write_message(&mut stdin, act, &[])?;
     }
     let outcome = match said_of_it.recv() {
         Ok(Ok(Some(Heard::Answer(ProbeAnswer { denied: None })))) => ProbeOutcome::Done,

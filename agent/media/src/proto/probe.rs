@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// How far the child is in its life when it tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// A capture child that opens its camera.
     Opening,
@@ -15,6 +14,8 @@ pub enum Stage {
     Watching,
     /// A child that makes a clip or pictures, or reads a file.
     Clip,
+    /// A child of `kerbside-devices` from the first picture on.
+    Devices,
     /// Not confined at all, to show that the act succeeds where nothing forbids it.
     Free,
 }
@@ -87,13 +88,24 @@ pub enum Act {
     Counters,
 }
 
-/// What the parent sends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeOrder {
-    /// When.
-    pub stage: Stage,
-    /// What.
-    pub act: Act,
+impl Stage {
+    const ALL: [Stage; 5] = [Stage::Opening, Stage::Watching, Stage::Clip, Stage::Devices, Stage::Free];
+
+    /// As an argument of the probe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Opening => "opening",
+            Stage::Watching => "watching",
+            Stage::Clip => "clip",
+            Stage::Devices => "devices",
+            Stage::Free => "free",
+        }
+    }
+
+    /// The stage of this name.
+    pub fn named(name: &str) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|stage| stage.name() == name)
+    }
 }
 
 /// What the child answers; none if it was ended for trying.
