@@ -64,7 +64,10 @@ fn clip_of(evidence: &mut Evidence, ring: &Mutex<PacketRing>, clock: &dyn Clock)
         let enough = latest.mono.since_s(oldest.mono) > CLIP_S + 2.0 * GROUP_S;
         (enough && (0.5..1.5).contains(&since_key_s)).then_some(latest)
     };
-    let found = || Ok(in_a_group(&ring.lock()).ok_or_else(|| format!("{:?}", ring.lock().latest())));
+    let found = || {
+        let ring = ring.lock();
+        Ok(in_a_group(&ring).ok_or_else(|| format!("{:?}", ring.latest())))
+    };
     let at = wait::poll("packets of some groups", LIMIT, Duration::from_millis(20), found).unwrap();
     let mut made = evidence.request(request(at));
     let mut clip = || {
@@ -116,4 +119,9 @@ fn survives(codec: Codec) {
 #[test]
 fn signed_h264_comes_into_the_clip_bit_for_bit_and_whole() {
     survives(Codec::H264);
+}
+
+#[test]
+fn signed_h265_comes_into_the_clip_bit_for_bit_and_whole() {
+    survives(Codec::H265);
 }
