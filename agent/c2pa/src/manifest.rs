@@ -103,9 +103,12 @@ fn actions(statement: &Statement) -> Result<Assertion, SignError> {
         created.push(("when".into(), time(at)));
     }
     let mut actions = vec![Value::Map(created)];
-    if let Some(Edit::DrawnIn) = statement.edit {
-        let what = "outlines and text were drawn in";
-        actions.push(map([("action", "c2pa.edited".into()), ("description", what.into())]));
+    let edit = statement.edit.map(|edit| match edit {
+        Edit::DrawnIn => ("c2pa.edited", "outlines and text were drawn in"),
+        Edit::Encoded => ("c2pa.transcoded", "the camera's codec is not played everywhere"),
+    });
+    if let Some((action, why)) = edit {
+        actions.push(map([("action", action.into()), ("description", why.into())]));
     }
     Assertion::cbor("c2pa.actions.v2", &map([("actions", Value::Array(actions))]))
 }

@@ -1,10 +1,12 @@
 //! What is said of a file.
 
-/// What was done to a picture after the camera had made it.
+/// What was done to a file after the camera had made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Outlines and text were drawn in.
     DrawnIn,
+    /// Its pictures were encoded again, in a codec that is played everywhere.
+    Encoded,
 }
 
 /// What is said of one file.

@@ -73,7 +73,7 @@ impl Evidence {
             }
         }
         self.counters.clips += 1;
-        self.sign(request, &place, EvidenceRole::Clip, begin);
+        self.sign(request, &place, EvidenceRole::Clip, begin, clip_span.encoded_as.is_some());
         Ok(MadeClip { item: place.adopt(begin)?, span: clip_span, shortfalls })
     }
 

@@ -70,7 +70,7 @@ impl Evidence {
         let items = places.iter().zip(roles).map(|(place, role)| {
             results.next().ok_or(Missing::NoPictureMade)?.map_err(Missing::Child)?;
             self.counters.pictures += 1;
-            self.sign(request, place, *role, captured);
+            self.sign(request, place, *role, captured, false);
             Ok(place.adopt(captured)?)
         });
         let shifted_s = instead.map(|instead| signed_s(shown.at.mono, instead.at.mono));

@@ -87,15 +87,20 @@ impl Signing {
 }
 
 impl Evidence {
-    /// Signs what a child wrote for `place`.
+    /// Signs what a child wrote for `place`. `encoded`: the pictures are no longer as the camera encoded them.
     pub(super) fn sign(
         &mut self,
         request: &EvidenceRequest,
         place: &Place,
         role: EvidenceRole,
         captured: Moment,
+        encoded: bool,
     ) {
-        let statement = self.statement(request, place, role, captured);
+        let edit = match role {
+            EvidenceRole::Annotated => Some(Edit::DrawnIn),
+            _ => encoded.then_some(Edit::Encoded),
+        };
+        let statement = Statement { edit, ..self.statement(request, place, role, captured) };
         let Some(signing) = &mut self.signing else { return };
         match sign_file(signing.signer(), place, role, &statement) {
             Ok(()) => self.counters.signed += 1,
@@ -120,7 +125,7 @@ impl Evidence {
             id: format!("{}/{}/{}", self.edge_id, request.subject.set_id(), place.name()),
             title: place.name(),
             captured_at: (captured.quality != ClockQuality::None).then_some(captured_at),
-            edit: (role == EvidenceRole::Annotated).then_some(Edit::DrawnIn),
+            edit: None,
             facts,
         }
     }

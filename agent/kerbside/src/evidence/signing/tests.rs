@@ -134,6 +134,23 @@ fn a_chain_counts_from_the_file_after_it_was_installed() {
     assert!(holds(&trigger(3), "vouched for by nobody"));
 }
 
+#[test]
+fn a_clip_that_was_encoded_again_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    for (form, said) in [(ClipForm::AsSent, false), (ClipForm::Encoded("h264".into()), true)] {
+        let mut evidence = stage(dir.path(), JPEG, MP4);
+        evidence.make_clip = Box::new(move |job| {
+            if let Some(clip) = &job.clip {
+                std::fs::write(clip, MP4).unwrap();
+            }
+            Ok(ClipOutput { clip: Some(form.clone()), stills: Vec::new() })
+        });
+        evidence.request(EvidenceRequest { roles: Vec::new(), ..request(1, true) });
+        let clip = evidence.finish().remove(0);
+        assert_eq!(holds(&files(dir.path(), &clip)[0].1, "c2pa.transcoded"), said);
+    }
+}
+
 /// A child that was taken over leaves links to what it may not read or write.
 #[test]
 fn links_that_a_child_left_lead_nowhere() {
