@@ -159,6 +159,8 @@ impl Cell {
             let device = read | write | (AccessFs::from_all(abi) & AccessFs::IoctlDev);
             accesses.push((self.spread(&READ_FOR_DEVICES), read));
             accesses.push((vec!["/dev".into()], device));
+            // Drivers share memory by files that they make there.
+            accesses.push((vec!["/dev/shm".into()], read | write | AccessFs::MakeReg | AccessFs::RemoveFile));
             accesses.push((gstreamer_cache(), AccessFs::from_all(abi)));
         }
         accesses
