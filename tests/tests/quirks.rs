@@ -23,12 +23,16 @@ fn ffmpeg(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Every picture at its own time: by itself FFmpeg rounds times to a rate, and complains of those that it rounds to one.
+const EXACTLY: [&str; 6] = ["-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null"];
+
 /// What FFmpeg says while it decodes a file.
 fn decode_errors(file: &Path) -> Result<String> {
     let decode = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
         .arg(file)
-        .args(["-f", "null", "-"])
+        .args(EXACTLY)
+        .arg("-")
         .output()?;
     Ok(String::from_utf8_lossy(&decode.stderr).into_owned())
 }

@@ -4,7 +4,9 @@
 const IRREGULAR_SHARE: f64 = 0.2;
 /// With more irregular gaps than this share the pictures are spaced evenly.
 const TOLERATED: f64 = 0.1;
-/// A gap of more than so many usual ones is a pause, which stays.
+/// If no picture moves by more usual gaps than this, all are spaced evenly: the pauses were those of the network.
+const MOST_SHIFTED: f64 = 8.0;
+/// Else a gap of more than so many usual ones is a pause, which stays.
 const PAUSE: f64 = 3.0;
 
 /// (pts, dts) of a clip's packets in decoding order, moved to begin at zero: dts strictly rising, pts never before dts.
@@ -44,19 +46,36 @@ fn space_evenly(order: &mut [i64]) -> bool {
     if gaps.iter().filter(is_irregular).count() as f64 <= gaps.len() as f64 * TOLERATED {
         return false;
     }
+    if shift_of(order) <= usual * MOST_SHIFTED {
+        spread(order);
+        return true;
+    }
     let mut begin = 0;
     for end in 1..=order.len() {
         if end < order.len() && gaps[end - 1] <= usual * PAUSE {
             continue;
         }
-        let (first, last) = (order[begin], order[end - 1]);
-        let step = last.saturating_sub(first) as f64 / (end - begin - 1).max(1) as f64;
-        for (n, time) in order[begin..end].iter_mut().enumerate() {
-            *time = first.saturating_add((n as f64 * step).round() as i64);
-        }
+        spread(&mut order[begin..end]);
         begin = end;
     }
     true
+}
+
+/// Where each time would lie if all were spaced evenly between the first and the last.
+fn evenly(order: &[i64]) -> impl Iterator<Item = i64> + use<> {
+    let (first, last) = (order.first().copied().unwrap_or(0), order.last().copied().unwrap_or(0));
+    let step = last.saturating_sub(first) as f64 / order.len().saturating_sub(1).max(1) as f64;
+    (0..order.len()).map(move |n| first.saturating_add((n as f64 * step).round() as i64))
+}
+
+/// How far a time would be moved at most, ticks.
+fn shift_of(order: &[i64]) -> f64 {
+    order.iter().zip(evenly(order)).map(|(is, would)| is.abs_diff(would) as f64).fold(0.0, f64::max)
+}
+
+fn spread(order: &mut [i64]) {
+    let even = evenly(order);
+    order.iter_mut().zip(even).for_each(|(time, even)| *time = even);
 }
 
 /// The middle one, or the mean where most are next to nothing.
@@ -98,7 +117,7 @@ mod tests {
         };
         assert_eq!(pts(&[0, 130, 180, 310, 400]), [0, 100, 200, 300, 400]);
         assert_eq!(pts(&[0, 0, 200, 200, 400, 400, 600]), [0, 100, 200, 300, 400, 500, 600], "in pairs");
-        assert_eq!(pts(&[0, 130, 200, 900, 1030, 1100]), [0, 100, 200, 900, 1000, 1100], "a pause");
+        assert_eq!(pts(&[0, 130, 200, 2900, 3030, 3100]), [0, 100, 200, 2900, 3000, 3100], "a pause");
         let regular = [0, 100, 200, 305, 400, 700, 800, 900, 1000, 1100, 1200, 1300];
         assert_eq!(pts(&regular), regular, "a camera's own times stay");
     }
