@@ -124,6 +124,7 @@ class Agent:
     def __init__(self, work, port, urls, ring_s=15):
         self.work, self.health = work, f"127.0.0.1:{free_port()}"
         shutil.rmtree(work / "data", ignore_errors=True)
+        (work / "site.toml.data-id").unlink(missing_ok=True)
         site = SITE.format(work=work, port=port, root=ROOT, health=self.health)
         for n, url in enumerate(urls, 1):
             site += CAMERA.format(n=n, url=url, analysis_fps=ANALYSIS_FPS, ring_s=ring_s)

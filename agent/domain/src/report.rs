@@ -67,13 +67,15 @@ pub enum Cause {
     VehicleOrPerson,
     /// Its place was looked at again.
     Recheck,
+    /// It was dated by a wrong clock: its times are put right.
+    Clock,
     /// A cause that this version does not know.
     Other(String),
 }
 
 impl Cause {
     /// Every cause that this version knows.
-    pub const KNOWN: [Cause; 8] = [
+    pub const KNOWN: [Cause; 9] = [
         Cause::Opened,
         Cause::Reappeared,
         Cause::Grew,
@@ -82,6 +84,7 @@ impl Cause {
         Cause::Cleared,
         Cause::VehicleOrPerson,
         Cause::Recheck,
+        Cause::Clock,
     ];
 
     /// As it is written.
@@ -95,6 +98,7 @@ impl Cause {
             Cause::Cleared => "cleared",
             Cause::VehicleOrPerson => "vehicle_or_person",
             Cause::Recheck => "recheck",
+            Cause::Clock => "clock",
             Cause::Other(text) => text,
         }
     }
@@ -205,6 +209,7 @@ mod tests {
             "cleared",
             "vehicle_or_person",
             "recheck",
+            "clock",
         ];
         assert_eq!(texts, written);
         for text in written {

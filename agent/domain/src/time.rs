@@ -90,6 +90,11 @@ impl Moment {
         self.wall_ms.saturating_sub(then.wall_ms).saturating_sub(lived_ms)
     }
 
+    /// `then` with the date that follows from this moment, if nobody vouched for its own and somebody does for this.
+    pub fn dating(self, then: Moment) -> Moment {
+        if self.is_vouched() && !then.is_vouched() { self.at(then.mono) } else { then }
+    }
+
     /// How old what was made at `then` is, s, by what the box lived through. Both on a monotonic clock that counts on over
     /// restarts. Time for which the box was off counts only as far as two vouched wall clocks tell it, and at most half as much
     /// as the time for which it ran.

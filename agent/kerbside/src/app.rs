@@ -51,6 +51,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
+use crate::data_folder::DataFolder;
 use crate::health;
 use paths::evidence_dir;
 use reload::Reload;
@@ -72,14 +73,16 @@ pub enum Ended {
 }
 
 /// Runs the agent until a signal or the centre stops it. `file`: where the site was read, and is read again at SIGHUP.
-pub fn run(file: PathBuf, site: Site, program: CaptureProgram) -> anyhow::Result<Ended> {
-    run_with(file, site, program, models::load)
+pub fn run(file: PathBuf, site: Site, folder: &DataFolder, program: CaptureProgram) -> anyhow::Result<Ended> {
+    run_with(file, site, Some(folder), program, models::load)
 }
 
-/// The same with detectors that `load` gives: one a worker, the site with the models that are used, and their names.
+/// The same with detectors that `load` gives: one a worker, the site with the models that are used, and their names. Without
+/// `folder` nobody notes which data is this box's.
 pub fn run_with(
     file: PathBuf,
     site: Site,
+    folder: Option<&DataFolder>,
     program: CaptureProgram,
     load: impl FnOnce(Site) -> (Site, Vec<Cascade>, ModelNames),
 ) -> anyhow::Result<Ended> {
@@ -100,6 +103,9 @@ pub fn run_with(
     settings.must_sign = MustSign::of(&site.centre);
     let (delivery, opened) =
         Delivery::open(settings, who, clock.clone()).context("opening journal and outbox")?;
+    if let Some(folder) = folder {
+        folder.settle();
+    }
     let meters = meters::Meters::new(&site, clock.clone());
     let restart = Arc::new(Notify::new());
     let (gnss, gnss_events) = bounded(GNSS_EVENTS);

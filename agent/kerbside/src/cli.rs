@@ -81,6 +81,8 @@ pub enum Command {
         /// Also check what this site needs: cameras, broker, models, certificates.
         config: Option<PathBuf>,
     },
+    /// Accept the data folder as it is now, after a lost disk. `run` refuses one that was emptied, or that is another box's.
+    Adopt(AdoptArgs),
     /// Internal: the process that demuxes and decodes one camera.
     #[command(hide = true)]
     Capture {
@@ -106,6 +108,13 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// The site file.
+    #[arg(long, default_value = "/etc/kerbside/site.toml")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
     /// The site file.
     #[arg(long, default_value = "/etc/kerbside/site.toml")]
     pub config: PathBuf,

@@ -19,6 +19,7 @@ mod trust;
 
 use std::path::{Path, PathBuf};
 
+use crate::data_folder::DataFolder;
 use kerbside_domain::time::Clock;
 use kerbside_media::Confinement;
 use kerbside_site::config::{self, Camera, GnssSource, Site};
@@ -97,6 +98,7 @@ pub fn run(
     findings.push(machine::memory(Some(&site)));
     progress("disk");
     findings.extend(machine::data_dir(&site, clock));
+    findings.push(data(&DataFolder::of(&site, path)));
     progress("model");
     findings.extend(models(Some(&site), hooks));
     progress("centre");
@@ -110,6 +112,22 @@ pub fn run(
     findings.extend(sensor_broker(&site));
     findings.push(health_port(&site));
     findings
+}
+
+/// Whether the data folder is the one that this box began with.
+fn data(folder: &DataFolder) -> Finding {
+    match folder.check() {
+        Err(refused) => Finding::wrong(
+            Area::Disk,
+            refused.what(),
+            format!("mount its disk, or, if the data is gone: {}", refused.cure),
+        ),
+        Ok(()) if folder.is_witnessed() => Finding::good(Area::Disk, "the data folder is this box's own"),
+        Ok(()) => {
+            let remedy = "start it once; /var/lib/kerbside-witness, or the folder of the site file, must be writable for it";
+            Finding::advice(Area::Disk, "nobody knows yet whether the data folder is this box's own", remedy)
+        }
+    }
 }
 
 fn libraries(hooks: &Hooks) -> Vec<Finding> {

@@ -10,6 +10,7 @@
 //! * `sensor` reads GNSS and the sensors of the street. `ntp` asks the machine whether its clock is synchronised.
 //! * `health` has the metrics, the liveness of the stages, and the loopback pages that show both.
 //! * [`replay`] plays a file through the same line; [`score`] counts over many files how often it was right.
+//! * [`data_folder`] knows a data folder again, or says that it is not this box's.
 //! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal; [`proof`] is evidence
 //!   outside of the running agent.
 //! * [`box_key`] gets certificates for the key with which a box signs evidence.
@@ -24,6 +25,7 @@ pub mod app;
 pub mod box_key;
 pub mod centre;
 pub mod cli;
+pub mod data_folder;
 pub mod doctor;
 pub mod evidence;
 pub(crate) mod health;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kerbside::app::Ended;
 use kerbside::cli::{Cli, Command, CommandArgs, KeyCommand, ReplayArgs, WatchArgs, exit};
+use kerbside::data_folder::DataFolder;
 use kerbside::doctor::ModelFault;
 use kerbside::say;
 use kerbside_domain::time::Clock as _;
@@ -49,17 +50,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Run(args) => match load(&args.config) {
-            Some(site) => {
-                let walls = kerbside::app::walls(&site, &args.config);
-                let program = kerbside_media::CaptureProgram::this()?.with_walls(walls);
-                kerbside::app::run(args.config, site, program).map(|ended| match ended {
-                    Ended::Stopped => exit::OK,
-                    Ended::Restart => exit::RESTART,
-                })
-            }
-            None => Ok(exit::CONFIG),
-        },
+        Command::Run(args) => start(&args.config),
+        Command::Adopt(args) => adopt(&args.config),
         Command::Check { config } => Ok(check(&config)),
         Command::Replay(args) => replay(args),
         Command::Score(args) => kerbside::score::command(&args),
@@ -73,6 +65,30 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Broker { listen, v4 } => broker(listen, v4),
         Command::Capture { .. } => anyhow::bail!("this program was built without the feature `camera`"),
     }
+}
+
+/// Runs the agent, unless its data folder is not its own.
+fn start(config: &Path) -> anyhow::Result<u8> {
+    let Some(site) = load(config) else { return Ok(exit::CONFIG) };
+    let folder = DataFolder::of(&site, config);
+    if let Err(refused) = folder.check() {
+        eprintln!("{refused}");
+        return Ok(exit::CONFIG);
+    }
+    let walls = kerbside::app::walls(&site, config);
+    let program = kerbside_media::CaptureProgram::this()?.with_walls(walls);
+    kerbside::app::run(config.to_owned(), site, &folder, program).map(|ended| match ended {
+        Ended::Stopped => exit::OK,
+        Ended::Restart => exit::RESTART,
+    })
+}
+
+fn adopt(config: &Path) -> anyhow::Result<u8> {
+    let Some(site) = load(config) else { return Ok(exit::CONFIG) };
+    for line in DataFolder::of(&site, config).adopt()? {
+        say!("{line}");
+    }
+    Ok(exit::OK)
 }
 
 /// The checked site, with its warnings logged; or `None`, with every problem on stderr.

@@ -33,6 +33,7 @@
 //! | `recheck` | looking again, for the centre |
 //! | `pin` | packets pinned for candidates |
 //! | `records` | what is remembered over a restart |
+//! | `dating` | dates of a wrong wall clock, put right |
 
 mod attendance;
 mod camera;
@@ -42,6 +43,7 @@ mod closing;
 mod context;
 mod core;
 mod counters;
+mod dating;
 mod effect;
 mod frame;
 mod frame_clock;

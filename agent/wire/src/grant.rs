@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kerbside_crypto::sign::CentreKey;
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
@@ -44,6 +44,10 @@ pub struct Grant {
     /// The server can be asked how far it got (`Content-Range: bytes */N`, answered 308 with `Range`).
     #[serde(default)]
     pub resumable: bool,
+    /// Until when it is tried, on the monotonic clock of this run: a jump of the wall clock ends nothing. `None`: the wall clock
+    /// says it.
+    #[serde(skip)]
+    pub until: Option<Mono>,
 }
 
 fn is_zero(ms: &i64) -> bool {
@@ -110,7 +114,18 @@ impl SignedGrant {
                 .or_else(|| (!is_below(&data.path)).then(|| GrantRefusal::NotEvidence(clipped(&data.path))))
         });
         let GrantData { id, path, sha256, url, offset, headers, resumable, .. } = data;
-        let grant = Grant { id, path, sha256, expires_at_ms, issued_at_ms, url, offset, headers, resumable };
+        let grant = Grant {
+            id,
+            path,
+            sha256,
+            expires_at_ms,
+            issued_at_ms,
+            url,
+            offset,
+            headers,
+            resumable,
+            until: None,
+        };
         Ok(JudgedGrant { grant, refused })
     }
 }
@@ -168,7 +183,22 @@ fn is_below(path: &str) -> bool {
         && parts.iter().all(|p| !p.is_empty() && !p.starts_with('.') && !p.contains(['\\', '\0']))
 }
 
+impl JudgedGrant {
+    /// Another clock might say otherwise.
+    pub fn is_out_of_time(&self) -> bool {
+        use GrantRefusal::{Expired, IssuedInFuture, ValidTooLong};
+        matches!(self.refused, Some(Expired | IssuedInFuture | ValidTooLong))
+    }
+}
+
 impl Grant {
+    /// What is left of its time, s; `None`: nobody can say.
+    pub fn left_s(&self, now: Moment) -> Option<f64> {
+        let by_wall =
+            || now.is_vouched().then(|| self.expires_at_ms.saturating_sub(now.wall_ms) as f64 / 1000.0);
+        self.until.map(|until| until.since_s(now.mono)).or_else(by_wall).map(|s| s.max(0.0))
+    }
+
     /// In pieces through the link, see [`crate::chunk`].
     pub fn is_by_mqtt(&self) -> bool {
         self.url.is_empty()

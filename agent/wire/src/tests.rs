@@ -207,6 +207,7 @@ fn evidence_and_checkpoints() {
         "#]],
     );
     let grant = grant::Grant {
+        until: None,
         id: "g1".into(),
         path: "2026-11-21/01JINCIDENT/r1-clip.mp4".into(),
         sha256: "ab".repeat(32),

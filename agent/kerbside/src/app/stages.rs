@@ -119,7 +119,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
     let (outcomes, outcomes_out) = bounded(OUTCOMES);
     let (reviews, reviews_out) = bounded(REVIEWS);
 
-    let mut core = Core::new(&site);
+    let mut core = Core::new(&site).in_run(ulid::Ulid::generate().to_string());
     restore::incidents(&mut core, saved, &*clock);
     for outcome in restore::lost_evidence(&core) {
         // The channel has more room than requests can be pending, and nothing was sent before.

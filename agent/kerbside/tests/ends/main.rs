@@ -33,7 +33,7 @@ fn as_a_box_whose_detector_panics() {
     let site = kerbside_site::config::load(&site(&dir)).unwrap();
     let program = CaptureProgram::of(env!("CARGO_BIN_EXE_kerbside"));
     let load = |site| (site, vec![Cascade::new(Box::new(Panics), None)], ModelNames::default());
-    kerbside::app::run_with(std::path::PathBuf::new(), site, program, load).unwrap();
+    kerbside::app::run_with(std::path::PathBuf::new(), site, None, program, load).unwrap();
 }
 
 fn site(dir: &Path) -> PathBuf {

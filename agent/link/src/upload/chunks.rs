@@ -9,7 +9,7 @@ use std::time::Duration;
 use kerbside_trace::delivery::ChunkFate;
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::Grant;
-use kerbside_wire::limits::{CHUNK_MAX, CHUNK_MIN};
+use kerbside_wire::limits::{CHUNK_MAX, CHUNK_MIN, GRANT_LIFE_MS};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -89,8 +89,8 @@ impl Uploader {
 
     /// What became of a piece; it waits while the link is down and while reports wait, but not beyond the grant.
     async fn fate(&self, grant: &Grant, fate: oneshot::Receiver<ChunkFate>) -> Result<ChunkFate, String> {
-        let left_ms = (grant.expires_at_ms - self.clock.now().wall_ms).max(0) as u64;
-        match tokio::time::timeout(Duration::from_millis(left_ms), fate).await {
+        let left_s = grant.left_s(self.clock.now()).unwrap_or(GRANT_LIFE_MS as f64 / 1000.0);
+        match tokio::time::timeout(Duration::from_secs_f64(left_s), fate).await {
             Ok(Ok(fate)) => Ok(fate),
             Ok(Err(_)) => Err("the delivery is closed".to_owned()),
             Err(_) => Err("the grant has expired".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Moment, Mono};
 use kerbside_wire::Grant;
 use kerbside_wire::limits::GRANT_LIFE_MS;
 
@@ -87,11 +87,13 @@ impl UploadQueue {
     }
 
     /// Those whose time is over. They are out. A grant of a journal that was written when its end was not bounded gets one.
-    pub(super) fn expired(&mut self, wall_ms: i64) -> Vec<Pending> {
-        let latest = wall_ms.saturating_add(GRANT_LIFE_MS);
-        self.waiting.iter_mut().for_each(|p| p.grant.expires_at_ms = p.grant.expires_at_ms.min(latest));
+    pub(super) fn expired(&mut self, now: Moment) -> Vec<Pending> {
+        let latest = now.wall_ms.saturating_add(GRANT_LIFE_MS);
+        for grant in self.waiting.iter_mut().map(|p| &mut p.grant).filter(|_| now.is_vouched()) {
+            grant.expires_at_ms = grant.expires_at_ms.min(latest);
+        }
         let all = std::mem::take(&mut self.waiting).into_iter();
-        let (over, waiting): (Vec<_>, Vec<_>) = all.partition(|p| p.grant.expires_at_ms <= wall_ms);
+        let (over, waiting): (Vec<_>, Vec<_>) = all.partition(|p| p.grant.left_s(now) == Some(0.0));
         self.waiting = waiting.into();
         let waits: BTreeSet<String> = self.waiting.iter().map(Pending::key).collect();
         self.backoffs.retain(|key, _| waits.contains(key) || self.busy.contains(key));
@@ -101,6 +103,8 @@ impl UploadQueue {
 
 #[cfg(test)]
 mod tests {
+    use kerbside_domain::time::ClockQuality;
+
     use super::*;
     use crate::upload::tests::any_grant;
 
@@ -154,13 +158,15 @@ mod tests {
         queue.push(late.clone());
         queue.next(Mono::ZERO).unwrap();
         queue.put_back(late, "connect: refused".into(), Mono::ZERO);
-        assert!(queue.expired(999_999).is_empty());
-        let over = queue.expired(1_000_000);
+        let at = |wall_ms, quality| Moment { wall_ms, quality, ..Moment::default() };
+        assert!(queue.expired(at(i64::MAX, ClockQuality::None)).is_empty(), "nobody can say");
+        assert!(queue.expired(at(999_999, ClockQuality::Ntp)).is_empty());
+        let over = queue.expired(at(1_000_000, ClockQuality::Ntp));
         assert_eq!(over[0].last.as_deref(), Some("connect: refused"));
         assert!(queue.is_empty() && queue.backoffs.is_empty());
         // Of an earlier version, for ever.
         queue.push(Grant { expires_at_ms: i64::MAX, ..grant("old", "https://bad/1") });
-        assert!(queue.expired(1_000_000).is_empty());
-        assert_eq!(queue.expired(1_000_000 + GRANT_LIFE_MS).len(), 1);
+        assert!(queue.expired(at(1_000_000, ClockQuality::Ntp)).is_empty());
+        assert_eq!(queue.expired(at(1_000_000 + GRANT_LIFE_MS, ClockQuality::Ntp)).len(), 1);
     }
 }

@@ -127,11 +127,7 @@ impl Uploads {
 
     /// Nobody can say that it has expired without a clock that is vouched for.
     fn expire(&mut self) {
-        let now = self.uploader.clock.now();
-        if now.quality == ClockQuality::None {
-            return;
-        }
-        for Pending { grant, last } in self.queue.expired(now.wall_ms) {
+        for Pending { grant, last } in self.queue.expired(self.uploader.clock.now()) {
             let why = match last {
                 Some(last) => format!("the grant has expired; last: {last}"),
                 None => "the grant has expired".to_owned(),

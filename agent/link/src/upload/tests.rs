@@ -101,6 +101,7 @@ fn bench() -> Bench {
 /// Of nothing, for tests that look at one field.
 pub(super) fn any_grant() -> Grant {
     Grant {
+        until: None,
         id: "g1".into(),
         path: FILE.into(),
         sha256: "ab".repeat(32),

@@ -12,6 +12,7 @@ use kerbside_site::config::{Patrol, Site, Zone};
 use super::camera::CameraCore;
 use super::context::StepContext;
 use super::counters::CoreCounters;
+use super::dating::Dating;
 use super::effect::Effect;
 use super::input::{Input, Observation};
 use super::patrol::PatrolPeriod;
@@ -25,7 +26,8 @@ pub struct Core {
     pub(super) cameras: Vec<CameraCore>,
     sensors: Vec<SensorMonitor>,
     patrol: PatrolPeriod,
-    counters: CoreCounters,
+    pub(super) counters: CoreCounters,
+    pub(super) dating: Dating,
     /// The latest moment that any input carried.
     now: Moment,
 }
@@ -43,6 +45,7 @@ impl Core {
             sensors: settings.sensors.iter().cloned().map(SensorMonitor::new).collect(),
             patrol: PatrolPeriod::default(),
             counters: CoreCounters::default(),
+            dating: Dating::default(),
             now: Moment::default(),
             settings,
         }
@@ -99,6 +102,13 @@ impl Core {
     /// The camera's state as last announced.
     pub fn camera_state(&self, camera: CameraIx) -> Option<CameraState> {
         self.camera(camera).map(|c| c.visibility.state())
+    }
+
+    /// Incidents that are named while nobody vouches for the clock get ids of this run: a box that wakes up in 1970 each morning
+    /// would give the same ones again.
+    pub fn in_run(mut self, run: String) -> Self {
+        self.settings.run = run;
+        self
     }
 
     /// How many candidates stand in a camera's zones, with those that incidents stand on.
@@ -204,6 +214,7 @@ impl Core {
 
     fn tick(&mut self, at: Moment, effects: &mut Vec<Effect>) {
         self.advance(at);
+        self.redate(at, effects);
         let mut context = context(&self.settings, &mut self.counters, effects);
         for camera in &mut self.cameras {
             camera.account(at.mono);
@@ -217,7 +228,7 @@ impl Core {
 }
 
 /// Borrows what a step needs of the core beside its cameras and sensors.
-fn context<'a>(
+pub(super) fn context<'a>(
     settings: &'a Settings,
     counters: &'a mut CoreCounters,
     effects: &'a mut Vec<Effect>,

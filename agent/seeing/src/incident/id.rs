@@ -8,6 +8,8 @@ use kerbside_domain::frame::BBox;
 pub(super) struct Birth<'a> {
     pub(super) edge_id: &'a str,
     pub(super) camera_id: &'a str,
+    /// Where nobody vouches for the dates: which run it is. Empty otherwise.
+    pub(super) run: &'a str,
     pub(super) first_seen_ms: i64,
     /// When the candidate began or got another id: what was withdrawn and opens again is another incident.
     pub(super) noticed_ms: i64,
@@ -31,6 +33,7 @@ impl Birth<'_> {
         for side in [self.bbox.x, self.bbox.y, self.bbox.w, self.bbox.h] {
             all.extend(side.to_bits().to_be_bytes());
         }
+        all.extend(self.run.as_bytes());
         let random = kerbside_crypto::hash::of(&all)
             .iter()
             .take(10)
@@ -49,6 +52,7 @@ mod tests {
         let birth = Birth {
             edge_id: "mh-xz-017",
             camera_id: "cam1",
+            run: "",
             first_seen_ms: 1_795_221_065_120,
             noticed_ms: 1_795_221_069_120,
             nth: 1,
@@ -57,6 +61,7 @@ mod tests {
         assert_eq!(birth.ulid(), birth.ulid());
         let elsewhere = Birth { bbox: BBox { x: 0.5, ..bbox }, ..birth };
         assert_ne!(birth.ulid(), elsewhere.ulid());
+        assert_ne!(birth.ulid(), Birth { run: "01JD7Z6T6V8Q0M5N3K2H1G9F8E", ..birth }.ulid());
         assert_eq!(birth.ulid()[..10], elsewhere.ulid()[..10]);
     }
 }

@@ -32,6 +32,11 @@ impl Incidents {
         self.past.iter().chain(&self.open)
     }
 
+    /// The same, to be changed.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Incident> {
+        self.past.iter_mut().chain(&mut self.open)
+    }
+
     /// Open ones before closed ones.
     pub(super) fn open_first(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().chain(&self.past)
@@ -130,11 +135,13 @@ impl Incidents {
         }
     }
 
-    /// Closed incidents are remembered for their repeat interval and for late evidence; what cannot be seen any more, until
+    /// Closed incidents are remembered for their repeat interval and for late evidence, and until somebody vouches for their dates; what cannot be seen any more, until
     /// the centre ends its case.
     pub(super) fn retire(&mut self, now: Mono) {
         let remembered_s = |i: &Incident| i.repeat_s.max(LATE_S);
-        self.past.retain(|i| i.closed.is_some_and(|c| now.since_s(c.mono) <= remembered_s(i)));
+        self.past.retain(|i| {
+            i.closed.is_some_and(|c| now.since_s(c.mono) <= remembered_s(i)) || Incidents::is_undated(i)
+        });
         self.open.retain(|i| i.observable || !i.is_case_ended());
     }
 }

@@ -127,7 +127,7 @@ impl CameraCore {
             act: opening.classification.act,
             confidence: opening.classification.confidence,
             at,
-            first_seen: candidate.appeared(),
+            first_seen: at.dating(candidate.appeared()),
             last_seen: at,
             dwell_s: 0.0,
             count: 1,

@@ -58,6 +58,7 @@ impl CameraCore {
         let birth = Birth {
             edge_id: &context.settings.edge_id,
             camera_id: &self.config.id,
+            run: if appeared.is_vouched() { "" } else { &context.settings.run },
             first_seen_ms: appeared.wall_ms,
             noticed_ms: at.wall_ms,
             nth: candidate,

@@ -93,6 +93,7 @@ impl Core {
     /// Records of cameras that are no longer configured are left out; returns how many.
     pub fn restore(&mut self, records: Vec<IncidentRecord>, now: Moment) -> usize {
         self.advance(now);
+        self.dating.begin(now.mono);
         let mut left_out = 0;
         for record in records {
             match self.camera_of(&record) {
@@ -133,7 +134,7 @@ impl Core {
             return;
         }
         // What is left of the repeat interval, whatever the monotonic clock's age.
-        let age_s = record.closed.map_or(0.0, |c| (now.wall_ms - c.wall_ms).max(0) as f64 / 1000.0);
+        let age_s = record.closed.map_or(0.0, |closed| closed_for_s(closed, now));
         incident.repeat_s = (repeat_s - age_s).max(0.0);
         incident.closed = Some(now);
         if age_s <= repeat_s.max(LATE_S) {
@@ -150,9 +151,16 @@ impl Core {
     }
 }
 
+/// How long ago that was, s. Where nobody vouches for both clocks, an age of more than a day is none: it counts as just now.
+fn closed_for_s(closed: Moment, now: Moment) -> f64 {
+    let age_s = now.wall_ms.saturating_sub(closed.wall_ms).max(0) as f64 / 1000.0;
+    let is_known = closed.is_vouched() && now.is_vouched() || age_s <= 86_400.0;
+    if is_known { age_s } else { 0.0 }
+}
+
 /// The same wall time on this run's monotonic clock; what lies before its origin is at its origin.
 fn rebase(moment: Moment, now: Moment) -> Moment {
-    let age_s = (now.wall_ms - moment.wall_ms) as f64 / 1000.0;
+    let age_s = now.wall_ms.saturating_sub(moment.wall_ms) as f64 / 1000.0;
     let mono = if age_s >= 0.0 { now.mono.minus_s(age_s) } else { Mono(now.mono.0) };
     Moment { mono, ..moment }
 }

@@ -9,6 +9,8 @@ use kerbside_site::place::Placer;
 pub struct Settings {
     /// Id of the box.
     pub edge_id: String,
+    /// Names this run in the ids of incidents that are dated by a clock that nobody vouches for; empty in a replay.
+    pub run: String,
     /// Of the site's own time.
     pub utc_offset_s: i32,
     /// How often a patrol is reported, and how much must have been watched.
@@ -31,6 +33,7 @@ impl From<&Site> for Settings {
     fn from(site: &Site) -> Self {
         Settings {
             edge_id: site.device.edge_id.clone(),
+            run: String::new(),
             utc_offset_s: site.device.utc_offset_s,
             patrol: site.patrol.clone(),
             pre_s: site.evidence.pre_s,

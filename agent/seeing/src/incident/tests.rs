@@ -2,6 +2,7 @@
 
 mod always;
 mod cameras;
+mod dates;
 mod found;
 mod lives;
 mod street;

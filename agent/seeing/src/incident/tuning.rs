@@ -207,6 +207,8 @@ pub(crate) mod confidence {
 pub(crate) mod lifecycle {
     /// An incident that proves to be a vehicle or person this soon after opening is withdrawn, s.
     pub(crate) const WITHDRAW_WITHIN_S: f64 = 60.0;
+    /// A date that is off by more is put right, and the centre hears it, ms. Less is a clock that is disciplined.
+    pub(crate) const MISDATED_MS: i64 = 60_000;
     /// Evidence and receipts may come this long after an incident has closed, s.
     pub(crate) const LATE_S: f64 = 600.0;
     /// Between two revisions that say it grew, s.

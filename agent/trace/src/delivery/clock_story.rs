@@ -90,6 +90,12 @@ impl ClockStory {
         self.paused.is_some_and(|since| now.since_s(since) < PAUSED_S)
     }
 
+    /// What time it is by each moment that somebody vouched for and that counts.
+    pub(super) fn reckonings(&self, now: Moment) -> Vec<Moment> {
+        let before = self.jump.map(|jump| jump.before);
+        before.into_iter().chain(self.vouched).map(|vouched| vouched.at(now.mono)).collect()
+    }
+
     /// The time as it was reckoned before the newest jump, if there was one and somebody vouches now.
     pub(super) fn other(&self, now: Moment) -> Option<OtherReckoning> {
         let Jump { before, after } = self.jump.filter(|_| now.is_vouched())?;

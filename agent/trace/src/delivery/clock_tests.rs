@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use kerbside_domain::time::{Clock as _, VirtualClock, rfc3339};
+use kerbside_domain::time::{Clock as _, Mono, VirtualClock, rfc3339};
 use kerbside_wire::testing::command::{data, sealed};
 use kerbside_wire::testing::{keys, who};
 use proptest::prelude::*;
@@ -126,6 +126,39 @@ fn a_fresh_command_counts_while_somebody_vouches_for_a_clock_that_is_wrong() {
         let left_s = command.until.unwrap().since_s(clock.now().mono);
         assert!((600.0..=661.0).contains(&left_s), "{wrong_ms}: {left_s}");
     }
+}
+
+#[test]
+fn a_grant_goes_on_over_a_jump_and_over_a_restart_with_a_wrong_clock() {
+    use kerbside_wire::testing::grant;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(NOW_MS);
+    let mut ledger = open(dir.path(), &clock);
+    let mut hear = |ledger: &mut Ledger, id: &str, issued_ms: i64| {
+        let mut data = grant::data(id);
+        data["issued_at"] = json!(rfc3339(issued_ms, 0));
+        data["expires_at"] = json!(rfc3339(issued_ms + 3_600_000, 0));
+        let payload = grant::sealed(&data);
+        let stored = ledger.incoming("cg/v1/310112/mh-xz-017/grant", payload.as_bytes(), false).unwrap()?;
+        let StageInput::Grant(grant) = stored.input else { panic!("no grant") };
+        Some(grant.until.unwrap().since_s(Mono::ZERO))
+    };
+    assert_eq!(hear(&mut ledger, "g1", NOW_MS), Some(3600.0));
+    run_for(&clock, 60.0);
+    clock.set_wall(NOW_MS + 40 * DAY_MS);
+    assert_eq!(
+        hear(&mut ledger, "g2", NOW_MS + 60_000),
+        Some(3660.0),
+        "issued since the jump, by the time before it"
+    );
+    assert_eq!(hear(&mut ledger, "g0", NOW_MS - DAY_MS), None, "expired by either");
+    let (ledger, _) = reopened(ledger, dir.path(), YEAR_2106_MS, true);
+    let until = |input: &StageInput| match input {
+        StageInput::Grant(grant) => grant.until.unwrap().since_s(Mono::ZERO),
+        other => panic!("{other:?}"),
+    };
+    let left: Vec<f64> = ledger.inputs().iter().map(|stored| until(&stored.input)).collect();
+    assert_eq!(left, [3540.0, 3600.0], "the minute that it lived through is gone, and no more");
 }
 
 #[test]

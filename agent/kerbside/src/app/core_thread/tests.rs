@@ -170,6 +170,7 @@ fn an_ordered_restart_is_answered_durably_and_then_happens() {
 fn a_grant_reaches_the_uploads() {
     let mut bench = Bench::new();
     let grant = wire::Grant {
+        until: None,
         id: "G1".into(),
         path: "2026-11-20/I1/r1-clip.mp4".into(),
         sha256: "0".repeat(64),

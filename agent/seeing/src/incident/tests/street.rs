@@ -49,6 +49,8 @@ pub(super) struct Street {
     pub(super) effects: Vec<Effect>,
     pub(super) now_s: f64,
     wall_at_zero_ms: i64,
+    /// Who vouches for the wall clock.
+    quality: ClockQuality,
     actors: Vec<Actor>,
     next_region: u32,
     seq: u64,
@@ -111,6 +113,7 @@ pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
 pub(super) fn settings(cameras: Vec<Camera>) -> Settings {
     Settings {
         edge_id: "box-1".into(),
+        run: String::new(),
         utc_offset_s: 8 * 3600,
         patrol: Patrol { period_s: 100_000.0, min_watched_share: 0.9 },
         pre_s: 8.0,
@@ -139,6 +142,7 @@ impl Street {
             effects: Vec::new(),
             now_s: 0.0,
             wall_at_zero_ms: TEN_MS,
+            quality: ClockQuality::Ntp,
             actors: Vec::new(),
             next_region: 0,
             seq: 0,
@@ -260,8 +264,13 @@ impl Street {
         Moment {
             mono: Mono::from_s(self.now_s),
             wall_ms: self.wall_at_zero_ms + (self.now_s * 1000.0).round() as i64,
-            quality: ClockQuality::Ntp,
+            quality: self.quality,
         }
+    }
+
+    /// Somebody sets the wall clock, so that its time at the beginning was that.
+    pub(super) fn set_clock(&mut self, wall_at_zero_ms: i64, quality: ClockQuality) {
+        (self.wall_at_zero_ms, self.quality) = (wall_at_zero_ms, quality);
     }
 
     pub(super) fn run(&mut self, seconds: f64) {

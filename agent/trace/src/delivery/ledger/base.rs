@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, Moment, Mono};
-use kerbside_wire::Identity;
+use kerbside_wire::limits::GRANT_LIFE_MS;
+use kerbside_wire::{Grant, Identity};
 
 use super::checkpoints::CheckpointTimes;
-use crate::delivery::records::{SavedIncident, StoredInput};
+use crate::delivery::records::{SavedIncident, StageInput, StoredInput};
 use crate::delivery::reserve_file::ReserveFile;
 use crate::delivery::settings::DeliverySettings;
 use crate::delivery::state::LedgerState;
@@ -84,7 +85,20 @@ impl Ledger {
 
     /// What came down and the core has not consumed, oldest first.
     pub fn inputs(&self) -> Vec<StoredInput> {
-        self.state.inputs.iter().map(|(n, input)| StoredInput { n: *n, input: input.clone() }).collect()
+        let timed = |input: &StageInput| match input {
+            StageInput::Grant(grant) => StageInput::Grant(self.timed(grant.clone())),
+            other => other.clone(),
+        };
+        self.state.inputs.iter().map(|(n, input)| StoredInput { n: *n, input: timed(input) }).collect()
+    }
+
+    /// A grant that waited over a restart goes on for as long as any reckoning of the time allows.
+    fn timed(&self, grant: Grant) -> Grant {
+        let now = self.clock.now();
+        let reckoned = self.state.counters.clock.map(|clock| clock.reckonings(now)).unwrap_or_default();
+        let left_s = reckoned.into_iter().chain([now]).filter_map(|by| grant.left_s(by)).reduce(f64::max);
+        let left_s = left_s.map(|s| s.min(GRANT_LIFE_MS as f64 / 1000.0));
+        Grant { until: left_s.map(|s| self.run_clock.now().mono.plus_s(s)), ..grant }
     }
 
     pub fn unfinished(&self) -> Unfinished {

@@ -3,6 +3,7 @@
 use kerbside_crypto::hash::Hash;
 use kerbside_crypto::sign::CentreKey;
 use kerbside_domain::case::{CaseUpdate, Receipt};
+use kerbside_domain::time::Moment;
 use kerbside_wire::signed::Signed;
 use kerbside_wire::text::clipped;
 use kerbside_wire::{
@@ -141,11 +142,21 @@ impl Ledger {
         let now = self.clock.now();
         let counters = &self.state.counters;
         let is_forgotten = |issued_ms| counters.has_forgotten(issued_ms);
-        let judged = grant.judged(&self.who, &self.settings.keys, now, is_forgotten);
-        let JudgedGrant { grant, refused } = match judged {
-            Ok(judged) => judged,
+        let judged = |now: Moment| grant.judged(&self.who, &self.settings.keys, now, is_forgotten);
+        let (mut decided, mut by) = match judged(now) {
+            Ok(decided) => (decided, now),
             Err(refusal) => return self.refuse(topic, payload, &refusal, None),
         };
+        // As with commands: what was issued since the wall clock jumped counts by the time before the jump too.
+        let other = counters.clock.as_ref().and_then(|clock| clock.other(now));
+        if let Some(other) = other.filter(|o| decided.grant.issued_at_ms >= o.issued_from_ms)
+            && decided.is_out_of_time()
+            && let Some(again) = judged(other.now).ok().filter(|again| !again.is_out_of_time())
+        {
+            (decided, by) = (again, other.now);
+        }
+        let JudgedGrant { mut grant, refused } = decided;
+        grant.until = grant.left_s(by).map(|s| self.run_clock.now().mono.plus_s(s));
         if self.state.grants().any(|g| g.id == grant.id) || self.answered_before(&grant.id, GRANT_VERB) {
             return Judged::default();
         }
