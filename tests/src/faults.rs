@@ -5,6 +5,7 @@
 
 pub mod box_process;
 pub mod camera;
+pub mod clocks;
 pub mod damage;
 pub mod disk_faults;
 pub mod doors;
@@ -49,6 +50,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("models", models::run),
     ("commands", refusals::commands),
     ("configuration", refusals::configuration),
+    ("clocks", clocks::run),
     ("sensors", sensors::run),
     ("interop", interop::run),
     ("soak", soak::run),

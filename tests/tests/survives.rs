@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, damage, disk_faults, doors, interop, intruder, kill, link, models, power, refusals,
+    Row, Scale, camera, clocks, damage, disk_faults, doors, interop, intruder, kill, link, models, power, refusals,
     sensors, simulation, store_speed, upload,
 };
 
@@ -65,6 +65,11 @@ fn strangers_at_the_doors() -> Result<()> {
 fn false_commands_and_configurations() -> Result<()> {
     check("survives::false_commands", refusals::commands(Scale::Short)?)?;
     check("survives::false_configurations", refusals::configuration(Scale::Short)?)
+}
+
+#[test]
+fn wrong_clocks() -> Result<()> {
+    check("survives::wrong_clocks", clocks::run(Scale::Short)?)
 }
 
 #[test]

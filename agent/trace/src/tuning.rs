@@ -90,6 +90,8 @@ pub(crate) const PAUSED_S: f64 = 86_400.0;
 pub(crate) const PAUSED_AGAIN_AFTER_S: f64 = 7.0 * 86_400.0;
 /// That long after a jump commands count by the time before it too, s. A clock that is wrong for longer is another matter.
 pub(crate) const OTHER_RECKONING_S: f64 = 30.0 * 86_400.0;
+/// By the time before a jump it may be that much later, because the box was off since, ms.
+pub(crate) const OFF_UNKNOWN_MS: i64 = 86_400_000;
 /// A command counts by the time before a jump only if it was issued after the jump, or so little before, ms.
 pub(crate) const ISSUED_EARLY_MS: i64 = 5 * 60_000;
 

@@ -7,7 +7,7 @@ use kerbside_domain::time::{Moment, Mono};
 use serde::{Deserialize, Serialize};
 
 use crate::tuning::{
-    CORRECTED_MS, ISSUED_EARLY_MS, JUMP_MS, OTHER_RECKONING_S, PAUSED_AGAIN_AFTER_S, PAUSED_S,
+    CORRECTED_MS, ISSUED_EARLY_MS, JUMP_MS, OFF_UNKNOWN_MS, OTHER_RECKONING_S, PAUSED_AGAIN_AFTER_S, PAUSED_S,
 };
 
 /// All moments are on the clock that counts on over restarts.
@@ -16,9 +16,11 @@ pub(super) struct ClockStory {
     /// The newest moment at which somebody vouched for the wall clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vouched: Option<Moment>,
-    /// The newest jump that was not undone.
+    /// The newest jump that was not undone, and the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jump: Option<Jump>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier_jump: Option<Jump>,
     /// Since when nothing is deleted for its age, or was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<Mono>,
@@ -43,12 +45,21 @@ pub(super) enum ClockStep {
     Corrected { by_ms: i64 },
 }
 
-/// The time as it was reckoned before the jump.
+/// The time as it was reckoned before a jump. The box may have been off since, for a time that nobody knows, so it may be later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OtherReckoning {
-    pub(super) now: Moment,
-    /// What was issued before that, by this reckoning, waited while the box was off: it does not count by it.
-    pub(super) issued_from_ms: i64,
+    now: Moment,
+    /// What was issued before that, by this reckoning, waited while the box was off.
+    issued_from_ms: i64,
+}
+
+impl OtherReckoning {
+    /// What time it may be, for something that was issued then; `None`: by this reckoning it does not count.
+    pub(super) fn for_issued(&self, issued_ms: i64) -> Option<Moment> {
+        let latest_ms = self.now.wall_ms.saturating_add(OFF_UNKNOWN_MS);
+        let wall_ms = issued_ms.clamp(self.now.wall_ms, latest_ms);
+        (issued_ms >= self.issued_from_ms).then_some(Moment { wall_ms, ..self.now })
+    }
 }
 
 impl ClockStory {
@@ -74,10 +85,14 @@ impl ClockStory {
         if by_ms.saturating_abs() <= JUMP_MS {
             let is_old = |jump: &Jump| at.mono.since_s(jump.after.mono) > OTHER_RECKONING_S;
             self.jump = self.jump.filter(|jump| !is_old(jump));
+            self.earlier_jump = self.earlier_jump.filter(|jump| !is_old(jump));
             return None;
         }
-        let is_undone = |jump: Jump| at.wall_gained_ms(jump.before).saturating_abs() <= JUMP_MS;
-        self.jump = if self.jump.is_some_and(is_undone) { None } else { Some(Jump { before, after: at }) };
+        let is_undone = |jump: &Jump| at.wall_gained_ms(jump.before).saturating_abs() <= JUMP_MS;
+        match [self.jump, self.earlier_jump].iter().flatten().any(is_undone) {
+            true => (self.jump, self.earlier_jump) = (None, None),
+            false => (self.earlier_jump, self.jump) = (self.jump, Some(Jump { before, after: at })),
+        }
         // Jump after jump may not put off a deletion for ever.
         if self.paused.is_none_or(|since| at.mono.since_s(since) >= PAUSED_AGAIN_AFTER_S) {
             self.paused = Some(at.mono);
@@ -86,24 +101,30 @@ impl ClockStory {
     }
 
     /// Nothing is deleted for its age: the wall clock jumped less than a day ago.
-    pub(super) fn is_paused(&self, now: Mono) -> bool {
-        self.paused.is_some_and(|since| now.since_s(since) < PAUSED_S)
+    pub(super) fn is_paused(&self, now: Moment) -> bool {
+        self.until(now).paused.is_some_and(|since| now.mono.since_s(since) < PAUSED_S)
+    }
+
+    /// The story with what the clock does right now: no record tells it yet.
+    fn until(mut self, now: Moment) -> Self {
+        self.note(now);
+        self
     }
 
     /// What time it is by each moment that somebody vouched for and that counts.
     pub(super) fn reckonings(&self, now: Moment) -> Vec<Moment> {
-        let before = self.jump.map(|jump| jump.before);
-        before.into_iter().chain(self.vouched).map(|vouched| vouched.at(now.mono)).collect()
+        let before = [self.jump, self.earlier_jump].into_iter().flatten().map(|jump| jump.before);
+        before.chain(self.vouched).map(|vouched| vouched.at(now.mono)).collect()
     }
 
-    /// The time as it was reckoned before the newest jump, if there was one and somebody vouches now.
-    pub(super) fn other(&self, now: Moment) -> Option<OtherReckoning> {
-        let Jump { before, after } = self.jump.filter(|_| now.is_vouched())?;
-        let began = before.at(after.mono);
-        Some(OtherReckoning {
+    /// The time as it was reckoned before each jump that was not undone, if somebody vouches now: the newest first.
+    pub(super) fn others(&self, now: Moment) -> Vec<OtherReckoning> {
+        let ClockStory { jump, earlier_jump, .. } = self.until(now);
+        let other = |Jump { before, after }| OtherReckoning {
             now: before.at(now.mono),
-            issued_from_ms: began.wall_ms.saturating_sub(ISSUED_EARLY_MS),
-        })
+            issued_from_ms: before.at(after.mono).wall_ms.saturating_sub(ISSUED_EARLY_MS),
+        };
+        [jump, earlier_jump].into_iter().flatten().filter(|_| now.is_vouched()).map(other).collect()
     }
 }
 
@@ -134,13 +155,23 @@ mod tests {
             .map(|(h, days)| story.note(vouched(h, days)))
             .to_vec();
         assert_eq!(steps, [None, None, Some(ClockStep::Jumped { by_ms: 40 * DAY_MS }), None]);
-        assert!(story.is_paused(vouched(25.9, 0.0).mono) && !story.is_paused(vouched(26.1, 0.0).mono));
-        let other = story.other(vouched(4.0, 40.0)).expect("the time before the jump");
-        assert_eq!(other.now, vouched(4.0, 0.0));
-        assert_eq!(other.issued_from_ms, vouched(2.0, 0.0).wall_ms - ISSUED_EARLY_MS);
+        assert!(story.is_paused(vouched(25.9, 40.0)) && !story.is_paused(vouched(26.1, 40.0)));
+        let others = story.others(vouched(4.0, 40.0));
+        let [other] = others.as_slice() else { panic!("{others:?}") };
+        let by_other = |h: f64| other.for_issued(vouched(h, 0.0).wall_ms);
+        assert_eq!(by_other(3.5), Some(vouched(4.0, 0.0)));
+        assert_eq!(by_other(1.9), None, "issued before the jump");
+        let issued = vouched(9.0, 0.0).wall_ms;
+        assert_eq!(by_other(9.0).map(|now| now.wall_ms), Some(issued), "it may have been off for some hours");
+        assert!(
+            by_other(90.0).is_some_and(|now| now.wall_ms < vouched(30.0, 0.0).wall_ms),
+            "but not for days"
+        );
+        // A second jump before the first is undone.
+        assert_eq!(story.others(vouched(4.5, 900.0)).len(), 2);
         assert_eq!(story.note(vouched(5.0, 0.0)), Some(ClockStep::Jumped { by_ms: -40 * DAY_MS }));
-        assert_eq!(story.other(vouched(5.0, 0.0)), None);
-        assert!(!story.is_paused(vouched(26.1, 0.0).mono), "the second jump does not pause anew");
+        assert_eq!(story.others(vouched(5.0, 0.0)), []);
+        assert!(!story.is_paused(vouched(26.1, 0.0)), "the second jump does not pause anew");
     }
 
     #[test]
@@ -150,7 +181,7 @@ mod tests {
         for h in 0..28 * 24 {
             let days = if h % 20 < 10 { 0.0 } else { 3.0 };
             story.note(vouched(f64::from(h), days));
-            paused_h += u32::from(story.is_paused(vouched(f64::from(h), 0.0).mono));
+            paused_h += u32::from(story.is_paused(vouched(f64::from(h), days)));
         }
         assert!((72..=120).contains(&paused_h), "{paused_h} of {} hours", 28 * 24);
     }
@@ -170,7 +201,10 @@ mod tests {
         let steps: Vec<_> = moments.into_iter().filter_map(|moment| story.note(moment)).collect();
         let by_ms = vouched(5.0, 0.6).wall_gained_ms(at(3.0, -20_000.0, none));
         assert_eq!(steps, [ClockStep::Corrected { by_ms }]);
-        assert_eq!((story.other(vouched(6.0, 0.6)), story.is_paused(vouched(6.0, 0.0).mono)), (None, false));
+        assert_eq!(
+            (story.others(vouched(6.0, 0.6)), story.is_paused(vouched(6.0, 0.6))),
+            (Vec::new(), false)
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The wall clock, as the ledger acts on it: what it did is journalled and said, and after a jump nothing is deleted for its age.
 
+use kerbside_domain::time::Moment;
 use serde_json::json;
 
 use super::base::Ledger;
@@ -11,8 +12,15 @@ use crate::journal::RecordKind;
 impl Ledger {
     /// Nothing is deleted for its age: the wall clock jumped less than a day ago.
     pub(super) fn is_deletion_paused(&self) -> bool {
-        let now = self.clock.now().mono;
+        let now = self.clock.now();
         self.state.counters.clock.is_some_and(|clock| clock.is_paused(now))
+    }
+
+    /// What time it may be, for something that was issued then: by the wall clock, then by the time before each jump.
+    pub(super) fn reckonings(&self, issued_ms: i64) -> impl Iterator<Item = Moment> {
+        let now = self.clock.now();
+        let others = self.state.counters.clock.map(|clock| clock.others(now)).unwrap_or_default();
+        [now].into_iter().chain(others.into_iter().filter_map(move |other| other.for_issued(issued_ms)))
     }
 
     /// Journals and says what the wall clock did since the last call.

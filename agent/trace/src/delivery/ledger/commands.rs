@@ -99,18 +99,17 @@ impl Ledger {
     /// What is to be done about a genuine command. After a jump of the wall clock nobody knows on which side of it the time is
     /// right, so what was issued since then counts by either.
     fn decide(&self, command: &SignedCommand) -> Decided {
-        let now = self.clock.now();
         let is_forgotten = self.state.counters.has_forgotten(command.issued_at_ms);
         let by = |now: Moment| Decided {
             action: command.action(now, is_forgotten),
             left_s: command.expires_at_ms.saturating_sub(now.wall_ms).max(0) as f64 / 1000.0,
         };
-        let decided = by(now);
-        let other = self.state.counters.clock.as_ref().and_then(|clock| clock.other(now));
-        match other.filter(|other| decided.is_out_of_time() && command.issued_at_ms >= other.issued_from_ms) {
-            Some(other) => Some(by(other.now)).filter(|d| !d.is_out_of_time()).unwrap_or(decided),
-            None => decided,
+        let mut reckonings = self.reckonings(command.issued_at_ms).map(by);
+        let first = reckonings.next().unwrap_or_else(|| by(self.clock.now()));
+        if !first.is_out_of_time() {
+            return first;
         }
+        reckonings.find(|decided| !decided.is_out_of_time()).unwrap_or(first)
     }
 
     /// Not ordered by the centre: journalled and answered a few times a minute, and not remembered.

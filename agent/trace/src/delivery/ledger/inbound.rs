@@ -148,12 +148,10 @@ impl Ledger {
             Err(refusal) => return self.refuse(topic, payload, &refusal, None),
         };
         // As with commands: what was issued since the wall clock jumped counts by the time before the jump too.
-        let other = counters.clock.as_ref().and_then(|clock| clock.other(now));
-        if let Some(other) = other.filter(|o| decided.grant.issued_at_ms >= o.issued_from_ms)
-            && decided.is_out_of_time()
-            && let Some(again) = judged(other.now).ok().filter(|again| !again.is_out_of_time())
-        {
-            (decided, by) = (again, other.now);
+        if decided.is_out_of_time() {
+            let again = self.reckonings(decided.grant.issued_at_ms);
+            let mut again = again.filter_map(|other| Some((judged(other).ok()?, other)));
+            (decided, by) = again.find(|(again, _)| !again.is_out_of_time()).unwrap_or((decided, by));
         }
         let JudgedGrant { mut grant, refused } = decided;
         grant.until = grant.left_s(by).map(|s| self.run_clock.now().mono.plus_s(s));
