@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kerbside_crypto::hash;
 use kerbside_domain::panics;
-use kerbside_domain::time::{Clock, ClockQuality};
+use kerbside_domain::time::Clock;
 use kerbside_site::config::{Proxy, Tls};
 use kerbside_trace::delivery::{Delivery, Item};
 use kerbside_trace::{MAX_GRANTS, evidence_file};
