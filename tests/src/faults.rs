@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod damage;
 pub mod disk_faults;
 pub mod doors;
+pub mod flood;
 pub mod interop;
 pub mod intruder;
 pub mod kill;
@@ -41,6 +42,7 @@ pub const PARTS: &[(&str, Run)] = &[
     ("disk", disk_faults::run),
     ("link", link::run),
     ("backlog", link::backlogs),
+    ("flood", flood::run),
     ("upload", upload::run),
     ("doors", doors::run),
     ("pace", store_speed::run),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, clocks, damage, disk_faults, doors, interop, intruder, kill, link, models, power,
+    Row, Scale, camera, clocks, damage, disk_faults, doors, flood, interop, intruder, kill, link, models, power,
     refusals, sensors, simulation, store_speed, upload,
 };
 
@@ -23,6 +23,11 @@ fn damaged_files() -> Result<()> {
 #[test]
 fn kills() -> Result<()> {
     check("survives::kills", kill::run(Scale::Short)?)
+}
+
+#[test]
+fn floods() -> Result<()> {
+    check("survives::floods", flood::run(Scale::Short)?)
 }
 
 #[test]

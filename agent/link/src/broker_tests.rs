@@ -365,3 +365,32 @@ fn three_connections_that_bring_nothing_forward_are_said() {
         assert_eq!(s.status().health, LinkHealth::Down);
     }
 }
+
+/// QoS 0 has no answer: a broker that closes on it does so some time after it was written.
+#[test]
+fn a_topic_of_qos_0_on_which_the_broker_closes_is_set_aside_too() {
+    let mut s = Script::new();
+    let health = |seq| Outgoing { qos: 0, ..message(seq, "cg/v1/310112/b/health") };
+    for seq in 1..=5 {
+        s.up();
+        s.answered(100 + seq, MATTER, Verdict::Taken);
+        s.hand(health(seq));
+        let acked = s.push(LinkEvent::Written { pkid: 0 });
+        assert_eq!(acked, [LinkAction::Report(LinkReport::Acknowledged { epoch: s.epoch, seq })]);
+        s.closed();
+    }
+    assert_eq!(s.problems(), [LinkProblem::TopicsRefused]);
+    s.up();
+    assert!(is_refused(&s.hand(health(6)), 6));
+    // The negative control: a broker that stands it.
+    let mut s = Script::new();
+    for seq in 1..=9 {
+        s.up();
+        s.hand(health(seq));
+        s.push(LinkEvent::Written { pkid: 0 });
+        s.after(2.0, LinkEvent::Alive);
+        s.answered(100 + seq, MATTER, Verdict::Taken);
+        s.after(100.0, LinkEvent::Lost { why: "closed".into(), by_peer: true });
+    }
+    assert_eq!(s.problems(), []);
+}

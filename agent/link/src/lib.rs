@@ -41,6 +41,8 @@ mod flood_tests;
 mod handle;
 pub mod machine;
 mod probe;
+#[cfg(test)]
+mod quirk_tests;
 mod renewal;
 mod settings;
 mod shell;

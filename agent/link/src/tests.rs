@@ -230,7 +230,7 @@ fn a_message_that_kills_connections_goes_alone_and_is_given_up() {
             break;
         }
     }
-    assert_eq!(windows, [8, 8, 1, 1, 1]);
+    assert_eq!(windows, [256, 256, 1, 1, 1]);
 }
 
 #[test]

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 // ---- the connection
 
-/// Most messages handed over and not acknowledged: what a lost connection sends twice.
-pub(crate) const WINDOW: usize = 8;
+/// Most messages handed over and not acknowledged where the broker names no limit; the store thread goes so far only while
+/// PUBACKs stand behind a flood of the centre.
+pub(crate) const WINDOW_MAX: usize = 256;
+/// Messages of QoS 0 that are remembered until something comes.
+pub(crate) const UNANSWERED_MAX: usize = 8;
 /// Connections that may break with a message on the way before it goes alone, and before it is given up.
 pub(crate) const ISOLATE_AFTER: u32 = 2;
 pub(crate) const DEAD_LETTER_AFTER: u32 = 5;
@@ -32,8 +35,8 @@ pub(crate) const SESSION_EXPIRY_S: u32 = 7 * 24 * 3600;
 pub(crate) const INBOUND_LIMIT: u32 = 64 * 1024;
 /// Longest packet that is read whole, bytes; the longest topic fits. A longer message is cut short, and refused by the store.
 pub(crate) const PACKET_LIMIT: usize = 2 * INBOUND_LIMIT as usize;
-/// Messages of the centre that a broker of MQTT 5 is asked not to exceed without acknowledgement.
-pub(crate) const RECEIVE_MAX: u16 = 32;
+/// Messages of the centre that a broker of MQTT 5 is asked not to exceed without acknowledgement: what shares one sync.
+pub(crate) const RECEIVE_MAX: u16 = kerbside_trace::LINK_ROOM as u16;
 /// Messages of the centre that are read and not acknowledged, whatever the broker thinks of Receive Maximum; beyond, nothing is
 /// read. As many as share one sync, twice: while one sync runs, the next fill up.
 pub(crate) const HELD_MAX: usize = 2 * kerbside_trace::LINK_ROOM;
@@ -56,6 +59,8 @@ pub(crate) const TOPIC_RETRY_S: f64 = 60.0;
 pub(crate) const TOPIC_RETRY_MAX_S: f64 = 3600.0;
 /// Topics, or messages, of which something bad is remembered; more than a box has.
 pub(crate) const REFUSED_TOPICS: usize = 64;
+/// A message of QoS 0 was put up with if something comes that long after it, s.
+pub(crate) const STOOD_S: f64 = 1.0;
 /// Refused subscriptions are tried again after that long, s: somebody may have mended the access list.
 pub(crate) const RESUBSCRIBE_S: f64 = 600.0;
 /// So many connections in a row, each closed by the peer within that many seconds with nothing on the way: another client has

@@ -1,16 +1,19 @@
 //! A box without cameras: journal, index, outbox and link of the agent in a process of their own, told what to report.
 //!
 //! ```text
-//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S] [--tls DIR] [--centre-key PUBLIC]
+//! faults box --dir DIR [--broker PORT] [--mqtt 5|3.1.1] [--keep-alive S] [--tls DIR] [--centre-key PUBLIC] [--sync-ms MS]
 //! ```
 //!
 //! Orders come on standard input: `report PREFIX COUNT THREADS`, `big INCIDENT BYTES`, `stats`, `stop`. It says `ready`, `durable ID` when a report's
 //! commit has returned, `refused WHY`, `stats JSON`, `stopped`.
 
+use std::fs::File;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use kerbside_crypto::sign::CentreKey;
@@ -20,6 +23,7 @@ use kerbside_link::upload::{self, Uploader};
 use kerbside_link::{self as link, LinkHandle};
 use kerbside_site::config::{Centre, Protocol, Tls};
 use kerbside_testkit::program::built;
+use kerbside_testkit::wait::sleep;
 use kerbside_testkit::{LIMIT, Process};
 use kerbside_trace::delivery::{Delivery, DeliverySettings, OpenedDelivery, StageInput};
 
@@ -35,6 +39,16 @@ struct Args {
     tls: Option<PathBuf>,
     /// Whose grants count; files are uploaded from `DIR/evidence`.
     centre_key: Option<PublicKey>,
+    /// Each sync takes that long at least, as on an SD card.
+    sync_ms: u64,
+}
+
+/// How long a sync takes at least.
+static SYNC_MS: AtomicU64 = AtomicU64::new(0);
+
+fn slow_sync(file: &File) -> std::io::Result<()> {
+    sleep(Duration::from_millis(SYNC_MS.load(Ordering::Relaxed)));
+    file.sync_data()
 }
 
 /// The child's side.
@@ -42,7 +56,11 @@ pub fn main(args: &[String]) -> Result<()> {
     let args = parse(args)?;
     let clock = writer::clock();
     let keys = args.centre_key.map(|public| CentreKey::new("ops", public));
-    let settings = DeliverySettings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
+    let mut settings = DeliverySettings { keys: keys.into_iter().collect(), ..writer::settings(&args.dir) };
+    if args.sync_ms > 0 {
+        SYNC_MS.store(args.sync_ms, Ordering::Relaxed);
+        settings.syncs.file = slow_sync;
+    }
     let (delivery, opened) = Delivery::open(settings, writer::identity(), clock.clone())?;
     println!("ready {}", serde_json::to_string(&opened.recovery)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -76,6 +94,7 @@ fn parse(args: &[String]) -> Result<Args> {
         keep_alive_s: 5,
         tls: None,
         centre_key: None,
+        sync_ms: 0,
     };
     for pair in args.chunks(2) {
         let [key, value] = pair else { bail!("{pair:?}: a value is missing") };
@@ -87,6 +106,7 @@ fn parse(args: &[String]) -> Result<Args> {
             "--centre-key" => {
                 parsed.centre_key = Some(PublicKey::parse(value).context("no key after --centre-key")?);
             }
+            "--sync-ms" => parsed.sync_ms = value.parse()?,
             "--keep-alive" => parsed.keep_alive_s = value.parse()?,
             _ => bail!("{key}: no such option"),
         }

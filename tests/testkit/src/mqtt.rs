@@ -16,11 +16,15 @@ pub enum Packet {
         clean: bool,
         keep_alive_s: u16,
         client_id: String,
+        /// Of the will.
+        will_retain: bool,
+        will_qos: u8,
     },
     Publish {
         topic: String,
         qos: u8,
         pkid: u16,
+        retain: bool,
         payload: Vec<u8>,
         len: usize,
     },
@@ -28,9 +32,12 @@ pub enum Packet {
         pkid: u16,
         filters: Vec<String>,
     },
+    PubAck {
+        pkid: u16,
+    },
     Ping,
     Disconnect,
-    /// PUBACK and whatever else needs no answer.
+    /// What needs no answer.
     Other,
 }
 
@@ -39,8 +46,13 @@ pub enum Packet {
 pub struct Connack {
     pub session_present: bool,
     pub refused: bool,
-    /// MQTT 5 only.
+    /// Refused with this code.
+    pub code: Option<u8>,
+    /// MQTT 5 only, as all that follow.
     pub max_packet: Option<u32>,
+    pub no_retain: bool,
+    pub qos0_only: bool,
+    pub keep_alive_s: Option<u16>,
 }
 
 /// Reads one packet; `None`: the peer is gone. `v5` is known from the CONNECT.
@@ -67,6 +79,7 @@ pub fn read(stream: &mut impl Read, v5: bool) -> Result<Option<Packet>> {
     Ok(Some(match first[0] >> 4 {
         1 => connect(&mut fields)?,
         3 => publish(first[0], &mut fields, v5, len)?,
+        4 => Packet::PubAck { pkid: fields.u16()? },
         8 => subscribe(&mut fields, v5)?,
         12 => Packet::Ping,
         14 => Packet::Disconnect,
@@ -77,12 +90,13 @@ pub fn read(stream: &mut impl Read, v5: bool) -> Result<Option<Packet>> {
 fn connect(fields: &mut Fields<'_>) -> Result<Packet> {
     ensure!(fields.text()? == "MQTT", "not MQTT");
     let v5 = fields.byte()? == 5;
-    let clean = fields.byte()? & 2 != 0;
+    let flags = fields.byte()?;
+    let (clean, will_retain, will_qos) = (flags & 2 != 0, flags & 0x20 != 0, flags >> 3 & 3);
     let keep_alive_s = fields.u16()?;
     if v5 {
         fields.properties()?;
     }
-    Ok(Packet::Connect { v5, clean, keep_alive_s, client_id: fields.text()? })
+    Ok(Packet::Connect { v5, clean, keep_alive_s, client_id: fields.text()?, will_retain, will_qos })
 }
 
 fn publish(first: u8, fields: &mut Fields<'_>, v5: bool, len: usize) -> Result<Packet> {
@@ -92,7 +106,8 @@ fn publish(first: u8, fields: &mut Fields<'_>, v5: bool, len: usize) -> Result<P
     if v5 {
         fields.properties()?;
     }
-    Ok(Packet::Publish { topic, qos, pkid, payload: fields.0.to_vec(), len })
+    let retain = first & 1 != 0;
+    Ok(Packet::Publish { topic, qos, pkid, retain, payload: fields.0.to_vec(), len })
 }
 
 fn subscribe(fields: &mut Fields<'_>, v5: bool) -> Result<Packet> {
@@ -165,20 +180,32 @@ fn send(stream: &mut impl Write, first: u8, body: &[u8]) -> Result<()> {
 }
 
 pub fn connack(stream: &mut impl Write, v5: bool, says: Connack) -> Result<()> {
-    let code = match (says.refused, v5) {
-        (false, _) => 0,
+    let code = match (says.code, says.refused, v5) {
+        (Some(code), _, _) => code,
+        (None, false, _) => 0,
         // Server unavailable.
-        (true, true) => 0x88,
-        (true, false) => 3,
+        (None, true, true) => 0x88,
+        (None, true, false) => 3,
     };
-    let mut body = vec![u8::from(says.session_present && !says.refused), code];
-    match says.max_packet.filter(|_| v5) {
-        Some(max) => {
-            body.extend([5, 0x27]);
-            body.extend(max.to_be_bytes());
+    let mut body = vec![u8::from(says.session_present && code == 0), code];
+    if v5 {
+        let mut properties = Vec::new();
+        if let Some(max) = says.max_packet {
+            properties.push(0x27);
+            properties.extend(max.to_be_bytes());
         }
-        None if v5 => body.push(0),
-        None => {}
+        if says.no_retain {
+            properties.extend([0x25, 0]);
+        }
+        if says.qos0_only {
+            properties.extend([0x24, 0]);
+        }
+        if let Some(s) = says.keep_alive_s {
+            properties.push(0x13);
+            properties.extend(s.to_be_bytes());
+        }
+        body.push(properties.len() as u8);
+        body.extend(properties);
     }
     send(stream, 0x20, &body)
 }
@@ -187,12 +214,28 @@ pub fn puback(stream: &mut impl Write, pkid: u16) -> Result<()> {
     send(stream, 0x40, &pkid.to_be_bytes())
 }
 
+/// MQTT 5 alone.
+pub fn puback_code(stream: &mut impl Write, pkid: u16, code: u8) -> Result<()> {
+    let [high, low] = pkid.to_be_bytes();
+    send(stream, 0x40, &[high, low, code])
+}
+
+/// MQTT 5 alone.
+pub fn disconnect(stream: &mut impl Write, code: u8) -> Result<()> {
+    send(stream, 0xE0, &[code, 0])
+}
+
 pub fn suback(stream: &mut impl Write, v5: bool, pkid: u16, filters: usize) -> Result<()> {
+    suback_codes(stream, v5, pkid, &vec![1; filters])
+}
+
+/// One code a filter.
+pub fn suback_codes(stream: &mut impl Write, v5: bool, pkid: u16, codes: &[u8]) -> Result<()> {
     let mut body = pkid.to_be_bytes().to_vec();
     if v5 {
         body.push(0);
     }
-    body.extend(std::iter::repeat_n(1, filters));
+    body.extend_from_slice(codes);
     send(stream, 0x90, &body)
 }
 

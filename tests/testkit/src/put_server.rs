@@ -1,12 +1,14 @@
 //! Where a grant's address leads: a store that takes one PUT after the other, and hangs up on the first ones as its script says.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::wait::{Missed, Watched};
 
@@ -33,6 +35,15 @@ pub struct PutServer {
 impl PutServer {
     /// The first requests are cut after `breaks` bytes each.
     pub fn start(breaks: Vec<usize>) -> Result<PutServer> {
+        PutServer::listen(breaks, None)
+    }
+
+    /// The same inside TLS, with this certificate chain and key.
+    pub fn start_tls(chain: &Path, key: &Path) -> Result<PutServer> {
+        PutServer::listen(Vec::new(), Some(crate::rtsp::tls(chain, key)?))
+    }
+
+    fn listen(breaks: Vec<usize>, tls: Option<Arc<ServerConfig>>) -> Result<PutServer> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         let stored = Arc::new(Watched::new(Stored { breaks: breaks.into(), ..Stored::default() }));
@@ -41,7 +52,12 @@ impl PutServer {
             for stream in listener.incoming().map_while(Result::ok) {
                 let Some(stored) = weak.upgrade() else { break };
                 // An error is a box that hung up: the test's business.
-                let _ = take(stream, &stored);
+                let _ = match &tls {
+                    None => take(stream, &stored),
+                    Some(config) => ServerConnection::new(config.clone())
+                        .map_err(anyhow::Error::from)
+                        .and_then(|tls| take(StreamOwned::new(tls, stream), &stored)),
+                };
             }
         });
         Ok(PutServer { port, stored })
@@ -50,6 +66,10 @@ impl PutServer {
     /// An address of it, with this path and query.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -69,7 +89,7 @@ impl PutServer {
     }
 }
 
-fn take(stream: TcpStream, stored: &Watched<Stored>) -> Result<()> {
+fn take(stream: impl Read + Write, stored: &Watched<Stored>) -> Result<()> {
     let mut reader = BufReader::new(stream);
     let (mut length, mut line, mut request) = (0, String::new(), None);
     loop {

@@ -218,7 +218,8 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<End> {
     };
     // A broker that forgets has no sessions.
     let session_present = was_here && !matches!(fault, BrokerFault::Forget { .. });
-    let answer = Connack { session_present, refused: fault == BrokerFault::Refuse, max_packet };
+    let refused = fault == BrokerFault::Refuse;
+    let answer = Connack { session_present, refused, max_packet, ..Connack::default() };
     mqtt::connack(&mut stream, v5, answer)?;
     if fault == BrokerFault::Refuse {
         return Ok(End::Over);
@@ -281,7 +282,7 @@ fn attend(
             }
             Packet::Ping => mqtt::pong(&mut stream)?,
             Packet::Disconnect => return Ok(Some(End::Over)),
-            Packet::Connect { .. } | Packet::Other => {}
+            Packet::Connect { .. } | Packet::PubAck { .. } | Packet::Other => {}
         }
     }
     Ok(None)

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
 
+mod brokers;
+mod ways;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -18,7 +18,7 @@ use super::settings::MachineSettings;
 use super::terms::Negotiation;
 use super::topics::RefusedTopics;
 use crate::status::{LinkHealth, LinkProblem, LinkStatus};
-use crate::tuning::WINDOW;
+use crate::tuning::WINDOW_MAX;
 
 #[derive(Clone, Debug, PartialEq)]
 enum ConnectionState {
@@ -133,7 +133,7 @@ impl Machine {
             LinkEvent::Written { pkid } => self.written(now, pkid),
             LinkEvent::PubAck { pkid, verdict } => self.puback(now, pkid, verdict),
             LinkEvent::Received { token, topic, payload, retain } => {
-                self.life.heard(now);
+                self.life_sign(now);
                 self.progress.work();
                 self.report(LinkReport::Received { epoch: self.epoch, token, topic, payload, retain });
             }
@@ -155,11 +155,17 @@ impl Machine {
     }
 
     fn heard(&mut self, now: Mono) {
-        self.life.heard(now);
+        self.life_sign(now);
         if let ConnectionState::Up { since } = self.state
             && self.rivals.lasts(now.since_s(since))
         {
             self.solved(LinkProblem::SessionTaken);
+        }
+    }
+
+    fn life_sign(&mut self, now: Mono) {
+        for stood in self.life.heard(now) {
+            self.stood(&stood);
         }
     }
 
@@ -203,8 +209,8 @@ impl Machine {
         self.solved(LinkProblem::NotLetIn);
         self.terms_in_words();
         self.actions.push_back(LinkAction::Subscribe(self.settings.subscriptions.clone()));
-        let most = if self.isolation.is_needed() { 1 } else { WINDOW };
-        let window = accepted.receive_max.map_or(WINDOW, usize::from).clamp(1, most);
+        let most = if self.isolation.is_needed() { 1 } else { WINDOW_MAX };
+        let window = accepted.receive_max.map_or(WINDOW_MAX, usize::from).clamp(1, most);
         let max_packet = match self.negotiation.current().protocol {
             Protocol::V5 => accepted.max_packet.map_or(self.settings.max_packet_v5, |m| m as usize),
             Protocol::V311 => self.settings.max_packet_v311,

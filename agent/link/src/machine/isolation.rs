@@ -16,7 +16,7 @@ pub(super) struct Isolation {
 /// Found out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Culprit {
-    Message { seq: u64, connections: u32 },
+    Message { seq: u64, topic: String, connections: u32 },
     Topic { seq: u64, topic: String, connections: u32 },
 }
 
@@ -46,7 +46,7 @@ impl Isolation {
         let by_message = self.broken.get(seq).copied().unwrap_or(0);
         let by_topic = self.topics.get(topic).copied().unwrap_or(0);
         let culprit = if by_message >= DEAD_LETTER_AFTER {
-            Culprit::Message { seq: *seq, connections: by_message }
+            Culprit::Message { seq: *seq, topic: topic.clone(), connections: by_message }
         } else if by_topic >= DEAD_LETTER_AFTER {
             Culprit::Topic { seq: *seq, topic: topic.clone(), connections: by_topic }
         } else {

@@ -1,11 +1,11 @@
 //! Signs of life of a connection, and what is due when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use kerbside_domain::time::Mono;
 
 use super::settings::MachineSettings;
-use crate::tuning::{HELD_UP_S, SILENT_KEEP_ALIVES};
+use crate::tuning::{HELD_UP_S, SILENT_KEEP_ALIVES, STOOD_S, UNANSWERED_MAX};
 
 /// A message that waits for its PUBACK.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Life {
     paused: Option<Mono>,
     /// By packet id, with the time of writing.
     pub(super) unacked: HashMap<u16, (Sent, Mono)>,
+    /// Written with QoS 0, and nothing was heard since that may be an answer: the broker may be about to close on it.
+    unanswered: VecDeque<(Sent, Mono)>,
 }
 
 /// What is due.
@@ -47,6 +49,7 @@ impl Life {
             pinged: now,
             paused: None,
             unacked: HashMap::new(),
+            unanswered: VecDeque::new(),
         }
     }
 
@@ -59,8 +62,28 @@ impl Life {
         }
     }
 
-    pub(super) fn heard(&mut self, now: Mono) {
+    /// Something came; the messages of QoS 0 that the broker has put up with by that.
+    pub(super) fn heard(&mut self, now: Mono) -> Vec<Sent> {
         self.heard = now;
+        let stood = self.unanswered.iter().take_while(|(_, at)| now.since_s(*at) >= STOOD_S).count();
+        self.unanswered.drain(..stood).map(|(sent, _)| sent).collect()
+    }
+
+    pub(super) fn unanswered(&mut self, sent: Sent, now: Mono) {
+        if self.unanswered.len() >= UNANSWERED_MAX {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back((sent, now));
+    }
+
+    /// What the broker may have closed on, besides what is not written.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = &Sent> {
+        self.unacked.values().chain(&self.unanswered).map(|(sent, _)| sent)
+    }
+
+    pub(super) fn forget_messages(&mut self) {
+        self.unacked.clear();
+        self.unanswered.clear();
     }
 
     pub(super) fn written(&mut self, now: Mono) {

@@ -11,6 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
 use super::task::Uploads;
+use kerbside_site::config::{Proxy, Tls};
+use kerbside_testkit::{ConnectProxy, PutServer, certificates, certificates_of};
+
 use super::*;
 use kerbside_domain::time::{Clock, ClockQuality, SystemClock};
 use kerbside_testkit::LIMIT;
@@ -491,4 +494,31 @@ fn the_centre_says_where_to_go_on() {
     bench.uploader.delivery.close().unwrap();
     assert_eq!(kind, "evidence.ready.v1");
     assert_eq!(centre.join().unwrap(), [(299_000, bench.content[299_000..].to_vec())]);
+}
+
+/// The name of the server is known to the proxy alone; TLS is between the box and the server.
+#[test]
+fn an_upload_goes_through_the_site_s_proxy() {
+    let mut bench = bench();
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), &["server"]).unwrap();
+    certificates_of(dir.path(), "DNS:upload.test", &["upload"]).unwrap();
+    let file = |name: &str| dir.path().join(name);
+    let server = PutServer::start_tls(&file("upload.pem"), &file("upload.key")).unwrap();
+    let through = ConnectProxy::start(None).unwrap();
+    bench.uploader.trust = Some(Tls { ca_file: file("ca.pem"), cert_file: None, key_file: None });
+    bench.uploader.local_allowed = false;
+    bench.uploader.proxy = Some(Proxy { host: "127.0.0.1".into(), port: through.port(), login: None });
+    let url = format!("https://upload.test:{}/a", server.port());
+    let (kind, data) = upload(&bench, &grant(&bench, url, false));
+    assert_eq!(kind, "evidence.ready.v1", "{data}");
+    assert_eq!(server.bytes(), bench.content);
+    assert_eq!(through.asked(), [format!("upload.test:{} 200", server.port())]);
+    // The proxy is no way to what hangs on the box's own wire.
+    for url in ["https://169.254.1.1/a", "https://127.0.0.1/a", "https://localhost/a"] {
+        let (kind, data) = upload(&bench, &grant(&bench, url.to_owned(), false));
+        let reason = data["reason"].as_str().unwrap();
+        assert!(kind == "evidence.failed.v1" && reason.contains("local_uploads"), "{url}: {data}");
+    }
+    assert_eq!(through.asked().len(), 1);
 }

@@ -37,6 +37,8 @@ pub(super) struct StoreThread {
     stopping: Option<Stopping>,
     chunks: ChunkQueue,
     disk_refuses: bool,
+    /// Messages of the centre since the last answer to one of ours.
+    ahead_of_pubacks: usize,
     /// Messages of the centre that the disk refused, oldest first, and when they are tried again. They hold their room, so that
     /// the link reads no more than fits.
     unwritten: VecDeque<ReceivedMessage>,
@@ -61,6 +63,7 @@ impl StoreThread {
             stopping: None,
             chunks: ChunkQueue::default(),
             disk_refuses: false,
+            ahead_of_pubacks: 0,
             unwritten: VecDeque::new(),
             unwritten_due: Mono::ZERO,
         }
@@ -122,6 +125,7 @@ impl StoreThread {
             }
             // Needs no disk, and comes between any two receipts.
             Request::Link { report: LinkReport::Acknowledged { epoch, seq }, .. } => {
+                self.ahead_of_pubacks = 0;
                 if self.epoch() == Some(epoch) && !self.chunks.settle(seq, ChunkFate::Acknowledged) {
                     self.ledger.puback(seq);
                 }
@@ -136,6 +140,7 @@ impl StoreThread {
             Request::Link { report: LinkReport::Received { epoch, token, topic, payload, retain }, room }
                 if self.epoch() == Some(epoch) =>
             {
+                self.ahead_of_pubacks += 1;
                 self.join_received(ReceivedMessage { epoch, token, topic, payload, retain, room }, group);
             }
             Request::Chunk(chunk) => self.chunks.push(chunk),
@@ -280,6 +285,7 @@ impl StoreThread {
         let result = match report {
             LinkReport::Connected { epoch, session, session_present, window, max_packet } => {
                 self.connection = Some(Connection { epoch, window, max_packet });
+                self.ahead_of_pubacks = 0;
                 self.chunks.disconnected();
                 self.ledger.connected(session, session_present, window)
             }

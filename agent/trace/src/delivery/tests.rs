@@ -882,3 +882,33 @@ fn all_that_waits_shares_one_sync() {
     let grants = ledger.inputs().iter().filter(|i| matches!(i.input, StageInput::Grant(_))).count();
     assert_eq!(grants, 100);
 }
+
+/// Not a channel's worth each time that the thread looks around.
+#[test]
+fn what_waits_for_the_stages_goes_as_fast_as_they_take_it() {
+    const WAITING: usize = 3000;
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ledger, _) = open(dir.path(), false);
+    let inbound = |i| match ledger.parse(RECEIPT, &receipt(&format!("OLD{i}.0001")), false) {
+        Ok(wire::Inbound::Receipt(receipt)) => {
+            Item::Inbound { input: StageInput::Receipt(receipt), received: None }
+        }
+        other => panic!("{other:?}"),
+    };
+    let items = (0..WAITING).map(inbound).collect();
+    ledger.commit(items).unwrap();
+    ledger.close().unwrap();
+    drop(ledger);
+    let settings = DeliverySettings::new(dir.path(), false);
+    let (delivery, opened) = Delivery::open(settings, who(), clock()).unwrap();
+    let (mut taken, mut pauses) = (0, 0);
+    while taken < WAITING && pauses < WAITING / 100 {
+        match opened.inputs.recv_timeout(std::time::Duration::from_millis(200)) {
+            Ok(_) => taken += 1,
+            Err(_) => pauses += 1,
+        }
+    }
+    // A loaded machine pauses now and then.
+    assert!(taken == WAITING && pauses <= 3, "{taken} taken, {pauses} pauses");
+    delivery.close().unwrap();
+}

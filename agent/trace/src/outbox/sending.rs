@@ -20,6 +20,11 @@ impl Outbox {
         }
     }
 
+    /// Most rows handed over and not acknowledged from now on.
+    pub fn set_window(&mut self, window: usize) {
+        self.window = window.max(1);
+    }
+
     /// The connection is gone.
     pub fn disconnected(&mut self) {
         let sent: Vec<u64> =

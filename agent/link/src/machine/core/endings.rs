@@ -65,8 +65,7 @@ impl Machine {
         if lasted_s >= LONG_ENOUGH_S && !self.rivals.is_suspected() {
             self.failures = 0;
         }
-        let unacked = self.life.unacked.values().map(|(sent, _)| sent);
-        let in_flight: Vec<Sent> = self.handed.iter().chain(unacked).cloned().collect();
+        let in_flight: Vec<Sent> = self.handed.iter().chain(self.life.in_flight()).cloned().collect();
         self.negotiation.lost(by_peer && in_flight.iter().any(|sent| sent.retain));
         if by_peer {
             self.suspect(now, &in_flight);
@@ -85,7 +84,7 @@ impl Machine {
     pub(super) fn drop_connection(&mut self) {
         self.actions.push_back(LinkAction::Drop);
         self.handed.clear();
-        self.life.unacked.clear();
+        self.life.forget_messages();
         (self.last_seq, self.unsubscribed) = (None, None);
     }
 
@@ -118,8 +117,13 @@ impl Machine {
         }
         match self.isolation.connection_broken(in_flight) {
             None => {}
-            Some(Culprit::Message { seq, connections }) => {
+            Some(Culprit::Message { seq, topic, connections }) => {
                 let reason = format!("the broker closed {connections} connections on this message");
+                // It may be the topic as well; of reports each is judged by itself.
+                if !kerbside_wire::topic::is_report(&topic) {
+                    self.topics.closed_on(&topic, "the broker closes the connection on it", now);
+                    self.topics_in_words();
+                }
                 self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
             }
             Some(Culprit::Topic { seq, topic, connections }) => {

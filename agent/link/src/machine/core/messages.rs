@@ -12,7 +12,7 @@ use crate::tuning::RESUBSCRIBE_S;
 
 impl Machine {
     pub(super) fn subscribed(&mut self, now: Mono, taken: &[String], refused: Vec<(String, String)>) {
-        self.life.heard(now);
+        self.life_sign(now);
         let words: Vec<String> = refused.iter().map(|(filter, why)| format!("{filter} ({why})")).collect();
         let words = words.join(", ");
         let what = (!refused.is_empty()).then(|| {
@@ -60,14 +60,15 @@ impl Machine {
         self.life.written(now);
         let Some(sent) = self.handed.pop_front() else { return };
         if pkid == 0 {
-            self.taken(now, &sent);
+            self.acknowledged(now, sent.seq);
+            self.life.unanswered(sent, now);
         } else {
             self.life.unacked.insert(pkid, (sent, now));
         }
     }
 
     pub(super) fn puback(&mut self, now: Mono, pkid: u16, verdict: Verdict) {
-        self.life.heard(now);
+        self.life_sign(now);
         let Some((sent, _)) = self.life.unacked.remove(&pkid) else { return };
         self.settled();
         match verdict {
@@ -100,12 +101,22 @@ impl Machine {
     }
 
     pub(super) fn taken(&mut self, now: Mono, sent: &Sent) {
+        self.stood(sent);
+        self.acknowledged(now, sent.seq);
+    }
+
+    /// The broker takes messages of that topic.
+    pub(super) fn stood(&mut self, sent: &Sent) {
+        self.settled();
         self.isolation.settled(sent.seq, &sent.topic);
         if self.topics.taken(&sent.topic) {
             self.topics_in_words();
         }
-        self.report(LinkReport::Acknowledged { epoch: self.epoch, seq: sent.seq });
-        self.leave_after(now, sent.seq);
+    }
+
+    pub(super) fn acknowledged(&mut self, now: Mono, seq: u64) {
+        self.report(LinkReport::Acknowledged { epoch: self.epoch, seq });
+        self.leave_after(now, seq);
     }
 
     pub(super) fn leave_after(&mut self, now: Mono, seq: u64) {

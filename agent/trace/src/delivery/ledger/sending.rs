@@ -122,6 +122,11 @@ impl Ledger {
         }
     }
 
+    /// Most messages on their way.
+    pub fn set_window(&mut self, window: usize) {
+        self.state.outbox.set_window(window);
+    }
+
     pub fn in_flight(&self) -> usize {
         self.state.outbox.in_flight()
     }

@@ -4,11 +4,16 @@ use kerbside_wire::{Presence, state};
 
 use super::StoreThread;
 use crate::delivery::link_messages::LinkRequest;
+use crate::tuning::WINDOW;
 
 impl StoreThread {
     pub(super) fn fill_window(&mut self) {
         let Some(connection) = &self.connection else { return };
-        let (epoch, window, max_packet) = (connection.epoch, connection.window, connection.max_packet);
+        let (epoch, max_packet) = (connection.epoch, connection.max_packet);
+        // PUBACKs come in one stream with what the centre sends: behind a flood a report would wait for all of it.
+        let is_flooded = self.ahead_of_pubacks >= WINDOW;
+        let window = if is_flooded { connection.window } else { connection.window.min(WINDOW) };
+        self.ledger.set_window(window);
         if self.stopping.as_ref().is_some_and(|s| s.said_offline) {
             return;
         }
