@@ -29,5 +29,4 @@ mod topics;
 
 pub use self::core::Machine;
 pub use event::{Accepted, Dismissal, LinkAction, LinkChange, LinkEvent, Verdict};
-pub use settings::MachineSettings;
-pub use terms::Terms;
+pub use settings::{MachineSettings, Terms};

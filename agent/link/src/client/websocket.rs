@@ -13,19 +13,22 @@ use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::stream::Stream;
 use crate::error::LinkError;
 use crate::tuning::WEBSOCKET_MESSAGE;
 
 /// Bytes over WebSocket messages.
-pub(super) struct WebSocket {
-    messages: WebSocketStream<Stream>,
+pub(super) struct WebSocket<S> {
+    messages: WebSocketStream<S>,
     /// Of the message that is being read.
     rest: Bytes,
 }
 
 /// Says HTTP's part, with the subprotocol that the standard asks for.
-pub(super) async fn handshake(stream: Stream, centre: &Centre, path: &str) -> Result<WebSocket, LinkError> {
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    centre: &Centre,
+    path: &str,
+) -> Result<WebSocket<S>, LinkError> {
     let scheme = if centre.tls.is_some() { "wss" } else { "ws" };
     let host = if centre.host.contains(':') { format!("[{}]", centre.host) } else { centre.host.clone() };
     let uri = format!("{scheme}://{host}:{}{path}", centre.port);
@@ -40,7 +43,7 @@ pub(super) async fn handshake(stream: Stream, centre: &Centre, path: &str) -> Re
     Ok(WebSocket { messages, rest: Bytes::new() })
 }
 
-impl AsyncRead for WebSocket {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,7 +70,7 @@ impl AsyncRead for WebSocket {
     }
 }
 
-impl AsyncWrite for WebSocket {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(Pin::new(&mut self.messages).poll_ready(cx)).map_err(broken)?;
         let message = Message::Binary(Bytes::copy_from_slice(bytes));

@@ -3,7 +3,7 @@
 use kerbside_trace::delivery::{LinkReport, LinkRequest};
 use kerbside_wire::Outgoing;
 
-use super::terms::Terms;
+use super::settings::Terms;
 use crate::status::LinkProblem;
 
 #[derive(Clone, Debug, PartialEq)]

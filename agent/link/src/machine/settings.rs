@@ -1,6 +1,15 @@
 //! How the machine behaves.
 
-use super::terms::Terms;
+use kerbside_site::config::Protocol;
+
+/// What one connection asks of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub protocol: Protocol,
+    /// The will and states are retained.
+    pub retain: bool,
+    pub max_qos: u8,
+}
 
 #[derive(Clone, Debug)]
 pub struct MachineSettings {

@@ -4,16 +4,8 @@
 use kerbside_site::config::Protocol;
 
 use super::event::{Accepted, Dismissal};
+use super::settings::Terms;
 use crate::tuning::CLOSED_BEFORE_A_GUESS;
-
-/// What one connection asks of the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    pub protocol: Protocol,
-    /// The will and states are retained.
-    pub retain: bool,
-    pub max_qos: u8,
-}
 
 #[derive(Debug)]
 pub(super) struct Negotiation {

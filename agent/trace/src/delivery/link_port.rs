@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use kerbside_wire::Identity;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::link_messages::{LinkReport, LinkRequest};
 use super::request::Request;
+use super::room::Room;
 use crate::tuning::{CONTROL_ROOM, LINK_ROOM, ROOM_BYTES};
 
 /// The link's end of the line.
@@ -61,7 +62,7 @@ impl Reporter {
             LinkReport::Received { .. } => &self.room,
             _ => &self.control_room,
         };
-        room.clone().acquire_many_owned(size(report)).await.ok().map(Room)
+        room.clone().acquire_many_owned(size(report)).await.ok().map(Room::new)
     }
 
     /// Reports into room that was waited for. False: the store thread is gone.
@@ -69,10 +70,6 @@ impl Reporter {
         self.to_store.send(Request::Link { report, room }).is_ok()
     }
 }
-
-/// Room for one report. It is free again when the report is dealt with: a message of the centre when it is journalled.
-#[derive(Debug)]
-pub struct Room(#[allow(dead_code)] OwnedSemaphorePermit); // Held, never read.
 
 /// How much of [`LINK_ROOM`] it takes. The longest message fits also when nothing else does.
 fn size(report: &LinkReport) -> u32 {

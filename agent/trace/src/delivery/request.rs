@@ -8,7 +8,7 @@ use super::chunk_queue::PendingChunk;
 use super::error::Result;
 use super::item::{Committed, Item};
 use super::link_messages::LinkReport;
-use super::link_port::Room;
+use super::room::Room;
 use super::stats::{DeliveryStats, Unfinished};
 
 #[derive(Debug)]

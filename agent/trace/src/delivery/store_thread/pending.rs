@@ -4,8 +4,8 @@ use crossbeam_channel::Sender;
 
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
-use crate::delivery::link_port::Room;
 use crate::delivery::records::StageInput;
+use crate::delivery::room::Room;
 
 /// A message of the centre that is not journalled yet.
 #[derive(Debug)]
