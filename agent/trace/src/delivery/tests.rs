@@ -891,7 +891,7 @@ fn what_waits_for_the_stages_goes_as_fast_as_they_take_it() {
     let (mut ledger, _) = open(dir.path(), false);
     let inbound = |i| match ledger.parse(RECEIPT, &receipt(&format!("OLD{i}.0001")), false) {
         Ok(wire::Inbound::Receipt(receipt)) => {
-            Item::Inbound { input: StageInput::Receipt(receipt), received: None }
+            Item::Inbound { input: StageInput::Receipt(receipt.said), received: None }
         }
         other => panic!("{other:?}"),
     };
