@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, clocks, damage, disk_faults, doors, flood, interop, intruder, kill, link, models, power,
-    refusals, sensors, simulation, store_speed, upload,
+    Row, Scale, camera, clocks, damage, disk_faults, doors, flood, interop, intruder, kill, link, models,
+    power, refusals, sensors, simulation, store_speed, upload,
 };
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
