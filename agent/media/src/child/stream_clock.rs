@@ -63,7 +63,7 @@ impl StreamClock {
         let own = own_times(pts, dts);
         let fault = if self.by_arrival.is_some() { None } else { self.judged(own, now) };
         if fault.is_some() {
-            self.by_arrival = Some(self.from_here(own, now));
+            self.by_arrival = Some(self.starting_here(own, now));
         }
         let times = match self.by_arrival {
             Some(arrival) => self.arrived(arrival, own, now),
@@ -90,7 +90,7 @@ impl StreamClock {
     }
 
     /// A slow clock jumps to where it should be; a fast one waits for nobody and goes on from where it is.
-    fn from_here(&self, own: Option<Times>, now: Mono) -> ByArrival {
+    fn starting_here(&self, own: Option<Times>, now: Mono) -> ByArrival {
         let (Some((last, at)), Some((first, begun))) = (self.last, self.first) else {
             return ByArrival { base: 0, since: now, scale: 0.0 };
         };

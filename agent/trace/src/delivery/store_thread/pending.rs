@@ -27,6 +27,8 @@ pub(super) struct PendingCommit {
     pub(super) waiter: Waiter,
 }
 
+// Nearly all are the broker's, and there is at most one turn of them.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(super) enum Waiter {
     Caller(Sender<Result<Vec<Committed>>>),
