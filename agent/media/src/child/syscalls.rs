@@ -18,13 +18,8 @@ pub(super) const PRCTL: &[u64] = &[
 ];
 
 /// What `ioctl` is asked for: is it a terminal, how much is there, do not block.
-pub(super) const IOCTL: &[u64] = &[
-    libc::TCGETS,
-    libc::FIONREAD,
-    libc::FIONBIO,
-    libc::FIOCLEX,
-    libc::TIOCGWINSZ,
-];
+pub(super) const IOCTL: &[u64] =
+    &[libc::TCGETS, libc::FIONREAD, libc::FIONBIO, libc::FIOCLEX, libc::TIOCGWINSZ];
 
 /// What a decoder, a demuxer, TLS, the C library and Rust's own call. Whatever is missing here counts as missing in the kernel.
 pub(super) const KNOWN: &[i64] = &[
