@@ -14,6 +14,7 @@
 mod chunks;
 mod destination;
 mod http;
+mod put_error;
 mod queue;
 mod task;
 #[cfg(test)]

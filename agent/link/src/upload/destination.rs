@@ -8,7 +8,7 @@ use kerbside_site::config::Proxy;
 use kerbside_wire::Grant;
 use tokio::net::TcpStream;
 
-use super::http::PutError;
+use super::put_error::PutError;
 use crate::dial::dial;
 use crate::tuning::UPLOAD_CONNECT_LIMIT;
 

@@ -22,6 +22,7 @@ use kerbside_wire::Grant;
 use kerbside_wire::text::clipped;
 
 use super::destination::Destination;
+use super::put_error::PutError;
 use crate::tuning::{BLOCK_BYTES, SLOWEST_UPLOAD, UPLOAD_STALL};
 
 /// What became of one request.
@@ -30,16 +31,6 @@ pub(super) enum Answer {
     Stored,
     /// The server has so many bytes and wants the rest.
     Has(u64),
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PutError {
-    /// Never will: the centre must grant anew.
-    #[error("{0}")]
-    Refused(String),
-    /// Another time perhaps.
-    #[error("{0}")]
-    NotNow(String),
 }
 
 fn not_now(what: &'static str) -> impl Fn(&dyn std::fmt::Display) -> PutError {

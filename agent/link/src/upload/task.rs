@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::destination::Destination;
-use super::http::{self, Answer, Part, PutError, Way};
+use super::http::{self, Answer, Part, Way};
+use super::put_error::PutError;
 use super::queue::{Pending, UploadQueue};
 use crate::tls;
 use crate::tuning::{UPLOAD_ROUNDS, UPLOAD_TICK, YIELD_PERIOD, YIELD_S};
