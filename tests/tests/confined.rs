@@ -83,7 +83,8 @@ fn intrude(child: Pid, agent: &Agent, site: &Site) -> Result<()> {
     let parent = u64::from(agent.pid().context("no pid")?.as_raw_nonzero().get().unsigned_abs());
     let own = u64::from(child.as_raw_nonzero().get().unsigned_abs());
     // The last of a call's columns: the argument whose place a text takes.
-    let calls: [(&str, i64, [u64; 6], Option<(usize, &str)>, i64); 9] = [
+    type Call<'a> = (&'a str, i64, [u64; 6], Option<(usize, &'a str)>, i64);
+    let calls: [Call; 9] = [
         ("getpid, which shows that the way in works", 39, [0; 6], None, own as i64),
         ("read box.key", 257, [here, 0, 0, 0, 0, 0], Some((1, &box_key)), EPERM),
         ("read the site file", 257, [here, 0, 0, 0, 0, 0], Some((1, &text(site.path()))), EPERM),

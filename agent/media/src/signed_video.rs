@@ -69,7 +69,7 @@ mod tests {
         let packet = |n: u32| {
             let at = Moment { mono: Mono::from_s(f64::from(n)), ..Moment::default() };
             let (pts, data) = (i64::from(n), Bytes::from(data(n)));
-            let (key, refresh, damaged) = (n % 10 == 0, 0, false);
+            let (key, refresh, damaged) = (n.is_multiple_of(10), 0, false);
             Packet { epoch: 1, pts, dts: pts, duration: 1, key, refresh, damaged, at, data }
         };
         (0..until).map(packet).collect()

@@ -106,7 +106,7 @@ mod tests {
         ];
         for (bytes, want) in table {
             let got = decode(bytes.clone()).map_err(|error| error.to_string());
-            assert_eq!(got.as_deref(), want.map_err(str::to_owned).as_deref().map_err(|e| e), "{bytes:?}");
+            assert_eq!(got.as_deref(), want.map_err(str::to_owned).as_deref(), "{bytes:?}");
         }
     }
 }

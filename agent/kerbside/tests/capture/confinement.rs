@@ -52,6 +52,6 @@ fn a_child_that_makes_a_clip_writes_its_own_files_and_leaves_no_empty_ones() {
 
     let empty = ClipJob { packets: Vec::new(), ..job };
     std::fs::remove_file(&clip).unwrap();
-    assert!(!make(&kerbside(), limit, &empty).unwrap().clip.is_some());
+    assert!(make(&kerbside(), limit, &empty).unwrap().clip.is_none());
     assert!(!clip.exists(), "a clip that cannot be made leaves no empty file");
 }

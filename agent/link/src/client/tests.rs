@@ -90,7 +90,7 @@ fn no_bytes_make_it_panic() {
         let len = rng.usize(0..40);
         let mut bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(len).collect();
         if let Some(first) = bytes.first_mut() {
-            *first = rng.u8(1..16) << 4 | rng.u8(0..4) * 2;
+            *first = (rng.u8(1..16) << 4) | (rng.u8(0..4) * 2);
         }
         if let Some(len) = bytes.get_mut(1) {
             *len &= 0x1F;

@@ -220,7 +220,7 @@ mod tests {
         let mut left = all_but(dir.path(), &[data.clone(), key.clone()]);
         left.sort();
         assert_eq!(left, [dir.path().join("kerbside/program"), dir.path().join("lib")]);
-        assert_eq!(all_but(&data.join("evidence"), &[data.clone()]), [PathBuf::new(); 0]);
+        assert_eq!(all_but(&data.join("evidence"), std::slice::from_ref(&data)), Vec::<PathBuf>::new());
         assert_eq!(all_but(Path::new("/usr"), &[data]), [PathBuf::from("/usr")]);
     }
 

@@ -34,9 +34,12 @@ fn passes_as_arrival((judged, given): &Played) -> bool {
     ((last.0 - first.0) - (last.1 - first.1)).abs() < 0.3
 }
 
+/// Seconds of arrival to seconds of the stream's clock, or to a delay.
+type Made = fn(f64) -> f64;
+
 #[test]
 fn a_clock_that_lies_is_replaced_by_arrival() {
-    let faults: &[(&str, fn(f64) -> f64, ClockFault, f64)] = &[
+    let faults: &[(&str, Made, ClockFault, f64)] = &[
         ("stands", |_| 7.0, ClockFault::Stands, 2.5),
         ("zero", |_| 0.0, ClockFault::Stands, 2.5),
         ("counts milliseconds as ticks", |s| s / 90.0, ClockFault::Stands, 2.5),
@@ -63,7 +66,7 @@ fn a_clock_that_lies_is_replaced_by_arrival() {
 
 #[test]
 fn an_honest_clock_is_kept_whatever_the_network_does() {
-    let delays: &[(&str, fn(f64) -> f64)] = &[
+    let delays: &[(&str, Made)] = &[
         ("nothing", |_| 0.0),
         ("jitter", |s| 0.3 * ((s * 5.1).sin() + 1.0)),
         ("a burst of 2 s", |s| if (20.0..22.0).contains(&s) { 22.0 - s } else { 0.0 }),
