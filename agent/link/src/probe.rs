@@ -45,10 +45,11 @@ async fn try_it(
                     *wire = Wire::opening(settings, terms, LastWill::new(who, session, clock.now()));
                 }
                 LinkAction::Drop => *wire = Wire::None,
-                LinkAction::Subscribe(filters)
-                    if wire.open().is_some_and(|connection| connection.subscribe(filters).is_err()) =>
-                {
-                    return;
+                LinkAction::Subscribe(filters) => {
+                    let sent = wire.open().map(|connection| connection.subscribe(filters));
+                    if sent.is_some_and(|sent| sent.is_err()) {
+                        return;
+                    }
                 }
                 _ => {}
             }

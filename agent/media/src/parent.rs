@@ -5,6 +5,7 @@
 mod backoff;
 mod budget;
 mod cell;
+mod enclosure;
 mod liveness;
 mod probe;
 mod process;
@@ -16,9 +17,9 @@ mod start;
 mod timeline;
 mod walls;
 
+pub(crate) use enclosure::start_clip;
 pub use probe::{ProbeError, ProbeOutcome, confinement, probe};
 pub use program::CaptureProgram;
 pub use session::CaptureSession;
 pub use settings::CaptureSettings;
 pub use walls::Walls;
-pub(crate) use walls::start_clip;

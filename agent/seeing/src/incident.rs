@@ -33,7 +33,7 @@
 //! | `recheck` | looking again, for the centre |
 //! | `pin` | packets pinned for candidates |
 //! | `records` | what is remembered over a restart |
-//! | `dating` | dates of a wrong wall clock, put right |
+//! | `dating`, `redating` | when dates of a wrong wall clock can be put right; and in which reports |
 
 mod attendance;
 mod camera;
@@ -65,6 +65,7 @@ mod reasons;
 mod recheck;
 mod rechecks;
 mod records;
+mod redating;
 mod refusal;
 mod review;
 mod review_request;

@@ -4,6 +4,7 @@
 //! not with the next one. L2 feeds everything. The packets since the last key are kept (bounded), so that a switch to L2 starts
 //! at once: they are decoded, and only the newest picture becomes a frame. Only whole pictures become frames.
 
+mod fed;
 mod gop;
 mod health;
 mod sampling;
@@ -14,6 +15,7 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Discard, Packet, Rational, decoder};
 use kerbside_domain::frame::{Level, StreamInfo, Turn};
 
+use self::fed::Fed;
 use self::gop::GroupOfPictures;
 use self::health::DecodeHealth;
 use self::sampling::Sampling;
@@ -320,13 +322,6 @@ impl FrameDecoder {
         }
         self.scaler.as_mut()?.run(&upright)
     }
-}
-
-/// A packet as the decoder takes it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fed {
-    pub(super) entry: Option<Entry>,
-    pub(super) damaged: bool,
 }
 
 fn discard(level: Level) -> Discard {

@@ -3,8 +3,8 @@
 use std::process::ExitStatus;
 
 use super::cell::{Cell, Ports};
+use super::enclosure::{self, Sealed};
 use super::program::CaptureProgram;
-use super::walls::{self, Sealed};
 use super::{said, start};
 use crate::confinement::Confinement;
 use crate::proto::{self, Act, Greeting, ProbeAnswer, ProtoError, Stage};
@@ -89,7 +89,7 @@ fn run(
         Ok(Err(error)) => return Err(error.into()),
         Ok(Ok(_)) | Err(_) => return Err(no_answer(&mut started)),
     };
-    let stands = walls::confinement(&started.entered, &greeting, &Sealed::Yes);
+    let stands = enclosure::confinement(&started.entered, &greeting, &Sealed::Yes);
     let _ = started.child.wait();
     Ok((outcome, stands))
 }

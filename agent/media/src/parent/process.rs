@@ -7,9 +7,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select};
 use kerbside_site::config::Confine;
 
+use super::enclosure::{self, Sealed};
 use super::program::CaptureProgram;
 use super::start::{self, Started};
-use super::walls::{self, Sealed};
 use super::{cell::Cell, said};
 use crate::confinement::Confinement;
 use crate::proto::{self, FromChild, Greeting, OpenSource, ProtoError, ToChild};
@@ -49,9 +49,9 @@ impl CaptureProcess {
         if self.greeting.is_some() {
             return Err(ProtoError::OutOfTurn("a child greets once"));
         }
-        walls::source_limits(&open).set(&self.started.child);
-        let stands = walls::confinement(&self.started.entered, &greeting, &Sealed::NotYet);
-        walls::demanded(self.demand, &stands)?;
+        enclosure::source_limits(&open).set(&self.started.child);
+        let stands = enclosure::confinement(&self.started.entered, &greeting, &Sealed::NotYet);
+        enclosure::demanded(self.demand, &stands)?;
         self.greeting = Some(greeting);
         self.send(&ToChild::Open(open))?;
         Ok(stands)
@@ -66,8 +66,8 @@ impl CaptureProcess {
     pub(super) fn sealed(&self, open: Option<String>) -> Result<Confinement, ProtoError> {
         let Some(greeting) = &self.greeting else { return Err(ProtoError::OutOfTurn("no greeting came")) };
         let sealed = open.map_or(Sealed::Yes, Sealed::No);
-        let stands = walls::confinement(&self.started.entered, greeting, &sealed);
-        walls::demanded(self.demand, &stands)?;
+        let stands = enclosure::confinement(&self.started.entered, greeting, &sealed);
+        enclosure::demanded(self.demand, &stands)?;
         Ok(stands)
     }
 

@@ -2,7 +2,7 @@
 
 use ffmpeg_next::Packet;
 
-use super::Fed;
+use super::fed::Fed;
 use crate::tuning::{MAX_GOP_BYTES, MAX_GOP_PACKETS};
 
 /// Bounded: a group that grows too large is dropped, and the switch waits for the next key frame.

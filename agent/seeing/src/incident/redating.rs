@@ -1,0 +1,61 @@
+//! Puts right what a wrong wall clock dated, in each incident, and says so to the centre.
+
+use kerbside_domain::report::{Cause, Phase};
+use kerbside_domain::time::Moment;
+
+use super::camera::CameraCore;
+use super::context::StepContext;
+use super::core::Core;
+use super::dating::Redating;
+use super::effect::Effect;
+use super::incidents::Incidents;
+use super::lifecycle::Incident;
+
+impl Core {
+    /// At each tick.
+    pub(super) fn redate(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(redating) = self.dating.redating(now) else { return };
+        let mut context = super::core::context(&self.settings, &mut self.counters, effects);
+        for camera in &mut self.cameras {
+            camera.redate(redating, &mut context);
+        }
+    }
+}
+
+impl CameraCore {
+    fn redate(&mut self, redating: Redating, context: &mut StepContext<'_>) {
+        for incident in self.incidents.all_mut() {
+            if incident.redate(redating) {
+                incident.report_revision(redating.now, Phase::Updated, Cause::Clock, context);
+            }
+        }
+    }
+}
+
+impl Incidents {
+    /// Whether nobody vouched for the clock when something was written down of it.
+    pub(super) fn is_undated(incident: &Incident) -> bool {
+        let report = &incident.report;
+        [report.at, report.first_seen, report.last_seen].iter().any(|at| !at.is_vouched())
+    }
+}
+
+impl Incident {
+    /// Puts its dates right. Whether the centre was told a wrong one.
+    fn redate(&mut self, redating: Redating) -> bool {
+        let report = &mut self.report;
+        let mut is_wrong = false;
+        for at in [&mut report.at, &mut report.first_seen, &mut report.last_seen] {
+            if let Some(date) = redating.date(*at) {
+                (*at, is_wrong) = (date, true);
+            }
+        }
+        if is_wrong {
+            let captured = report.evidence.iter_mut().map(|item| &mut item.captured);
+            for at in captured.chain(&mut self.closed) {
+                *at = redating.date(*at).unwrap_or(*at);
+            }
+        }
+        is_wrong
+    }
+}
