@@ -10,6 +10,7 @@ pub mod damage;
 pub mod disk_faults;
 pub mod doors;
 pub mod flood;
+pub mod forgery;
 pub mod interop;
 pub mod intruder;
 pub mod kill;
@@ -38,6 +39,7 @@ type Run = fn(Scale) -> Result<Vec<Row>>;
 pub const PARTS: &[(&str, Run)] = &[
     ("power", power::run),
     ("damage", damage::run),
+    ("forgery", forgery::run),
     ("kill", kill::run),
     ("disk", disk_faults::run),
     ("link", link::run),

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use kerbside_tests::faults::{
-    Row, Scale, camera, clocks, damage, disk_faults, doors, flood, interop, intruder, kill, link, models,
-    power, refusals, sensors, simulation, store_speed, upload,
+    Row, Scale, camera, clocks, damage, disk_faults, doors, flood, forgery, interop, intruder, kill, link,
+    models, power, refusals, sensors, simulation, store_speed, upload,
 };
 
 fn check(test: &str, rows: Vec<Row>) -> Result<()> {
@@ -18,6 +18,11 @@ fn power_cuts() -> Result<()> {
 #[test]
 fn damaged_files() -> Result<()> {
     check("survives::damaged_files", damage::run(Scale::Short)?)
+}
+
+#[test]
+fn forged_traces() -> Result<()> {
+    check("survives::forged_traces", forgery::run(Scale::Short)?)
 }
 
 #[test]

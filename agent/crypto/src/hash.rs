@@ -59,17 +59,44 @@ impl std::fmt::Debug for Hasher {
 
 /// Of a file from where it stands to its end, in hex, and how many bytes that is.
 pub fn of_file(file: &mut File) -> std::io::Result<(String, u64)> {
-    let mut context = Context::new(&SHA256);
+    let mut running = Running::default();
     let mut buffer = vec![0; 64 * 1024];
-    let mut bytes = 0;
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok((hex(context.finish().as_ref()), bytes)),
-            n => {
-                bytes += n as u64;
-                context.update(&buffer[..n]);
-            }
+            0 => return Ok(running.finish()),
+            n => running.update(&buffer[..n]),
         }
+    }
+}
+
+/// A hash of bytes that come piece by piece.
+pub struct Running {
+    context: Context,
+    bytes: u64,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Running { context: Context::new(&SHA256), bytes: 0 }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Running({} bytes)", self.bytes)
+    }
+}
+
+impl Running {
+    /// Takes the next bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// In hex, and how many bytes that was.
+    pub fn finish(self) -> (String, u64) {
+        (hex(self.context.finish().as_ref()), self.bytes)
     }
 }
 

@@ -269,6 +269,20 @@ pub struct VerifyArgs {
 /// Evidence outside of the running agent: for an officer, a court, or whoever looks after the box.
 #[derive(Debug, Subcommand)]
 pub enum EvidenceCommand {
+    /// Check evidence without box and without network: genuine, changed, unsigned or missing. Exit code 0, 69 (nobody vouches for
+    /// it), 70.
+    Verify(EvidenceVerifyArgs),
+    /// On the box: put all evidence of an incident into one bundle, with what is needed to check it elsewhere.
+    Export {
+        /// The incident.
+        incident: String,
+        /// The box's data folder.
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/kerbside")]
+        data: PathBuf,
+        /// A new file FILE.zip, or a new folder.
+        #[arg(long, value_name = "FILE.zip|DIR")]
+        out: PathBuf,
+    },
     /// On the box: print the public half of its key, as PEM for other people's tools and as the text of the birth message.
     PublicKey {
         /// The box's data folder, or a key file.
@@ -281,6 +295,19 @@ pub enum EvidenceCommand {
         #[arg(default_value = "/var/lib/kerbside")]
         data: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct EvidenceVerifyArgs {
+    /// A bundle (FILE.zip), a folder of evidence, or single files in one.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The box's public key from a source that you trust: ed25519:..., a PEM file, or a file with either.
+    #[arg(long, value_name = "PUBLIC")]
+    pub key: Option<String>,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

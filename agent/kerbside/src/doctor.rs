@@ -6,11 +6,12 @@
 //! |---|---|
 //! | `finding` | one finding |
 //! | `report` | the findings as text and exit code |
-//! | `machine`, `network`, `certificates`, `confined`, `broker`, `trust` | the checks |
+//! | `machine`, `network`, `certificates`, `confined`, `broker`, `trust`, `encryption` | the checks |
 
 mod broker;
 mod certificates;
 mod confined;
+mod encryption;
 mod finding;
 mod machine;
 mod network;
@@ -99,6 +100,8 @@ pub fn run(
     progress("disk");
     findings.extend(machine::data_dir(&site, clock));
     findings.push(data(&DataFolder::of(&site, path)));
+    findings.push(encryption::at_rest(&site.device.data_dir));
+    findings.extend(evidence(&site));
     progress("model");
     findings.extend(models(Some(&site), hooks));
     progress("centre");
@@ -128,6 +131,23 @@ fn data(folder: &DataFolder) -> Finding {
             Finding::advice(Area::Disk, "nobody knows yet whether the data folder is this box's own", remedy)
         }
     }
+}
+
+/// What the running agent has found when it read old evidence again.
+fn evidence(site: &Site) -> Option<Finding> {
+    let state = crate::evidence::scrub_state(&site.device.data_dir)?;
+    let checked = state.checked;
+    let Some(newest) = state.damaged.last() else {
+        return Some(Finding::good(
+            Area::Evidence,
+            format!("{checked} files were read again, all as written"),
+        ));
+    };
+    let count = state.damaged.len();
+    let what =
+        format!("{count} files are not as they were written; the newest, {}: {}", newest.path, newest.why);
+    let remedy = "the centre was told (evidence.failed); look at the disk: dmesg, smartctl, and replace it if there are more";
+    Some(Finding::wrong(Area::Evidence, what, remedy))
 }
 
 fn libraries(hooks: &Hooks) -> Vec<Finding> {

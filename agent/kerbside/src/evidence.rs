@@ -7,7 +7,8 @@
 //! * [`Evidence`] is the stage: `pictures` and `clips` make its files, `pins` holds packets for candidates, `drawings` says what is
 //!   drawn, `shortfall` says what is missing. [`EvidenceThread`] gives it a thread; a replay calls it inline.
 //! * `signing` puts a signature into each picture and clip that verifiers of others read.
-//! * `files` makes a file durable, `manifest` lists a set of files with their hashes.
+//! * `files` makes a file durable, `manifest` lists a set of files with their hashes, `seal` signs it.
+//! * [`Scrub`] reads what lies there again, slowly, and says what a disk has changed.
 //! * [`Retention`] deletes, [`set_retention_hold`] protects, [`Watermark`] leaves room on the disk to reports.
 //! * `tuning`: every constant with its unit and reason.
 
@@ -22,6 +23,10 @@ mod pins;
 mod retention;
 mod retention_hold;
 mod room;
+mod scrub;
+#[cfg(test)]
+mod scrub_tests;
+mod seal;
 mod shortfall;
 mod signing;
 mod stage;
@@ -30,10 +35,13 @@ mod tuning;
 
 pub use camera::EvidenceCamera;
 pub use files::FileError;
+pub(crate) use folders::folders_of;
 pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Protected, Pruned, Retention};
 pub use retention_hold::{HoldChange, set_retention_hold};
 pub use room::{Room, Watermark};
+pub use scrub::{DamagedFile, SCRUB_FILE, Scrub, ScrubState, scrub_state};
+pub use seal::{JournalPosition, SIGNATURE_SUFFIX, Seal, Sealer};
 pub use signing::Signing;
 pub use stage::{Evidence, EvidenceCounters};
 pub use thread::{EvidenceTask, EvidenceThread, spawn};
@@ -41,4 +49,4 @@ pub use thread::{EvidenceTask, EvidenceThread, spawn};
 #[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@
 //! leads to. Whoever can write there must not make the box send, or overwrite, another file of its own.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Component, Path};
 
 use rustix::fs::{Mode, OFlags};
@@ -22,6 +22,13 @@ pub fn open(dir: &Path, path: &Path) -> io::Result<File> {
     if at.metadata()?.is_file() { Ok(at) } else { Err(other("not a regular file")) }
 }
 
+/// All bytes of a file, opened in the same way.
+pub fn read(dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(dir, path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn no_link(error: rustix::io::Errno) -> io::Error {
     match error {
         rustix::io::Errno::LOOP => other("a link is not followed"),
@@ -35,7 +42,6 @@ fn other(why: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
     use std::os::unix::fs::symlink;
 
     use super::*;

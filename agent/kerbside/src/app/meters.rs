@@ -96,9 +96,12 @@ impl Meters {
         // It goes with the stage's thread, which owns what is returned.
         let stays = self.ends.stays("evidence");
         let (signed, unsigned) = self.metrics.evidence_signed();
+        let (scrubbed, damaged) = self.metrics.scrub();
         move |now| {
             let _ = &stays;
             pulse.beat();
+            raise(&scrubbed, now.scrubbed);
+            damaged.set(now.damaged as i64);
             raise(&made, now.pictures + now.clips);
             raise(&degraded, now.degraded);
             raise(&pins, now.pins_dropped);

@@ -17,8 +17,9 @@ use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSourc
 use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Delivery, KEY_FILE, SavedIncident, StoredInput};
-use kerbside_wire::Grant;
+use kerbside_trace::delivery::{Delivery, Item, KEY_FILE, SavedIncident, StoredInput};
+use kerbside_trace::journal::RecordKind;
+use kerbside_wire::{self as wire, Grant};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -27,7 +28,7 @@ use super::core_thread::{self, CoreThread};
 use super::meters::Meters;
 use super::paths::{evidence_dir, watermark};
 use super::restore;
-use crate::evidence::{self, Evidence, EvidenceCamera, Signing};
+use crate::evidence::{self, DamagedFile, Evidence, EvidenceCamera, JournalPosition, Scrub, Sealer, Signing};
 use crate::review;
 use crate::sensor::GnssEvent;
 
@@ -125,7 +126,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         // The channel has more room than requests can be pending, and nothing was sent before.
         let _ = outcomes.try_send(outcome);
     }
-    let evidence = start_evidence(&site, &clock, &program, &rings, outcomes, meters)?;
+    let evidence = start_evidence(&site, &clock, &program, &rings, &delivery, outcomes, meters)?;
     let review = match detectors.is_empty() {
         true => None,
         false => Some(start_review(&site, &program, &rings, reviews, meters)?),
@@ -169,6 +170,7 @@ fn start_evidence(
     clock: &Arc<dyn Clock>,
     program: &CaptureProgram,
     rings: &[Ring],
+    delivery: &Delivery,
     outcomes: Sender<EvidenceOutcome>,
     meters: &Meters,
 ) -> anyhow::Result<evidence::EvidenceThread> {
@@ -180,12 +182,14 @@ fn start_evidence(
         cameras.collect(),
         kerbside_media::clip::in_child(program.clone()),
     )
-    .with_watermark(watermark(site));
+    .with_watermark(watermark(site))
+    .with_sealer(sealer(delivery, clock));
     match signing(site) {
         Ok(signing) => evidence = evidence.with_signing(signing),
         Err(error) => tracing::error!("evidence is not signed: {error:#}"),
     }
-    evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence())
+    let scrub = scrub(site, clock, delivery);
+    evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence(), Some(scrub))
         .context("starting the evidence stage")
 }
 
@@ -193,6 +197,30 @@ fn start_evidence(
 fn signing(site: &Site) -> anyhow::Result<Signing> {
     let key = SigningKey::read(&site.device.data_dir.join(KEY_FILE))?;
     Ok(Signing::new(key, &site.device.edge_id, site.chain_file())?)
+}
+
+/// Without a key the manifests are not signed; the delivery has said why there is none.
+fn sealer(delivery: &Delivery, clock: &Arc<dyn Clock>) -> Option<Sealer> {
+    let key = delivery.key()?;
+    let source = delivery.identity().source();
+    let asked = delivery.clone();
+    let position = move || {
+        let stats = asked.stats().ok()?;
+        Some(JournalPosition { n: stats.last_n, hash: stats.last_hash })
+    };
+    Some(Sealer::new(key, source, clock.clone(), Box::new(position)))
+}
+
+/// Reads old evidence again; what it finds goes to the centre.
+fn scrub(site: &Site, clock: &Arc<dyn Clock>, delivery: &Delivery) -> Scrub {
+    let (clock, delivery) = (clock.clone(), delivery.clone());
+    let report = move |found: &DamagedFile| {
+        let body = serde_json::json!({"damaged": found.path, "why": found.why});
+        let message = wire::evidence_damaged(&found.path, &found.why, clock.now());
+        let items = vec![Item::Note { kind: RecordKind::Evidence, body }, Item::Message(Box::new(message))];
+        delivery.commit(items).is_ok()
+    };
+    Scrub::new(evidence_dir(site), site.device.utc_offset_s, Box::new(report))
 }
 
 /// The cameras' threads, and what connects them with the other stages. One entry a camera.

@@ -20,6 +20,10 @@ pub enum Area {
     Memory,
     /// The disk of `data_dir`.
     Disk,
+    /// Whether what lies on the disk can be read without the box.
+    Encryption,
+    /// Pictures and clips that lie on the box.
+    Evidence,
     /// The site file.
     Configuration,
     /// Native libraries of the program.
@@ -51,6 +55,8 @@ impl Area {
             Area::Clock => ("clock", "时钟"),
             Area::Memory => ("memory", "内存"),
             Area::Disk => ("disk", "磁盘"),
+            Area::Encryption => ("encryption at rest", "静态加密"),
+            Area::Evidence => ("evidence", "证据"),
             Area::Configuration => ("configuration", "配置"),
             Area::Libraries => ("libraries", "程序库"),
             Area::Confinement => ("confinement", "隔离"),

@@ -141,6 +141,6 @@ fn mib(bytes: u64) -> String {
 }
 
 /// The nearest folder above that exists.
-fn existing_above(path: &Path) -> PathBuf {
+pub(super) fn existing_above(path: &Path) -> PathBuf {
     path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned()
 }

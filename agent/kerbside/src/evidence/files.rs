@@ -131,6 +131,17 @@ impl Place {
         })
     }
 
+    /// Writes a small file that belongs to this one, durably, before this one is there.
+    pub(super) fn write_beside(&self, suffix: &str, bytes: &[u8]) -> Result<(), FileError> {
+        self.prepare()?;
+        let path = self.root.join(&self.folder).join(self.name() + suffix);
+        let temporary = path.with_file_name(format!(".{}{suffix}.part", self.name()));
+        let mut file = create_anew(&temporary).map_err(failed(&temporary, "creating"))?;
+        file.write_all(bytes).map_err(failed(&temporary, "writing"))?;
+        file.sync_all().map_err(failed(&temporary, "syncing"))?;
+        std::fs::rename(&temporary, &path).map_err(failed(&path, "renaming"))
+    }
+
     /// Writes `bytes` and makes them durable.
     pub(super) fn write(&self, bytes: &[u8], captured: Moment) -> Result<EvidenceItem, FileError> {
         self.prepare()?;

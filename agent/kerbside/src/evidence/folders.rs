@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use super::files::{FileError, failed};
 
 /// The folders of one incident, by their names alone.
-pub(super) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
+pub(crate) fn folders_of(dir: &Path, incident_id: &str) -> Result<Vec<PathBuf>, FileError> {
     let mut parts = Path::new(incident_id).components();
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return Ok(Vec::new()) };
     let days = entries(dir)?.into_iter().filter(|day| is_true_folder(day));

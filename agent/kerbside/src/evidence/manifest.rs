@@ -1,10 +1,13 @@
-//! The manifest of a set of files: every file with its hash, and what the clip is made of.
+//! The manifest of a set of files: every file with its hash, what the clip is made of, and who vouches for all that.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::files::{FileError, Place, folder};
+use super::seal::{SIGNATURE_SUFFIX, Seal, Sealer};
+use super::shortfall::{self, Shortfall};
+use kerbside_crypto::hash::hex;
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Moment, rfc3339};
@@ -27,6 +30,9 @@ pub struct Manifest {
     pub clip: Option<ClipSpan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortfall: Option<String>,
+    /// Absent in a replay, and where the box has no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,22 +90,37 @@ pub(super) struct Head<'a> {
     pub(super) edge_id: &'a str,
     pub(super) camera_id: &'a str,
     pub(super) utc_offset_s: i32,
+    pub(super) sealer: Option<&'a Sealer>,
 }
 
-/// Writes a manifest of `items` and of what the pictures' manifest of the same revision named.
+/// The manifest of the pictures, when that of the clip is written.
+enum Earlier {
+    None,
+    Read(Manifest),
+    /// Somebody has touched it: what it names is not signed a second time.
+    NotAsWritten,
+}
+
+/// Writes a manifest of `items` and of what the pictures' manifest of the same revision named, and its signature.
 pub(super) fn extend(
     root: &Path,
     request: &EvidenceRequest,
     head: &Head<'_>,
     items: &[EvidenceItem],
     clip: Option<ClipSpan>,
-    shortfall: Option<&str>,
+    shortfalls: &mut Vec<Shortfall>,
 ) -> Result<EvidenceItem, FileError> {
     // The one of the pictures is named by then, with its hash: the clip's is another file.
     let id = format!("r{}-{}manifest", request.revision, if clip.is_some() { "clip-" } else { "" });
     let place = Place::named(root, request, id, EvidenceRole::Manifest, head.utc_offset_s);
-    let earlier = earlier(root, request, head.utc_offset_s);
-    let mut named = earlier.map(|m| m.items).unwrap_or_default();
+    let mut named = match earlier(root, request, head) {
+        Earlier::None => Vec::new(),
+        Earlier::Read(manifest) => manifest.items,
+        Earlier::NotAsWritten => {
+            shortfalls.push(Shortfall::EarlierManifest);
+            Vec::new()
+        }
+    };
     named.extend(items.iter().map(|item| ManifestItem {
         id: item.id.clone(),
         role: item.role,
@@ -118,15 +139,29 @@ pub(super) fn extend(
         camera_id: head.camera_id.to_owned(),
         items: named,
         clip,
-        shortfall: shortfall.map(str::to_owned),
+        shortfall: shortfall::text(shortfalls),
+        seal: head.sealer.map(|sealer| sealer.seal(head.utc_offset_s)),
     };
     let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     text.push(b'\n');
-    place.write(&text, request.trigger_at)
+    let signature = head.sealer.map(|sealer| sealer.sign(&text));
+    if let Some(signature) = &signature {
+        place.write_beside(SIGNATURE_SUFFIX, signature)?;
+    }
+    let item = place.write(&text, request.trigger_at)?;
+    Ok(EvidenceItem { signature: signature.map(|bytes| hex(&bytes)), ..item })
 }
 
-fn earlier(root: &Path, request: &EvidenceRequest, utc_offset_s: i32) -> Option<Manifest> {
+fn earlier(root: &Path, request: &EvidenceRequest, head: &Head<'_>) -> Earlier {
     let name = format!("r{}-manifest.json", request.revision);
-    let file = evidence_file::open(root, &folder(request, utc_offset_s).join(name)).ok()?;
-    serde_json::from_reader(std::io::BufReader::new(file)).ok()
+    let read = |name: &str| evidence_file::read(root, &folder(request, head.utc_offset_s).join(name));
+    let Ok(text) = read(&name) else { return Earlier::None };
+    let is_signed = head.sealer.is_none_or(|sealer| {
+        let signature = read(&format!("{name}{SIGNATURE_SUFFIX}")).unwrap_or_default();
+        sealer.verifies(&text, &signature)
+    });
+    match serde_json::from_slice(&text).ok().filter(|_| is_signed) {
+        Some(manifest) => Earlier::Read(manifest),
+        None => Earlier::NotAsWritten,
+    }
 }

@@ -28,6 +28,8 @@ pub(super) enum Shortfall {
     Manifest(FileError),
     /// It is there, but bears no signature.
     Unsigned(EvidenceRole, String),
+    /// What the first manifest of a revision named is not named again.
+    EarlierManifest,
 }
 
 /// Why it is not there.
@@ -71,6 +73,9 @@ impl fmt::Display for Shortfall {
             }
             Shortfall::Manifest(error) => write!(f, "manifest: {error}"),
             Shortfall::Unsigned(role, why) => write!(f, "{} not signed: {why}", role_name(*role)),
+            Shortfall::EarlierManifest => f.write_str(
+                "the manifest of the pictures is not as it was written: its files are left out here",
+            ),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::camera::EvidenceCamera;
 use super::manifest::{self, ClipSpan};
 use super::pins::Pins;
 use super::room::{Room, Watermark};
+use super::seal::Sealer;
 use super::shortfall::{self, Shortfall};
 use super::signing::Signing;
 use super::tuning::{MAX_WAITING_CLIPS, POST_ROLL_GRACE_S};
@@ -32,6 +33,10 @@ pub struct EvidenceCounters {
     pub unsigned: u64,
     /// Pins dropped to stay within their bounds.
     pub pins_dropped: u64,
+    /// Files that were read again, ever.
+    pub scrubbed: u64,
+    /// Files that are not as they were written.
+    pub damaged: u64,
 }
 
 /// The stage's state. The thread of [`super::spawn`] drives it live, a replay calls it inline.
@@ -50,6 +55,8 @@ pub struct Evidence {
     pub(super) signing: Option<Signing>,
     /// What could not be signed since the last outcome.
     pub(super) unsigned: Vec<Shortfall>,
+    /// `None`: manifests are not signed.
+    sealer: Option<Sealer>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -80,7 +87,13 @@ impl Evidence {
             watermark: None,
             signing: None,
             unsigned: Vec::new(),
+            sealer: None,
         }
+    }
+
+    /// Signs every manifest.
+    pub fn with_sealer(self, sealer: Option<Sealer>) -> Self {
+        Evidence { sealer, ..self }
     }
 
     /// Leaves room on the disk to the reports.
@@ -188,9 +201,9 @@ impl Evidence {
         shortfalls.append(&mut self.unsigned);
         if !items.is_empty() {
             let camera_id = self.camera(request.camera).map_or("?", |c| c.id.as_str());
-            let head = manifest::Head { edge_id: &self.edge_id, camera_id, utc_offset_s: self.utc_offset_s };
-            let text = shortfall::text(&shortfalls);
-            match manifest::extend(&self.dir, request, &head, &items, clip, text.as_deref()) {
+            let (edge_id, utc_offset_s, sealer) = (&self.edge_id, self.utc_offset_s, self.sealer.as_ref());
+            let head = manifest::Head { edge_id, camera_id, utc_offset_s, sealer };
+            match manifest::extend(&self.dir, request, &head, &items, clip, &mut shortfalls) {
                 Ok(item) => items.push(item),
                 Err(error) => shortfalls.push(Shortfall::Manifest(error)),
             }

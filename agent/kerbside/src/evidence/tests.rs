@@ -26,7 +26,7 @@ fn packet(s: f64, key: bool) -> Packet {
 }
 
 /// A ring with 10 packets a second and a key packet each second.
-pub(super) fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
+pub(crate) fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
     let mut ring = PacketRing::new(seconds, 1 << 20);
     ring.set_stream(StreamInfo {
         epoch: 1,
@@ -49,7 +49,7 @@ fn feed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
     }
 }
 
-fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
+pub(crate) fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evidence {
     let make_clip: ClipMaker = Box::new(|job| {
         let first = job.packets.first().map(|p| p.pts / TICKS).unwrap_or_default();
         let last = job.packets.last().map(|p| p.pts as f64 / TICKS as f64).unwrap_or_default();
@@ -74,7 +74,7 @@ fn at(s: f64) -> Moment {
     Moment { mono: Mono::from_s(s), wall_ms: (s * 1000.0) as i64, ..Moment::default() }
 }
 
-fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
+pub(crate) fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
     EvidenceRequest {
         subject: EvidenceSubject::Incident(id.into()),
         revision: 1,

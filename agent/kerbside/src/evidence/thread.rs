@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
+use super::scrub::Scrub;
 use super::stage::{Evidence, EvidenceCounters};
 use super::tuning::{MAX_TASKS, POLL};
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest};
@@ -67,18 +68,19 @@ impl EvidenceThread {
     }
 }
 
-/// Starts the stage. `alive` is called at each turn, for the watchdog.
+/// Starts the stage. `alive` is called at each turn, for the watchdog. `scrub` works where nothing else is to be done.
 pub fn spawn(
     evidence: Evidence,
     clock: std::sync::Arc<dyn Clock>,
     outcomes: Sender<EvidenceOutcome>,
     alive: impl Fn(&EvidenceCounters) + Send + 'static,
+    scrub: Option<Scrub>,
 ) -> std::io::Result<EvidenceThread> {
     let (tasks, inbox) = bounded(MAX_TASKS);
     let answers = outcomes.clone();
     let thread = std::thread::Builder::new()
         .name("evidence".into())
-        .spawn(move || run(evidence, &*clock, &inbox, &answers, &alive))?;
+        .spawn(move || run(evidence, &*clock, &inbox, &answers, &alive, scrub))?;
     Ok(EvidenceThread { tasks, outcomes, thread })
 }
 
@@ -88,9 +90,15 @@ fn run(
     inbox: &Receiver<EvidenceTask>,
     answers: &Sender<EvidenceOutcome>,
     alive: &dyn Fn(&EvidenceCounters),
+    mut scrub: Option<Scrub>,
 ) -> EvidenceCounters {
     loop {
-        alive(&evidence.counters());
+        let looked_at = scrub.as_ref().map(Scrub::state);
+        alive(&EvidenceCounters {
+            scrubbed: looked_at.map_or(0, |state| state.checked),
+            damaged: looked_at.map_or(0, |state| state.damaged.len() as u64),
+            ..evidence.counters()
+        });
         let mut ready = match inbox.recv_timeout(POLL) {
             Ok(EvidenceTask::Pin { incident_id, camera, from, to }) => {
                 evidence.pin(incident_id, camera, from, to);
@@ -105,7 +113,12 @@ fn run(
                 evidence.set_zones(camera, zones);
                 Vec::new()
             }
-            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(scrub) = &mut scrub {
+                    scrub.turn(clock.now());
+                }
+                Vec::new()
+            }
             Err(RecvTimeoutError::Disconnected) => break,
         };
         ready.extend(evidence.poll(clock.now().mono));

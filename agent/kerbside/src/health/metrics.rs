@@ -65,6 +65,8 @@ struct Families {
     link_refused: Counter,
     signed: Counter,
     unsigned: Counter,
+    scrubbed: Counter,
+    damaged: Gauge,
     resident: Gauge<f64, AtomicU64>,
     registry: Registry,
 }
@@ -178,6 +180,18 @@ impl Families {
                 "Pictures and clips that could not be signed",
                 Counter::default(),
             ),
+            scrubbed: add(
+                r,
+                "evidence_scrubbed",
+                "Files of evidence that were read again",
+                Counter::default(),
+            ),
+            damaged: add(
+                r,
+                "evidence_damaged",
+                "Files of evidence that are not as they were written",
+                Gauge::default(),
+            ),
             resident: add(r, "resident_bytes", "Resident memory of the agent process", Gauge::default()),
             registry,
         }
@@ -193,6 +207,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         Metrics { families: Arc::new(Families::new()) }
+    }
+
+    /// Files of evidence that were read again, and those that were not as they were written.
+    pub(crate) fn scrub(&self) -> (Counter, Gauge) {
+        (self.families.scrubbed.clone(), self.families.damaged.clone())
     }
 
     /// Handles of one camera, by its configured id.

@@ -12,10 +12,11 @@
 //! | `sending` | the next message for the link, and what its acknowledgement does |
 //! | `inbound` | what comes down: journalled, judged, refused |
 //! | `commands` | commands judged once and answered once; those that the ledger carries out itself |
-//! | `checkpoints` | when the journal is signed, and what each checkpoint says; a change of the key |
+//! | `checkpoints`, `checkpoint_times` | when the journal is signed, and what each checkpoint says; a change of the key |
 //! | `upkeep` | expiry, the index, old segments |
 
 mod base;
+mod checkpoint_times;
 mod checkpoints;
 mod clock;
 mod commands;

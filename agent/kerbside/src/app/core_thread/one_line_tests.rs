@@ -172,7 +172,7 @@ impl Live {
             site: site.clone(),
             clock: clock.clone(),
             delivery,
-            evidence: evidence::spawn(evidence, clock.clone(), outcomes, |_| {}).unwrap(),
+            evidence: evidence::spawn(evidence, clock.clone(), outcomes, |_| {}, None).unwrap(),
             review: None,
             cameras: vec![control.clone()],
             uploads: mpsc::channel(1).0,

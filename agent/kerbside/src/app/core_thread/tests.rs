@@ -58,7 +58,7 @@ impl Bench {
             site: site.clone(),
             clock: clock.clone(),
             delivery: delivery.clone(),
-            evidence: evidence::spawn(evidence, clock.clone(), outcomes, |_| {}).unwrap(),
+            evidence: evidence::spawn(evidence, clock.clone(), outcomes, |_| {}, None).unwrap(),
             review: None,
             cameras: Vec::new(),
             uploads,

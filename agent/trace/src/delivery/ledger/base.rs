@@ -8,7 +8,7 @@ use kerbside_domain::time::{Clock, Moment, Mono};
 use kerbside_wire::limits::GRANT_LIFE_MS;
 use kerbside_wire::{Grant, Identity};
 
-use super::checkpoints::CheckpointTimes;
+use super::checkpoint_times::CheckpointTimes;
 use crate::delivery::records::{SavedIncident, StageInput, StoredInput};
 use crate::delivery::reserve_file::ReserveFile;
 use crate::delivery::settings::DeliverySettings;

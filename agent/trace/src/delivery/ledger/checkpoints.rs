@@ -6,36 +6,15 @@ use std::sync::Arc;
 
 use kerbside_crypto::hash::Hash;
 use kerbside_crypto::sign::{KeyError, PublicKey, SigningKey};
-use kerbside_domain::time::{Moment, Mono};
+use kerbside_domain::time::Moment;
 use kerbside_wire::checkpoint::{self, Chain};
 
 use super::base::Ledger;
+use super::checkpoint_times::CheckpointTimes;
 use crate::delivery::error::Result;
 use crate::delivery::item::Item;
 use crate::delivery::settings::{KEY_FILE, NEXT_KEY_FILE};
-use crate::tuning::{CHECKPOINT_AFTER_EVIDENCE_S, CHECKPOINT_EVERY_RECORDS, CHECKPOINT_EVERY_S};
-
-/// What decides when the next checkpoint is due.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CheckpointTimes {
-    /// `None`: none since the start, so that a box whose power fails each hour signs all the same.
-    last: Option<Mono>,
-    /// Since when evidence has been named that none covers.
-    evidence_since: Option<Mono>,
-}
-
-impl CheckpointTimes {
-    /// Evidence was named.
-    pub(super) fn evidence(&mut self, now: Mono) {
-        self.evidence_since.get_or_insert(now);
-    }
-
-    fn is_due(&self, uncovered: u64, now: Mono) -> bool {
-        let since = |at: Option<Mono>, s: f64| at.is_some_and(|at| now.since_s(at) >= s);
-        uncovered > 0 && (self.last.is_none() || since(self.last, CHECKPOINT_EVERY_S))
-            || since(self.evidence_since, CHECKPOINT_AFTER_EVIDENCE_S)
-    }
-}
+use crate::tuning::CHECKPOINT_EVERY_RECORDS;
 
 /// What is special about a checkpoint.
 #[derive(Clone, Copy, Default)]
@@ -91,7 +70,7 @@ impl Ledger {
         let position = (self.journal.last_n(), self.journal.last_hash());
         let message = checkpoint::checkpoint(&self.who, &key, position, chain, now);
         self.commit(vec![Item::Message(Box::new(message))])?;
-        self.checkpoints = CheckpointTimes { last: Some(now.mono), evidence_since: None };
+        self.checkpoints = CheckpointTimes::signed(now.mono);
         Ok(())
     }
 

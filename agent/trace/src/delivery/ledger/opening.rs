@@ -10,7 +10,7 @@ use kerbside_wire::Identity;
 use serde_json::json;
 
 use super::base::{Ledger, RefusalMinute};
-use super::checkpoints::CheckpointTimes;
+use super::checkpoint_times::CheckpointTimes;
 use crate::delivery::error::{DeliveryError, Result};
 use crate::delivery::item::Item;
 use crate::delivery::reserve_file::ReserveFile;
