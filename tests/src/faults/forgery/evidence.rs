@@ -10,10 +10,10 @@ use kerbside::cli::{EvidenceCommand, EvidenceVerifyArgs};
 use kerbside::evidence::{Evidence, EvidenceCamera, Sealer};
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject};
-use kerbside_domain::frame::{BBox, CameraIx, Packet, StreamInfo};
+use kerbside_domain::frame::{BBox, CameraIx, Packet, StreamInfo, Turn};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_media::clip::{ClipJob, ClipOutput};
+use kerbside_media::clip::{ClipForm, ClipJob, ClipOutput};
 use kerbside_media::ring::PacketRing;
 use kerbside_trace::delivery::KEY_FILE;
 use parking_lot::Mutex;
@@ -101,8 +101,8 @@ fn make(data: &Path) -> Result<String> {
             std::fs::write(path, bytes).map_err(|e| e.to_string())
         };
         job.clip.as_deref().map(write).transpose()?;
-        let stills = job.stills.iter().map(|still| write(&still.path)).collect();
-        Ok(ClipOutput { clip_written: job.clip.is_some(), stills })
+        let stills = job.stills.iter().map(|still| write(&still.path).map(|()| still.pts)).collect();
+        Ok(ClipOutput { clip: job.clip.is_some().then_some(ClipForm::AsSent), stills })
     });
     let now = clock.now();
     let camera =
@@ -140,6 +140,7 @@ fn ring(clock: &dyn Clock) -> Arc<Mutex<PacketRing>> {
         codec: "h264".into(),
         width: 640,
         height: 360,
+        turn: Turn::NONE,
         time_base: (1, 1000),
         fps: 10.0,
         extradata: Bytes::new(),
@@ -149,7 +150,17 @@ fn ring(clock: &dyn Clock) -> Arc<Mutex<PacketRing>> {
         let at = now.at(Mono((now.mono.0 + i * 100_000).saturating_sub(1_000_000)));
         let pts = i as i64 * 100;
         let data = Bytes::from_static(&[7; 99]);
-        ring.push(Packet { epoch: 1, pts, dts: pts, duration: 100, key: true, at, data });
+        ring.push(Packet {
+            epoch: 1,
+            pts,
+            dts: pts,
+            duration: 100,
+            key: true,
+            refresh: 0,
+            damaged: false,
+            at,
+            data,
+        });
     }
     Arc::new(Mutex::new(ring))
 }
