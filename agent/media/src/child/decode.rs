@@ -15,7 +15,7 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Discard, Packet, Rational, decoder};
 use kerbside_domain::frame::{Level, StreamInfo, Turn};
 
-use self::fed::Fed;
+pub(super) use self::fed::Fed;
 use self::gop::GroupOfPictures;
 use self::health::DecodeHealth;
 use self::sampling::Sampling;
