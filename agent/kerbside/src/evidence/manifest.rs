@@ -96,7 +96,7 @@ pub(super) struct Head<'a> {
 /// The manifest of the pictures, when that of the clip is written.
 enum Earlier {
     None,
-    Read(Manifest),
+    Read(Box<Manifest>),
     /// Somebody has touched it: what it names is not signed a second time.
     NotAsWritten,
 }
@@ -161,7 +161,7 @@ fn earlier(root: &Path, request: &EvidenceRequest, head: &Head<'_>) -> Earlier {
         sealer.verifies(&text, &signature)
     });
     match serde_json::from_slice(&text).ok().filter(|_| is_signed) {
-        Some(manifest) => Earlier::Read(manifest),
+        Some(manifest) => Earlier::Read(Box::new(manifest)),
         None => Earlier::NotAsWritten,
     }
 }
