@@ -6,12 +6,13 @@
 //!
 //! * [`Evidence`] is the stage: `pictures` and `clips` make its files, `pins` holds packets for candidates, `drawings` says what is
 //!   drawn, `shortfall` says what is missing. [`EvidenceThread`] gives it a thread; a replay calls it inline.
-//! * `signing` puts a signature into each picture and clip that verifiers of others read.
+//! * `signing` puts a signature into each picture and clip that verifiers of others read, `box_signer` says in whose name.
 //! * `files` makes a file durable, `manifest` lists a set of files with their hashes, `seal` signs it.
 //! * [`Scrub`] reads what lies there again, slowly, and says what a disk has changed.
 //! * [`Retention`] deletes, [`set_retention_hold`] protects, [`Watermark`] leaves room on the disk to reports.
 //! * `tuning`: every constant with its unit and reason.
 
+mod box_signer;
 mod camera;
 mod clips;
 mod drawings;
@@ -33,6 +34,7 @@ mod stage;
 mod thread;
 mod tuning;
 
+pub use box_signer::Signing;
 pub use camera::EvidenceCamera;
 pub use files::FileError;
 pub(crate) use folders::folders_of;
@@ -42,7 +44,6 @@ pub use retention_hold::{HoldChange, set_retention_hold};
 pub use room::{Room, Watermark};
 pub use scrub::{DamagedFile, SCRUB_FILE, Scrub, ScrubState, scrub_state};
 pub use seal::{JournalPosition, SIGNATURE_SUFFIX, Seal, Sealer};
-pub use signing::Signing;
 pub use stage::{Evidence, EvidenceCounters};
 pub use thread::{EvidenceTask, EvidenceThread, spawn};
 

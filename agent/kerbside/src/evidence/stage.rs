@@ -9,13 +9,13 @@ use kerbside_domain::time::Mono;
 use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::RingSpan;
 
+use super::box_signer::Signing;
 use super::camera::EvidenceCamera;
 use super::manifest::{self, ClipSpan};
 use super::pins::Pins;
 use super::room::{Room, Watermark};
 use super::seal::Sealer;
 use super::shortfall::{self, Shortfall};
-use super::signing::Signing;
 use super::tuning::{MAX_WAITING_CLIPS, POST_ROLL_GRACE_S};
 
 /// Counters for the metrics page.

@@ -11,7 +11,9 @@ use kerbside_media::clip::{ClipForm, ClipMaker, ClipOutput};
 use kerbside_testkit::claim_certificate;
 
 use super::*;
-use crate::evidence::EvidenceCamera;
+use kerbside_crypto::sign::SigningKey;
+
+use crate::evidence::{EvidenceCamera, Signing};
 use crate::evidence::tests::ring;
 
 /// Start, application segment, the picture.
