@@ -13,8 +13,8 @@ use kerbside_testkit::claim_certificate;
 use super::*;
 use kerbside_crypto::sign::SigningKey;
 
-use crate::evidence::{EvidenceCamera, Signing};
 use crate::evidence::tests::ring;
+use crate::evidence::{EvidenceCamera, Signing};
 
 /// Start, application segment, the picture.
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda\x00\x03spicture\xff\xd9";
