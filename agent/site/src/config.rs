@@ -37,7 +37,7 @@ pub use keys::SCOPES;
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Confine, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit,
-    Protocol, Proxy, ProxyLogin, Rule, Sensor, SensorKind, Sensors, Site, Tls, Zone,
+    Protocol, Proxy, ProxyLogin, Rule, Sensor, SensorKind, Sensors, Site, Tls, TlsTrust, Transport, Zone,
 };
 
 /// A larger file is no configuration, bytes.

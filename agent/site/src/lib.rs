@@ -4,6 +4,7 @@
 //!
 //! * [`config`] reads the site file (TOML) and checks it whole before a thread starts (invariant 10). The result is a
 //!   [`config::Site`]; otherwise every problem is reported with line, column and a suggestion.
+//! * [`camera_url`] reads the address of a camera, for everybody, and keeps passwords out of what is printed.
 //! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
 //! * [`text`] reads files that people wrote, on whichever system.
 //! * [`place`] uses both to say where on the ground something in a camera's picture is.
@@ -14,6 +15,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
+pub mod camera_url;
 pub mod config;
 pub mod geo;
 pub mod place;

@@ -8,9 +8,10 @@ use super::check::{Check, SiteFacts};
 use super::problem::nearest;
 use super::raw;
 use super::read::Table;
-use super::site::{Backend, Camera};
+use super::site::{Backend, Camera, TlsTrust, Transport};
 use super::tables::missing_table;
-use super::{shape, values, zones};
+use super::{shape, zones};
+use crate::camera_url::{CameraUrl, Scheme};
 use crate::geo;
 use kerbside_domain::frame::CameraIx;
 
@@ -70,6 +71,7 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
             .help("give each camera its own id");
     }
     let (url, backend) = url_and_backend(cx, &raw, here);
+    let (transport, tls) = reach(cx, &raw, &url);
     if let Some(v) = raw.gb28181_id.as_ref().filter(|v| !is_gb28181(v.get_ref())) {
         let what = format!("`gb28181_id` \"{}\" is no device id", v.get_ref());
         cx.sink.at(v.span(), what).help("allowed: 20 digits (GB/T 28181)");
@@ -87,6 +89,8 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
         id,
         url,
         backend,
+        transport,
+        tls,
         gb28181_id: raw.gb28181_id.clone().map(Spanned::into_inner),
         point,
         accuracy_m: cx.number("accuracy_m", &raw.accuracy_m, 0.1..=1000.0, 15.0),
@@ -209,48 +213,84 @@ fn url_and_backend(cx: &mut Check<'_>, raw: &raw::Camera, here: (&str, &Range<us
     (camera_url(cx, &v, text), chosen.unwrap_or(natural))
 }
 
+/// The address as the box uses it: paths begin at the file's folder.
 fn camera_url(cx: &mut Check<'_>, v: &Spanned<String>, text: &str) -> String {
-    let allowed =
-        "allowed: rtsp://, rtsps://, http://, https://, a file path, v4l2:/dev/videoN, gst:PIPELINE";
-    let mut refuse = |what: String, near: Option<String>| {
-        let problem = cx.sink.at(v.span(), what);
-        if let Some(near) = near {
-            problem.help(format!("did you mean `{near}`?"));
+    match CameraUrl::parse(text) {
+        Ok(CameraUrl::File(path)) => cx.path(&path.to_string_lossy()).to_string_lossy().into_owned(),
+        Ok(_) => text.to_owned(),
+        Err(fault) => {
+            let problem = cx.sink.at(part(v, text, fault.at), fault.what);
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            if let Some(near) = nearest(scheme, SCHEMES).filter(|near| *near != scheme) {
+                problem.help(format!("did you mean `{near}://`?"));
+            }
+            problem.help(fault.help);
+            text.to_owned()
         }
-        problem.help(allowed);
-        text.to_owned()
-    };
-    if text.is_empty() {
-        return refuse("`url` is empty".into(), None);
     }
-    if let Some(pipeline) = text.strip_prefix("gst:") {
-        if pipeline.trim().is_empty() {
-            return refuse("`url` names no pipeline after gst:".into(), None);
+}
+
+/// From the `at`-th byte of `text` in a value to its end; the whole value where the file writes it in another way.
+fn part(v: &Spanned<String>, text: &str, at: usize) -> Range<usize> {
+    let (span, whole) = (v.span(), v.get_ref());
+    let start = whole.find(text).filter(|_| span.len() == whole.len() + 2);
+    start.map_or(span.clone(), |start| (span.start + 1 + start + at)..(span.end - 1))
+}
+
+const TRANSPORTS: [(&str, Transport); 3] =
+    [("auto", Transport::Auto), ("tcp", Transport::Tcp), ("udp", Transport::Udp)];
+
+/// How the camera's packets come, and whom its certificate must convince.
+fn reach(cx: &mut Check<'_>, raw: &raw::Camera, url: &str) -> (Transport, TlsTrust) {
+    let scheme = CameraUrl::parse(url).ok().and_then(|url| url.network().map(|n| n.scheme));
+    let transport = raw.transport.as_ref().and_then(|v| cx.word("transport", v, &TRANSPORTS));
+    if let Some(v) = raw.transport.as_ref().filter(|_| scheme.is_none_or(|s| !s.is_rtsp())) {
+        cx.sink.at(v.span(), "`transport` is for cameras of rtsp:// alone").help("remove it");
+    }
+    if let Some(v) = raw.transport.as_ref().filter(|_| transport == Some(Transport::Udp)) {
+        if scheme == Some(Scheme::Rtsps) {
+            let what = "`transport` \"udp\" would send the pictures of an rtsps:// camera outside TLS";
+            cx.sink.at(v.span(), what).help("remove it, or write rtsp://");
         }
-        return text.to_owned();
     }
-    if let Some(device) = text.strip_prefix("v4l2:") {
-        if !device.starts_with("/dev/") {
-            return refuse(format!("`{device}` is no video device"), Some("v4l2:/dev/video0".into()));
+    (transport.unwrap_or_default(), trust(cx, raw, scheme.is_some_and(Scheme::is_tls)))
+}
+
+fn trust(cx: &mut Check<'_>, raw: &raw::Camera, is_tls: bool) -> TlsTrust {
+    let spans = [
+        raw.tls_ca_file.as_ref().map(Spanned::span),
+        raw.tls_fingerprint.as_ref().map(Spanned::span),
+        raw.tls_verify.as_ref().filter(|v| !*v.get_ref()).map(Spanned::span),
+    ];
+    let mut given = spans.into_iter().flatten();
+    if let Some(span) = given.next().filter(|_| !is_tls) {
+        cx.sink.at(span, "only rtsps:// and https:// cameras have a certificate").help("remove this key");
+    }
+    if let Some(span) = given.next() {
+        let what = "`tls_ca_file`, `tls_fingerprint` and `tls_verify = false` exclude each other";
+        cx.sink.at(span, what).help("keep one of them");
+    }
+    if let Some(v) = &raw.tls_fingerprint {
+        let hex: String = v.get_ref().chars().filter(|c| *c != ':').collect::<String>().to_lowercase();
+        if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            cx.sink
+                .at(v.span(), "`tls_fingerprint` is no SHA-256 of a certificate")
+                .help("allowed: 64 hexadecimal digits, as kerbside doctor shows them");
         }
-        return text.to_owned();
+        return TlsTrust::Fingerprint(hex);
     }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return cx.path(text).to_string_lossy().into_owned();
-    };
-    if scheme == "file" {
-        return cx.path(rest).to_string_lossy().into_owned();
+    if let Some(v) = &raw.tls_ca_file {
+        return cx.existing("tls_ca_file", v).map_or(TlsTrust::System, TlsTrust::CaFile);
     }
-    if !SCHEMES.contains(&scheme) {
-        let near = nearest(scheme, SCHEMES).map(|s| format!("{s}://{rest}"));
-        return refuse(format!("`{scheme}://` is no kind of camera stream"), near);
+    match raw.tls_verify.as_ref().filter(|v| !*v.get_ref()) {
+        Some(v) => {
+            let what = "`tls_verify = false`: whoever stands between can read the password and show other pictures; \
+                        tls_fingerprint names the one certificate to trust";
+            cx.sink.warn(v.span(), what);
+            TlsTrust::Nobody
+        }
+        None => TlsTrust::System,
     }
-    let authority = rest.split(['/', '?']).next().unwrap_or("");
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if let Err(why) = values::host_port(host, 554) {
-        return refuse(format!("`url`: {why}"), None);
-    }
-    text.to_owned()
 }
 
 fn is_gb28181(text: &str) -> bool {

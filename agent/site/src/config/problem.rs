@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::camera_url::hide_line;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -138,18 +140,22 @@ impl fmt::Display for Problems {
 impl Problems {
     fn write_one(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
         let path = self.path.display();
-        let Some((line, column)) = self.position(problem) else {
+        let Some((line, at)) = self.position(problem) else {
             writeln!(f, "{path}: error: {}", problem.what)?;
             for line in &problem.help {
                 writeln!(f, "  = {line}")?;
             }
             return writeln!(f);
         };
-        writeln!(f, "{path}:{line}:{column}: error: {}", problem.what)?;
-        let source = self.text.lines().nth(line - 1).unwrap_or("").trim_end();
+        writeln!(f, "{path}:{line}:{at}: error: {}", problem.what)?;
+        let written = self.text.lines().nth(line - 1).unwrap_or("").trim_end();
+        let source = hide_line(written);
+        // What is hidden has another width: the mark stands for all of it.
+        let same = written.chars().zip(source.chars()).take_while(|(a, b)| a == b).count();
+        let column = if source == written { at } else { at.min(same + 1) };
         let gutter = line.to_string().len();
         if !source.is_empty() {
-            let (shown, caret_at) = window(source, column);
+            let (shown, caret_at) = window(&source, column);
             let room = shown.chars().count().saturating_sub(caret_at);
             let wide = self.width(problem).clamp(1, room.max(1));
             writeln!(f, "{:gutter$} |", "")?;

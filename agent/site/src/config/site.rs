@@ -301,6 +301,32 @@ pub enum Backend {
     OpenCv,
 }
 
+/// How the packets of an RTSP camera come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Inside the RTSP connection; over UDP where the camera refuses that.
+    #[default]
+    Auto,
+    /// Inside the RTSP connection.
+    Tcp,
+    /// Over UDP.
+    Udp,
+}
+
+/// Whom the certificate of an rtsps:// or https:// camera must convince.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TlsTrust {
+    /// An authority that the system trusts, for the camera's name.
+    #[default]
+    System,
+    /// An authority of this PEM file, for the camera's name.
+    CaFile(PathBuf),
+    /// It must be this very certificate: SHA-256 of its DER, 64 hexadecimal digits.
+    Fingerprint(String),
+    /// Nobody: the named exception.
+    Nobody,
+}
+
 /// `[[camera]]`: one camera.
 #[derive(Clone, Debug)]
 pub struct Camera {
@@ -312,6 +338,10 @@ pub struct Camera {
     pub url: String,
     /// The library that opens it.
     pub backend: Backend,
+    /// How its packets come.
+    pub transport: Transport,
+    /// Whom its certificate must convince.
+    pub tls: TlsTrust,
     /// The camera's id on the city's video platform, 20 digits.
     pub gb28181_id: Option<String>,
     /// lon_deg, lat_deg, WGS-84.

@@ -1,6 +1,7 @@
 //! Small languages inside values: ids, addresses, hours, offsets. Pure: text in; a plain value, or a sentence about the fault, out.
 
 use super::site::{Hours, Proxy, ProxyLogin};
+pub(super) use crate::camera_url::host_port;
 
 /// `[a-z0-9-]{1,32}`: what fits a topic level, a certificate's CN and a file name.
 pub(super) fn is_id(text: &str) -> bool {
@@ -106,30 +107,6 @@ pub(super) fn mqtt_url(text: &str) -> Result<Address, String> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = host_port(rest, if secure { 8883 } else { 1883 })?;
     Ok(Address { secure, host, port, websocket: None })
-}
-
-/// `host`, `host:port`, `[v6]:port`.
-pub(super) fn host_port(text: &str, default_port: u16) -> Result<(String, u16), String> {
-    let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-        Some((v6, "")) => (v6, None),
-        Some((v6, rest)) => (v6, rest.strip_prefix(':').map(Some).ok_or("expected `:port` after `]`")?),
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    if host.is_empty() || !host.chars().all(good) {
-        return Err(format!("`{host}` is no host name or address"));
-    }
-    let port = match port {
-        None => default_port,
-        Some(port) => match port.parse::<u16>() {
-            Ok(port) if port > 0 => port,
-            _ => return Err(format!("`{port}` is no port: it must be a number from 1 to 65535")),
-        },
-    };
-    Ok((host.to_owned(), port))
 }
 
 /// Seconds east of UTC of `+08:00`.

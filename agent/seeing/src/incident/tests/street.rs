@@ -91,6 +91,8 @@ pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
         id: format!("cam{}", ix + 1),
         url: String::new(),
         backend: kerbside_site::config::Backend::Libav,
+        transport: Default::default(),
+        tls: Default::default(),
         gb28181_id: None,
         point: None,
         accuracy_m: 10.0,
