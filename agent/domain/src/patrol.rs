@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera_state::Off;
 use crate::frame::CameraIx;
 use crate::time::Moment;
 
@@ -58,6 +59,9 @@ pub struct CameraPatrol {
     pub moved_s: f64,
     /// How long no picture came, s.
     pub off_s: f64,
+    /// Why no picture came, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_reason: Option<Off>,
     /// Frames that came. Stored as `looks`.
     #[serde(rename = "looks")]
     pub frames: u64,

@@ -78,6 +78,8 @@ fn main() -> anyhow::Result<()> {
     let setup = CaptureSettings {
         camera: CameraIx(0),
         url: address.clone(),
+        transport: Default::default(),
+        tls: Default::default(),
         opencv: args.iter().any(|a| a == "--opencv"),
         pace,
         analysis_fps: value("--frames").map_or(Ok(5.0), |l| l.parse())?,

@@ -67,7 +67,7 @@ pub(crate) fn run(
     let clock = VirtualClock::new(options.start_wall_ms);
     let ring = Arc::new(Mutex::new(PacketRing::new(camera.ring_s, RING_BYTES)));
     let setup = CaptureSettings {
-        url: options.clip.display().to_string(),
+        url: kerbside_media::url::of_file(&options.clip),
         opencv: false,
         pace: if options.realtime { Pace::Realtime } else { Pace::Lockstep },
         ..CaptureSettings::of(&camera, options.exe.clone())

@@ -98,7 +98,7 @@ fn search_clip(
 ) -> Result<(u32, Option<Witness>), String> {
     let clock = VirtualClock::new(begin.wall_ms);
     clock.advance_to(begin.mono);
-    let settings = CaptureSettings { url: clip.display().to_string(), ..camera.settings.clone() };
+    let settings = CaptureSettings { url: kerbside_media::url::of_file(clip), ..camera.settings.clone() };
     let ring = Arc::new(Mutex::new(PacketRing::new(1.0, UNREAD_RING_BYTES)));
     let from = request.from.mono;
     let mut sink = ClipTracker { detector, tracker: Tracker::new(), from, frames: 0, failure: None };

@@ -13,6 +13,7 @@ use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vec3b};
 
 use crate::picture::pen::{ChannelOrder, Pen};
 use crate::picture::{Drawing, scale};
+use crate::url;
 
 /// The video could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -44,22 +45,22 @@ impl std::fmt::Debug for VideoWriter {
 impl VideoWriter {
     /// `width` and `height` in px, even; `fps` pictures a second.
     pub fn open(path: &Path, width: u32, height: u32, fps: f64) -> Result<Self, VideoError> {
-        let path = path.display().to_string();
-        Self::begin(&path, (width, height), fps).map_err(|(doing, why)| VideoError::Video {
-            path,
+        Self::begin(path, (width, height), fps).map_err(|(doing, why)| VideoError::Video {
+            path: path.display().to_string(),
             doing,
             why: why.to_string(),
         })
     }
 
     fn begin(
-        path: &str,
+        path: &Path,
         (width, height): (u32, u32),
         fps: f64,
     ) -> Result<Self, (&'static str, ffmpeg::Error)> {
         ffmpeg::util::error::register_all();
         ffmpeg::log::set_level(ffmpeg::log::Level::Fatal);
-        let mut output = ffmpeg::format::output_as(path, "mp4").map_err(|e| ("opening", e))?;
+        let mut output =
+            ffmpeg::format::output_as(&url::for_ffmpeg(path), "mp4").map_err(|e| ("opening", e))?;
         let x264 = encoder::find_by_name("libx264");
         let (codec, options) = match x264 {
             Some(codec) => (codec, [("preset", "veryfast"), ("crf", "26")].as_slice()),
@@ -96,7 +97,16 @@ impl VideoWriter {
         let exact = scale::exact();
         let scaler = scaling::Context::get(Pixel::RGB24, width, height, Pixel::YUV420P, width, height, exact)
             .map_err(|e| ("preparing colours", e))?;
-        Ok(VideoWriter { path: path.to_string(), output, encoder, scaler, width, height, fps, next: 0 })
+        Ok(VideoWriter {
+            path: path.display().to_string(),
+            output,
+            encoder,
+            scaler,
+            width,
+            height,
+            fps,
+            next: 0,
+        })
     }
 
     /// One picture: RGB24 without padding, `width * height * 3` bytes, and what is drawn on it.

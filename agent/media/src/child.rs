@@ -20,6 +20,8 @@ mod error;
 #[cfg(feature = "camera")]
 mod filter;
 #[cfg(feature = "camera")]
+mod http;
+#[cfg(feature = "camera")]
 mod jpeg;
 #[cfg(feature = "camera")]
 mod libav;
@@ -38,6 +40,8 @@ mod parameters;
 mod parent_link;
 #[cfg(feature = "camera")]
 pub mod probe;
+#[cfg(feature = "camera")]
+mod rtsp;
 #[cfg(feature = "camera")]
 mod stills;
 #[cfg(any(feature = "camera", test))]

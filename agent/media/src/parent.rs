@@ -5,16 +5,20 @@
 mod backoff;
 mod budget;
 mod cell;
+mod connect;
 mod enclosure;
 mod liveness;
 mod probe;
 mod process;
 mod program;
+mod reach;
 mod said;
 mod session;
 mod settings;
 mod start;
 mod timeline;
+mod tls;
+mod tunnel;
 mod walls;
 
 pub(crate) use enclosure::start_clip;

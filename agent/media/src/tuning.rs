@@ -23,6 +23,11 @@ pub(crate) const BACKOFF_FIRST_S: f64 = 1.0;
 /// Longest wait, s. However long a camera was away, it is watched again within half a minute: the wait, the opening and the
 /// learning of its scene. An attempt costs a process start and a connection.
 pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
+/// What a connection and a TLS handshake may take before the camera counts as unreachable, s. Chosen: cameras are in the same
+/// street or behind 4G; a try that takes longer is no better the next time.
+pub(crate) const REACH_LIMIT_S: f64 = 5.0;
+/// Redirects in a row that are followed on a camera's own host. Bound: a camera that sends us in circles.
+pub(crate) const MAX_REDIRECTS: u32 = 3;
 /// Live time further than this from the packet's own time starts a new anchor, s. Chosen: larger than the jitter of a
 /// network and than what a clock that lies can lose until it is found out, so that only a jump counts.
 pub(crate) const MAX_DRIFT_S: f64 = 5.0;
@@ -87,6 +92,10 @@ pub(crate) use child::*;
 mod child {
     /// Frames that the parent may have unacknowledged. Two: it judges one while the next is decoded.
     pub(crate) const FRAME_WINDOW: usize = 2;
+    /// What saying goodbye to a camera may take. Bound: the parent waits 2 s for the end of a child.
+    pub(crate) const TEARDOWN_LIMIT: std::time::Duration = std::time::Duration::from_millis(800);
+    /// Pictures without parameter sets after which a stream is read without them. Bound: nothing reaches the ring before.
+    pub(crate) const UNITS_BEFORE_SETS: u32 = 50;
     /// Counters are sent this often, s.
     pub(crate) const STATS_EVERY_S: f64 = 1.0;
     /// Packets in a row that the demuxer calls invalid before the source is called garbled. Chosen: 8 s at 25 packets a second.

@@ -1,54 +1,69 @@
-//! What the address of a camera says about it.
+//! What the address of a camera says about it. It is read by `kerbside_site::camera_url`, and nowhere else.
+
+use std::path::Path;
+
+pub use kerbside_site::camera_url::hide_url as redacted;
+use kerbside_site::camera_url::{CameraUrl, NetworkUrl};
 
 /// The camera is reached over a network.
 pub fn is_network(url: &str) -> bool {
-    ["rtsp://", "rtsps://", "http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+    network(url).is_some()
 }
 
 /// The camera is a device or a pipeline: the program `kerbside-devices` reads it.
 pub fn is_device(url: &str, opencv: bool) -> bool {
-    opencv || url.starts_with("v4l2:") || url.starts_with("gst:")
+    opencv || matches!(CameraUrl::parse(url), Ok(CameraUrl::Device(_) | CameraUrl::Pipeline(_)))
 }
 
 /// The source plays to an end, instead of going on for ever.
 pub fn is_file(url: &str) -> bool {
-    !is_network(url) && !url.starts_with("v4l2:") && !url.starts_with("gst:")
+    matches!(CameraUrl::parse(url), Ok(CameraUrl::File(_)))
+}
+
+/// The address of a file, whatever its name looks like.
+pub fn of_file(path: &Path) -> String {
+    format!("file:{}", path.display())
+}
+
+/// The parts of a network camera's address.
+pub(crate) fn network(url: &str) -> Option<NetworkUrl> {
+    match CameraUrl::parse(url) {
+        Ok(CameraUrl::Network(network)) => Some(network),
+        _ => None,
+    }
 }
 
 /// The TCP port of a camera on a network.
 pub(crate) fn tcp_port(url: &str) -> Option<u16> {
-    let (scheme, rest) = url.split_once("://")?;
-    let usual = match scheme {
-        "rtsp" => 554,
-        "rtsps" => 322,
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    // A password may hold anything; what is behind the last @ before the path is the host.
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let host = host.split(['/', '?', '#']).next().unwrap_or(host);
-    let port = host.rsplit_once(':').filter(|(before, _)| !before.starts_with('[') || before.ends_with(']'));
-    Some(port.and_then(|(_, port)| port.parse().ok()).unwrap_or(usual))
+    network(url).map(|network| network.port)
 }
 
 /// The name of the host is asked for by multicast, through a local service.
 #[cfg(feature = "camera")]
 pub(crate) fn is_multicast_name(url: &str) -> bool {
-    let Some((_, rest)) = url.split_once("://") else { return false };
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    host.split(['/', '?', '#', ':']).next().is_some_and(|host| host.ends_with(".local"))
+    network(url).is_some_and(|network| network.host.ends_with(".local"))
 }
 
-/// The url without user and password, for logs and reports.
-pub fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_string() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
-        None => url.to_string(),
-    }
+/// What FFmpeg opens for a path. Without the name of the protocol it would take `10:30.mp4` for one.
+#[cfg(feature = "camera")]
+pub(crate) fn for_ffmpeg(path: &Path) -> String {
+    of_file(path)
 }
+
+/// A text without the secrets of the camera that it is about, and of any other.
+pub(crate) fn hide(text: &str, url: &str) -> String {
+    let mut text = text.replace(url, &redacted(url));
+    for secret in network(url).map(|network| network.secrets()).unwrap_or_default() {
+        // A shorter one is a part of many words; within an address it is hidden all the same.
+        if secret.chars().count() >= SHORTEST_SECRET {
+            text = text.replace(&secret, "***");
+        }
+    }
+    kerbside_site::camera_url::hide_text(&text)
+}
+
+/// Characters of a password from which on it is searched for in a text.
+const SHORTEST_SECRET: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -56,8 +71,12 @@ mod tests {
 
     #[test]
     fn passwords_stay_out_of_logs() {
-        let urls = ["rtsp://u:p@w@10.0.0.2:554/a@b", "rtsp://10.0.0.2/a", "clips/a.mp4"].map(redacted);
-        assert_eq!(urls, ["rtsp://***@10.0.0.2:554/a@b", "rtsp://10.0.0.2/a", "clips/a.mp4"]);
+        let urls = ["rtsp://u:p@w@10.0.0.2:554/a@b", "rtsp://10.0.0.2:554/a", "clips/a.mp4"].map(redacted);
+        assert_eq!(urls, ["rtsp://***@10.0.0.2:554/a@b", "rtsp://10.0.0.2:554/a", "clips/a.mp4"]);
+        let url = "rtsp://admin:se#cret@10.0.0.2/s1";
+        let text = "rtsp://admin:se%23cret@10.0.0.2:554/s1: user admin, password se#cret: refused";
+        let hidden = hide(text, url);
+        assert!(!hidden.contains("cret") && hidden.ends_with("refused"), "{hidden}");
     }
 
     #[test]
@@ -65,7 +84,7 @@ mod tests {
         let ports = [
             ("rtsp://10.0.0.2/a", Some(554)),
             ("rtsp://10.0.0.2:8554/a:9", Some(8554)),
-            ("rtsps://u:p#1:2/3@cam:8322/a", Some(8322)),
+            ("rtsps://u:p#1:2/3@cam.local:8322/a", Some(8322)),
             ("rtsps://cam/a", Some(322)),
             ("http://[fe80::1]:8080/v", Some(8080)),
             ("https://[fe80::1]/v", Some(443)),
@@ -82,5 +101,6 @@ mod tests {
         let kinds = ["rtsp://a/b", "https://a/b", "v4l2:/dev/video0", "gst:videotestsrc ! appsink", "a.mp4"]
             .map(|u| (is_network(u), is_file(u)));
         assert_eq!(kinds, [(true, false), (true, false), (false, false), (false, false), (false, true)]);
+        assert!(is_file(&of_file(Path::new("v4l2:/dev/x"))) && is_file(&of_file(Path::new("rtsp://a/b"))));
     }
 }

@@ -4,14 +4,17 @@
 //! host; where two do, it is refused with the way to write it. Nothing here prints a password.
 
 mod hide;
+mod percent;
 
 use std::fmt;
 use std::path::PathBuf;
 
-pub use hide::{hide_line, hide_text, hide_url};
+pub use hide::hide_line;
+use percent::{decoded, encoded, percent};
 
 /// All that an address can be.
-const ALLOWED: &str = "allowed: rtsp://, rtsps://, http://, https://, a file path, v4l2:/dev/videoN, gst:PIPELINE";
+const ALLOWED: &str =
+    "allowed: rtsp://, rtsps://, http://, https://, a file path, v4l2:/dev/videoN, gst:PIPELINE";
 
 /// Where a camera's pictures come from.
 #[derive(Clone, PartialEq, Eq)]
@@ -301,7 +304,9 @@ fn reading(scheme: Scheme, rest: &str, at: Option<usize>, end: usize) -> Result<
         let c = rest[end..].chars().next().filter(|_| at.is_none() && rest[end..].contains('@'));
         let help = match c {
             Some(c) => format!("write {c} of a password as {}", percent(c)),
-            None => "write HOST or HOST:PORT; of a password write # as %23, / as %2F, ? as %3F, @ as %40".into(),
+            None => {
+                "write HOST or HOST:PORT; of a password write # as %23, / as %2F, ? as %3F, @ as %40".into()
+            }
         };
         UrlFault::new(from, "`url`: no host name or address with a port from 1 to 65535", help)
     })?;
@@ -334,39 +339,23 @@ pub(crate) fn host_port(text: &str, default_port: u16) -> Result<(String, u16), 
     Ok((host.to_owned(), port))
 }
 
-fn percent(c: char) -> String {
-    let mut bytes = [0; 4];
-    c.encode_utf8(&mut bytes).bytes().map(|b| format!("%{b:02X}")).collect()
-}
-
-/// `%XX` read; a `%` that begins no such thing stays as it is.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
-        match hex.filter(|_| *byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(value) => {
-                out.push(value);
-                at += 3;
-            }
-            None => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
+/// An address for logs: without user, password and keys. What cannot be read as an address keeps only what follows its last `@`.
+pub fn hide_url(text: &str) -> String {
+    match CameraUrl::parse(text) {
+        Ok(CameraUrl::File(_)) | Err(_) => hide::hide_token(text),
+        Ok(url) => url.redacted(),
     }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
-/// All but letters, digits and `-._~` as `%XX` (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
-    let one = |c: char| match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' => c.to_string(),
-        other => percent(other),
-    };
-    text.chars().map(one).collect()
+/// A text of somebody else (an error of a library) without the secrets of the addresses and pipelines in it.
+pub fn hide_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive([' ', '\t', '\n', '"']) {
+        let (word, after) = piece.split_at(piece.trim_end_matches([' ', '\t', '\n', '"']).len());
+        out.push_str(&hide_url(word));
+        out.push_str(after);
+    }
+    out
 }
 
 #[cfg(test)]

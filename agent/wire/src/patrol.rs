@@ -1,5 +1,6 @@
 //! `patrol.report`: the account of a period.
 
+use kerbside_domain::camera_state::Off;
 use kerbside_domain::patrol::PatrolReport;
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ struct CameraData {
     blind_s: f64,
     moved_s: f64,
     off_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    off_reason: Option<&'static str>,
     looks: u64,
     looks_due: u64,
 }
@@ -43,6 +46,7 @@ pub fn patrol(who: &Identity, report: &PatrolReport, last_sequence: u64) -> Mess
         blind_s: rounded(c.blind_s, 1),
         moved_s: rounded(c.moved_s, 1),
         off_s: rounded(c.off_s, 1),
+        off_reason: c.off_reason.map(Off::as_str),
         looks: c.frames,
         looks_due: c.frames_due,
     });

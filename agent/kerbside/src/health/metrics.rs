@@ -21,9 +21,9 @@ use kerbside_domain::report::Phase;
 
 pub(crate) use handles::{CameraMetrics, SensorMetrics, raise};
 use labels::{
-    ByCamera, ByCameraState, ByDecision, ByDelivery, ByLine, ByLinkProblem, ByLinkState, ByPolicy,
-    ByPriority, ByQueue, ByReading, ByRefusal, ByReport, ByStage, ByWall, CameraCondition, LineOutcome,
-    ReadingOutcome,
+    ByCamera, ByCameraOff, ByCameraState, ByDecision, ByDelivery, ByLine, ByLinkProblem, ByLinkState,
+    ByPolicy, ByPriority, ByQueue, ByReading, ByRefusal, ByReport, ByStage, ByWall, CameraCondition,
+    LineOutcome, ReadingOutcome,
 };
 pub(crate) use labels::{DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Priority, Queue, Stage};
 
@@ -51,6 +51,7 @@ struct Families {
     level: Family<ByCamera, Gauge>,
     camera_state: Family<ByCameraState, Gauge>,
     confined: Family<ByWall, Gauge>,
+    camera_off: Family<ByCameraOff, Gauge>,
     reports: Family<ByReport, Counter>,
     decisions: Family<ByDecision, Counter>,
     refusals: Family<ByRefusal, Counter>,
@@ -125,6 +126,12 @@ impl Families {
                 Family::default(),
             ),
             camera_state: add(r, "camera_state", "1 for the state of the camera, else 0", Family::default()),
+            camera_off: add(
+                r,
+                "camera_off",
+                "1 for the reason why a camera gives no pictures, 0 for reasons that are over",
+                Family::default(),
+            ),
             confined: add(
                 r,
                 "camera_confined",
@@ -232,6 +239,8 @@ impl Metrics {
             confined: ["files", "network", "system_calls"].map(|wall| {
                 self.families.confined.get_or_create_owned(&ByWall { camera: id.to_owned(), wall })
             }),
+            id: id.to_owned(),
+            off: self.families.camera_off.clone(),
         }
     }
 
@@ -354,6 +363,7 @@ mod tests {
         camera.set_level(Level::L2);
         camera.set_ring(1500, 2.5);
         camera.set_state(CameraState::Watching);
+        camera.set_state(CameraState::Off(Off::Unauthorised));
         camera.set_state(CameraState::Off(Off::Silent));
         metrics.stage(Stage::Gate).inc_by(3);
         metrics.dropped(DropPolicy::SlotOlderFrame).inc();
@@ -371,6 +381,8 @@ mod tests {
             "kerbside_decode_level{camera=\"cam1\"} 2",
             "kerbside_camera_state{camera=\"cam1\",state=\"watching\"} 0",
             "kerbside_camera_state{camera=\"cam1\",state=\"off\"} 1",
+            "kerbside_camera_off{camera=\"cam1\",reason=\"unauthorised\"} 0",
+            "kerbside_camera_off{camera=\"cam1\",reason=\"silent\"} 1",
             "kerbside_stage_items_total{stage=\"gate\"} 3",
             "kerbside_dropped_total{policy=\"slot_older_frame\"} 1",
             "kerbside_queue_depth{queue=\"core\"} 7",

@@ -22,10 +22,10 @@ fn a_source_that_cannot_be_opened_says_why() {
     std::fs::write(&wave, wav()).unwrap();
     let missing = dir.path().join("missing.mp4");
     let cases = [
-        (missing.to_str().unwrap(), CameraState::Off(Off::Refused), "No such file"),
+        (missing.to_str().unwrap(), CameraState::Off(Off::NotFound), "No such file"),
         (text.to_str().unwrap(), CameraState::Blind(Blind::Undecodable), "Invalid data"),
         (wave.to_str().unwrap(), CameraState::Off(Off::WrongCodec), "no video stream"),
-        ("rtsp://user:secret@127.0.0.1:1/cam", CameraState::Off(Off::Refused), "rtsp://***@127.0.0.1:1/cam"),
+        ("rtsp://user:secret@127.0.0.1:1/cam", CameraState::Off(Off::Unreachable), "refused"),
     ];
     for (url, state, why) in cases {
         let (done, seen, _) = run(setup(url, Pace::Lockstep));
@@ -53,7 +53,7 @@ fn an_unauthorised_camera_is_refused() {
     drop(TcpStream::connect(("127.0.0.1", port)));
     server.join().unwrap();
     let (state, why) = last(&seen);
-    assert_eq!(state, CameraState::Off(Off::Refused));
+    assert_eq!(state, CameraState::Off(Off::Unauthorised));
     assert!(why.contains("401"), "{why}");
 }
 

@@ -10,6 +10,7 @@ mod faults;
 mod lies;
 mod quirks;
 #[cfg(feature = "inference")]
+mod reach;
 mod review;
 mod signed_video;
 mod support;

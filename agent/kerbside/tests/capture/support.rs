@@ -36,6 +36,8 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> CaptureSettings {
     CaptureSettings {
         camera: CameraIx(0),
         url: url.into(),
+        transport: Default::default(),
+        tls: Default::default(),
         opencv: false,
         pace,
         analysis_fps: 5.0,
@@ -62,6 +64,8 @@ pub struct Seen {
     level: Level,
     /// When it has seen enough.
     ends: Option<Instant>,
+    /// Frames after which it is over.
+    enough: u64,
     /// Dropped at the first restart, and at the end.
     stopper: Option<Sender<std::convert::Infallible>>,
 }
@@ -74,6 +78,9 @@ impl FrameSink for Seen {
     fn frame(&mut self, frame: Frame) -> Level {
         self.level = (self.judge)(frame.seq);
         self.frames.push(frame);
+        if self.frames.len() as u64 >= self.enough {
+            self.stopper = None;
+        }
         self.level
     }
 
@@ -103,16 +110,26 @@ pub fn run(setup: CaptureSettings) -> (SourceEnd, Seen, PacketRing) {
 }
 
 pub fn run_judged(setup: CaptureSettings, judge: Judge) -> (SourceEnd, Seen, PacketRing) {
-    run_until(setup, judge, None)
+    run_until(setup, judge, None, u64::MAX)
 }
 
 /// Runs a live source for so long, or until its child is to be replaced for the first time.
 pub fn run_for(setup: CaptureSettings, limit: Duration, judge: Judge) -> (Seen, PacketRing) {
-    let (_, seen, ring) = run_until(setup, judge, Some(limit));
+    let (_, seen, ring) = run_until(setup, judge, Some(limit), u64::MAX);
     (seen, ring)
 }
 
-fn run_until(setup: CaptureSettings, judge: Judge, limit: Option<Duration>) -> (SourceEnd, Seen, PacketRing) {
+/// Runs a live source until so many frames came, or until it fails for the first time.
+pub fn watch(setup: CaptureSettings, enough: u64) -> Seen {
+    run_until(setup, Box::new(|_| Level::L2), None, enough).1
+}
+
+fn run_until(
+    setup: CaptureSettings,
+    judge: Judge,
+    limit: Option<Duration>,
+    enough: u64,
+) -> (SourceEnd, Seen, PacketRing) {
     let clock: Arc<dyn Clock> = match setup.pace {
         Pace::Lockstep => VirtualClock::new(0),
         _ => Arc::new(SystemClock::new()),
@@ -129,6 +146,7 @@ fn run_until(setup: CaptureSettings, judge: Judge, limit: Option<Duration>) -> (
         judge,
         level,
         ends: limit.map(|limit| now() + limit),
+        enough,
         stopper: Some(stopper),
     };
     let mut session = CaptureSession::new(setup, clock, Arc::clone(&ring));

@@ -9,6 +9,7 @@ use super::confine::{self, Kind};
 pub use super::error::CaptureError;
 use super::libav;
 pub use super::parent_link::ParentLink;
+use super::{http, rtsp};
 use crate::proto::{self, CaptureEvent, FromChild, Greeting, OpenSource, SourceFault};
 use crate::url;
 
@@ -37,7 +38,7 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
         parent.stays_open(why);
     }
     let result = match devices {
-        _ if !url::is_device(&open.url, open.opencv) => libav::run(&open, &mut parent),
+        _ if !url::is_device(&open.url, open.opencv) => read_stream(&open, &mut parent),
         Some(read) => read(&open, &mut parent),
         None => {
             let text = "this program reads no devices: kerbside-devices does";
@@ -54,7 +55,16 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
     }
 }
 
+/// A camera on a network, or a file.
+fn read_stream(open: &OpenSource, parent: &mut ParentLink) -> Result<(), CaptureError> {
+    match url::network(&open.url) {
+        Some(camera) if camera.scheme.is_rtsp() => rtsp::run(&camera, open, parent),
+        Some(camera) => http::run(&camera, open, parent),
+        None => libav::run(open, parent),
+    }
+}
+
 /// Error texts go into logs: without the url's user and password.
 fn redact(text: &str, open: &OpenSource) -> String {
-    text.replace(&open.url, &url::redacted(&open.url))
+    url::hide(text, &open.url)
 }

@@ -94,8 +94,7 @@ fn write_clip(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<Cl
 
 fn remux(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<(), String> {
     let text = |e: ffmpeg::Error| e.to_string();
-    let name = path.to_str().ok_or("path is not UTF-8")?;
-    let mut output = ffmpeg::format::output_as(name, "mp4").map_err(text)?;
+    let mut output = ffmpeg::format::output_as(&crate::url::for_ffmpeg(path), "mp4").map_err(text)?;
     let from = Rational(stream.time_base.0, stream.time_base.1.max(1));
     let parameters = parameters::of_stream(stream, packets)?;
     {

@@ -51,6 +51,16 @@ pub(super) struct FrameDecoder {
     tick_s: f64,
 }
 
+/// Size of the picture in a key packet, by a decoder of its own.
+pub(super) fn measure(parameters: &Parameters, time_base: Rational, packet: &Packet) -> Option<(u32, u32)> {
+    let mut decoder = opening::open(parameters, time_base).ok()?;
+    decoder.send_packet(packet).ok()?;
+    decoder.send_eof().ok()?;
+    let mut picture = Video::empty();
+    decoder.receive_frame(&mut picture).ok()?;
+    Some((picture.width(), picture.height()))
+}
+
 impl FrameDecoder {
     pub(super) fn new(
         open: &OpenSource,
@@ -118,12 +128,7 @@ impl FrameDecoder {
 
     /// Size of the picture in a key packet, by a decoder of its own.
     pub(super) fn measure(&self, packet: &Packet) -> Option<(u32, u32)> {
-        let mut decoder = opening::open(&self.parameters, self.time_base).ok()?;
-        decoder.send_packet(packet).ok()?;
-        decoder.send_eof().ok()?;
-        let mut picture = Video::empty();
-        decoder.receive_frame(&mut picture).ok()?;
-        Some((picture.width(), picture.height()))
+        measure(&self.parameters, self.time_base, packet)
     }
 
     /// Takes one packet; returns the size of what was decoded last.

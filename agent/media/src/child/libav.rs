@@ -17,7 +17,8 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Error, Packet};
 
 use self::deadline::Deadline;
-use self::stream_reader::StreamReader;
+pub(super) use self::stream_reader::StreamReader;
+pub(super) use super::decode::measure;
 use super::error::CaptureError;
 use super::libav_log;
 use super::parent_link::ParentLink;
@@ -35,6 +36,17 @@ pub(super) fn run(open: &OpenSource, parent: &mut ParentLink) -> Result<(), Capt
     if input.format().name().split(',').any(|name| name == "hls") {
         parent.stays_open("HLS opens a connection for each piece");
     }
+    read(input, open, &deadline, parent)
+}
+
+/// The same for the body of an answer that comes through a pipe.
+pub(super) fn run_pipe(
+    pipe: std::os::fd::RawFd,
+    open: &OpenSource,
+    parent: &mut ParentLink,
+) -> Result<(), CaptureError> {
+    let deadline = Deadline::new(open.timeout_s);
+    let input = opening::open_pipe(pipe, open, &deadline)?;
     read(input, open, &deadline, parent)
 }
 

@@ -18,8 +18,10 @@ use super::parent_link::ParentLink;
 use crate::picture::size::{self, Plane};
 use crate::proto::{CaptureEvent, OpenSource, Pace, RawFrame, SourceFault};
 use crate::tuning::{OPENCV_L1_FPS, SILENCE_SHARE};
+use crate::url;
 use kerbside_domain::frame::{Level, StreamInfo, Turn};
 use kerbside_domain::time::Mono;
+use kerbside_site::camera_url::CameraUrl;
 
 /// Microseconds: pictures are dated by the child's own clock.
 const TIME_BASE: (i32, i32) = (1, 1_000_000);
@@ -50,10 +52,15 @@ pub(super) fn run(open: &OpenSource, parent: &mut ParentLink) -> Result<(), Capt
 }
 
 fn open_capture(open: &OpenSource) -> Result<VideoCapture, CaptureError> {
+    let address = match CameraUrl::parse(&open.url) {
+        Ok(CameraUrl::File(path)) => url::for_ffmpeg(&path),
+        Ok(CameraUrl::Network(url)) => url.with_login(),
+        _ => open.url.clone(),
+    };
     let (name, api) = match open.url.strip_prefix("gst:") {
         Some(pipeline) => (pipeline, CAP_GSTREAMER),
         None if open.url.starts_with("v4l2:") => (open.url.trim_start_matches("v4l2:"), CAP_ANY),
-        None => (open.url.as_str(), CAP_FFMPEG),
+        None => (address.as_str(), CAP_FFMPEG),
     };
     let timeout_ms = (open.timeout_s * 1000.0) as i32;
     let timeouts =

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use kerbside_domain::frame::{Level, StreamInfo};
@@ -13,7 +15,7 @@ use super::error::CaptureError;
 use crate::proto::{
     self, CaptureEvent, CaptureStats, FromChild, OpenSource, Pace, PacketKind, ProtoError, RawFrame, ToChild,
 };
-use crate::tuning::{FRAME_WINDOW, STATS_EVERY_S};
+use crate::tuning::{FRAME_WINDOW, STATS_EVERY_S, TEARDOWN_LIMIT};
 
 /// The pipe to the parent, and what the parent wants.
 #[derive(Debug)]
@@ -27,6 +29,30 @@ pub struct ParentLink {
     pub(super) stats: CaptureStats,
     stats_sent: Mono,
     seal: Seal,
+    farewell: Arc<Farewell>,
+}
+
+/// The parent wants the end, and the camera is to hear of it first.
+#[derive(Debug, Default)]
+pub(super) struct Farewell {
+    /// A session holds a camera; without one the process just ends.
+    is_due: AtomicBool,
+    stopped: tokio::sync::Notify,
+}
+
+impl Farewell {
+    /// Returns when the parent said stop.
+    pub(super) async fn wanted(&self) {
+        self.stopped.notified().await;
+    }
+
+    /// Lets the session say goodbye, for as long as that may take.
+    fn say(&self) {
+        if self.is_due.load(Ordering::Acquire) {
+            self.stopped.notify_one();
+            std::thread::sleep(TEARDOWN_LIMIT);
+        }
+    }
 }
 
 /// Whether this process can still open sockets and files.
@@ -45,9 +71,11 @@ impl ParentLink {
         let out = std::io::stdout().as_fd().try_clone_to_owned().map_err(ProtoError::from)?;
         let _ = rustix::pipe::fcntl_setpipe_size(&out, 1 << 20);
         let (sender, commands) = crossbeam_channel::bounded(64);
+        let farewell: Arc<Farewell> = Arc::default();
+        let said = farewell.clone();
         std::thread::Builder::new()
             .name("commands".into())
-            .spawn(move || read_commands(&sender))
+            .spawn(move || read_commands(&sender, &said))
             .map_err(ProtoError::from)?;
         Ok(ParentLink {
             out: BufWriter::with_capacity(64 * 1024, File::from(out)),
@@ -59,6 +87,7 @@ impl ParentLink {
             stats: CaptureStats::default(),
             stats_sent: Mono::ZERO,
             seal: Seal::Due(kind),
+            farewell,
         })
     }
 
@@ -88,6 +117,12 @@ impl ParentLink {
             Seal::StaysOpen(why) => Some(why),
         };
         self.event(CaptureEvent::Sealed { open })
+    }
+
+    /// From here on a camera is told before this process ends.
+    pub(super) fn farewell(&self) -> Arc<Farewell> {
+        self.farewell.is_due.store(true, Ordering::Release);
+        self.farewell.clone()
     }
 
     /// The level wanted now.
@@ -187,13 +222,16 @@ impl ParentLink {
     }
 }
 
-/// Reads commands. The process has nothing to flush or to finish, so it ends at once at `Stop` and when the parent is gone,
-/// even if a library blocks in the other thread.
-fn read_commands(commands: &Sender<ToChild>) {
+/// Reads commands. The process ends at `Stop` and when the parent is gone, even if a library blocks in the other thread; it has
+/// nothing to finish but a session with a camera.
+fn read_commands(commands: &Sender<ToChild>, farewell: &Farewell) {
     let mut stdin = std::io::stdin().lock();
     loop {
         match proto::read_to_child(&mut stdin) {
-            Ok(Some(ToChild::Stop)) | Ok(None) | Err(_) => std::process::exit(0),
+            Ok(Some(ToChild::Stop)) | Ok(None) | Err(_) => {
+                farewell.say();
+                std::process::exit(0);
+            }
             Ok(Some(command)) => {
                 if commands.send(command).is_err() {
                     return;

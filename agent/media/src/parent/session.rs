@@ -10,20 +10,25 @@ use crossbeam_channel::{RecvTimeoutError, select_biased};
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
 use kerbside_domain::frame::{Frame, Level, Packet};
 use kerbside_domain::time::{Clock, SystemClock};
+use kerbside_site::camera_url::NetworkUrl;
 use parking_lot::Mutex;
 
 use super::backoff::Backoff;
 use super::budget::TalkBudget;
 use super::liveness::ChildLiveness;
 use super::process::CaptureProcess;
+use super::reach::{self, Way};
 use super::settings::CaptureSettings;
 use super::timeline::Timeline;
 use crate::confinement::Confinement;
-use crate::proto::{CaptureEvent, FromChild, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild};
+use crate::proto::{
+    CaptureEvent, FromChild, OpenSource, Pace, ProtoError, RawFrame, RawPacket, SourceFault, ToChild,
+};
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
 use crate::tuning::{
-    HUNG_AFTER_TICKS, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME,
+    HUNG_AFTER_TICKS, MAX_REDIRECTS, REACH_LIMIT_S, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT,
+    TALLEST_FRAME,
 };
 use crate::url;
 
@@ -40,6 +45,13 @@ pub struct CaptureSession {
     state: Option<CameraState>,
     /// What stands around the child, as it was logged last.
     confinement: Option<Confinement>,
+    /// Nobody answered at the last attempt: a connection is tried before a process is started.
+    is_unreachable: bool,
+    /// Where the camera sent us, on its own host, and how often in a row.
+    followed: Option<NetworkUrl>,
+    redirects: u32,
+    /// What the child of now opens.
+    way: Option<Way>,
     /// Epochs of earlier children; those of this child count on from it.
     epoch_base: u32,
     epoch: u32,
@@ -57,7 +69,12 @@ struct RunningChild {
 enum ChildEnd {
     Stopped,
     Ended,
-    Failed { state: CameraState, why: String },
+    Failed {
+        state: CameraState,
+        why: String,
+    },
+    /// The camera has the stream at another address of its host.
+    Redirected(NetworkUrl),
 }
 
 impl From<ProtoError> for ChildEnd {
@@ -79,7 +96,13 @@ impl FrameSource for CaptureSession {
                 }
                 ChildEnd::Ended => (CameraState::Off(Off::Ended), "the stream ended".to_string()),
                 ChildEnd::Failed { state, why } => (state, why),
+                ChildEnd::Redirected(url) => {
+                    self.followed = Some(url);
+                    continue;
+                }
             };
+            self.is_unreachable = state == CameraState::Off(Off::Unreachable);
+            (self.followed, self.redirects) = (None, 0);
             self.report_state(sink, state, &why);
             if self.settings.pace == Pace::Lockstep {
                 return SourceEnd::Failed;
@@ -119,6 +142,10 @@ impl CaptureSession {
             backoff,
             state: None,
             confinement: None,
+            is_unreachable: false,
+            followed: None,
+            redirects: 0,
+            way: None,
             epoch_base: 0,
             epoch: 0,
             seq: 0,
@@ -127,8 +154,12 @@ impl CaptureSession {
 
     /// One child, from its start to its end.
     fn run_once(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> ChildEnd {
+        self.way = match self.reach(sink, stop) {
+            Ok(way) => way,
+            Err(end) => return end,
+        };
         let program = self.settings.program_for_source();
-        let cell = program.source_cell(&self.settings.open());
+        let cell = program.source_cell(&self.open());
         let name = format!("camera {}", self.settings.camera.0);
         let process = match CaptureProcess::start(&program, cell, name) {
             Ok(process) => process,
@@ -143,7 +174,85 @@ impl CaptureSession {
         let mut child = RunningChild { process, liveness, talk: TalkBudget::new(now) };
         let end = self.serve(&mut child, sink, stop).unwrap_or_else(|end| end);
         child.process.stop(STOP_LIMIT);
+        // Its tunnel ends with it.
+        self.way = None;
         end
+    }
+
+    /// The way to a network camera; `None`: there is none to find.
+    fn reach(&mut self, sink: &mut dyn FrameSink, stop: &StopSignal) -> Result<Option<Way>, ChildEnd> {
+        let url = self.followed.clone().or_else(|| url::network(&self.settings.url));
+        let Some(url) = url else { return Ok(None) };
+        if !url.scheme.is_tls() && !self.is_unreachable {
+            return Ok(Some(Way { url, tunnel: None }));
+        }
+        let limit = Duration::from_secs_f64(self.settings.restart_after_s.min(REACH_LIMIT_S));
+        let crashed = |why: String| ChildEnd::failed(CameraState::Off(Off::Crashed), why);
+        let answer = reach::begin(url, self.settings.tls.clone(), limit)
+            .map_err(|e| crashed(format!("no thread to reach the camera: {e}")))?;
+        loop {
+            select_biased! {
+                recv(stop) -> _ => return Err(ChildEnd::Stopped),
+                recv(answer) -> answer => return match answer {
+                    Ok(Ok(way)) => Ok(Some(way)),
+                    Ok(Err(fault)) => Err(ChildEnd::failed(CameraState::Off(fault.off), fault.text)),
+                    Err(_) => Err(crashed("the thread that reaches the camera ended".to_owned())),
+                },
+                default(SESSION_TICK) => {
+                    sink.tick(self.clock.now());
+                }
+            }
+        }
+    }
+
+    /// What the child opens, by the way that was found.
+    fn open(&self) -> OpenSource {
+        let open = self.settings.open();
+        match &self.way {
+            Some(way) => OpenSource { url: way.url.with_login(), host: self.host(), ..open },
+            None => open,
+        }
+    }
+
+    /// The camera's own name, where the child reaches it by another.
+    fn host(&self) -> Option<String> {
+        let tunnelled = self.way.as_ref().is_some_and(|way| way.tunnel.is_some());
+        let url = self.followed.clone().or_else(|| url::network(&self.settings.url));
+        url.filter(|_| tunnelled).map(|url| url.address())
+    }
+
+    /// A child's text with the camera's name instead of the tunnel's, and without secrets.
+    fn told(&self, text: &str) -> String {
+        let text = match (&self.way, self.host()) {
+            (Some(way), Some(host)) => text.replace(&way.url.address(), &host),
+            _ => text.to_owned(),
+        };
+        url::hide(&text, &self.settings.url)
+    }
+
+    /// A camera may move its stream on its own host; elsewhere nobody is led.
+    fn redirected(&mut self, to: &str) -> ChildEnd {
+        let to = match (&self.way, self.host()) {
+            (Some(way), Some(host)) => to.replace(&way.url.address(), &host),
+            _ => to.to_owned(),
+        };
+        let ours = self.followed.clone().or_else(|| url::network(&self.settings.url));
+        let (Some(ours), Some(theirs)) = (ours, url::network(&to)) else {
+            let why = format!("the camera sends its viewers to {}, which is no stream", url::redacted(&to));
+            return ChildEnd::failed(CameraState::Off(Off::Protocol), why);
+        };
+        self.redirects += 1;
+        let is_same = theirs.host.eq_ignore_ascii_case(&ours.host)
+            && theirs.scheme.is_rtsp() == ours.scheme.is_rtsp()
+            && (theirs.scheme.is_tls() || !ours.scheme.is_tls());
+        if is_same && self.redirects <= MAX_REDIRECTS {
+            return ChildEnd::Redirected(NetworkUrl { login: ours.login, ..theirs });
+        }
+        let why = format!(
+            "the camera sends its viewers to {}, which is not followed: write that address in url if it is right",
+            theirs.redacted()
+        );
+        ChildEnd::failed(CameraState::Off(Off::Protocol), why)
     }
 
     /// Takes the child's messages until it ends.
@@ -188,7 +297,7 @@ impl CaptureSession {
         self.check(&message, child)?;
         match message {
             FromChild::Hello(greeting) => {
-                let stands = child.process.greeted(greeting, self.settings.open())?;
+                let stands = child.process.greeted(greeting, self.open())?;
                 self.stands(stands, sink);
             }
             FromChild::Stream(mut info) => {
@@ -298,12 +407,16 @@ impl CaptureSession {
     fn event(&mut self, event: CaptureEvent, sink: &mut dyn FrameSink) -> Option<ChildEnd> {
         let now = self.clock.now();
         match event {
+            CaptureEvent::Failed { fault: SourceFault::Redirected, text } => {
+                return Some(self.redirected(&shortened(text)));
+            }
             CaptureEvent::Failed { fault, text } => {
-                return Some(ChildEnd::failed(state_of(fault), shortened(text)));
+                return Some(ChildEnd::failed(state_of(fault), self.told(&shortened(text))));
             }
             CaptureEvent::Ended => return Some(ChildEnd::Ended),
             CaptureEvent::Undecodable { text } => {
-                self.report_state(sink, CameraState::Blind(Blind::Undecodable), &shortened(text));
+                let text = self.told(&shortened(text));
+                self.report_state(sink, CameraState::Blind(Blind::Undecodable), &text);
             }
             // The next frame reports `Watching`.
             CaptureEvent::Decodable => {}
@@ -399,9 +512,11 @@ fn shortened(text: String) -> String {
 
 fn state_of(fault: SourceFault) -> CameraState {
     match fault {
-        SourceFault::Refused | SourceFault::Unauthorised | SourceFault::NotFound | SourceFault::Other => {
-            CameraState::Off(Off::Refused)
-        }
+        SourceFault::Refused | SourceFault::Other => CameraState::Off(Off::Refused),
+        SourceFault::Unreachable => CameraState::Off(Off::Unreachable),
+        SourceFault::Unauthorised => CameraState::Off(Off::Unauthorised),
+        SourceFault::NotFound => CameraState::Off(Off::NotFound),
+        SourceFault::Protocol | SourceFault::Redirected => CameraState::Off(Off::Protocol),
         SourceFault::TimedOut | SourceFault::Lost => CameraState::Off(Off::Silent),
         SourceFault::NoVideo | SourceFault::WrongCodec => CameraState::Off(Off::WrongCodec),
         SourceFault::Garbled => CameraState::Blind(Blind::Undecodable),

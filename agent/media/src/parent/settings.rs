@@ -1,10 +1,10 @@
 //! What a session needs to know of its camera.
 
 use kerbside_domain::frame::{CameraIx, Level};
-use kerbside_site::config::{Backend, Camera};
+use kerbside_site::config::{Backend, Camera, TlsTrust, Transport};
 
 use super::program::CaptureProgram;
-use crate::proto::{OpenSource, Pace};
+use crate::proto::{OpenSource, OpenTransport, Pace};
 use crate::tuning::{CHILD_MEMORY_BYTES, CHILD_TIMEOUT_SHARE};
 use crate::url;
 
@@ -13,6 +13,10 @@ use crate::url;
 pub struct CaptureSettings {
     pub camera: CameraIx,
     pub url: String,
+    /// How the packets of an RTSP camera come.
+    pub transport: Transport,
+    /// Whom the certificate of a TLS camera must convince.
+    pub tls: TlsTrust,
     /// OpenCV's `VideoCapture` instead of libav.
     pub opencv: bool,
     pub pace: Pace,
@@ -40,6 +44,8 @@ impl CaptureSettings {
         CaptureSettings {
             camera: camera.ix,
             url: camera.url.clone(),
+            transport: camera.transport,
+            tls: camera.tls.clone(),
             opencv: camera.backend == Backend::OpenCv,
             pace,
             analysis_fps: camera.analysis_fps,
@@ -67,6 +73,12 @@ impl CaptureSettings {
     pub(super) fn open(&self) -> OpenSource {
         OpenSource {
             url: self.url.clone(),
+            host: None,
+            transport: match self.transport {
+                Transport::Auto => OpenTransport::Auto,
+                Transport::Tcp => OpenTransport::Tcp,
+                Transport::Udp => OpenTransport::Udp,
+            },
             opencv: self.opencv,
             pace: self.pace,
             level: self.level,

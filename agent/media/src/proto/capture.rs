@@ -29,6 +29,11 @@ pub enum Pace {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenSource {
     pub url: String,
+    /// The camera's own `host:port`, where `url` names a tunnel to it.
+    #[serde(default)]
+    pub host: Option<String>,
+    #[serde(default)]
+    pub transport: OpenTransport,
     /// OpenCV's `VideoCapture` instead of libav.
     pub opencv: bool,
     pub pace: Pace,
@@ -63,9 +68,17 @@ pub enum ToChild {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceFault {
+    /// It answers, and refuses for a reason of its own.
     Refused,
+    /// Nobody answers at its address.
+    Unreachable,
+    /// Wrong user or password, or this user may not.
     Unauthorised,
     NotFound,
+    /// It speaks another protocol, redirects elsewhere, or its packets cannot come as they may.
+    Protocol,
+    /// It sends its viewers to the address that is the text. Whether to follow is the parent's choice.
+    Redirected,
     TimedOut,
     NoVideo,
     /// No decoder, or not one that the ring and its clips can carry.
@@ -113,6 +126,17 @@ impl fmt::Display for ClockFault {
             ClockFault::Jumps => "they jump again and again",
         })
     }
+}
+
+/// How an RTSP camera's packets come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenTransport {
+    /// Inside the connection; over UDP where the camera refuses that.
+    #[default]
+    Auto,
+    Tcp,
+    Udp,
 }
 
 /// What the child noticed.
@@ -170,6 +194,9 @@ pub struct CaptureStats {
     pub frames: u64,
     /// Frames not sent because the parent still had two (live only: newest wins).
     pub frames_dropped: u64,
+    /// RTP packets that did not come.
+    #[serde(default)]
+    pub lost: u64,
     /// CPU the child has used, ms.
     pub cpu_ms: u64,
     /// Resident memory, bytes; filled in by the parent, the child does not see it.

@@ -143,7 +143,10 @@ impl Visibility {
             CameraState::Watching => self.tally.watched_s += alive_s,
             CameraState::Blind(Blind::Moved) => self.tally.moved_s += alive_s,
             CameraState::Blind(_) => self.tally.blind_s += alive_s,
-            CameraState::Off(_) => self.tally.off_s += alive_s,
+            CameraState::Off(why) => {
+                self.tally.off_s += alive_s;
+                self.tally.off_reason = Some(why);
+            }
         }
         self.tally.off_s += span_s - alive_s;
     }

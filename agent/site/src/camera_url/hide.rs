@@ -1,6 +1,6 @@
 //! Takes secrets out of what is printed. Where it is in doubt it hides more.
 
-use super::CameraUrl;
+use super::percent::decoded;
 
 /// What stands for a secret.
 const MARK: &str = "***";
@@ -11,25 +11,6 @@ const SECRET_WORDS: [&str; 16] = [
 ];
 /// The same for keys of the site file, where names of files and users are no secrets.
 const SECRET_KEYS: [&str; 6] = ["pass", "pwd", "psw", "token", "secret", "pw"];
-
-/// An address for logs: without user, password and keys. What cannot be read as an address keeps only what follows its last `@`.
-pub fn hide_url(text: &str) -> String {
-    match CameraUrl::parse(text) {
-        Ok(CameraUrl::File(_)) | Err(_) => hide_token(text),
-        Ok(url) => url.redacted(),
-    }
-}
-
-/// A text of somebody else (an error of a library) without the secrets of the addresses and pipelines in it.
-pub fn hide_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for piece in text.split_inclusive([' ', '\t', '\n', '"']) {
-        let (word, after) = piece.split_at(piece.trim_end_matches([' ', '\t', '\n', '"']).len());
-        out.push_str(&hide_url(word));
-        out.push_str(after);
-    }
-    out
-}
 
 /// A line of a site file as a problem shows it. Its characters keep their places up to what is hidden.
 pub fn hide_line(line: &str) -> String {
@@ -54,7 +35,7 @@ pub fn hide_line(line: &str) -> String {
 }
 
 /// One word that may be an address nobody can read.
-fn hide_token(text: &str) -> String {
+pub(super) fn hide_token(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", after_userinfo(rest)),
         // As in `admin:password@host`, where the scheme was forgotten.
@@ -97,7 +78,7 @@ fn secret_at(text: &str) -> Option<usize> {
     let is_key = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '%');
     text.match_indices('=').find_map(|(at, _)| {
         let key = text[..at].rsplit(|c| !is_key(c)).next().unwrap_or_default();
-        let key = super::decoded(key).to_lowercase();
+        let key = decoded(key).to_lowercase();
         let hides = SECRET_WORDS.iter().any(|word| key.contains(word));
         (hides && at + 1 < text.len()).then_some(at + 1)
     })

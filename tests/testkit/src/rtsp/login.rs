@@ -63,7 +63,10 @@ impl Login {
 
     fn is_digest(&self, method: &str, parameters: &str) -> bool {
         let get = |name: &str| parameter(parameters, name).unwrap_or_default();
-        let sha = get("algorithm") == "SHA-256";
+        // Clients without `qop` leave the algorithm out: it is the one that was asked for.
+        let named = parameter(parameters, "algorithm").map(|name| name == "SHA-256");
+        let first = matches!(self.scheme, Scheme::DigestSha256 | Scheme::DigestEither);
+        let sha = named.unwrap_or(first);
         let allowed = match self.scheme {
             Scheme::Basic => false,
             Scheme::DigestMd5 | Scheme::DigestQop => !sha,

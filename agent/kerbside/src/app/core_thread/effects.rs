@@ -96,7 +96,12 @@ impl CoreThread {
 
     fn camera_changed(&mut self, camera: CameraIx, state: CameraState) {
         let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
-        tracing::info!(camera = id, state = ?state, "camera state");
+        match state {
+            CameraState::Off(reason) if let Some((cure, zh)) = reason.cure() => {
+                tracing::warn!(camera = id, state = ?state, cure, zh, "camera state");
+            }
+            _ => tracing::info!(camera = id, state = ?state, "camera state"),
+        }
         self.meter.camera(camera, state);
         let note = serde_json::json!({ "camera_id": id, "camera": state });
         self.writes.item(Item::Note { kind: RecordKind::Camera, body: note });

@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::labels::CameraCondition;
-use kerbside_domain::camera_state::CameraState;
+use super::labels::{ByCameraOff, CameraCondition};
+use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::frame::Level;
 
 /// Handles of one camera.
@@ -25,6 +26,9 @@ pub(crate) struct CameraMetrics {
     pub(super) states: [(CameraCondition, Gauge); 3],
     /// 1 for each wall that stands whole: files, network, system calls.
     pub(crate) confined: [Gauge; 3],
+    pub(super) id: String,
+    /// Of all cameras; a reason is there once it occurred.
+    pub(super) off: Family<ByCameraOff, Gauge>,
 }
 
 impl CameraMetrics {
@@ -50,6 +54,15 @@ impl CameraMetrics {
         };
         for (condition, gauge) in &self.states {
             gauge.set(i64::from(*condition == now));
+        }
+        let reason = if let CameraState::Off(reason) = state { Some(reason) } else { None };
+        for other in Off::ALL {
+            let label = ByCameraOff { camera: self.id.clone(), reason: other.as_str() };
+            if Some(other) == reason {
+                self.off.get_or_create_owned(&label).set(1);
+            } else if let Some(gauge) = self.off.get(&label) {
+                gauge.set(0);
+            }
         }
     }
 }

@@ -176,6 +176,7 @@ label_set! {
     ByCamera { camera: String }
     ByWall { camera: String, wall: &'static str }
     ByCameraState { camera: String, state: CameraCondition }
+    ByCameraOff { camera: String, reason: &'static str }
     ByQueue { queue: Queue }
     ByPolicy { policy: DropPolicy }
     ByPriority { priority: Priority }
