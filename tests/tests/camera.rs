@@ -19,7 +19,7 @@ fn a_dead_camera_is_named_and_the_other_goes_on_freezes_and_comes_back() -> Resu
     let agent = Agent::start(&site)?;
 
     // Nobody answers for the second; the first is watched all the same, and the centre knows of both.
-    agent.camera_state(1, "Off(Refused)", 0, LIMIT)?;
+    agent.camera_state(1, "Off(Unreachable)", 0, LIMIT)?;
     agent.watching("cam1")?;
     let health = centre.message_where("device.health", "with both cameras", |h| {
         h["data"]["cameras"]["cam2"] != serde_json::Value::Null

@@ -21,8 +21,10 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 use crate::data_folder::DataFolder;
+use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::time::Clock;
 use kerbside_media::Confinement;
+use kerbside_media::parent::CameraTrouble;
 use kerbside_site::config::{self, Camera, GnssSource, Site};
 
 pub use confined::confined;
@@ -38,7 +40,16 @@ pub struct Hooks {
     pub load_model: Option<LoadModel>,
     /// Starts a child as every other, and says how far it is confined.
     pub confinement: Option<Confined>,
+    /// Opens a camera and waits for its first picture.
+    pub try_camera: Option<TryCamera>,
 }
+
+/// What a camera shows, or why it shows nothing.
+pub type TryCamera = fn(&Camera) -> Result<String, CameraTrouble>;
+
+/// Where a state has no cure of its own.
+const LOOK_AT_LOG: (&str, &str) =
+    ("docs/en/operate/faults.md has every state", "各状态见 docs/zh-CN/operate/faults.md");
 
 /// Names and versions.
 pub type Versions = fn() -> Vec<(String, String)>;
@@ -110,7 +121,7 @@ pub fn run(
     findings.push(certificates::evidence_chain(&site, clock));
     findings.extend(trust::check(&site, clock));
     progress("cameras");
-    findings.extend(cameras(&site));
+    findings.extend(cameras(&site, hooks.try_camera));
     findings.extend(site.gnss.as_ref().map(gnss));
     findings.extend(sensor_broker(&site));
     findings.push(health_port(&site));
@@ -180,18 +191,32 @@ fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
 }
 
 /// All at once: a camera that does not answer costs the others no time.
-fn cameras(site: &Site) -> Vec<Finding> {
+fn cameras(site: &Site, try_camera: Option<TryCamera>) -> Vec<Finding> {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = site.cameras.iter().map(|camera| scope.spawn(|| one_camera(camera))).collect();
+        let threads: Vec<_> =
+            site.cameras.iter().map(|camera| scope.spawn(|| one_camera(camera, try_camera))).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
     })
 }
 
-fn one_camera(camera: &Camera) -> Finding {
+/// Whether it answers; if this program can watch it, also whether pictures come.
+fn one_camera(camera: &Camera, try_camera: Option<TryCamera>) -> Finding {
     let id = &camera.id;
-    match network::camera(&camera.url) {
-        Ok(what) => Finding::good(Area::Camera, format!("{id}: {what}")),
-        Err(fault) => Finding::wrong(Area::Camera, format!("{id}: {}", fault.what), fault.remedy),
+    let answer = match network::camera(&camera.url) {
+        Ok(answer) => answer,
+        Err(fault) => return Finding::wrong(Area::Camera, format!("{id}: {}", fault.what), fault.remedy),
+    };
+    let is_network = kerbside_media::url::is_network(&camera.url);
+    match try_camera.filter(|_| is_network).map(|try_camera| try_camera(camera)) {
+        None => Finding::good(Area::Camera, format!("{id}: {answer}")),
+        Some(Ok(what)) => Finding::good(Area::Camera, format!("{id}: {answer}; {what}")),
+        Some(Err(CameraTrouble { state, why })) => {
+            let (english, chinese) = match state {
+                CameraState::Off(off) => off.cure().unwrap_or(LOOK_AT_LOG),
+                CameraState::Blind(_) | CameraState::Watching => LOOK_AT_LOG,
+            };
+            Finding::wrong(Area::Camera, format!("{id}: {why}"), format!("{english} ({chinese})"))
+        }
     }
 }
 

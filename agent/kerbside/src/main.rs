@@ -170,11 +170,28 @@ fn doctor(config: Option<&Path>) -> u8 {
     let confinement = Some(kerbside::doctor::confined as _);
     #[cfg(not(feature = "camera"))]
     let confinement = None;
-    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model), confinement };
+    #[cfg(feature = "camera")]
+    let try_camera = Some(try_camera as _);
+    #[cfg(not(feature = "camera"))]
+    let try_camera = None;
+    let hooks = kerbside::doctor::Hooks { versions, load_model: Some(load_model), confinement, try_camera };
     let clock = kerbside_domain::time::SystemClock::new();
     let findings = kerbside::doctor::run(config, &hooks, &clock, |what| eprintln!("checking: {what}"));
     say!("{}", kerbside::doctor::render(&findings).trim_end());
     kerbside::doctor::exit_code(&findings)
+}
+
+/// What `doctor` says of a camera that can be watched, as the agent itself would watch it.
+#[cfg(feature = "camera")]
+fn try_camera(camera: &config::Camera) -> Result<String, kerbside_media::parent::CameraTrouble> {
+    let program =
+        kerbside_media::CaptureProgram::this().map_err(|e| kerbside_media::parent::CameraTrouble {
+            state: kerbside_domain::camera_state::CameraState::Off(
+                kerbside_domain::camera_state::Off::Crashed,
+            ),
+            why: format!("this program cannot be found: {e}"),
+        })?;
+    kerbside_media::parent::try_camera(camera, program)
 }
 
 /// The sentence of `doctor` about a model that loads.

@@ -18,6 +18,7 @@ mod settings;
 mod start;
 mod timeline;
 mod tls;
+mod trial;
 mod tunnel;
 mod walls;
 
@@ -26,4 +27,5 @@ pub use probe::{ProbeError, ProbeOutcome, confinement, probe};
 pub use program::CaptureProgram;
 pub use session::CaptureSession;
 pub use settings::CaptureSettings;
+pub use trial::{CameraTrouble, try_camera};
 pub use walls::Walls;

@@ -26,6 +26,8 @@ pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
 /// What a connection and a TLS handshake may take before the camera counts as unreachable, s. Chosen: cameras are in the same
 /// street or behind 4G; a try that takes longer is no better the next time.
 pub(crate) const REACH_LIMIT_S: f64 = 5.0;
+/// What `doctor` gives a camera for its first picture, s. Chosen: key frames are seldom further apart, and a person waits.
+pub(crate) const TRIAL_LIMIT_S: f64 = 8.0;
 /// Redirects in a row that are followed on a camera's own host. Bound: a camera that sends us in circles.
 pub(crate) const MAX_REDIRECTS: u32 = 3;
 /// Live time further than this from the packet's own time starts a new anchor, s. Chosen: larger than the jitter of a

@@ -1,6 +1,6 @@
 //! What the address of a camera says about it. It is read by `kerbside_site::camera_url`, and nowhere else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use kerbside_site::camera_url::hide_url as redacted;
 use kerbside_site::camera_url::{CameraUrl, NetworkUrl};
@@ -18,6 +18,14 @@ pub fn is_device(url: &str, opencv: bool) -> bool {
 /// The source plays to an end, instead of going on for ever.
 pub fn is_file(url: &str) -> bool {
     matches!(CameraUrl::parse(url), Ok(CameraUrl::File(_)))
+}
+
+/// The path of a file that is played.
+pub(crate) fn file(url: &str) -> Option<PathBuf> {
+    match CameraUrl::parse(url) {
+        Ok(CameraUrl::File(path)) => Some(path),
+        _ => None,
+    }
 }
 
 /// The address of a file, whatever its name looks like.

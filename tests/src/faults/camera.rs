@@ -112,7 +112,7 @@ fn faults(films: &Films) -> Vec<Fault> {
             "refused",
             "cut off, then the port is closed",
             camera(CameraFault::Refused),
-            Sign::State(&["Off(Refused)", "Off(Silent)"]),
+            Sign::State(&["Off(Unreachable)", "Off(Silent)"]),
         ),
         fault(
             "frozen",

@@ -5,6 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use kerbside_site::camera_url::{CameraUrl, Scheme};
+
 use super::finding::Fault;
 use super::machine;
 
@@ -37,37 +39,27 @@ pub(super) fn connect_to(address: &str) -> Result<TcpStream, String> {
 
 /// What can be said of a camera without decoding: that it answers, or what is wrong.
 pub(super) fn camera(url: &str) -> Result<String, Fault> {
-    if let Some(device) = url.strip_prefix("v4l2:") {
-        let remedy = "plug it in; add the user of the service to the group video: usermod -aG video kerbside";
-        return device_or_file(device, remedy);
-    }
-    if url.starts_with("gst:") {
-        return Ok("a GStreamer pipeline; try it with gst-launch-1.0".into());
-    }
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return device_or_file(url, "name a file that is there");
-    };
-    let default_port = match scheme {
-        "rtsp" => 554,
-        "rtsps" => 322,
-        "https" => 443,
-        _ => 80,
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // User and password must not appear in a message.
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let address = match authority.rsplit_once(':') {
-        Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => {
-            authority.to_owned()
+    let network = match CameraUrl::parse(url) {
+        Ok(CameraUrl::Device(device)) => {
+            let remedy =
+                "plug it in; add the user of the service to the group video: usermod -aG video kerbside";
+            return device_or_file(&device, remedy);
         }
-        _ => format!("{authority}:{default_port}"),
+        Ok(CameraUrl::Pipeline(_)) => return Ok("a GStreamer pipeline; try it with gst-launch-1.0".into()),
+        Ok(CameraUrl::File(path)) => {
+            return device_or_file(&path.to_string_lossy(), "name a file that is there");
+        }
+        Ok(CameraUrl::Network(network)) => network,
+        Err(fault) => return Err(Fault { what: fault.what, remedy: fault.help }),
     };
+    let address = network.address();
     let remedy = "check power, cable and address of the camera; ping it from this box";
-    let stream = connect_to(&address).map_err(|what| Fault { what, remedy: remedy.to_owned() })?;
-    if scheme != "rtsp" {
+    let stream = connect(&network.host, network.port)
+        .map_err(|why| Fault { what: format!("{address}: {why}"), remedy: remedy.to_owned() })?;
+    if network.scheme != Scheme::Rtsp {
         return Ok(format!("{address} answers"));
     }
-    options(stream, &format!("rtsp://{address}/{path}")).map_err(|why| {
+    options(stream, &network.without_login()).map_err(|why| {
         let remedy = "is RTSP turned on in the camera, at this port?";
         Fault { what: format!("{address}: {why}"), remedy: remedy.to_owned() }
     })

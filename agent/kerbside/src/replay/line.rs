@@ -238,7 +238,7 @@ impl FrameSink for Line<'_> {
         if !matches!(state, CameraState::Watching | CameraState::Off(Off::Ended)) {
             tracing::debug!(?state, why, "source");
         }
-        if let CameraState::Off(Off::WrongCodec | Off::Refused) = state {
+        if let CameraState::Off(Off::WrongCodec | Off::Refused | Off::NotFound | Off::Protocol) = state {
             self.fail(why.to_owned());
         }
         self.step([Input::Camera { camera: CameraIx(0), at, state }]);

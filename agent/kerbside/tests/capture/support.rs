@@ -39,6 +39,7 @@ pub fn setup(url: impl Into<String>, pace: Pace) -> CaptureSettings {
         transport: Default::default(),
         tls: Default::default(),
         opencv: false,
+        libav: false,
         pace,
         analysis_fps: 5.0,
         analysis_width: 320,

@@ -58,9 +58,9 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
 /// A camera on a network, or a file.
 fn read_stream(open: &OpenSource, parent: &mut ParentLink) -> Result<(), CaptureError> {
     match url::network(&open.url) {
-        Some(camera) if camera.scheme.is_rtsp() => rtsp::run(&camera, open, parent),
-        Some(camera) => http::run(&camera, open, parent),
-        None => libav::run(open, parent),
+        Some(camera) if camera.scheme.is_rtsp() && !open.libav => rtsp::run(&camera, open, parent),
+        Some(camera) if !camera.scheme.is_rtsp() => http::run(&camera, open, parent),
+        _ => libav::run(open, parent),
     }
 }
 

@@ -41,8 +41,7 @@ impl CaptureProgram {
             None if open.url.starts_with("gst:") => Ports::Any,
             None => Ports::Only(Vec::new()),
         };
-        let file = open.url.strip_prefix("file://").unwrap_or(&open.url);
-        let reads = if url::is_file(&open.url) { vec![PathBuf::from(file)] } else { Vec::new() };
+        let reads = url::file(&open.url).into_iter().collect();
         Cell { reads, ports, devices, ..self.cell() }
     }
 }

@@ -19,6 +19,8 @@ pub struct CaptureSettings {
     pub tls: TlsTrust,
     /// OpenCV's `VideoCapture` instead of libav.
     pub opencv: bool,
+    /// RTSP by FFmpeg's own client.
+    pub libav: bool,
     pub pace: Pace,
     /// Frames a second that are analysed at L2.
     pub analysis_fps: f64,
@@ -47,6 +49,7 @@ impl CaptureSettings {
             transport: camera.transport,
             tls: camera.tls.clone(),
             opencv: camera.backend == Backend::OpenCv,
+            libav: camera.backend == Backend::Libav,
             pace,
             analysis_fps: camera.analysis_fps,
             analysis_width: camera.analysis_width,
@@ -79,6 +82,7 @@ impl CaptureSettings {
                 Transport::Tcp => OpenTransport::Tcp,
                 Transport::Udp => OpenTransport::Udp,
             },
+            libav: self.libav,
             opencv: self.opencv,
             pace: self.pace,
             level: self.level,

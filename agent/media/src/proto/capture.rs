@@ -34,6 +34,9 @@ pub struct OpenSource {
     pub host: Option<String>,
     #[serde(default)]
     pub transport: OpenTransport,
+    /// RTSP by FFmpeg's own client.
+    #[serde(default)]
+    pub libav: bool,
     /// OpenCV's `VideoCapture` instead of libav.
     pub opencv: bool,
     pub pace: Pace,

@@ -196,18 +196,19 @@ fn residual(
     }
 }
 
-const BACKENDS: [(&str, Backend); 2] = [("libav", Backend::Libav), ("opencv", Backend::OpenCv)];
+const BACKENDS: [(&str, Backend); 3] =
+    [("auto", Backend::Auto), ("libav", Backend::Libav), ("opencv", Backend::OpenCv)];
 const SCHEMES: [&str; 5] = ["rtsp", "rtsps", "http", "https", "file"];
 
 fn url_and_backend(cx: &mut Check<'_>, raw: &raw::Camera, here: (&str, &Range<usize>)) -> (String, Backend) {
     let chosen = raw.backend.as_ref().and_then(|v| cx.word("backend", v, &BACKENDS));
     let example = "\"rtsp://192.168.1.64:554/stream2\"";
-    let Some(v) = cx.required("url", &raw.url, here, example) else { return (String::new(), Backend::Libav) };
+    let Some(v) = cx.required("url", &raw.url, here, example) else { return (String::new(), Backend::Auto) };
     let text = v.get_ref().trim();
-    let natural = if text.starts_with("gst:") { Backend::OpenCv } else { Backend::Libav };
-    if natural == Backend::OpenCv && chosen == Some(Backend::Libav) {
+    let natural = if text.starts_with("gst:") { Backend::OpenCv } else { Backend::Auto };
+    if natural == Backend::OpenCv && chosen.is_some_and(|chosen| chosen != Backend::OpenCv) {
         let span = raw.backend.as_ref().map_or(v.span(), |b| b.span());
-        let what = "`backend` libav cannot open a GStreamer pipeline";
+        let what = "only the `backend` opencv opens a GStreamer pipeline";
         cx.sink.at(span, what).help("remove backend, or write \"opencv\"");
     }
     (camera_url(cx, &v, text), chosen.unwrap_or(natural))

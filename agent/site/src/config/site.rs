@@ -295,7 +295,9 @@ pub struct Sensor {
 /// The library that opens a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// FFmpeg.
+    /// What fits the address: `retina` for RTSP, FFmpeg for the rest.
+    Auto,
+    /// FFmpeg, for RTSP too.
     Libav,
     /// OpenCV `VideoCapture`, for GStreamer pipelines.
     OpenCv,

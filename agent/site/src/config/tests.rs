@@ -41,7 +41,7 @@ fn the_example_for_one_camera_is_accepted_as_documented() {
         ("127.0.0.1", 1883, Protocol::V5)
     );
     let camera = &site.cameras[0];
-    assert_eq!((camera.ring_bytes, camera.backend, camera.analysis_width), (24 << 20, Backend::Libav, 640));
+    assert_eq!((camera.ring_bytes, camera.backend, camera.analysis_width), (24 << 20, Backend::Auto, 640));
     let rule = &camera.zones[0].rules[1];
     assert_eq!(rule.kinds, [Kind::StallOccupying, Kind::StallMobileVendor]);
     assert_eq!(rule.schedule, [Hours { days: [true; 7], from_min: 420, to_min: 1260 }]);
