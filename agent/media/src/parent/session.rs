@@ -27,8 +27,8 @@ use crate::proto::{
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
 use crate::tuning::{
-    HUNG_AFTER_TICKS, MAX_REDIRECTS, REACH_LIMIT_S, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S, STOP_LIMIT,
-    TALLEST_FRAME,
+    HUNG_AFTER_TICKS, MAX_REDIRECTS, REACH_LIMIT_S, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S,
+    STOP_LIMIT, TALLEST_FRAME,
 };
 use crate::url;
 
