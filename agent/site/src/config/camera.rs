@@ -248,11 +248,10 @@ fn reach(cx: &mut Check<'_>, raw: &raw::Camera, url: &str) -> (Transport, TlsTru
     if let Some(v) = raw.transport.as_ref().filter(|_| scheme.is_none_or(|s| !s.is_rtsp())) {
         cx.sink.at(v.span(), "`transport` is for cameras of rtsp:// alone").help("remove it");
     }
-    if let Some(v) = raw.transport.as_ref().filter(|_| transport == Some(Transport::Udp)) {
-        if scheme == Some(Scheme::Rtsps) {
-            let what = "`transport` \"udp\" would send the pictures of an rtsps:// camera outside TLS";
-            cx.sink.at(v.span(), what).help("remove it, or write rtsp://");
-        }
+    let is_outside = transport == Some(Transport::Udp) && scheme == Some(Scheme::Rtsps);
+    if let Some(v) = raw.transport.as_ref().filter(|_| is_outside) {
+        let what = "`transport` \"udp\" would send the pictures of an rtsps:// camera outside TLS";
+        cx.sink.at(v.span(), what).help("remove it, or write rtsp://");
     }
     (transport.unwrap_or_default(), trust(cx, raw, scheme.is_some_and(Scheme::is_tls)))
 }
