@@ -13,8 +13,8 @@ mod version;
 
 pub use capture::{
     CaptureEvent, CaptureStats, ClockFault, FromChild, Greeting, OpenSource, OpenTransport, Pace, PacketKind,
-    RawFrame, RawPacket, SourceFault, ToChild, read_from_child, read_to_child, write_from_child, write_packet,
-    write_to_child,
+    RawFrame, RawPacket, SourceFault, ToChild, read_from_child, read_to_child, write_from_child,
+    write_packet, write_to_child,
 };
 pub use clip::{ClipAnswer, ClipMessage, StillInfo};
 pub use error::ProtoError;

@@ -24,9 +24,9 @@ use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use self::access_units::{AccessUnit, AccessUnits, Payload};
 use super::error::CaptureError;
 use super::libav::{self, StreamReader};
-use super::nal::Family;
+use super::libav_sys;
+use super::nal::{Family, Packing, ParameterSets};
 use super::parent_link::ParentLink;
-use super::{libav_sys, nal};
 use crate::proto::{OpenSource, OpenTransport, SourceFault};
 use crate::tuning::{TEARDOWN_LIMIT, UNITS_BEFORE_SETS};
 
@@ -240,7 +240,7 @@ fn announced(session: &Session<Described>) -> Result<Option<Announced>, CaptureE
     };
     let fps = stream.framerate().filter(|fps| (0.1..=240.0).contains(fps)).unwrap_or(0.0);
     let (codec, time_base, extradata) = (codec.to_owned(), (1, rate), Bytes::new());
-    let turn = Turn::default();
+    let turn = Turn::NONE;
     let info = StreamInfo { epoch: 1, codec, width, height, turn, time_base, fps, extradata };
     Ok(Some(Announced { index, info }))
 }
@@ -287,10 +287,9 @@ impl<'a> LazyReader<'a> {
     /// The stream can be described, or never will be.
     fn is_ready(&mut self, data: &[u8]) -> bool {
         let Some(family) = Family::of(&self.info.codec) else { return true };
-        if self.info.extradata.is_empty()
-            && let Some(sets) = nal::parameter_sets(family, data)
-        {
-            self.info.extradata = Bytes::from(sets);
+        let sets = ParameterSets::of_extradata(family, data);
+        if self.info.extradata.is_empty() && !sets.is_empty() {
+            self.info.extradata = Bytes::from(sets.extradata(family, Packing::AnnexB, &[]));
         }
         self.waited += 1;
         !self.info.extradata.is_empty() || self.waited > UNITS_BEFORE_SETS
