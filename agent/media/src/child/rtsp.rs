@@ -279,7 +279,8 @@ impl<'a> LazyReader<'a> {
         };
         let reader = self.reader.insert(reader);
         if picture.lost > 0 {
-            reader.lost(picture.lost, parent);
+            parent.stats.lost += u64::from(picture.lost);
+            reader.lost();
         }
         reader.packet(packet, parent)
     }

@@ -116,10 +116,9 @@ impl StreamReader {
         self.index
     }
 
-    /// So many RTP packets are missing before the next packet or within it.
-    pub(in crate::child) fn lost(&mut self, packets: u32, parent: &mut ParentLink) {
+    /// Something of the next packet did not come.
+    pub(in crate::child) fn lost(&mut self) {
         self.lost = true;
-        parent.stats.lost += u64::from(packets);
     }
 
     /// One packet: on to the parent, and as far as the level asks through the decoder.
