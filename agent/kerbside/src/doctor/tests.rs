@@ -172,6 +172,7 @@ fn a_whole_examination_names_what_is_wrong() {
     let (dir, _) = site_with_tls("mh-xz-018");
     let hooks = Hooks {
         confinement: None,
+        try_camera: None,
         versions: Some(|| vec![("libavcodec".into(), "59.37".into())]),
         load_model: Some(|_, _| Ok("street 1.0.0".into())),
     };
