@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `checkpoints` | what the checkpoints of the journal prove, and against whose key |
 //! | `against` | the comparison with those that the centre kept |
+//! | `outcome` | what all that comes to |
 //! | `print` | the outcome for a person |
 
 mod against;
 mod checkpoints;
+mod outcome;
 mod print;
 
 use std::io::Write;
@@ -17,63 +19,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use kerbside_crypto::sign::{PublicKey, SigningKey};
 use kerbside_trace::delivery::KEY_FILE;
-use kerbside_trace::journal::audit::{self, Audit};
-use serde::Serialize;
+use kerbside_trace::journal::audit;
 
 use against::Against;
-use checkpoints::{Checkpoints, Judgement};
+use checkpoints::Checkpoints;
+use outcome::{KeySource, Outcome, Verdict};
 
 use crate::cli::{VerifyArgs, exit};
 use crate::proof::public_key;
-
-/// What the whole comes to. Damage outweighs doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    /// Up to its newest checkpoint it is what the box signed.
-    Proven,
-    /// Nothing contradicts it, and nobody vouches for it.
-    Unproven,
-    /// Something is missing, changed, or not what was signed.
-    Damaged,
-}
-
-/// From where the key is that the checkpoints are held against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum KeySource {
-    Given,
-    /// Whoever had the box had this key too.
-    BesideTheJournal,
-}
-
-#[derive(Serialize)]
-struct Outcome {
-    verdict: Verdict,
-    /// Nothing is missing or changed, whoever wrote it.
-    whole: bool,
-    key: Option<(PublicKey, KeySource)>,
-    #[serde(flatten)]
-    audit: Audit,
-    checkpoints: Judgement,
-    /// Checkpoints of the centre that were compared.
-    against: Option<against::Comparison>,
-}
-
-impl Outcome {
-    fn verdict(&self) -> Verdict {
-        let against = self.against.as_ref();
-        let differs = against.is_some_and(|a| !a.differences.is_empty());
-        let doubtful = against.is_some_and(|a| !a.doubts.is_empty());
-        if !self.audit.is_whole() || !self.checkpoints.bad.is_empty() || differs {
-            Verdict::Damaged
-        } else if !self.checkpoints.doubts.is_empty() || doubtful {
-            Verdict::Unproven
-        } else {
-            Verdict::Proven
-        }
-    }
-}
 
 /// Reads and judges the journal, writing to `out`; the exit code.
 pub(super) fn run(args: &VerifyArgs, out: &mut impl Write) -> anyhow::Result<u8> {

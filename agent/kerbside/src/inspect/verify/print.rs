@@ -7,7 +7,7 @@ use kerbside_trace::journal::audit::{Audit, Finding};
 use kerbside_trace::journal::scan::Fault;
 
 use super::checkpoints::Judgement;
-use super::{KeySource, Outcome, Verdict};
+use super::outcome::{KeySource, Outcome, Verdict};
 
 pub(super) fn outcome(folder: &Path, outcome: &Outcome, out: &mut impl Write) -> Result<()> {
     findings(outcome, out)?;
