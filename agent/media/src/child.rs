@@ -30,7 +30,7 @@ mod libav_log;
 #[cfg(feature = "camera")]
 mod libav_sys;
 #[cfg(any(feature = "camera", test))]
-#[cfg_attr(not(feature = "camera"), allow(dead_code))]
+#[cfg_attr(not(feature = "camera"), allow(dead_code, unused_imports))]
 mod nal;
 #[cfg(feature = "camera")]
 mod opencv;

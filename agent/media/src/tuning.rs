@@ -87,10 +87,12 @@ pub(crate) const CLIP_LIMIT: Duration = Duration::from_secs(30);
 
 // What follows is for the child alone.
 
-#[cfg(feature = "camera")]
+#[cfg(any(feature = "camera", test))]
 pub(crate) use child::*;
 
-#[cfg(feature = "camera")]
+// Without cameras only the pure modules of the child are built, and only for their tests.
+#[cfg(any(feature = "camera", test))]
+#[cfg_attr(not(feature = "camera"), allow(dead_code))]
 mod child {
     /// Frames that the parent may have unacknowledged. Two: it judges one while the next is decoded.
     pub(crate) const FRAME_WINDOW: usize = 2;
