@@ -96,11 +96,13 @@ impl CoreThread {
 
     fn camera_changed(&mut self, camera: CameraIx, state: CameraState) {
         let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
-        match state {
-            CameraState::Off(reason) if let Some((cure, zh)) = reason.cure() => {
-                tracing::warn!(camera = id, state = ?state, cure, zh, "camera state");
-            }
-            _ => tracing::info!(camera = id, state = ?state, "camera state"),
+        let cure = match state {
+            CameraState::Off(reason) => reason.cure(),
+            _ => None,
+        };
+        match cure {
+            Some((cure, zh)) => tracing::warn!(camera = id, state = ?state, cure, zh, "camera state"),
+            None => tracing::info!(camera = id, state = ?state, "camera state"),
         }
         self.meter.camera(camera, state);
         let note = serde_json::json!({ "camera_id": id, "camera": state });
