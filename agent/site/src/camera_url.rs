@@ -168,6 +168,15 @@ impl CameraUrl {
         }
     }
 
+    /// Whether it holds a password or a key: in the login, in the query, in a pipeline.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            CameraUrl::Network(url) => !url.secrets().is_empty(),
+            CameraUrl::File(_) | CameraUrl::Device(_) => false,
+            CameraUrl::Pipeline(pipeline) => hide::words(pipeline).any(hide::word_holds_secret),
+        }
+    }
+
     /// The camera is reached over a network.
     pub fn network(&self) -> Option<&NetworkUrl> {
         if let CameraUrl::Network(url) = self { Some(url) } else { None }

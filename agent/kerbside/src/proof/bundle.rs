@@ -11,6 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::names::BundleFile;
+use crate::durable::temporary;
 
 /// What a bundle may unpack to, bytes and files: an incident has a few clips of some megabytes.
 const MOST_BYTES: u64 = 8 << 30;
@@ -105,11 +106,6 @@ impl Bundle {
         }
         std::fs::rename(&temporary, &self.path).with_context(context)
     }
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.part"))
 }
 
 /// Unpacks a bundle below `to`. What is larger, elsewhere or otherwise packed than a bundle is refused.
