@@ -40,3 +40,5 @@ pub mod review;
 pub mod score;
 pub mod sensor;
 pub(crate) mod signal;
+#[cfg(test)]
+pub(crate) mod verdict_testing;

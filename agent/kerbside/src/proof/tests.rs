@@ -10,12 +10,12 @@ use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
 use kerbside_trace::delivery::{Delivery, DeliverySettings};
 use kerbside_wire::testing::who;
 use kerbside_wire::{self as wire, ManifestSubject};
-use serde_json::Value;
 
 use super::*;
 use crate::cli::EvidenceVerifyArgs;
 use crate::evidence::tests::{request, ring, stage};
 use crate::evidence::{HoldChange, JournalPosition, Protected, Retention, Sealer, set_retention_hold};
+use crate::verdict_testing::Said;
 
 const DAY: &str = "1970-01-01";
 
@@ -79,33 +79,14 @@ impl BoxFolder {
     }
 }
 
-struct Said {
-    code: u8,
-    text: String,
-    json: Value,
-}
-
-impl Said {
-    #[track_caller]
-    fn is(&self, code: u8, verdict: &str, says: &[&str]) {
-        assert!(self.code == code && self.json["verdict"] == verdict, "{}\n{}", self.code, self.text);
-        for wanted in says {
-            assert!(self.text.contains(wanted), "no {wanted:?} in\n{}", self.text);
-        }
-    }
-}
-
 fn verify(paths: &[&Path], key: Option<PublicKey>) -> Said {
     let paths: Vec<PathBuf> = paths.iter().map(|p| p.to_path_buf()).collect();
-    let run = |json| {
+    Said::by(|json| {
         let key = key.map(|key| key.to_string());
         let args = EvidenceVerifyArgs { paths: paths.clone(), key, json };
         let mut out = Vec::new();
-        let code = super::run(&EvidenceCommand::Verify(args), &mut out).unwrap();
-        (code, String::from_utf8(out).unwrap())
-    };
-    let ((code, text), (_, json)) = (run(false), run(true));
-    Said { code, text, json: serde_json::from_str(&json).unwrap() }
+        (run(&EvidenceCommand::Verify(args), &mut out).unwrap(), out)
+    })
 }
 
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {

@@ -14,3 +14,4 @@ mod reach;
 mod review;
 mod signed_video;
 mod support;
+mod trial;
