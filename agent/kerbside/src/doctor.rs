@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 
 use crate::data_folder::DataFolder;
 use kerbside_domain::time::Clock;
-use kerbside_media::parent::{CameraSeen, CameraTrouble};
 use kerbside_media::{Confinement, Walls};
-use kerbside_site::config::{self, Camera, GnssSource, Site};
+use kerbside_site::config::{self, GnssSource, Site};
 
+pub use cameras::TryCamera;
 pub use confined::confined;
 pub use finding::{Area, Finding, Level};
 pub use report::{exit_code, render};
@@ -44,9 +44,6 @@ pub struct Hooks {
     /// Opens a camera and waits for its first picture.
     pub try_camera: Option<TryCamera>,
 }
-
-/// What a camera shows a child within these walls, or why it shows nothing.
-pub type TryCamera = fn(&Camera, Walls) -> Result<CameraSeen, CameraTrouble>;
 
 /// Names and versions.
 pub type Versions = fn() -> Vec<(String, String)>;

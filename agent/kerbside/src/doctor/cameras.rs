@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_media::Walls;
-use kerbside_media::parent::CameraTrouble;
+use kerbside_media::parent::{CameraSeen, CameraTrouble};
 use kerbside_site::config::{Camera, Site};
 use serde_json::Value;
 
 use super::finding::{Area, Finding};
-use super::{TryCamera, network};
+use super::network;
+
+/// What a camera shows a child within these walls, or why it shows nothing.
+pub type TryCamera = fn(&Camera, Walls) -> Result<CameraSeen, CameraTrouble>;
 
 /// Where a state has no cure of its own.
 const LOOK_AT_LOG: (&str, &str) =
@@ -35,7 +38,7 @@ pub(super) fn check(
 /// Whether it answers; if this program can watch it, also whether pictures come.
 fn one(
     camera: &Camera,
-    try_camera: Option<&impl Fn(&Camera) -> Result<super::CameraSeen, CameraTrouble>>,
+    try_camera: Option<&impl Fn(&Camera) -> Result<CameraSeen, CameraTrouble>>,
     page: Option<&Value>,
 ) -> Finding {
     let id = &camera.id;

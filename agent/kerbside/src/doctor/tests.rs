@@ -8,7 +8,9 @@ use expect_test::expect;
 use super::*;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::VirtualClock;
+use kerbside_media::parent::CameraSeen;
 use kerbside_media::{CameraWarning, ClockFault};
+use kerbside_site::config::Camera;
 
 #[test]
 fn findings_are_rendered_worst_last_with_a_summary_in_both_languages() {

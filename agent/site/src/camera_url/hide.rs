@@ -1,7 +1,6 @@
 //! Takes secrets out of what is printed. Where it is in doubt it hides more.
 
 use super::percent::decoded;
-use super::{CameraUrl, Scheme};
 
 /// What stands for a secret.
 const MARK: &str = "***";
@@ -40,12 +39,8 @@ pub(super) fn words(pipeline: &str) -> impl Iterator<Item = &str> {
     pipeline.split(|c: char| c.is_whitespace() || c == '"')
 }
 
-/// A word such as `user-pw=SECRET` or `location=rtsp://USER:SECRET@HOST/`.
-pub(super) fn word_holds_secret(word: &str) -> bool {
-    let begin = Scheme::ALL.into_iter().filter_map(|s| word.find(&format!("{}://", s.as_str()))).min();
-    if let Some(address) = begin.and_then(|begin| word.get(begin..)) {
-        return CameraUrl::parse(address).map_or(true, |url| url.holds_secret());
-    }
+/// A word such as `user-pw=SECRET`.
+pub(super) fn is_secret_property(word: &str) -> bool {
     let (key, value) = word.split_once('=').unwrap_or_default();
     let key = key.to_lowercase();
     !value.is_empty() && SECRET_KEYS.iter().any(|word| key.contains(word))
