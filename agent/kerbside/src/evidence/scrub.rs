@@ -39,7 +39,7 @@ struct Listed {
 struct Reading {
     listed: Listed,
     file: File,
-    hash: hash::Running,
+    hasher: hash::Hasher,
 }
 
 pub struct Scrub {
@@ -111,14 +111,14 @@ impl Scrub {
         let mut piece = vec![0; SCRUB_PIECE_BYTES];
         match reading.file.read(&mut piece) {
             Ok(0) => {
-                let (found, _) = reading.hash.finish();
+                let (found, _) = reading.hasher.finish_hex();
                 let Listed { path, sha256, manifest } = reading.listed;
                 let why =
                     (found != sha256).then(|| format!("its SHA-256 is {found}, {manifest} says {sha256}"));
                 self.checked(path, why, now);
             }
             Ok(n) => {
-                reading.hash.update(piece.get(..n).unwrap_or_default());
+                reading.hasher.update(piece.get(..n).unwrap_or_default());
                 self.reading = Some(reading);
             }
             Err(error) => self.checked(reading.listed.path, Some(format!("cannot be read: {error}")), now),
@@ -129,7 +129,7 @@ impl Scrub {
     fn next(&mut self, now: Moment) {
         let Some(listed) = self.listed.pop_front() else { return self.next_manifest(now) };
         match evidence_file::open(&self.root, Path::new(&listed.path)) {
-            Ok(file) => self.reading = Some(Reading { listed, file, hash: hash::Running::default() }),
+            Ok(file) => self.reading = Some(Reading { listed, file, hasher: hash::Hasher::new() }),
             // Gone with its manifest: it was deleted when its time was over.
             Err(_) if !self.root.join(&listed.manifest).exists() => {}
             Err(error) => {

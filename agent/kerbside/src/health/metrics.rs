@@ -173,7 +173,7 @@ impl Families {
             link_refused: add(
                 r,
                 "link_refused",
-                "Times that the broker refused a message and kept the connection",
+                "Times that the broker refused a message, in words or by closing the connection on it",
                 Counter::default(),
             ),
             signed: add(

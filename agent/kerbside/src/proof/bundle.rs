@@ -62,7 +62,7 @@ impl Bundle {
     pub(super) fn add_from(&mut self, name: &str, mut from: impl std::io::Read) -> anyhow::Result<()> {
         let written = (|| {
             let mut piece = vec![0; PIECE];
-            let mut hashed = hash::Running::default();
+            let mut hasher = hash::Hasher::new();
             let mut to = self.begin(name)?;
             loop {
                 let n = from.read(&mut piece)?;
@@ -70,10 +70,10 @@ impl Bundle {
                 if read.is_empty() {
                     break;
                 }
-                hashed.update(read);
+                hasher.update(read);
                 to.write_all(read)?;
             }
-            Ok::<_, anyhow::Error>(hashed.finish())
+            Ok::<_, anyhow::Error>(hasher.finish_hex())
         })();
         let (sha256, bytes) = written.with_context(|| format!("{name} into {}", self.path.display()))?;
         self.files.push(BundleFile { path: name.to_owned(), bytes, sha256 });

@@ -89,7 +89,7 @@ impl CoreMeter {
         for (priority, now) in Priority::ALL.into_iter().zip(&stats.outbox) {
             self.metrics.outbox(priority).set((now.queued + now.waiting) as i64);
         }
-        self.of_link.show(stats);
+        self.of_link.show(&self.of_link.status());
         raise(&self.journal, stats.appended);
         raise(&self.link, stats.done + stats.receipts);
         raise(&self.evicted, stats.evicted);

@@ -32,8 +32,7 @@ impl LinkMeter {
         self.watch.now()
     }
 
-    pub(super) fn show(&self, stats: &DeliveryStats) {
-        let status = self.watch.now();
+    pub(super) fn show(&self, status: &LinkStatus) {
         for (health, gauge) in &self.states {
             gauge.set(i64::from(*health == status.health));
         }
@@ -41,7 +40,7 @@ impl LinkMeter {
             gauge.set(i64::from(status.problems.contains_key(problem)));
         }
         raise(&self.connections, status.connections);
-        raise(&self.refused, stats.refused_by_broker);
+        raise(&self.refused, status.refused);
     }
 }
 

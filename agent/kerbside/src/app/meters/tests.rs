@@ -4,6 +4,7 @@ use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::Level;
 use kerbside_domain::time::{Mono, VirtualClock};
 use kerbside_infer::worker::InferenceTiming;
+use kerbside_link::{LinkHealth, LinkStatus};
 use kerbside_media::{CameraWarning, CaptureStats, ClockFault};
 
 use super::*;
@@ -122,4 +123,20 @@ fn a_camera_that_ends_is_not_waited_for_and_one_that_hangs_is_named() {
     let ages = meters.liveness.ages(clock.now().mono);
     let stages: Vec<_> = ages.iter().map(|a| (a.stage.as_str(), a.alive)).collect();
     assert_eq!(stages, [("core", false)]);
+}
+
+/// Not what the outbox was told: that counts what was never sent because its topic is refused.
+#[test]
+fn what_the_broker_refused_is_shown_as_the_link_counts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meters, _) = meters(dir.path());
+    let meter = link::LinkMeter::new(meters.metrics(), LinkWatch::default());
+    meter.show(&LinkStatus { health: LinkHealth::Up, connections: 2, refused: 3, ..LinkStatus::default() });
+    for (name, expected) in [
+        ("kerbside_link_refused_total", 3.0),
+        ("kerbside_link_connections_total", 2.0),
+        ("kerbside_link_state{state=\"up\"}", 1.0),
+    ] {
+        assert_eq!(value(&meters, name), expected, "{name}");
+    }
 }

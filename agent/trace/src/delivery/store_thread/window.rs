@@ -6,6 +6,16 @@ use super::StoreThread;
 use crate::delivery::link_messages::LinkRequest;
 use crate::tuning::WINDOW;
 
+/// How much of the broker's `window` is kept for live reports. Where it is large there is always room. Where it is small and
+/// full, a report waits for a PUBACK, and `behind_flood` that may stand behind all that the centre sends.
+fn kept(window: usize, behind_flood: bool) -> usize {
+    match window {
+        _ if window >= 2 * WINDOW => 0,
+        _ if behind_flood => window.min(WINDOW) / 2,
+        _ => window.min(WINDOW) / 4,
+    }
+}
+
 impl StoreThread {
     pub(super) fn fill_window(&mut self) {
         let Some(connection) = &self.connection else { return };
@@ -13,7 +23,8 @@ impl StoreThread {
         // PUBACKs come in one stream with what the centre sends: behind a flood a report would wait for all of it.
         let is_flooded = self.ahead_of_pubacks >= WINDOW;
         let window = if is_flooded { connection.window } else { connection.window.min(WINDOW) };
-        self.ledger.set_window(window);
+        let kept = kept(connection.window, is_flooded || !connection.is_answered);
+        self.ledger.set_window(window, kept);
         if self.stopping.as_ref().is_some_and(|s| s.said_offline) {
             return;
         }
@@ -27,7 +38,7 @@ impl StoreThread {
                 self.request_link(LinkRequest::Publish { epoch, outgoing, last: false });
             }
             // Nothing else waits: now evidence, but not while the program ends.
-            while free > 0
+            while free > kept
                 && self.stopping.is_none()
                 && let Some(outgoing) = self.chunks.next(max_packet)
             {
