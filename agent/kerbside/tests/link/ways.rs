@@ -14,7 +14,7 @@ fn proxy(port: u16, password: &str) -> Proxy {
 }
 
 /// WebSocket over TLS in front of the broker, and whom to trust for it. The files go with the folder.
-fn secured_front(broker: &Broker, path: &str) -> (tempfile::TempDir, WebSocketFront, Tls) {
+fn secured_front(broker: &Broker, path: &'static str) -> (tempfile::TempDir, WebSocketFront, Tls) {
     let dir = tempfile::tempdir().unwrap();
     certificates(dir.path(), &["server"]).unwrap();
     let file = |name: &str| dir.path().join(name);
