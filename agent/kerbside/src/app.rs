@@ -224,4 +224,4 @@ fn upload_trust(site: &Site) -> Option<Tls> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

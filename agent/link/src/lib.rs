@@ -48,8 +48,6 @@ mod settings;
 mod shell;
 mod status;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 pub mod tls;
 mod tuning;

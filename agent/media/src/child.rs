@@ -29,6 +29,8 @@ mod libav;
 mod libav_log;
 #[cfg(feature = "camera")]
 mod libav_sys;
+#[cfg(feature = "camera")]
+mod login;
 #[cfg(any(feature = "camera", test))]
 #[cfg_attr(not(feature = "camera"), allow(dead_code, unused_imports))]
 mod nal;

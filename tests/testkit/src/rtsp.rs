@@ -81,6 +81,11 @@ impl Camera {
         self.shared.state.read(|state| state.heard.clone())
     }
 
+    /// RTP packets that were lost on the way to all clients so far.
+    pub fn lost(&self) -> u64 {
+        self.shared.state.read(|state| state.lost)
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

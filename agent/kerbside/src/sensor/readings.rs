@@ -156,13 +156,13 @@ fn measured(wall_ms: i64, now: Moment) -> Moment {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use kerbside_domain::time::{ClockQuality, Mono};
 
-    pub(in crate::sensor) fn sensor(kind: SensorKind, unit: &str) -> Sensor {
+    fn sensor(kind: SensorKind, unit: &str) -> Sensor {
         Sensor {
             id: "bin-1".into(),
             kind,

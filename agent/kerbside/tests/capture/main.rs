@@ -9,9 +9,8 @@ mod confinement;
 mod faults;
 mod lies;
 mod quirks;
-mod reach;
 #[cfg(feature = "inference")]
+mod reach;
 mod review;
 mod signed_video;
 mod support;
-mod trial;

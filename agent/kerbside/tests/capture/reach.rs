@@ -184,6 +184,67 @@ fn a_redirect_is_followed_on_the_cameras_own_host_alone() {
     must_fail("HTTP, elsewhere", live(moved.url()), Off::Protocol, &["localhost"]);
 }
 
+/// All that this process logs.
+static LOG: LazyLock<Arc<parking_lot::Mutex<Vec<u8>>>> = LazyLock::new(|| {
+    let log = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let kept = log.clone();
+    let writer = move || Kept(kept.clone());
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(writer).init();
+    log
+});
+
+struct Kept(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_address_of_a_redirect_arrives_whole_and_is_printed_without_its_secrets() {
+    LazyLock::force(&LOG);
+    let login = || Quirk::Asks(Login::new(Scheme::DigestMd5, "admin", "SECRET9"));
+    let signed = format!("?token=a1&sign=SECRET9{}", "0123456789abcdef".repeat(40));
+    // Over RTSP: by a token, by a login that stands in it, and only to who is logged in.
+    let target = camera(vec![login()]);
+    let heard = |camera: &Camera| camera.requests().iter().any(|request| request.ends_with(&signed));
+    let moved = camera(vec![Quirk::RedirectsTo(target.url() + &signed)]);
+    must_watch("a token", live(moved.url_with("admin:SECRET9@")));
+    assert!(heard(&target), "{:?}", target.requests().last());
+    let moved = camera(vec![Quirk::RedirectsTo(target.url_with("admin:SECRET9@") + &signed)]);
+    must_watch("a login inside", live(moved.url()));
+    let moved = camera(vec![login(), Quirk::RedirectsTo(target.url() + &signed)]);
+    must_watch("behind a login", live(moved.url_with("admin:SECRET9@")));
+    // And over HTTP.
+    let web = MjpegCamera::start(&INPUT, 5, vec![login()]).unwrap();
+    let moved = MjpegCamera::start(&INPUT, 5, vec![Quirk::RedirectsTo(web.url() + &signed)]).unwrap();
+    must_watch("HTTP", live(moved.url_with("admin:SECRET9@")));
+    assert!(web.requests().iter().any(|request| request.ends_with(&signed)), "{:?}", web.requests());
+    // What fails behind a redirect, or is not followed, says so without a word of it.
+    let missing = camera(vec![Quirk::NotFound]);
+    let moved = camera(vec![Quirk::RedirectsTo(missing.url_with("admin:SECRET9@") + &signed)]);
+    must_fail("behind it", live(moved.url()), Off::NotFound, &["404"]);
+    for to in
+        ["rtsp://admin:SECRET9@localhost:9/live", "rtsp://localhost:9/live", "ftp://admin:SECRET9@h/live"]
+    {
+        let moved = camera(vec![Quirk::RedirectsTo(to.to_owned() + &signed)]);
+        must_fail(to, live(moved.url()), Off::Protocol, &["sends its viewers to"]);
+    }
+    let endless = format!("{}{}", target.url(), "/a".repeat(8000));
+    let moved = camera(vec![Quirk::RedirectsTo(endless)]);
+    must_fail("endless", live(moved.url_with("admin:SECRET9@")), Off::Protocol, &["not followed"]);
+    let log = String::from_utf8_lossy(&LOG.lock()).into_owned();
+    assert!(log.contains("not followed"), "nothing is logged");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("SECRET9")).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
 #[test]
 fn an_http_camera_is_logged_in_to_and_its_refusals_have_names() {
     for scheme in [Scheme::Basic, Scheme::DigestMd5, Scheme::DigestSha256] {
@@ -215,12 +276,14 @@ fn parameter_sets_markers_and_codecs_may_be_anywhere() {
 }
 
 #[test]
-fn lost_packets_are_counted() {
-    let camera = camera(vec![Quirk::Loses(0.1)]);
+fn lost_packets_are_counted_once() {
+    // Without markers a loss between two pictures may belong to either.
+    let camera = camera(vec![Quirk::Loses(0.1), Quirk::NoMarker]);
     let seen = watch(live(camera.url()), 15);
     let lost =
         seen.notices.iter().filter_map(|n| if let Notice::Stats(s) = n { Some(s.lost) } else { None }).max();
-    assert!(lost.is_some_and(|lost| lost > 0), "{lost:?}");
+    let lost = lost.unwrap_or_default();
+    assert!((1..=camera.lost()).contains(&lost), "{lost} of {} were counted", camera.lost());
 }
 
 #[test]
@@ -251,6 +314,7 @@ struct Restarts {
     left: u32,
     stopper: Option<crossbeam_channel::Sender<std::convert::Infallible>>,
     states: Vec<CameraState>,
+    why: Vec<String>,
     /// Each process greets once.
     processes: u32,
 }
@@ -260,8 +324,9 @@ impl kerbside_media::FrameSink for Restarts {
         kerbside_domain::frame::Level::L1
     }
 
-    fn state(&mut self, _: kerbside_domain::time::Moment, state: CameraState, _: &str) {
+    fn state(&mut self, _: kerbside_domain::time::Moment, state: CameraState, why: &str) {
         self.states.push(state);
+        self.why.push(why.to_owned());
     }
 
     fn notice(&mut self, _: kerbside_domain::time::Moment, notice: &Notice) {
@@ -287,8 +352,10 @@ fn a_camera_that_nobody_answers_for_costs_one_process_and_not_one_a_try() {
     let clock = Arc::new(kerbside_domain::time::SystemClock::new());
     let ring = Arc::new(parking_lot::Mutex::new(kerbside_media::PacketRing::new(1.0, 1 << 20)));
     let (stopper, stop) = crossbeam_channel::bounded(0);
-    let mut restarts = Restarts { left: 3, stopper: Some(stopper), states: Vec::new(), processes: 0 };
+    let (states, why) = (Vec::new(), Vec::new());
+    let mut restarts = Restarts { left: 3, stopper: Some(stopper), states, why, processes: 0 };
     kerbside_media::CaptureSession::new(settings, clock, ring).run(&mut restarts, &stop);
-    assert_eq!(restarts.states, [CameraState::Off(Off::Connecting), CameraState::Off(Off::Unreachable)]);
+    let unreachable = [CameraState::Off(Off::Connecting), CameraState::Off(Off::Unreachable)];
+    assert_eq!(restarts.states, unreachable, "{:?}", restarts.why);
     assert_eq!(restarts.processes, 1, "three tries, one process");
 }

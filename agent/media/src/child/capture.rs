@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use super::confine::{self, Kind};
 pub use super::error::CaptureError;
-use super::libav;
 pub use super::parent_link::ParentLink;
 use super::{http, rtsp};
+use super::{libav, libav_log};
 use crate::proto::{self, CaptureEvent, FromChild, Greeting, OpenSource, SourceFault};
 use crate::url;
 
@@ -37,6 +37,7 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
     if let Err(why) = confine::before_opening(&open.url, kind) {
         parent.stays_open(why);
     }
+    libav_log::install();
     let result = match devices {
         _ if !url::is_device(&open.url, open.opencv) => read_stream(&open, &mut parent),
         Some(read) => read(&open, &mut parent),
@@ -49,7 +50,9 @@ fn serve(devices: Option<Reader>, kind: Kind, unfiltered: Option<String>) -> Res
     match result {
         Ok(()) => parent.event(CaptureEvent::Ended),
         Err(CaptureError::Source { fault, text }) => {
-            parent.event(CaptureEvent::Failed { fault, text: redact(&text, &open) })
+            // Where it is to be followed the address must be whole.
+            let text = if fault == SourceFault::Redirected { text } else { redact(&text, &open) };
+            parent.event(CaptureEvent::Failed { fault, text })
         }
         Err(other) => Err(other),
     }

@@ -177,25 +177,20 @@ impl FrameDecoder {
         if to != Level::L2 {
             return Ok(());
         }
-        match self.catch_up(parent) {
+        match self.catch_up(epoch, parent)? {
             Some(picture) => self.whole_picture(&picture, epoch, parent),
             None => Ok(()),
         }
     }
 
     /// Decodes from the last key on. Only the newest whole picture is of interest.
-    fn catch_up(&mut self, parent: &mut ParentLink) -> Option<Video> {
+    fn catch_up(&mut self, epoch: u32, parent: &mut ParentLink) -> Result<Option<Video>, CaptureError> {
         let mut newest = None;
         let group = std::mem::take(&mut self.gop);
         for (packet, kind) in group.packets() {
             self.fed_key = true;
+            self.send(packet, *kind, epoch, parent)?;
             let mut picture = Video::empty();
-            let sent = self.decoder.send_packet(packet);
-            if sent.is_err() {
-                parent.stats.decode_errors += 1;
-            }
-            let fault = Fault::of(kind.damaged || is_fault(sent), libav_log::take().damaged_picture);
-            self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault);
             while self.decoder.receive_frame(&mut picture).is_ok() {
                 parent.stats.decoded += 1;
                 if self.wholeness.picture(pts_of(&picture), is_flagged(&picture)) {
@@ -204,7 +199,7 @@ impl FrameDecoder {
             }
         }
         self.gop = group;
-        newest
+        Ok(newest)
     }
 
     /// One key packet, all the way through the decoder.
@@ -235,11 +230,7 @@ impl FrameDecoder {
         self.fed_key |= kind.entry.is_some();
         let undecodable = self.health.fed(at_s);
         let why = if self.fed_key {
-            let (broke, why) = self.send(packet, kind, parent);
-            if broke {
-                parent.event(CaptureEvent::Damaged { epoch, pts: packet.pts().unwrap_or(0) })?;
-            }
-            why
+            self.send(packet, kind, epoch, parent)?
         } else {
             "no key frame came".to_owned()
         };
@@ -253,12 +244,16 @@ impl FrameDecoder {
         self.receive(epoch, parent)
     }
 
-    /// One packet into the decoder. Whether it broke what was whole, and why no picture may come of it.
-    fn send(&mut self, packet: &Packet, kind: Fed, parent: &mut ParentLink) -> (bool, String) {
-        libav_log::take();
-        let sent = self.decoder.send_packet(packet);
-        let complained = libav_log::take().damaged_picture;
-        let why = match &sent {
+    /// One packet into the decoder, and word of it if it breaks what was whole. Returns why no picture may come of it.
+    fn send(
+        &mut self,
+        packet: &Packet,
+        kind: Fed,
+        epoch: u32,
+        parent: &mut ParentLink,
+    ) -> Result<String, CaptureError> {
+        let (sent, fault) = send(&mut self.decoder, packet, kind.damaged);
+        let why = match sent {
             Err(error) => {
                 parent.stats.decode_errors += 1;
                 error.to_string()
@@ -266,8 +261,11 @@ impl FrameDecoder {
             Ok(()) if self.wholeness.is_whole() => "packets give no picture".to_owned(),
             Ok(()) => "packets are lost or damaged, and no picture is whole".to_owned(),
         };
-        let fault = Fault::of(kind.damaged || is_fault(sent), complained);
-        (self.wholeness.fed(packet.pts().unwrap_or(0), kind.entry, fault), why)
+        let pts = packet.pts().unwrap_or(0);
+        if self.wholeness.fed(pts, kind.entry, fault) {
+            parent.event(CaptureEvent::Damaged { epoch, pts })?;
+        }
+        Ok(why)
     }
 
     fn receive(&mut self, epoch: u32, parent: &mut ParentLink) -> Result<(), CaptureError> {
@@ -338,8 +336,21 @@ pub(super) fn is_flagged(picture: &Video) -> bool {
     picture.is_corrupt() || picture.has_decode_errors()
 }
 
+/// One packet into a decoder: its answer, and what is wrong with the packet by all that is known: what the sender of the packet
+/// says (`damaged`), the decoder's answer, and what it logs meanwhile.
+pub(super) fn send(
+    decoder: &mut decoder::Video,
+    packet: &Packet,
+    damaged: bool,
+) -> (Result<(), ffmpeg_next::Error>, Fault) {
+    libav_log::take();
+    let sent = decoder.send_packet(packet);
+    let complained = libav_log::take().damaged_picture;
+    (sent, Fault::of(damaged || is_fault(sent), complained))
+}
+
 /// The decoder could not use a packet; that it wants pictures taken first, or has ended, says nothing of the packet.
-pub(super) fn is_fault(sent: Result<(), ffmpeg_next::Error>) -> bool {
+fn is_fault(sent: Result<(), ffmpeg_next::Error>) -> bool {
     use ffmpeg_next::error::EAGAIN;
     !matches!(sent, Ok(()) | Err(ffmpeg_next::Error::Eof | ffmpeg_next::Error::Other { errno: EAGAIN }))
 }

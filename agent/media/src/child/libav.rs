@@ -67,7 +67,10 @@ fn read(
 ) -> Result<(), CaptureError> {
     let mut reader = StreamReader::new(open, &mut input, parent)?;
     let mut garbled = 0;
-    libav_log::install();
+    // What was said while the source was opened is about packets that are still to be read.
+    if libav_log::take().lost_packets {
+        reader.lost();
+    }
     loop {
         let mut packet = Packet::empty();
         deadline.renew();
@@ -75,7 +78,7 @@ fn read(
             // An interrupted demuxer first hands out what its parser held: that is no sign of life.
             Ok(()) if deadline.is_over() => return Err(read_failed(Error::Exit, open)),
             Ok(()) => garbled = 0,
-            Err(Error::Eof) if is_live(open) => return Err(lost("the server closed the stream")),
+            Err(Error::Eof) if is_live(open) => return Err(CaptureError::closed()),
             Err(Error::Eof) => return reader.finish(parent),
             Err(Error::Other { errno }) if errno == ffmpeg::error::EAGAIN => {
                 std::thread::sleep(AGAIN_AFTER);
@@ -100,19 +103,13 @@ fn is_live(open: &OpenSource) -> bool {
     open.pace == Pace::Live && url::is_network(&open.url)
 }
 
-fn lost(text: &str) -> CaptureError {
-    CaptureError::source(SourceFault::Lost, text)
-}
-
 fn read_failed(error: Error, open: &OpenSource) -> CaptureError {
     match error {
-        Error::Exit => {
-            CaptureError::source(SourceFault::TimedOut, format!("nothing came for {} s", open.timeout_s))
-        }
+        Error::Exit => CaptureError::silent(open.timeout_s),
         Error::InvalidData => {
             CaptureError::source(SourceFault::Garbled, "the stream is not readable as video")
         }
-        other if is_live(open) => lost(&format!("reading: {other}")),
+        other if is_live(open) => CaptureError::source(SourceFault::Lost, format!("reading: {other}")),
         other => CaptureError::source(SourceFault::Garbled, format!("reading: {other}")),
     }
 }

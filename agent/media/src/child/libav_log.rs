@@ -38,8 +38,10 @@ pub(super) struct Heard {
     pub(super) damaged_picture: bool,
 }
 
-/// From now on messages are heard, and none is written anywhere.
+/// From now on messages are heard, and none is written anywhere: broken streams would fill the log. Errors have their texts from
+/// here on; `ffmpeg::init` would link libavdevice for it.
 pub(super) fn install() {
+    ffmpeg_next::util::error::register_all();
     // SAFETY: the callback keeps no pointer and may be called from any thread at any time; it lives as long as the program.
     unsafe { ffi::av_log_set_callback(Some(hear)) };
 }

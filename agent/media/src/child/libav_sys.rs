@@ -7,8 +7,7 @@ use ffmpeg_next::codec::{self, Parameters};
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::stream::StreamMut;
 
-/// Longest extradata taken from or given to FFmpeg, bytes. Real ones are below a kilobyte.
-pub(super) const MAX_EXTRADATA: usize = 64 * 1024;
+use crate::tuning::MAX_EXTRADATA;
 
 /// FFmpeg's codec by its name (`h264`, `hevc`, ...).
 pub(super) fn codec_id(name: &str) -> Option<codec::Id> {

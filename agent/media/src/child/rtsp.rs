@@ -121,9 +121,8 @@ impl Camera<'_> {
             .creds(login)
             .user_agent(USER_AGENT.to_owned())
             .teardown(TeardownPolicy::Auto);
-        // Without TLS here: the parent holds a TLS camera's connection.
-        let address = format!("rtsp://{}{}", self.url.address(), self.url.target);
-        let address = url::Url::parse(&address)
+        // Never TLS: the parent holds a TLS camera's connection.
+        let address = url::Url::parse(&self.url.without_login())
             .map_err(|e| CaptureError::source(SourceFault::Protocol, format!("the address: {e}")))?;
         match tokio::time::timeout(self.limit, Session::describe(address, options)).await {
             Err(_) => Err(self.silent()),
@@ -163,9 +162,12 @@ impl Camera<'_> {
                 came = next => came,
             };
             match came.map_err(|_| self.silent())? {
-                None => return Err(fault::closed()),
+                None => return Err(CaptureError::closed()),
                 Some(Err(error)) => return Err(fault::of_stream(&error)),
-                Some(Ok(Came::Video)) => heard = parent.now(),
+                Some(Ok(Came::Video { lost })) => {
+                    heard = parent.now();
+                    parent.stats.lost += u64::from(lost);
+                }
                 Some(Ok(Came::Report)) => parent.between_packets()?,
             }
             for picture in pictures.drain(..) {
@@ -175,7 +177,7 @@ impl Camera<'_> {
     }
 
     fn silent(&self) -> CaptureError {
-        CaptureError::source(SourceFault::TimedOut, format!("nothing came for {} s", self.open.timeout_s))
+        CaptureError::silent(self.open.timeout_s)
     }
 }
 
@@ -189,7 +191,10 @@ enum Flow {
 
 /// What came last.
 enum Came {
-    Video,
+    Video {
+        /// RTP packets that are missing before it.
+        lost: u16,
+    },
     /// A report about the stream (RTCP): no sign that pictures come.
     Report,
 }
@@ -201,15 +206,16 @@ impl Flow {
                 PacketItem::Rtp(packet) => {
                     let (time, marker, lost) = (packet.timestamp().timestamp(), packet.mark(), packet.loss());
                     pictures.extend(units.push(Payload { bytes: packet.payload(), time, marker, lost }));
-                    Came::Video
+                    Came::Video { lost }
                 }
                 _ => Came::Report,
             })),
             Flow::Pictures(frames) => Some(frames.next().await?.map(|item| match item {
                 CodecItem::VideoFrame(frame) => {
-                    let (time, lost) = (frame.timestamp().timestamp(), u32::from(frame.loss()));
-                    pictures.push(AccessUnit { time, key: true, lost, data: frame.into_data() });
-                    Came::Video
+                    let (time, lost) = (frame.timestamp().timestamp(), frame.loss());
+                    let data = frame.into_data();
+                    pictures.push(AccessUnit { time, key: true, lost: u32::from(lost), data });
+                    Came::Video { lost }
                 }
                 _ => Came::Report,
             })),
@@ -273,13 +279,14 @@ impl<'a> LazyReader<'a> {
         let mut packet = Packet::copy(&picture.data);
         packet.set_pts(Some(picture.time));
         packet.set_flags(if picture.key { Flags::KEY } else { Flags::empty() });
-        let reader = match self.reader.take() {
+        let reader = match &mut self.reader {
             Some(reader) => reader,
-            None => self.begin(&packet, parent)?,
+            None => {
+                let reader = self.begin(&packet, parent)?;
+                self.reader.insert(reader)
+            }
         };
-        let reader = self.reader.insert(reader);
         if picture.lost > 0 {
-            parent.stats.lost += u64::from(picture.lost);
             reader.lost();
         }
         reader.packet(packet, parent)

@@ -9,10 +9,10 @@ use ffmpeg_next::{Rational, decoder};
 
 use kerbside_domain::frame::{Packet, StreamInfo, Turn};
 
-use super::decode::{is_fault, is_flagged, pts_of};
+use super::decode::{is_flagged, pts_of, send};
 use super::nal::Entry;
-use super::wholeness::{Fault, Wholeness};
-use super::{decoder as opening, jpeg, libav_log, parameters};
+use super::wholeness::Wholeness;
+use super::{decoder as opening, jpeg, parameters};
 use crate::clip::StillJob;
 use crate::picture::pen::{ChannelOrder, Pen};
 use crate::proto::StillInfo;
@@ -123,12 +123,10 @@ impl<'a> Stills<'a> {
         if packet.data.is_empty() {
             return;
         }
-        let mut sent = ffmpeg::Packet::copy(&packet.data);
-        sent.set_pts(Some(packet.pts));
-        sent.set_dts(Some(packet.dts));
-        libav_log::take();
-        let result = self.decoder.send_packet(&sent);
-        let fault = Fault::of(packet.damaged || is_fault(result), libav_log::take().damaged_picture);
+        let mut copy = ffmpeg::Packet::copy(&packet.data);
+        copy.set_pts(Some(packet.pts));
+        copy.set_dts(Some(packet.dts));
+        let (_, fault) = send(&mut self.decoder, &copy, packet.damaged);
         let entry = match (packet.key, packet.refresh) {
             (false, _) => None,
             (true, 0) => Some(Entry::Key),

@@ -73,7 +73,8 @@ impl Wholeness {
         self.state == State::Whole
     }
 
-    /// A packet went into the decoder, and `fault` was found. True if this broke what was whole or about to be.
+    /// A packet went into the decoder, and `fault` was found. True if this broke what was whole or about to be, or what this
+    /// packet would have made whole.
     pub(super) fn fed(&mut self, pts: i64, entry: Option<Entry>, fault: Fault) -> bool {
         let before = self.state;
         match entry {
@@ -101,7 +102,7 @@ impl Wholeness {
             self.fed.pop_front();
         }
         self.fed.push_back(Fed { pts, whole });
-        before != State::Broken && self.state == State::Broken
+        (before != State::Broken || entry.is_some()) && self.state == State::Broken
     }
 
     /// A picture came out of the decoder. `flagged`: it says itself that it is damaged.
@@ -181,6 +182,18 @@ mod tests {
         };
         assert!(whole_at_3(Fault::Complaint));
         assert!(!whole_at_3(Fault::Damage));
+    }
+
+    #[test]
+    fn a_key_frame_that_is_hit_says_so_whatever_was_before() {
+        let mut pictures = Wholeness::default();
+        // As at L1, where the decoder is emptied after each key frame.
+        assert!(pictures.fed(0, KEY, Fault::Damage));
+        pictures.restart();
+        assert!(!pictures.fed(10, KEY, Fault::None));
+        pictures.restart();
+        assert!(pictures.fed(20, Some(Entry::Refresh(2)), Fault::Damage));
+        assert!(!pictures.fed(21, None, Fault::Damage), "nothing was whole");
     }
 
     #[test]

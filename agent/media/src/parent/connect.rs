@@ -1,13 +1,12 @@
 //! One TCP connection to a network camera, and the names of what can go wrong on the way to it.
 
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use kerbside_domain::camera_state::Off;
 use kerbside_site::camera_url::NetworkUrl;
 
-/// Addresses of a name that are tried. Bound: a name with many costs few limits.
-const MAX_ADDRESSES: usize = 3;
+use crate::dial::dial;
 
 /// Why a camera was not reached.
 #[derive(Debug)]
@@ -24,19 +23,5 @@ impl ReachFault {
 
 /// A connection to the camera, or why there is none.
 pub(super) fn connect(url: &NetworkUrl, limit: Duration) -> Result<TcpStream, ReachFault> {
-    let unreachable = |why: String| ReachFault::new(Off::Unreachable, format!("{}: {why}", url.address()));
-    let addresses = (url.host.as_str(), url.port)
-        .to_socket_addrs()
-        .map_err(|e| unreachable(format!("the name cannot be resolved: {e}")))?;
-    let mut last = "the name has no address".to_owned();
-    for address in addresses.take(MAX_ADDRESSES) {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(stream) => return Ok(stream),
-            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
-                last = format!("no answer within {} s", limit.as_secs_f64());
-            }
-            Err(e) => last = e.to_string(),
-        }
-    }
-    Err(unreachable(last))
+    dial(url, limit).map_err(|why| ReachFault::new(Off::Unreachable, why))
 }

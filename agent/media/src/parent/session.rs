@@ -27,8 +27,8 @@ use crate::proto::{
 use crate::ring::PacketRing;
 use crate::source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
 use crate::tuning::{
-    HUNG_AFTER_TICKS, MAX_REDIRECTS, REACH_LIMIT_S, SAID_LINE_BYTES, SESSION_TICK, STABLE_AFTER_S,
-    STOP_LIMIT, TALLEST_FRAME,
+    HUNG_AFTER_TICKS, MAX_REDIRECT_BYTES, MAX_REDIRECTS, REACH_LIMIT_S, SAID_LINE_BYTES, SESSION_TICK,
+    STABLE_AFTER_S, STOP_LIMIT, TALLEST_FRAME,
 };
 use crate::url;
 
@@ -227,10 +227,15 @@ impl CaptureSession {
             (Some(way), Some(host)) => text.replace(&way.url.address(), &host),
             _ => text.to_owned(),
         };
+        let text = match &self.followed {
+            Some(followed) => url::hide(&text, &followed.with_login()),
+            None => text,
+        };
         url::hide(&text, &self.settings.url)
     }
 
-    /// A camera may move its stream on its own host; elsewhere nobody is led.
+    /// A camera may move its stream on its own host; elsewhere nobody is led. `to` may hold secrets and be long: it is printed
+    /// without them, and short.
     fn redirected(&mut self, to: &str) -> ChildEnd {
         let to = match (&self.way, self.host()) {
             (Some(way), Some(host)) => to.replace(&way.url.address(), &host),
@@ -238,19 +243,21 @@ impl CaptureSession {
         };
         let ours = self.followed.clone().or_else(|| url::network(&self.settings.url));
         let (Some(ours), Some(theirs)) = (ours, url::network(&to)) else {
-            let why = format!("the camera sends its viewers to {}, which is no stream", url::redacted(&to));
+            let shown = shortened(url::redacted(&to));
+            let why = format!("the camera sends its viewers to {shown}, which is no stream");
             return ChildEnd::failed(CameraState::Off(Off::Protocol), why);
         };
         self.redirects += 1;
-        let is_same = theirs.host.eq_ignore_ascii_case(&ours.host)
+        let is_same = to.len() <= MAX_REDIRECT_BYTES
+            && theirs.host.eq_ignore_ascii_case(&ours.host)
             && theirs.scheme.is_rtsp() == ours.scheme.is_rtsp()
             && (theirs.scheme.is_tls() || !ours.scheme.is_tls());
         if is_same && self.redirects <= MAX_REDIRECTS {
-            return ChildEnd::Redirected(NetworkUrl { login: ours.login, ..theirs });
+            return ChildEnd::Redirected(NetworkUrl { login: theirs.login.or(ours.login), ..theirs });
         }
         let why = format!(
             "the camera sends its viewers to {}, which is not followed: write that address in url if it is right",
-            theirs.redacted()
+            shortened(theirs.redacted())
         );
         ChildEnd::failed(CameraState::Off(Off::Protocol), why)
     }
@@ -408,7 +415,7 @@ impl CaptureSession {
         let now = self.clock.now();
         match event {
             CaptureEvent::Failed { fault: SourceFault::Redirected, text } => {
-                return Some(self.redirected(&shortened(text)));
+                return Some(self.redirected(&text));
             }
             CaptureEvent::Failed { fault, text } => {
                 return Some(ChildEnd::failed(state_of(fault), self.told(&shortened(text))));
@@ -456,7 +463,8 @@ impl CaptureSession {
         }
         if child.liveness.tick_due(now, SESSION_TICK.as_secs_f64()) {
             let level = sink.tick(self.clock.now());
-            if level != child.liveness.level {
+            // A child that has not greeted takes no order before the one to open its source.
+            if level != child.liveness.level && child.process.has_greeted() {
                 child.liveness.level = level;
                 child.process.send(&ToChild::SetLevel(level))?;
             }

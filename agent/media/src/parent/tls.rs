@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use kerbside_crypto::hash;
 use kerbside_domain::camera_state::Off;
 use kerbside_site::config::TlsTrust;
 use parking_lot::Mutex;
@@ -93,8 +94,7 @@ impl ServerCertVerifier for Judge {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
-        let seen: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let seen = hash::hex(&hash::of(certificate));
         let pinned = self.fingerprint.as_ref().map(|wanted| *wanted == seen);
         *self.seen.lock() = Some(seen);
         match (&self.authority, pinned) {

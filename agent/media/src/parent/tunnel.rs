@@ -66,14 +66,14 @@ impl Drop for Tunnel {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         for ends in self.shared.open.lock().drain(..) {
-            hang_up(&ends);
+            hang_up(ends.each_ref());
         }
         // Wakes the listener, which then finds that it is over.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 }
 
-fn hang_up(ends: &[TcpStream; 2]) {
+fn hang_up(ends: [&TcpStream; 2]) {
     for end in ends {
         // It may be gone already.
         let _ = end.shutdown(Shutdown::Both);
@@ -175,10 +175,7 @@ impl Shared {
         if let Err(error) = result {
             tracing::debug!(%error, "the tunnel to a camera ended");
         }
-        let ends = [&relay.child, &relay.camera];
-        for end in ends {
-            let _ = end.shutdown(Shutdown::Both);
-        }
+        hang_up([&relay.child, &relay.camera]);
         let local = relay.child.peer_addr().ok();
         self.open.lock().retain(|[child, _]| child.peer_addr().ok() != local);
     }

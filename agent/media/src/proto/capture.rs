@@ -80,7 +80,8 @@ pub enum SourceFault {
     NotFound,
     /// It speaks another protocol, redirects elsewhere, or its packets cannot come as they may.
     Protocol,
-    /// It sends its viewers to the address that is the text. Whether to follow is the parent's choice.
+    /// It sends its viewers to the address that is the text, with whatever secrets are in it. Whether to follow is the parent's
+    /// choice.
     Redirected,
     TimedOut,
     NoVideo,

@@ -89,22 +89,12 @@ impl RingSpan {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use kerbside_domain::frame::Turn;
 
     use super::*;
+    use crate::ring::tests::info;
 
     /// (shown at, s; pts in ms; key; damaged)
     fn span(packets: &[(f64, i64, bool, bool)]) -> RingSpan {
-        let stream = StreamInfo {
-            epoch: 1,
-            codec: "h264".into(),
-            width: 64,
-            height: 36,
-            turn: Turn::NONE,
-            time_base: (1, 1000),
-            fps: 25.0,
-            extradata: Bytes::new(),
-        };
         let packet = |&(at_s, pts, key, damaged): &(f64, i64, bool, bool)| {
             let at = Moment { mono: Mono::from_s(at_s), ..Moment::default() };
             Packet {
@@ -119,7 +109,7 @@ mod tests {
                 data: Bytes::new(),
             }
         };
-        RingSpan { stream, packets: packets.iter().map(packet).collect() }
+        RingSpan { stream: info(1), packets: packets.iter().map(packet).collect() }
     }
 
     fn pts(span: &RingSpan) -> Vec<i64> {

@@ -64,19 +64,12 @@ mod tests {
     use kerbside_domain::time::Moment;
 
     use super::*;
+    use crate::ring::tests::info;
 
     fn ring() -> SpareRing {
         let mut ring = SpareRing::new(10.0, 1000);
-        let stream = StreamInfo {
-            epoch: 1,
-            codec: "h264".into(),
-            width: 64,
-            height: 36,
-            turn: Turn { mirrored: false, quarters: 1 },
-            time_base: (1, 1000),
-            fps: 25.0,
-            extradata: Bytes::from_static(&[1]),
-        };
+        let turn = Turn { mirrored: false, quarters: 1 };
+        let stream = StreamInfo { turn, extradata: Bytes::from_static(&[1]), ..info(1) };
         for s in 0..30i64 {
             let at = Moment { mono: Mono::from_s(s as f64), ..Moment::default() };
             let (pts, data) = (s * 1000, Bytes::from(vec![0; 150]));

@@ -7,7 +7,8 @@ use kerbside_domain::frame::Turn;
 
 use super::*;
 
-fn info(epoch: u32) -> StreamInfo {
+/// A stream of packets at 1000 ticks a second.
+pub(super) fn info(epoch: u32) -> StreamInfo {
     StreamInfo {
         epoch,
         codec: "h264".into(),

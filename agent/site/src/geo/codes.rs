@@ -53,7 +53,7 @@ pub struct AlsoCode {
     pub code: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     kind: String,
@@ -65,7 +65,7 @@ struct Row {
 }
 
 /// Matter codes by kind, for the site's scheme.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CodeTable {
     scheme: String,
     rows: Vec<Row>,

@@ -23,6 +23,13 @@ pub struct LinkPort {
     pub requests: Receiver<LinkRequest>,
 }
 
+impl LinkPort {
+    /// As [`Reporter::report`].
+    pub async fn report(&self, report: LinkReport) -> bool {
+        self.reporter.report(report).await
+    }
+}
+
 /// How the link reports.
 #[derive(Clone, Debug)]
 pub struct Reporter {

@@ -57,11 +57,18 @@ impl<'a> Player<'a> {
                 (shown, at) = (wanted.clone(), 0);
             }
             let film = shown.clone();
-            self.unit(&film, at, self.shared.quirks.rtp_time(picture), &fault)?;
+            if !self.happens(self.shared.quirks.skipped()) {
+                self.unit(&film, at, self.shared.quirks.rtp_time(picture), &fault)?;
+            }
             at = (at + 1) % film.units.len();
             // After a silence it goes on with what is now.
             picture = begun.elapsed().as_millis() as u64 * FPS / 1000 + 1;
         }
+    }
+
+    /// By chance, in this share of cases.
+    fn happens(&mut self, share: f64) -> bool {
+        share > 0.0 && self.rng.f64() < share
     }
 
     fn unit(&mut self, film: &Film, at: usize, time: u32, fault: &CameraFault) -> Result<()> {
@@ -82,7 +89,8 @@ impl<'a> Player<'a> {
     fn packet(&mut self, mut payload: Vec<u8>, marker: bool, time: u32, fault: &CameraFault) -> Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let loss = if let CameraFault::Loses(share) = fault { *share } else { self.shared.quirks.loss() };
-        if loss > 0.0 && self.rng.f64() < loss {
+        if self.happens(loss) {
+            self.shared.state.change(|state| state.lost += 1);
             return Ok(());
         }
         if matches!(fault, CameraFault::Garbled) {

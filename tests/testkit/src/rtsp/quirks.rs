@@ -30,6 +30,8 @@ pub enum Quirk {
     ClockInPairs,
     /// This share of all RTP packets is lost.
     Loses(f64),
+    /// This share of all pictures is never sent, and no number of a packet is left out for them.
+    SkipsPictures(f64),
     /// No RTP packet says that it is the last of its picture.
     NoMarker,
     /// The parameter sets stand in the session description too.
@@ -114,7 +116,15 @@ impl Quirks {
 
     /// Share of RTP packets that are lost.
     pub(super) fn loss(&self) -> f64 {
-        let share = |quirk: &Quirk| if let Quirk::Loses(share) = quirk { Some(*share) } else { None };
-        self.0.iter().find_map(share).unwrap_or(0.0)
+        self.share(|quirk| if let Quirk::Loses(share) = quirk { Some(*share) } else { None })
+    }
+
+    /// Share of pictures that are never sent.
+    pub(super) fn skipped(&self) -> f64 {
+        self.share(|quirk| if let Quirk::SkipsPictures(share) = quirk { Some(*share) } else { None })
+    }
+
+    fn share(&self, of: impl Fn(&Quirk) -> Option<f64>) -> f64 {
+        self.0.iter().find_map(of).unwrap_or(0.0)
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) generation: u64,
     /// Method and address of every request, in order.
     pub(super) heard: Vec<String>,
+    /// RTP packets that were lost on the way to all clients.
+    pub(super) lost: u64,
 }
 
 impl Shared {

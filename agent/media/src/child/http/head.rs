@@ -1,4 +1,4 @@
-//! Status and headers of an answer. Pure; every byte may be hostile.
+//! Status and headers of an answer, in the grammar that HTTP and RTSP share. Pure; every byte may be hostile.
 
 use std::io::{BufRead, Error, ErrorKind};
 
@@ -10,23 +10,36 @@ use crate::proto::SourceFault;
 /// Longest head that is read, bytes. Bound: real ones are below a kilobyte.
 const LONGEST_HEAD: usize = 32 * 1024;
 
+/// How answers over HTTP begin.
+const HTTP: &str = "HTTP/1.";
+/// How answers over RTSP begin.
+pub(in crate::child) const RTSP: &str = "RTSP/1.";
+
 /// The head of an answer.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) status: u16,
+pub(in crate::child) struct Head {
+    pub(in crate::child) status: u16,
     reason: String,
     headers: Vec<(String, String)>,
 }
 
 impl Head {
-    /// `InvalidData`: it is no HTTP.
+    /// Of HTTP; `InvalidData`: it is none.
     pub(super) fn read(from: &mut impl BufRead) -> std::io::Result<Head> {
+        Head::of(HTTP, from)
+    }
+
+    /// Of the protocol whose answers begin so; `InvalidData`: it is none of it.
+    pub(in crate::child) fn of(protocol: &str, from: &mut impl BufRead) -> std::io::Result<Head> {
         let mut read = 0;
         let first = line(from, &mut read)?;
-        let no_http = || Error::new(ErrorKind::InvalidData, "it answers, but not as HTTP");
-        let rest = first.strip_prefix("HTTP/1.").and_then(|rest| rest.split_once(' ')).ok_or_else(no_http)?.1;
+        let other = || {
+            let name = protocol.split('/').next().unwrap_or_default();
+            Error::new(ErrorKind::InvalidData, format!("it answers, but not as {name}"))
+        };
+        let rest = first.strip_prefix(protocol).and_then(|rest| rest.split_once(' ')).ok_or_else(other)?.1;
         let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-        let status = status.trim().parse().map_err(|_| no_http())?;
+        let status = status.trim().parse().map_err(|_| other())?;
         let mut headers = Vec::new();
         loop {
             let line = line(from, &mut read)?;
@@ -45,7 +58,7 @@ impl Head {
     }
 
     /// All ways to log in, as one list.
-    pub(super) fn challenges(&self) -> String {
+    pub(in crate::child) fn challenges(&self) -> String {
         let all = self.headers.iter().filter(|(name, _)| name == "www-authenticate");
         all.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -74,7 +87,7 @@ impl Head {
     }
 
     /// Where the stream is, as a whole address.
-    fn location(&self, url: &NetworkUrl) -> Option<String> {
+    pub(in crate::child) fn location(&self, url: &NetworkUrl) -> Option<String> {
         let to = self.header("location")?;
         if to.contains("://") {
             return Some(to.to_owned());
@@ -111,6 +124,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_answer_over_rtsp_has_the_same_grammar() {
+        let text = "RTSP/1.0 302 Moved\r\nCSeq: 1\r\nlocation: rtsp://h/b?token=a1\r\n\r\n";
+        let head = Head::of(RTSP, &mut text.as_bytes()).unwrap();
+        assert_eq!((head.status, head.location(&url()).as_deref()), (302, Some("rtsp://h/b?token=a1")));
+        let error = Head::of(RTSP, &mut "HTTP/1.1 200 OK\r\n\r\n".as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "it answers, but not as RTSP");
+    }
 
     fn head(text: &str) -> std::io::Result<Head> {
         Head::read(&mut text.as_bytes())

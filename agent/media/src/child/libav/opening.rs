@@ -14,10 +14,6 @@ use crate::tuning::{ANALYSE_US, FPS_PROBE_PICTURES, REORDER_PACKETS, SILENCE_SHA
 use crate::url;
 
 pub(super) fn open_input(open: &OpenSource, deadline: &Deadline) -> Result<Input, CaptureError> {
-    // `ffmpeg::init` would link libavdevice. The texts of errors are all that is needed of it.
-    ffmpeg::util::error::register_all();
-    // Broken streams would fill the log; what matters is reported as events.
-    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     input(&address(open)?, options(open), open, deadline)
 }
 
@@ -27,8 +23,6 @@ pub(super) fn open_pipe(
     open: &OpenSource,
     deadline: &Deadline,
 ) -> Result<Input, CaptureError> {
-    ffmpeg::util::error::register_all();
-    ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
     let mut options = Dictionary::new();
     options.set("protocol_whitelist", "pipe");
     options.set("analyzeduration", ANALYSE_US);

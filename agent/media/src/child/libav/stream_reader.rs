@@ -159,44 +159,39 @@ impl StreamReader {
         arrived: Mono,
         parent: &mut ParentLink,
     ) -> Result<Times, CaptureError> {
-        let finer = |ticks: i64| ticks.saturating_mul(self.finer);
+        let finer = self.finer;
+        let finer = |ticks: i64| ticks.saturating_mul(finer);
         let (pts, dts) = (packet.pts().map(finer), packet.dts().map(finer));
         let duration = finer(packet.duration());
-        let guess =
-            (1.0 / (f64::from(self.info.fps).clamp(1.0, 240.0) * self.tick_s)).round().max(1.0) as i64;
-        let step = if duration > 0 { duration } else { guess };
-        let own_dts = dts.or(pts);
-        let times = match &mut self.clock {
-            Some(clock) => {
-                let follows = !clock.is_by_arrival();
-                if let Some(own_dts) = own_dts.filter(|_| follows)
-                    && self.jumps(own_dts)
-                {
-                    self.clock.iter_mut().for_each(|clock| clock.jumped(arrived));
-                    self.begin_epoch(parent)?;
-                }
-                let dated = self.clock.as_mut().map(|clock| clock.date(pts, dts, step, arrived));
-                let (times, fault) = dated.unwrap_or((Times { pts: 0, dts: 0 }, None));
-                if let Some(fault) = fault {
-                    parent.event(CaptureEvent::ClockUnreliable(fault))?;
-                }
-                times
-            }
+        let step = if duration > 0 { duration } else { self.usual_step() };
+        let follows_own = self.clock.as_ref().is_none_or(|clock| !clock.is_by_arrival());
+        if let Some(own) = dts.or(pts).filter(|_| follows_own)
+            && self.jumps(own)
+        {
+            self.clock.iter_mut().for_each(|clock| clock.jumped(arrived));
+            self.begin_epoch(parent)?;
+        }
+        let (times, fault) = match &mut self.clock {
+            Some(clock) => clock.date(pts, dts, step, arrived),
             None => {
                 let pts = pts.or(dts).unwrap_or(self.last_pts.saturating_add(step));
-                let times = Times { pts, dts: dts.unwrap_or(pts) };
-                if self.jumps(times.dts) {
-                    self.begin_epoch(parent)?;
-                }
-                times
+                (Times { pts, dts: dts.unwrap_or(pts) }, None)
             }
         };
+        if let Some(fault) = fault {
+            parent.event(CaptureEvent::ClockUnreliable(fault))?;
+        }
         let by_arrival = self.clock.as_ref().is_some_and(StreamClock::is_by_arrival);
         packet.set_pts(Some(times.pts));
         packet.set_dts(dts.map(|_| times.dts));
         packet.set_duration(if by_arrival { 0 } else { duration });
         self.last_pts = times.pts;
         Ok(times)
+    }
+
+    /// From one picture to the next, by the announced rate, ticks.
+    fn usual_step(&self) -> i64 {
+        (1.0 / (f64::from(self.info.fps).clamp(1.0, 240.0) * self.tick_s)).round().max(1.0) as i64
     }
 
     /// A jump of decoding time.

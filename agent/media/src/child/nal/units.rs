@@ -1,5 +1,7 @@
 //! NAL units of a packet, in either packing. Pure.
 
+use memchr::memmem;
+
 use super::Family;
 
 /// How NAL units lie in the packets of a stream.
@@ -74,7 +76,7 @@ fn lengths(data: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
 }
 
 fn find_start(data: &[u8]) -> Option<usize> {
-    data.windows(3).position(|w| w == [0, 0, 1])
+    memmem::find(data, &[0, 0, 1])
 }
 
 fn trimmed(unit: &[u8]) -> &[u8] {
@@ -88,7 +90,7 @@ pub(in crate::child) fn trailing_zeros(data: &[u8]) -> usize {
 
 /// A byte stream without zeros between the end of a NAL unit and the next start code of four bytes. `None` if there are none.
 pub(in crate::child) fn without_padding(data: &[u8]) -> Option<Vec<u8>> {
-    let padded = data.windows(5).any(|w| w == [0, 0, 0, 0, 1]);
+    let padded = memmem::find(data, &[0, 0, 0, 0, 1]).is_some();
     let join = |mut out: Vec<u8>, unit: &[u8]| {
         out.extend_from_slice(&[0, 0, 0, 1]);
         out.extend_from_slice(unit);
@@ -134,6 +136,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn start_codes_are_found_where_they_are(
+            data in proptest::collection::vec(prop_oneof![3 => Just(0u8), 1 => Just(1u8), 1 => any::<u8>()], 0..300),
+        ) {
+            let naive = data.windows(3).position(|w| w == [0, 0, 1]);
+            prop_assert_eq!(find_start(&data), naive);
+            let padded = data.windows(5).any(|w| w == [0, 0, 0, 0, 1]);
+            prop_assert_eq!(without_padding(&data).is_some(), padded);
+        }
+
         #[test]
         fn any_bytes_are_survived(
             data in proptest::collection::vec(prop_oneof![Just(0u8), Just(1u8), any::<u8>()], 0..200),

@@ -1,39 +1,33 @@
 //! What an RTSP camera's answer means.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io::{BufReader, Write as _};
 use std::time::Duration;
 
 use kerbside_site::camera_url::NetworkUrl;
 
 use crate::child::error::CaptureError;
+use crate::child::http::{Head, RTSP};
+use crate::child::login;
+use crate::dial::dial;
 use crate::proto::{OpenTransport, SourceFault};
 
 /// RFC 2326, 11.3.14.
 pub(super) const UNSUPPORTED_TRANSPORT: u16 = 461;
 /// How long the camera may take to say where it sends its viewers.
 const REDIRECT_LIMIT: Duration = Duration::from_secs(2);
-/// Longest answer that is read for it, bytes.
-const LONGEST_ANSWER: u64 = 4096;
 
 /// A request was not answered as it should be.
 pub(super) fn of_answer(error: retina::Error) -> CaptureError {
     let text = first_line(&error);
     let fault = match error.status_code() {
-        Some(401) if text.contains("no credentials") => {
-            let text = "the camera asks for user and password (401), and url has none";
-            return CaptureError::source(SourceFault::Unauthorised, text);
-        }
+        Some(401) if text.contains("no credentials") => return CaptureError::needs_login(),
         Some(401) if text.contains("Can't understand") => {
             let text = format!(
                 "the camera asks for a login that is not spoken here: {text}; set its RTSP authentication to digest (摄像机的 RTSP 认证方式请设为 digest)"
             );
             return CaptureError::source(SourceFault::Protocol, text);
         }
-        Some(401) => {
-            let text = "the camera rejects user or password (401)";
-            return CaptureError::source(SourceFault::Unauthorised, text);
-        }
+        Some(401) => return CaptureError::wrong_login(),
         Some(403) => SourceFault::Unauthorised,
         Some(404 | 410 | 454) => SourceFault::NotFound,
         Some(UNSUPPORTED_TRANSPORT | 505 | 551) => SourceFault::Protocol,
@@ -69,10 +63,6 @@ pub(super) fn of_stream(error: &retina::Error) -> CaptureError {
     CaptureError::source(SourceFault::Lost, first_line(error))
 }
 
-pub(super) fn closed() -> CaptureError {
-    CaptureError::source(SourceFault::Lost, "the server closed the stream")
-}
-
 /// The camera has the stream elsewhere. `retina` does not say where, so the description is asked for once more.
 pub(super) fn redirected(url: &NetworkUrl, error: retina::Error) -> CaptureError {
     match location(url) {
@@ -85,27 +75,22 @@ pub(super) fn redirected(url: &NetworkUrl, error: retina::Error) -> CaptureError
 }
 
 fn location(url: &NetworkUrl) -> Option<String> {
-    let address = (url.host.as_str(), url.port).to_socket_addrs().ok()?.next()?;
-    let mut stream = TcpStream::connect_timeout(&address, REDIRECT_LIMIT).ok()?;
-    stream.set_read_timeout(Some(REDIRECT_LIMIT)).ok()?;
-    let target = format!("rtsp://{}{}", url.address(), url.target);
-    write!(stream, "DESCRIBE {target} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    let mut from = stream.take(LONGEST_ANSWER);
-    let mut piece = [0; 512];
-    // The connection may stay open behind the answer.
-    while !answer.windows(4).any(|w| w == b"\r\n\r\n") {
-        match from.read(&mut piece) {
-            Ok(n) if n > 0 => answer.extend_from_slice(&piece[..n]),
-            _ => break,
-        }
+    let head = described(url, None)?;
+    if head.status != 401 {
+        return head.location(url);
     }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let header = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("location").then(|| value.trim().to_owned())
-    };
-    answer.lines().find_map(header)
+    let login =
+        login::answer(url.login.as_ref()?, &head.challenges(), "DESCRIBE", &url.without_login()).ok()?;
+    described(url, Some(&login))?.location(url)
+}
+
+fn described(url: &NetworkUrl, authorization: Option<&str>) -> Option<Head> {
+    let mut stream = dial(url, REDIRECT_LIMIT).ok()?;
+    stream.set_read_timeout(Some(REDIRECT_LIMIT)).ok()?;
+    let target = url.without_login();
+    let login = authorization.map_or_else(String::new, |a| format!("Authorization: {a}\r\n"));
+    write!(stream, "DESCRIBE {target} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n{login}\r\n").ok()?;
+    Head::of(RTSP, &mut BufReader::new(stream)).ok()
 }
 
 /// What `retina` says beyond it is for whoever reads a trace of the network.
