@@ -19,29 +19,39 @@ pub fn of(bytes: &[u8]) -> Sha256 {
 
 /// Of all parts, one after the other.
 pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Sha256 {
-    let mut context = Context::new(&SHA256);
-    parts.into_iter().for_each(|part| context.update(part));
-    taken(context.finish())
+    let mut hasher = Hasher::new();
+    parts.into_iter().for_each(|part| hasher.update(part));
+    hasher.finish()
 }
 
-/// A hash that grows with what it is given.
+/// A hash of bytes that come piece by piece.
 #[derive(Clone)]
-pub struct Hasher(Context);
+pub struct Hasher {
+    context: Context,
+    bytes: u64,
+}
 
 impl Hasher {
     /// Of nothing yet.
     pub fn new() -> Self {
-        Hasher(Context::new(&SHA256))
+        Hasher { context: Context::new(&SHA256), bytes: 0 }
     }
 
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.context.update(bytes);
+        self.bytes += bytes.len() as u64;
     }
 
     /// Of all that came.
     pub fn finish(self) -> Sha256 {
-        taken(self.0.finish())
+        taken(self.context.finish())
+    }
+
+    /// Of all that came, in hex, and how many bytes that was.
+    pub fn finish_hex(self) -> (String, u64) {
+        let bytes = self.bytes;
+        (hex(&self.finish()), bytes)
     }
 }
 
@@ -53,50 +63,19 @@ impl Default for Hasher {
 
 impl std::fmt::Debug for Hasher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hasher")
+        write!(f, "Hasher({} bytes)", self.bytes)
     }
 }
 
 /// Of a file from where it stands to its end, in hex, and how many bytes that is.
 pub fn of_file(file: &mut File) -> std::io::Result<(String, u64)> {
-    let mut running = Running::default();
+    let mut hasher = Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(running.finish()),
-            n => running.update(&buffer[..n]),
+            0 => return Ok(hasher.finish_hex()),
+            n => hasher.update(&buffer[..n]),
         }
-    }
-}
-
-/// A hash of bytes that come piece by piece.
-pub struct Running {
-    context: Context,
-    bytes: u64,
-}
-
-impl Default for Running {
-    fn default() -> Self {
-        Running { context: Context::new(&SHA256), bytes: 0 }
-    }
-}
-
-impl std::fmt::Debug for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Running({} bytes)", self.bytes)
-    }
-}
-
-impl Running {
-    /// Takes the next bytes in.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.context.update(bytes);
-        self.bytes += bytes.len() as u64;
-    }
-
-    /// In hex, and how many bytes that was.
-    pub fn finish(self) -> (String, u64) {
-        (hex(self.context.finish().as_ref()), self.bytes)
     }
 }
 
@@ -184,7 +163,8 @@ mod tests {
         assert_eq!(hex(&of_parts([b"a".as_slice(), b"", b"bc"])), ABC);
         let mut hasher = Hasher::default();
         [b"ab".as_slice(), b"c"].into_iter().for_each(|part| hasher.update(part));
-        assert_eq!(hex(&hasher.finish()), ABC);
+        assert_eq!(hex(&hasher.clone().finish()), ABC);
+        assert_eq!(hasher.finish_hex(), (ABC.to_owned(), 3));
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("abc"), "abc").unwrap();
         let found = of_file(&mut File::open(dir.path().join("abc")).unwrap()).unwrap();

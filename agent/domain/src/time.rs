@@ -240,9 +240,21 @@ pub fn rfc3339(wall_ms: i64, utc_offset_s: i32) -> String {
     }
 }
 
+/// A wait that doubles with each try, s: `first_s` before the first (`tries` 0), `longest_s` at the most.
+#[must_use]
+pub fn doubled_s(first_s: f64, tries: u32, longest_s: f64) -> f64 {
+    (first_s * 2f64.powi(tries.min(32) as i32)).min(longest_s)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_doubles_up_to_the_longest() {
+        let waits = [0, 1, 2, 5, 6, u32::MAX].map(|tries| doubled_s(2.0, tries, 100.0));
+        assert_eq!(waits, [2.0, 4.0, 8.0, 64.0, 100.0, 100.0]);
+    }
 
     #[test]
     fn times_are_written_with_offset_and_milliseconds() {

@@ -224,4 +224,4 @@ fn upload_trust(site: &Site) -> Option<Tls> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

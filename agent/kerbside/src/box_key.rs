@@ -11,6 +11,8 @@ use kerbside_domain::time::rfc3339;
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::KEY_FILE;
 
+use crate::durable;
+
 /// Prints a request for a certificate in the name of the box.
 pub fn csr(site: &Site, organisation: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
     let request = request(&key(site)?, organisation, &site.device.edge_id)?;
@@ -41,7 +43,7 @@ pub fn install_chain(site: &Site, file: &Path, now_s: i64, out: &mut impl Write)
         return Ok(false);
     }
     let path = site.chain_file();
-    write_durably(&path, chain.to_pem()?.as_bytes()).with_context(|| path.display().to_string())?;
+    durable::write_public(&path, chain.to_pem()?.as_bytes()).with_context(|| path.display().to_string())?;
     let (owner, authority) = chain.names();
     writeln!(out, "installed as {}", path.display())?;
     writeln!(out, "{owner}, vouched for by {authority}, from {} to {}", day(begins_s), day(ends_s))?;
@@ -64,18 +66,6 @@ fn key(site: &Site) -> anyhow::Result<SigningKey> {
     let path = site.device.data_dir.join(KEY_FILE);
     SigningKey::read(&path)
         .context("a box makes its key at its first `kerbside run`; its user alone can read it")
-}
-
-/// Whole under its name, or not at all.
-fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(readable)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 fn day(s: i64) -> String {

@@ -53,7 +53,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the agent: cameras, detectors, evidence, delivery. Stops on SIGTERM or Ctrl-C; a second one exits at once.
-    Run(RunArgs),
+    Run(OfSite),
     /// Play a clip through the same line and print what it would have reported.
     Replay(ReplayArgs),
     /// Replay every clip of a folder that has a truth, and count hits and false reports: tables, results.json, pictures.
@@ -82,7 +82,7 @@ pub enum Command {
         config: Option<PathBuf>,
     },
     /// Accept the data folder as it is now, after a lost disk. `run` refuses one that was emptied, or that is another box's.
-    Adopt(AdoptArgs),
+    Adopt(OfSite),
     /// Internal: the process that demuxes and decodes one camera.
     #[command(hide = true)]
     Capture {
@@ -106,15 +106,9 @@ pub enum Command {
     },
 }
 
+// For every command that the box carries out for its own site. No documentation: clap would show it as the command's.
 #[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The site file.
-    #[arg(long, default_value = "/etc/kerbside/site.toml")]
-    pub config: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct AdoptArgs {
+pub struct OfSite {
     /// The site file.
     #[arg(long, default_value = "/etc/kerbside/site.toml")]
     pub config: PathBuf,

@@ -7,11 +7,12 @@
 //! The witness lies in a folder of its own, which the package makes on the system's disk, or else beside the site file.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use kerbside_site::config::Site;
 use serde::{Deserialize, Serialize};
+
+use crate::durable;
 
 /// Name of the mark in the data folder.
 const MARK: &str = "data-id";
@@ -197,20 +198,10 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Durably, and whole or not at all.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let named =
         |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let mut temporary = path.to_owned().into_os_string();
-    temporary.push(".part");
-    let write = || {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
-    };
-    write().map_err(named)
+    durable::write(path, text.as_bytes()).map_err(named)
 }
 
 #[cfg(test)]

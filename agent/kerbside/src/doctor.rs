@@ -5,10 +5,12 @@
 //! | file | owns |
 //! |---|---|
 //! | `finding` | one finding |
+//! | `cameras` | what each camera shows, and what is to be put right about it |
 //! | `report` | the findings as text and exit code |
 //! | `machine`, `network`, `certificates`, `confined`, `broker`, `trust`, `encryption` | the checks |
 
 mod broker;
+mod cameras;
 mod certificates;
 mod confined;
 mod encryption;
@@ -21,12 +23,11 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 use crate::data_folder::DataFolder;
-use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::time::Clock;
-use kerbside_media::Confinement;
-use kerbside_media::parent::CameraTrouble;
-use kerbside_site::config::{self, Camera, GnssSource, Site};
+use kerbside_media::{Confinement, Walls};
+use kerbside_site::config::{self, GnssSource, Site};
 
+pub use cameras::TryCamera;
 pub use confined::confined;
 pub use finding::{Area, Finding, Level};
 pub use report::{exit_code, render};
@@ -44,13 +45,6 @@ pub struct Hooks {
     pub try_camera: Option<TryCamera>,
 }
 
-/// What a camera shows, or why it shows nothing.
-pub type TryCamera = fn(&Camera) -> Result<String, CameraTrouble>;
-
-/// Where a state has no cure of its own.
-const LOOK_AT_LOG: (&str, &str) =
-    ("docs/en/operate/faults.md has every state", "各状态见 docs/zh-CN/operate/faults.md");
-
 /// Names and versions.
 pub type Versions = fn() -> Vec<(String, String)>;
 
@@ -66,8 +60,8 @@ pub struct ModelFault {
     pub remedy: &'static str,
 }
 
-/// Site file, if there is one, to what stands around a child and what it could do in spite of that.
-pub type Confined = fn(Option<&Path>) -> Result<Confinement, String>;
+/// Site file, if there is a good one, and what the site says, to what stands around a child and what it could do in spite of that.
+pub type Confined = fn(Option<&Path>, Walls) -> Result<Confinement, String>;
 
 /// Checks the machine, and with a configuration also everything that it names. `progress` is told what is being checked.
 pub fn run(
@@ -80,15 +74,19 @@ pub fn run(
     progress("machine");
     findings.push(machine::clock_synchronised());
     findings.extend(libraries(hooks));
-    findings.extend(hooks.confinement.map(|confined| confined::finding(confined(config))));
-    let Some(path) = config else {
+    let loaded = config.map(|path| (path, config::load(path)));
+    let good = loaded.as_ref().and_then(|(path, site)| Some((*path, site.as_ref().ok()?)));
+    let walls = good.map_or_else(Walls::default, |(path, site)| crate::app::walls(site, path));
+    let confined = hooks.confinement.map(|confined| confined(good.map(|(path, _)| path), walls.clone()));
+    findings.extend(confined.map(confined::finding));
+    let Some((path, site)) = loaded else {
         findings.push(machine::memory(None));
         findings.extend(models(None, hooks));
         let remedy = "kerbside doctor SITE.toml also looks at cameras, centre, certificates and disks";
         findings.push(Finding::advice(Area::Configuration, "none was given", remedy));
         return findings;
     };
-    let site = match config::load(path) {
+    let site = match site {
         Ok(site) => site,
         Err(problems) => {
             findings.push(machine::memory(None));
@@ -116,12 +114,13 @@ pub fn run(
     progress("model");
     findings.extend(models(Some(&site), hooks));
     progress("centre");
-    findings.extend(broker::check(&site, clock));
+    let page = broker::page(&site);
+    findings.extend(broker::check(&site, clock, page.as_ref()));
     findings.extend(certificates::check(&site, clock));
     findings.push(certificates::evidence_chain(&site, clock));
     findings.extend(trust::check(&site, clock));
     progress("cameras");
-    findings.extend(cameras(&site, hooks.try_camera));
+    findings.extend(cameras::check(&site, hooks.try_camera, &walls, page.as_ref()));
     findings.extend(site.gnss.as_ref().map(gnss));
     findings.extend(sensor_broker(&site));
     findings.push(health_port(&site));
@@ -188,36 +187,6 @@ fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
         Err(fault) => Finding::wrong(Area::Model, fault.what, fault.remedy),
     };
     [street].into_iter().chain(&models.close_up).map(one).collect()
-}
-
-/// All at once: a camera that does not answer costs the others no time.
-fn cameras(site: &Site, try_camera: Option<TryCamera>) -> Vec<Finding> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            site.cameras.iter().map(|camera| scope.spawn(|| one_camera(camera, try_camera))).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    })
-}
-
-/// Whether it answers; if this program can watch it, also whether pictures come.
-fn one_camera(camera: &Camera, try_camera: Option<TryCamera>) -> Finding {
-    let id = &camera.id;
-    let answer = match network::camera(&camera.url) {
-        Ok(answer) => answer,
-        Err(fault) => return Finding::wrong(Area::Camera, format!("{id}: {}", fault.what), fault.remedy),
-    };
-    let is_network = kerbside_media::url::is_network(&camera.url);
-    match try_camera.filter(|_| is_network).map(|try_camera| try_camera(camera)) {
-        None => Finding::good(Area::Camera, format!("{id}: {answer}")),
-        Some(Ok(what)) => Finding::good(Area::Camera, format!("{id}: {answer}; {what}")),
-        Some(Err(CameraTrouble { state, why })) => {
-            let (english, chinese) = match state {
-                CameraState::Off(off) => off.cure().unwrap_or(LOOK_AT_LOG),
-                CameraState::Blind(_) | CameraState::Watching => LOOK_AT_LOG,
-            };
-            Finding::wrong(Area::Camera, format!("{id}: {why}"), format!("{english} ({chinese})"))
-        }
-    }
 }
 
 fn gnss(source: &GnssSource) -> Finding {

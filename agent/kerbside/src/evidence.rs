@@ -37,7 +37,7 @@ mod tuning;
 pub use box_signer::Signing;
 pub use camera::EvidenceCamera;
 pub use files::FileError;
-pub(crate) use folders::folders_of;
+pub(crate) use folders::{folders_of, is_mark};
 pub use manifest::{Manifest, ManifestItem};
 pub use retention::{Protected, Pruned, Retention};
 pub use retention_hold::{HoldChange, set_retention_hold};

@@ -6,11 +6,12 @@ mod ends;
 mod liveness;
 mod metrics;
 mod server;
+mod warnings;
 
 pub(crate) use ends::{Ends, Stays, end_with_a_panic};
 pub(crate) use liveness::{Liveness, Pulse, notify_ready, notify_stopping, supervise};
 pub(crate) use metrics::{
-    CameraMetrics, DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Metrics, Priority, Queue,
-    SensorMetrics, Stage, raise,
+    CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Queue, SensorMetrics, Stage, raise,
 };
 pub(crate) use server::{HealthError, bind};
+pub(crate) use warnings::CameraWarnings;

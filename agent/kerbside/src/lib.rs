@@ -13,6 +13,7 @@
 //! * [`data_folder`] knows a data folder again, or says that it is not this box's.
 //! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal; [`proof`] is evidence
 //!   outside of the running agent.
+//! * `durable` writes files that are whole under their name, or not there.
 //! * [`box_key`] gets certificates for the key with which a box signs evidence.
 //! * [`centre`] is the terminal client of the centre's side.
 //! * [`cli`] defines the command line of all this; `log` and `signal` serve every command.
@@ -27,6 +28,7 @@ pub mod centre;
 pub mod cli;
 pub mod data_folder;
 pub mod doctor;
+pub(crate) mod durable;
 pub mod evidence;
 pub(crate) mod health;
 pub mod inspect;
@@ -38,3 +40,5 @@ pub mod review;
 pub mod score;
 pub mod sensor;
 pub(crate) mod signal;
+#[cfg(test)]
+pub(crate) mod verdict_testing;

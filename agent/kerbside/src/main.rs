@@ -11,8 +11,14 @@ use kerbside::cli::{Cli, Command, CommandArgs, KeyCommand, ReplayArgs, WatchArgs
 use kerbside::data_folder::DataFolder;
 use kerbside::doctor::ModelFault;
 use kerbside::say;
+#[cfg(feature = "camera")]
+use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::time::Clock as _;
 use kerbside_infer::{LIVE_RUN_LIMIT, LoadError};
+#[cfg(feature = "camera")]
+use kerbside_media::Walls;
+#[cfg(feature = "camera")]
+use kerbside_media::parent::{CameraSeen, CameraTrouble};
 use kerbside_site::config::{self, Site};
 
 fn main() -> ExitCode {
@@ -183,14 +189,12 @@ fn doctor(config: Option<&Path>) -> u8 {
 
 /// What `doctor` says of a camera that can be watched, as the agent itself would watch it.
 #[cfg(feature = "camera")]
-fn try_camera(camera: &config::Camera) -> Result<String, kerbside_media::parent::CameraTrouble> {
-    let program =
-        kerbside_media::CaptureProgram::this().map_err(|e| kerbside_media::parent::CameraTrouble {
-            state: kerbside_domain::camera_state::CameraState::Off(
-                kerbside_domain::camera_state::Off::Crashed,
-            ),
-            why: format!("this program cannot be found: {e}"),
-        })?;
+fn try_camera(camera: &config::Camera, walls: Walls) -> Result<CameraSeen, CameraTrouble> {
+    let not_found = |error: std::io::Error| CameraTrouble {
+        state: CameraState::Off(Off::Crashed),
+        why: format!("this program cannot be found: {error}"),
+    };
+    let program = kerbside_media::CaptureProgram::this().map_err(not_found)?.with_walls(walls);
     kerbside_media::parent::try_camera(camera, program)
 }
 

@@ -7,8 +7,8 @@ use kerbside_wire::Outgoing;
 
 use super::machine::*;
 use super::status::{LinkHealth, LinkProblem, LinkStatus};
+use super::testing::{FULL, message, settings};
 
-const FULL: Terms = Terms { protocol: Protocol::V5, retain: true, max_qos: 1 };
 const NO_RETAIN: Terms = Terms { retain: false, ..FULL };
 const OLD: Terms = Terms { protocol: Protocol::V311, ..FULL };
 
@@ -18,26 +18,9 @@ struct Script {
     epoch: u64,
 }
 
-fn message(seq: u64, topic: &str) -> Outgoing {
-    let (topic, properties, content) = (topic.to_owned(), Vec::new(), kerbside_wire::Content::Event);
-    Outgoing { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
-}
-
 impl Script {
     fn new() -> Self {
-        let settings = MachineSettings {
-            subscriptions: vec!["receipt".into(), "case".into()],
-            session_base: 3_000_000,
-            keep_alive_s: 30.0,
-            connect_timeout_s: 35.0,
-            ack_timeout_s: 60.0,
-            backoff_min_s: 1.0,
-            backoff_max_s: 60.0,
-            terms: FULL,
-            max_packet_v5: 1 << 24,
-            max_packet_v311: 1 << 20,
-        };
-        Script { machine: Machine::new(settings, 7, Mono::ZERO), now: Mono::ZERO, epoch: 0 }
+        Script { machine: Machine::new(settings(), 7, Mono::ZERO), now: Mono::ZERO, epoch: 0 }
     }
 
     fn push(&mut self, event: LinkEvent) -> Vec<LinkAction> {
@@ -275,6 +258,71 @@ fn a_topic_on_which_the_broker_closes_is_set_aside() {
     assert!(is_refused(&s.hand(message(8, "cg/v1/310112/b/state")), 8));
 }
 
+/// What becomes of three reports at a broker that closes the connection on those that it `minds`, over some connections.
+fn fates(minds: fn(u64) -> bool) -> (Script, Vec<(u64, &'static str)>) {
+    let (mut s, mut waiting, mut fates) = (Script::new(), vec![1, 2, 3], Vec::new());
+    for _ in 0..40 {
+        s.connects();
+        let window = |action: LinkAction| match action {
+            LinkAction::Report(LinkReport::Connected { window, .. }) => Some(window),
+            _ => None,
+        };
+        let window = s.accepted(Accepted::default()).into_iter().find_map(window).unwrap();
+        let ended = loop {
+            let mut sent = Vec::new();
+            for seq in waiting.clone() {
+                if sent.len() < window && matches!(s.hand(message(seq, MATTER))[..], [LinkAction::Publish(_)])
+                {
+                    s.push(LinkEvent::Written { pkid: seq as u16 });
+                    sent.push(seq);
+                }
+            }
+            if sent.is_empty() {
+                break s.after(61.0, LinkEvent::Lost { why: "reset".into(), by_peer: false });
+            }
+            if sent.iter().any(|seq| minds(*seq)) {
+                break s.closed();
+            }
+            waiting.retain(|seq| !sent.contains(seq));
+            for seq in sent {
+                s.push(LinkEvent::PubAck { pkid: seq as u16, verdict: Verdict::Taken });
+                fates.push((seq, "taken"));
+            }
+        };
+        for action in ended {
+            if let LinkAction::Report(LinkReport::Rejected { seq, .. }) = action {
+                waiting.retain(|waits| *waits != seq);
+                fates.push((seq, "given up"));
+            }
+        }
+    }
+    (s, fates)
+}
+
+/// MQTT 3.1.1 has no other word for it.
+#[test]
+fn where_the_broker_closes_on_every_report_none_is_given_up_and_that_is_named() {
+    let (s, fates) = fates(|_| true);
+    assert_eq!(fates, []);
+    let what = &s.status().problems[&LinkProblem::ReportsRefused];
+    assert!(what.contains(MATTER) && what.contains("closes the connection"), "{what}");
+}
+
+#[test]
+fn a_report_on_which_the_broker_closes_is_given_up_once_others_of_its_topic_are_taken() {
+    for minded in 1..=3 {
+        let (s, mut fates) = match minded {
+            1 => fates(|seq| seq == 1),
+            2 => fates(|seq| seq == 2),
+            _ => fates(|seq| seq == 3),
+        };
+        fates.sort_unstable();
+        let expected = [1, 2, 3].map(|seq| (seq, if seq == minded { "given up" } else { "taken" }));
+        assert_eq!(fates, expected);
+        assert_eq!(s.problems(), [], "{minded}");
+    }
+}
+
 #[test]
 fn refused_subscriptions_are_named_and_tried_again() {
     let mut s = Script::new();
@@ -317,10 +365,24 @@ fn another_client_of_the_same_name_is_named() {
         assert_eq!(s.problems().is_empty(), closes < 3);
     }
     assert!(s.status().problems[&LinkProblem::SessionTaken].contains("edge_id used twice"));
-    // One that lasts ends it.
-    s.up();
-    s.after(601.0, LinkEvent::Alive);
-    assert_eq!(s.problems(), []);
+    // One that lasts ends it, by whatever the broker says on it.
+    let (token, topic, payload, retain) = (1, "case".to_owned(), Vec::new(), false);
+    let signs = [
+        LinkEvent::Alive,
+        LinkEvent::PubAck { pkid: 1, verdict: Verdict::Taken },
+        LinkEvent::Received { token, topic, payload, retain },
+        LinkEvent::Subscribed { taken: vec!["case".into()], refused: Vec::new() },
+    ];
+    for sign in signs {
+        let mut s = Script::new();
+        s.up();
+        s.dismissed(Dismissal::SessionTaken);
+        s.up();
+        s.after(599.0, sign.clone());
+        assert_eq!(s.problems(), [LinkProblem::SessionTaken], "{sign:?}");
+        s.after(2.0, sign.clone());
+        assert_eq!(s.problems(), [], "{sign:?}");
+    }
 }
 
 /// The negative control: what is no rival.

@@ -32,6 +32,7 @@ pub(crate) use connection::Connection;
 use crate::error::LinkError;
 use crate::machine::{LinkEvent, Terms};
 use crate::settings::LinkSettings;
+use crate::tuning::GOODBYE;
 
 /// What the broker says when the box is gone without a word.
 #[derive(Clone, Debug)]
@@ -75,6 +76,15 @@ impl Wire {
                 Wire::Open(connection) => return connection.event(may_read).await,
             }
         }
+    }
+
+    /// Says DISCONNECT, and waits until it is written and the broker has closed, or the time is up.
+    pub(crate) async fn disconnect(&mut self) {
+        let Some(connection) = self.open() else { return };
+        connection.disconnect();
+        let closed = async { while !matches!(connection.event(true).await, LinkEvent::Lost { .. }) {} };
+        // A broker that does not close is left all the same.
+        let _ = tokio::time::timeout(GOODBYE, closed).await;
     }
 
     pub(crate) fn open(&mut self) -> Option<&mut Connection> {

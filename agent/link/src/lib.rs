@@ -48,6 +48,8 @@ mod settings;
 mod shell;
 mod status;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 pub mod tls;
 mod tuning;

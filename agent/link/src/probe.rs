@@ -9,7 +9,7 @@ use crate::client::{LastWill, Wire};
 use crate::machine::{LinkAction, LinkEvent, Machine};
 use crate::settings::LinkSettings;
 use crate::status::LinkStatus;
-use crate::tuning::{GOODBYE, PROBE_BACKOFF_S, PROBE_LIMIT};
+use crate::tuning::{PROBE_BACKOFF_S, PROBE_LIMIT};
 
 /// Connects, subscribes and disconnects; nothing is published, and what comes down stays at the broker. What it found: up, or
 /// why not, and the problems.
@@ -21,11 +21,7 @@ pub async fn probe(mut settings: LinkSettings, who: &Identity, clock: &dyn Clock
     // What is known by then is said.
     let _ = tokio::time::timeout(PROBE_LIMIT, tried).await;
     let status = machine.status();
-    if let Some(connection) = wire.open() {
-        connection.disconnect();
-        let closed = async { while !matches!(connection.event(true).await, LinkEvent::Lost { .. }) {} };
-        let _ = tokio::time::timeout(GOODBYE, closed).await;
-    }
+    wire.disconnect().await;
     status
 }
 

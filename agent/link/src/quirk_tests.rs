@@ -10,8 +10,9 @@ use kerbside_testkit::wait::poll;
 use kerbside_testkit::{BROKER_QUIRKS, BrokerQuirk, Does, LIMIT, QuirkyBroker};
 use kerbside_trace::delivery::{Delivery, DeliverySettings};
 use kerbside_wire::Priority;
-use kerbside_wire::testing::{report, who};
+use kerbside_wire::testing::who;
 
+use super::testing::{matter, runtime};
 use super::*;
 
 /// Between two looks.
@@ -31,14 +32,14 @@ fn stands(quirk: &BrokerQuirk, v5: bool) {
     (settings.backoff_min_s, settings.backoff_max_s) = (0.02, 0.05);
     let status = settings.status.clone();
     let send = |incident: &str| {
-        delivery.send(kerbside_wire::matter(&who(), &report(incident, 1), None, None)).unwrap();
+        delivery.send(matter(incident)).unwrap();
         // Some telemetry of every kind beside it.
         let mut position = kerbside_wire::health(&serde_json::Map::new(), SystemClock::new().now());
         (position.topic, position.qos, position.retain) = ("position".to_owned(), 1, false);
         delivery.send(position).unwrap();
     };
     send("FIRST");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = runtime();
     let link = runtime.block_on(async { spawn(settings, opened.link, clock) });
     send("SECOND");
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kerbside_domain::time::{Clock, Mono};
-use kerbside_trace::delivery::{LinkPort, LinkReport, LinkRequest, Reporter, Room};
+use kerbside_trace::delivery::{LinkPort, LinkReport, LinkRequest, Room};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -29,7 +29,6 @@ enum Next {
 struct Shell {
     settings: LinkSettings,
     port: LinkPort,
-    reporter: Reporter,
     clock: Arc<dyn Clock>,
     machine: Machine,
     wire: Wire,
@@ -52,7 +51,6 @@ pub async fn run(
     let machine = Machine::new(machine, fastrand::u64(..), clock.now().mono);
     let renewal = Renewal::new(settings.renewal_s);
     let mut shell = Shell {
-        reporter: port.reporter.clone(),
         settings,
         port,
         clock,
@@ -80,7 +78,7 @@ impl Shell {
             Next::Event(event) => self.machine.push(self.now(), event),
             Next::Room(room) => {
                 let report = self.reports.pop_front();
-                if report.is_some_and(|report| !self.reporter.report_into(room, report)) {
+                if report.is_some_and(|report| !self.port.reporter.report_into(room, report)) {
                     return false;
                 }
             }
@@ -99,10 +97,10 @@ impl Shell {
     /// Nothing is lost when it is not awaited to its end.
     async fn next(&mut self) -> Next {
         let wait_s = self.machine.deadline().map_or(3600.0, |due| due.since_s(self.now())).max(0.001);
-        let oldest = self.reports.front();
+        let (oldest, reporter) = (self.reports.front(), &self.port.reporter);
         let room = async {
             match oldest {
-                Some(report) => self.reporter.room(report).await,
+                Some(report) => reporter.room(report).await,
                 None => std::future::pending().await,
             }
         };
@@ -150,7 +148,9 @@ impl Shell {
                 LinkAction::Connect { session, terms } => self.connect(session, terms),
                 LinkAction::Drop => self.wire = Wire::None,
                 LinkAction::Disconnect => {
-                    self.goodbye().await;
+                    self.report_all().await;
+                    self.wire.disconnect().await;
+                    info!("link: said offline and disconnected");
                     return false;
                 }
                 LinkAction::Finished => {
@@ -191,7 +191,7 @@ impl Shell {
     /// What is left to report, within the time of a goodbye.
     async fn report_all(&mut self) {
         let reports = std::mem::take(&mut self.reports);
-        let reporter = &self.reporter;
+        let reporter = &self.port.reporter;
         let all = async move {
             for report in reports {
                 if !reporter.report(report).await {
@@ -201,18 +201,6 @@ impl Shell {
         };
         // A disk that hangs is left all the same: what was not reported is sent again at the next start.
         let _ = tokio::time::timeout(GOODBYE, all).await;
-    }
-
-    /// Until DISCONNECT is written and the broker has closed, or the time is up.
-    async fn goodbye(&mut self) {
-        self.report_all().await;
-        if let Some(connection) = self.wire.open() {
-            connection.disconnect();
-            let closed = async { while !matches!(connection.event(true).await, LinkEvent::Lost { .. }) {} };
-            // A broker that does not close is left all the same.
-            let _ = tokio::time::timeout(GOODBYE, closed).await;
-        }
-        info!("link: said offline and disconnected");
     }
 
     fn log(&self, change: LinkChange) {

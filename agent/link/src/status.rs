@@ -112,7 +112,7 @@ pub struct LinkStatus {
     pub problems: BTreeMap<LinkProblem, String>,
     /// Connections that were let in.
     pub connections: u64,
-    /// Messages that the broker refused.
+    /// How often the broker refused a message, in words or by closing the connection on it.
     pub refused: u64,
     /// The link's task ended, and nobody had asked it to.
     pub is_lost: bool,

@@ -2,8 +2,8 @@
 
 use super::machine::*;
 use super::status::LinkHealth;
+use super::testing::{message, settings};
 use kerbside_domain::time::Mono;
-use kerbside_site::config::Protocol;
 use kerbside_trace::delivery::{LinkReport, LinkRequest};
 use kerbside_wire::Outgoing;
 
@@ -12,32 +12,17 @@ struct Script {
     now: Mono,
 }
 
-const FULL: Terms = Terms { protocol: Protocol::V5, retain: true, max_qos: 1 };
-
 fn accepted() -> LinkEvent {
     LinkEvent::Connected(Accepted { session_present: true, ..Accepted::default() })
 }
 
 fn outgoing(seq: u64) -> Outgoing {
-    let (topic, properties, content) = ("t".to_owned(), Vec::new(), kerbside_wire::Content::Event);
-    Outgoing { seq, topic, qos: 1, retain: false, expiry_s: None, properties, body: vec![0; 10], content }
+    message(seq, "t")
 }
 
 impl Script {
     fn new() -> Self {
-        let settings = MachineSettings {
-            subscriptions: vec!["down".into()],
-            session_base: 3_000_000,
-            keep_alive_s: 30.0,
-            connect_timeout_s: 35.0,
-            ack_timeout_s: 60.0,
-            backoff_min_s: 1.0,
-            backoff_max_s: 60.0,
-            terms: FULL,
-            max_packet_v5: 1 << 24,
-            max_packet_v311: 1 << 20,
-        };
-        Script { machine: Machine::new(settings, 7, Mono::ZERO), now: Mono::ZERO }
+        Script { machine: Machine::new(settings(), 7, Mono::ZERO), now: Mono::ZERO }
     }
 
     /// Pushes one event and returns all actions but the log.
@@ -192,6 +177,19 @@ fn the_time_in_which_nothing_was_read_is_no_silence() {
         matches!(&actions[0], LinkAction::Report(LinkReport::Disconnected { why, .. }) if why.contains("PUBACK")),
         "{actions:?}"
     );
+}
+
+#[test]
+fn why_it_was_down_is_no_trouble_any_more_once_it_is_up() {
+    let mut s = Script::new();
+    s.tick();
+    s.push(LinkEvent::Lost { why: "connection refused".into(), by_peer: false });
+    assert_eq!(s.machine.status().why.as_deref(), Some("connection refused"));
+    s.up();
+    let status = s.machine.status();
+    assert_eq!((status.health, status.why), (LinkHealth::Up, None));
+    s.lose();
+    assert_eq!(s.machine.status().why.as_deref(), Some("closed"));
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub use confinement::{Confinement, Wall};
 pub use parent::{CaptureProgram, CaptureSession, CaptureSettings, Walls};
 pub use proto::{CaptureStats, ClockFault, Pace};
 pub use ring::{PacketRing, RingSpan};
-pub use source::{FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
+pub use source::{CameraWarning, FrameSink, FrameSource, Notice, SourceEnd, StopSignal};
 
 /// Name and version of each native library built in, for `doctor`.
 #[cfg(feature = "camera")]

@@ -27,5 +27,5 @@ pub use probe::{ProbeError, ProbeOutcome, confinement, probe};
 pub use program::CaptureProgram;
 pub use session::CaptureSession;
 pub use settings::CaptureSettings;
-pub use trial::{CameraTrouble, try_camera};
+pub use trial::{CameraSeen, CameraTrouble, try_camera};
 pub use walls::Walls;

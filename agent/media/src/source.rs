@@ -68,6 +68,69 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// What a person should put right about the camera, though it is watched.
+    pub fn warning(&self) -> Option<CameraWarning> {
+        match self {
+            Notice::ClockUnreliable(fault) => Some(CameraWarning::Clock(*fault)),
+            Notice::GroupTooLarge { bytes, seconds } => {
+                Some(CameraWarning::Ring { mb: bytes / (1 << 20), seconds: *seconds })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a person should put right about a camera that is watched all the same. It holds until the capture child is replaced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CameraWarning {
+    /// See [`Notice::ClockUnreliable`].
+    Clock(ClockFault),
+    /// See [`Notice::GroupTooLarge`].
+    Ring {
+        /// Size of the group, MiB.
+        mb: u64,
+        /// Its length, s.
+        seconds: f64,
+    },
+}
+
+impl CameraWarning {
+    /// As it is written in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CameraWarning::Clock(_) => "clock",
+            CameraWarning::Ring { .. } => "ring",
+        }
+    }
+
+    /// What is wrong.
+    pub fn what(self) -> String {
+        match self {
+            CameraWarning::Clock(fault) => format!(
+                "the camera's timestamps contradict the arrival of its packets ({fault}); arrival dates its pictures"
+            ),
+            CameraWarning::Ring { mb, seconds } => format!(
+                "ring_mb is smaller than one group of pictures ({mb} MiB, {seconds:.0} s); evidence is made of one picture a second"
+            ),
+        }
+    }
+
+    /// What a technician does about it, in English and Chinese.
+    pub fn cure(self) -> (&'static str, &'static str) {
+        match self {
+            CameraWarning::Clock(_) => (
+                "turn NTP on in the camera, update its firmware, or try its other stream",
+                "在摄像机上启用 NTP、升级固件，或改用另一路码流",
+            ),
+            CameraWarning::Ring { .. } => (
+                "raise ring_mb, or lower the distance of key frames in the camera",
+                "增大 ring_mb，或在摄像机上缩短关键帧间隔",
+            ),
+        }
+    }
+}
+
 /// Why a source ended for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceEnd {

@@ -28,6 +28,9 @@ pub(crate) const BACKOFF_LONGEST_S: f64 = 12.0;
 pub(crate) const REACH_LIMIT_S: f64 = 5.0;
 /// What `doctor` gives a camera for its first picture, s. Chosen: key frames are seldom further apart, and a person waits.
 pub(crate) const TRIAL_LIMIT_S: f64 = 8.0;
+/// So long `doctor` goes on listening after the first picture, s. Chosen: a clock that is wrong by a third is found out after three
+/// steps of 2 s, and a person waits.
+pub(crate) const TRIAL_LISTENS_S: f64 = 7.0;
 /// Redirects in a row that are followed on a camera's own host. Bound: a camera that sends us in circles.
 pub(crate) const MAX_REDIRECTS: u32 = 3;
 /// Longest address that is followed, bytes. Bound: those with a signed token have some hundreds.

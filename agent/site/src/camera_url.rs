@@ -168,9 +168,27 @@ impl CameraUrl {
         }
     }
 
+    /// Whether it holds a password or a key: in the login, in the query, in a pipeline.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            CameraUrl::Network(url) => !url.secrets().is_empty(),
+            CameraUrl::File(_) | CameraUrl::Device(_) => false,
+            CameraUrl::Pipeline(pipeline) => hide::words(pipeline).any(word_holds_secret),
+        }
+    }
+
     /// The camera is reached over a network.
     pub fn network(&self) -> Option<&NetworkUrl> {
         if let CameraUrl::Network(url) = self { Some(url) } else { None }
+    }
+}
+
+/// A word of a pipeline such as `user-pw=SECRET` or `location=rtsp://USER:SECRET@HOST/`.
+fn word_holds_secret(word: &str) -> bool {
+    let begin = Scheme::ALL.into_iter().filter_map(|s| word.find(&format!("{}://", s.as_str()))).min();
+    match begin.and_then(|begin| word.get(begin..)) {
+        Some(address) => CameraUrl::parse(address).map_or(true, |url| url.holds_secret()),
+        None => hide::is_secret_property(word),
     }
 }
 

@@ -22,16 +22,6 @@ pub enum TextError {
     },
 }
 
-impl TextError {
-    /// The line that is wrong, counted from 1.
-    pub fn line(&self) -> Option<usize> {
-        match self {
-            TextError::Utf16 => None,
-            TextError::Gbk { line } | TextError::Other { line, .. } => Some(*line),
-        }
-    }
-}
-
 /// The text of a file, without the byte order mark that Windows programs put before it.
 pub fn decode(bytes: Vec<u8>) -> Result<String, TextError> {
     let mut bytes = bytes;

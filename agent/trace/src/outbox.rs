@@ -6,7 +6,8 @@
 //!
 //! **Order.** Lower priorities yield: a row waits while one of a higher priority is queued. Birth and offline go before
 //! all. Incidents go oldest first while few wait; beyond twice the window they take turns, newest then oldest, so that a
-//! live report overtakes a backlog of days and the backlog still moves.
+//! live report overtakes a backlog of days and the backlog still moves. Where PUBACKs may be long in coming, part of the window
+//! is kept for reports that are live.
 //!
 //! **Budgets.** Each priority may hold so many bytes of journal. Over it, its oldest rows are evicted; incidents never
 //! are: the overrun is shown and the disk's own limits answer for it.

@@ -9,7 +9,7 @@ mod arguments;
 mod tests;
 
 use kerbside_crypto::sign::CentreKey;
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -120,7 +120,7 @@ impl SignedCommand {
     /// What is to be done about a genuine command at `now`, or why nothing is. `is_forgotten`: it may have
     /// been obeyed and forgotten.
     pub fn action(&self, now: Moment, is_forgotten: bool) -> Result<CommandAction, CommandRefusal> {
-        if now.quality == ClockQuality::None {
+        if !now.is_vouched() {
             return Err(CommandRefusal::ClockNotSynchronised);
         }
         if self.expires_at_ms <= now.wall_ms {

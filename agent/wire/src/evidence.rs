@@ -4,7 +4,7 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceRole};
 use kerbside_domain::time::Moment;
 use serde::Serialize;
 
-use crate::grant::{COMMAND_SET, Grant};
+use crate::grant::{Grant, incident_of, set_and_file};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::priority::Priority;
@@ -13,6 +13,8 @@ use crate::topic;
 
 /// Type of the message that names files, without the leading `kerbside.`.
 pub const MANIFEST_KIND: &str = "evidence.manifest.v1";
+/// Type of the message that says what does not come, without the leading `kerbside.`.
+const FAILED_KIND: &str = "evidence.failed.v1";
 
 #[derive(Serialize)]
 struct ManifestData<'a> {
@@ -77,42 +79,71 @@ pub fn evidence_manifest(
     message
 }
 
+/// What became of one file.
 #[derive(Serialize)]
-struct UploadData<'a> {
+struct FileData<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     incident_id: Option<&'a str>,
-    grant_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_id: Option<&'a str>,
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     uri: Option<&'a str>,
-    sha256: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
 
-/// The end of one upload, on the topic of its set.
+impl<'a> FileData<'a> {
+    /// Of the file at `path`, below the evidence folder.
+    fn new(path: &'a str) -> Self {
+        let (set, file) = set_and_file(path);
+        FileData {
+            id: file.rsplit_once('.').map_or(file, |(stem, _)| stem),
+            incident_id: incident_of(set),
+            grant_id: None,
+            path,
+            uri: None,
+            sha256: None,
+            bytes: None,
+            reason: None,
+        }
+    }
+
+    /// On the topic of its set.
+    fn message(&self, kind: &str, at: Moment) -> Message {
+        let (set, _) = set_and_file(self.path);
+        ready_of(kind, &set.to_lowercase(), set, at, to_json(self))
+    }
+}
+
+/// `id`: of the set, or of what was asked for. `about`: the incident or command.
+fn ready_of(kind: &str, id: &str, about: &str, at: Moment, data: String) -> Message {
+    let topic = format!("evidence/{}/ready", topic::word(id));
+    let mut message = Message::new(kind, topic, Priority::Evidence, at, data);
+    message.correlation_id = Some(about.to_owned());
+    message
+}
+
+/// The end of one upload.
 fn upload_over(grant: &Grant, kind: &str, bytes: Option<u64>, reason: Option<&str>, at: Moment) -> Message {
-    let (set, file) = grant.set_and_file();
+    let (set, _) = grant.set_and_file();
     let pieces = format!("mqtt:evidence/{}/chunk", topic::word(&set.to_lowercase()));
     // What follows the question mark is the key to the store.
     let url = if grant.is_by_mqtt() { Some(pieces.as_str()) } else { grant.url.split('?').next() };
-    let data = UploadData {
-        id: file.rsplit_once('.').map_or(file, |(stem, _)| stem),
-        incident_id: grant.incident_id(),
-        grant_id: &grant.id,
-        path: &grant.path,
+    let data = FileData {
+        grant_id: Some(&grant.id),
         uri: url.filter(|_| reason.is_none()),
-        sha256: &grant.sha256,
+        sha256: Some(&grant.sha256),
         bytes,
         reason,
+        ..FileData::new(&grant.path)
     };
-    let topic = format!("evidence/{}/ready", topic::word(&set.to_lowercase()));
-    let mut message = Message::new(kind, topic, Priority::Evidence, at, to_json(&data));
-    message.correlation_id = Some(set.to_owned());
-    message
+    data.message(kind, at)
 }
 
 /// `evidence.ready`: the file of a grant is where the centre wanted it.
@@ -122,29 +153,16 @@ pub fn evidence_ready(grant: &Grant, bytes: u64, at: Moment) -> Message {
 
 /// `evidence.failed`: the file of a grant will not come by this grant.
 pub fn evidence_not_sent(grant: &Grant, reason: &str, at: Moment) -> Message {
-    upload_over(grant, "evidence.failed.v1", None, Some(reason), at)
+    upload_over(grant, FAILED_KIND, None, Some(reason), at)
 }
 
 /// `evidence.failed`: what was promised does not come, and why. On the topic of `ready`, which it ends.
 pub fn evidence_failed(id: &str, incident_id: &str, reason: &str, at: Moment) -> Message {
     let data = serde_json::json!({"id": id, "incident_id": incident_id, "reason": reason});
-    let topic = format!("evidence/{}/ready", topic::word(id));
-    let mut message = Message::new("evidence.failed.v1", topic, Priority::Evidence, at, to_json(&data));
-    message.correlation_id = Some(incident_id.to_owned());
-    message
+    ready_of(FAILED_KIND, id, incident_id, at, to_json(&data))
 }
 
 /// `evidence.failed`: a file that was named is no longer on the disk as it was written. `path`: below the evidence folder.
 pub fn evidence_damaged(path: &str, reason: &str, at: Moment) -> Message {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let set = folder.rsplit('/').next().unwrap_or_default();
-    let id = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let mut data = serde_json::json!({"id": id, "path": path, "reason": reason});
-    if !set.starts_with(COMMAND_SET) {
-        data["incident_id"] = set.into();
-    }
-    let topic = format!("evidence/{}/ready", topic::word(&set.to_lowercase()));
-    let mut message = Message::new("evidence.failed.v1", topic, Priority::Evidence, at, to_json(&data));
-    message.correlation_id = Some(set.to_owned());
-    message
+    FileData { reason: Some(reason), ..FileData::new(path) }.message(FAILED_KIND, at)
 }

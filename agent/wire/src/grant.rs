@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kerbside_crypto::sign::CentreKey;
-use kerbside_domain::time::{ClockQuality, Moment, Mono};
+use kerbside_domain::time::{Moment, Mono};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
@@ -17,7 +17,7 @@ use crate::text::clipped;
 /// CloudEvents type of a grant.
 pub const GRANT: &str = "kerbside.evidence.grant.v1";
 /// Evidence of a command lies in a folder whose name begins so.
-pub(crate) const COMMAND_SET: &str = "cmd-";
+const COMMAND_SET: &str = "cmd-";
 
 /// A file that the centre wants, and the way there: HTTPS (plain HTTP only to this machine itself), or pieces over MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ fn scheme(url: &str) -> &str {
 
 /// Why it does not count now.
 fn in_time(issued_at_ms: i64, expires_at_ms: i64, now: Moment) -> Option<GrantRefusal> {
-    if now.quality == ClockQuality::None || expires_at_ms <= now.wall_ms {
+    if !now.is_vouched() || expires_at_ms <= now.wall_ms {
         return Some(GrantRefusal::Expired);
     }
     // By its own word, and by the box's clock: an id is remembered no longer than that.
@@ -181,6 +181,17 @@ fn is_below(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     parts.len() == 3
         && parts.iter().all(|p| !p.is_empty() && !p.starts_with('.') && !p.contains(['\\', '\0']))
+}
+
+/// Folder of the incident (or command) and name of the file in it. `path`: below the evidence folder.
+pub(crate) fn set_and_file(path: &str) -> (&str, &str) {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    (folder.rsplit('/').next().unwrap_or_default(), file)
+}
+
+/// The incident whose evidence that folder holds; `None`: a command's.
+pub(crate) fn incident_of(set: &str) -> Option<&str> {
+    Some(set).filter(|set| !set.starts_with(COMMAND_SET))
 }
 
 impl JudgedGrant {
@@ -206,14 +217,12 @@ impl Grant {
 
     /// Folder of the incident (or command) and name of the file in it.
     pub fn set_and_file(&self) -> (&str, &str) {
-        let mut parts = self.path.rsplit('/');
-        let file = parts.next().unwrap_or_default();
-        (parts.next().unwrap_or_default(), file)
+        set_and_file(&self.path)
     }
 
     /// The incident whose file it is; `None`: a command's.
     pub fn incident_id(&self) -> Option<&str> {
-        Some(self.set_and_file().0).filter(|set| !set.starts_with(COMMAND_SET))
+        incident_of(self.set_and_file().0)
     }
 }
 
@@ -222,6 +231,7 @@ mod tests {
     use super::*;
     use crate::testing::grant::{data, sealed};
     use crate::testing::{NOW_MS, keys, who};
+    use kerbside_domain::time::ClockQuality;
     use serde_json::Value;
 
     #[test]

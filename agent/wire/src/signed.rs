@@ -5,7 +5,7 @@
 //! (128 hex digits, Ed25519) are extension attributes of the envelope.
 
 use kerbside_crypto::sign::{CentreKey, SigningKey};
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -62,7 +62,7 @@ impl Signed {
         now: Moment,
     ) -> Result<&'k CentreKey, NotGenuine> {
         let key = self.key_of(keys)?;
-        if now.quality != ClockQuality::None && !key.counts_at(now.wall_ms) {
+        if now.is_vouched() && !key.counts_at(now.wall_ms) {
             return Err(NotGenuine::KeyNotValid(key.id.clone()));
         }
         if !key.may_sign(what) {

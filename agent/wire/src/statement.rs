@@ -5,7 +5,7 @@
 //! a case state when it was issued (`issued_at`), so that nobody can play an old end of a case again.
 
 use kerbside_crypto::sign::CentreKey;
-use kerbside_domain::time::{ClockQuality, Moment};
+use kerbside_domain::time::Moment;
 use kerbside_site::config::Centre;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -109,12 +109,14 @@ impl<T> Statement<T> {
         let issued_at_ms = instant("issued_at", text)?;
         let age_ms = now.wall_ms.saturating_sub(issued_at_ms);
         let in_time = (-limits::CLOCK_SKEW_MS..=limits::STATEMENT_LIFE_MS).contains(&age_ms);
-        if in_time || now.quality == ClockQuality::None { Ok(()) } else { Err(stale) }
+        if in_time || !now.is_vouched() { Ok(()) } else { Err(stale) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kerbside_domain::time::ClockQuality;
+
     use super::*;
     use crate::testing::{NOW_MS, keys, who};
     use crate::{case, receipt, signed};

@@ -24,14 +24,23 @@ const BYTES_A_MESSAGE: u64 = 1024;
 pub fn run(scale: Scale) -> Result<Vec<Row>> {
     let messages = scale.pick(3000, 10_000) as u16;
     Ok(vec![
-        row("flood from the broker, MQTT 5", "5", Flood { messages, breaks_after: None })?,
-        row("flood from the broker, MQTT 3.1.1", "3.1.1", Flood { messages, breaks_after: None })?,
-        row("flood, and the connection breaks in it", "5", Flood { messages, breaks_after: Some(1500) })?,
+        row("flood from the broker, MQTT 5", "5", Flood { messages, ..Flood::default() })?,
+        row("flood from the broker, MQTT 3.1.1", "3.1.1", Flood { messages, ..Flood::default() })?,
+        row(
+            "flood, and the connection breaks in it",
+            "5",
+            Flood { messages, breaks_after: Some(1500), ..Flood::default() },
+        )?,
+        row("flood, PUBACKs behind it", "5", Flood { messages, receive_max: Some(8), ..Flood::default() })?,
     ])
 }
 
 fn row(name: &str, mqtt: &str, flood: Flood) -> Result<Row> {
-    let mut row = Row::new(name, "a broker that ignores Receive Maximum; syncs of 50 ms");
+    let broker_does = match flood.receive_max {
+        None => "a broker that ignores Receive Maximum; syncs of 50 ms".to_owned(),
+        Some(max) => format!("a broker with a Receive Maximum of {max}; syncs of 50 ms"),
+    };
+    let mut row = Row::new(name, &broker_does);
     row.trials = u64::from(flood.messages);
     let dir = tempfile::tempdir()?;
     let broker = FloodBroker::start(flood)?;

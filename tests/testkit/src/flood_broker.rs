@@ -2,23 +2,26 @@
 //! receipts, case states, junk, and commands and grants that somebody forged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::mqtt::{self, Connack, Packet};
-use crate::wait::{Missed, Watched, now};
+use crate::served::Served;
+use crate::wait::{Watched, now};
 
 /// What waits for the box.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Flood {
     pub messages: u16,
     /// The first connection breaks after so many acknowledgements.
     pub breaks_after: Option<usize>,
+    /// The broker takes no more without acknowledgement, and acknowledges behind all that it sends (MQTT 5).
+    pub receive_max: Option<u16>,
 }
 
 impl Flood {
@@ -86,58 +89,64 @@ pub struct SeenInFlood {
     pub acknowledged: BTreeSet<u16>,
     /// Reports by the id of their event, and when they came first.
     pub reports: BTreeMap<String, Instant>,
-    /// How much was acknowledged when the first of them came.
-    pub first_report_after: Option<usize>,
+    /// How much was acknowledged when each of them came first.
+    pub acknowledged_before: BTreeMap<String, usize>,
+    /// Publishes that are not acknowledged, and the most that were.
+    pub unanswered: usize,
+    pub most_unanswered: usize,
     /// When the first message was sent, and when the last was acknowledged.
     pub began: Option<Instant>,
     pub drained: Option<Instant>,
 }
 
-/// Runs until it is dropped.
-#[derive(Debug)]
-pub struct FloodBroker {
-    port: u16,
-    seen: Arc<Watched<SeenInFlood>>,
+impl std::fmt::Display for SeenInFlood {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (acks, reports) = (self.acknowledged.len(), self.reports.len());
+        write!(f, "{} connections, {acks} acknowledged, {reports} reports", self.connections)
+    }
 }
+
+/// A broker that drowns the box.
+pub type FloodBroker = Served<SeenInFlood>;
 
 impl FloodBroker {
     pub fn start(flood: Flood) -> Result<FloodBroker> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let port = listener.local_addr()?.port();
-        let seen = Arc::new(Watched::new(SeenInFlood::default()));
-        let weak = Arc::downgrade(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let Some(seen) = weak.upgrade() else { break };
-                std::thread::spawn(move || {
-                    // An error is a client that went away.
-                    let _ = serve(&stream, flood, &seen);
-                    let _ = stream.shutdown(Shutdown::Both);
-                });
+        Served::by(move |stream, seen| serve(stream, flood, seen))
+    }
+}
+
+/// The way down to the box.
+struct Down {
+    stream: Mutex<TcpStream>,
+    /// PUBACKs that stand behind the flood, as long as it lasts.
+    late: Mutex<Option<Vec<u16>>>,
+}
+
+impl Down {
+    /// Acknowledges, at once or behind what is on its way.
+    fn puback(&self, pkid: u16, seen: &Watched<SeenInFlood>) -> Result<()> {
+        match &mut *self.late.lock() {
+            Some(late) => late.push(pkid),
+            None => {
+                seen.change(|s| s.unanswered -= 1);
+                mqtt::puback(&mut *self.stream.lock(), pkid)?;
             }
-        });
-        Ok(FloodBroker { port, seen })
+        }
+        Ok(())
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Waits until what was seen satisfies `look`.
-    pub fn until<T>(
-        &self,
-        awaited: &str,
-        limit: Duration,
-        look: impl FnMut(&SeenInFlood) -> Option<T>,
-    ) -> Result<T, Missed> {
-        self.seen.until(awaited, limit, look, |s| {
-            let (acks, reports) = (s.acknowledged.len(), s.reports.len());
-            format!("{} connections, {acks} acknowledged, {reports} reports", s.connections)
-        })
-    }
-
-    pub fn read<T>(&self, read: impl FnOnce(&SeenInFlood) -> T) -> T {
-        self.seen.read(read)
+    fn flood(&self, flood: Flood, v5: bool, root: &str, seen: &Watched<SeenInFlood>) -> Result<()> {
+        seen.change(|s| s.began = s.began.or(Some(now())));
+        for i in 1..=flood.messages {
+            let (topic, payload) = message(i);
+            let topic = format!("{root}/{topic}");
+            mqtt::publish_down(&mut *self.stream.lock(), v5, &topic, i, &payload)?;
+        }
+        let late = self.late.lock().take();
+        for pkid in late.into_iter().flatten() {
+            self.puback(pkid, seen)?;
+        }
+        Ok(())
     }
 }
 
@@ -149,41 +158,42 @@ fn serve(stream: &TcpStream, flood: Flood, seen: &Arc<Watched<SeenInFlood>>) -> 
     let connection = seen.change(|s| {
         s.connections += 1;
         s.acknowledged.clear();
+        s.unanswered = 0;
         s.connections
     });
-    let writes = Arc::new(Mutex::new(stream.try_clone()?));
-    mqtt::connack(&mut *writes.lock(), v5, Connack { session_present: true, ..Connack::default() })?;
+    let receive_max = flood.receive_max;
+    let late = Mutex::new(receive_max.map(|_| Vec::new()));
+    let down = Arc::new(Down { stream: Mutex::new(stream.try_clone()?), late });
+    let says = Connack { session_present: true, receive_max, ..Connack::default() };
+    mqtt::connack(&mut *down.stream.lock(), v5, says)?;
     while let Some(packet) = mqtt::read(&mut reads, v5)? {
         match packet {
             Packet::Subscribe { pkid, filters } => {
-                mqtt::suback(&mut *writes.lock(), v5, pkid, filters.len())?;
-                let (writes, seen, root) =
-                    (writes.clone(), seen.clone(), format!("cg/v1/310112/{client_id}"));
-                std::thread::spawn(move || {
-                    seen.change(|s| s.began = s.began.or(Some(now())));
-                    for i in 1..=flood.messages {
-                        let (topic, payload) = message(i);
-                        let topic = format!("{root}/{topic}");
-                        if mqtt::publish_down(&mut *writes.lock(), v5, &topic, i, &payload).is_err() {
-                            break;
-                        }
-                    }
-                });
+                mqtt::suback(&mut *down.stream.lock(), v5, pkid, filters.len())?;
+                let (down, seen, root) = (down.clone(), seen.clone(), format!("cg/v1/310112/{client_id}"));
+                // An error is a client that went away.
+                std::thread::spawn(move || down.flood(flood, v5, &root, &seen));
             }
             Packet::Publish { topic, pkid, payload, .. } => {
+                if pkid > 0 {
+                    seen.change(|s| {
+                        s.unanswered += 1;
+                        s.most_unanswered = s.most_unanswered.max(s.unanswered);
+                    });
+                }
                 if topic.contains("/matter/") {
                     let event: Value = serde_json::from_slice(&payload)?;
                     let id = event["id"].as_str().unwrap_or_default().to_owned();
                     seen.change(|s| {
+                        s.acknowledged_before.entry(id.clone()).or_insert(s.acknowledged.len());
                         s.reports.entry(id).or_insert_with(now);
-                        s.first_report_after = s.first_report_after.or(Some(s.acknowledged.len()));
                     });
                 }
                 if pkid > 0 {
-                    mqtt::puback(&mut *writes.lock(), pkid)?;
+                    down.puback(pkid, seen)?;
                 }
             }
-            Packet::Ping => mqtt::pong(&mut *writes.lock())?,
+            Packet::Ping => mqtt::pong(&mut *down.stream.lock())?,
             Packet::Disconnect => break,
             Packet::PubAck { pkid } => {
                 let acknowledged = seen.change(|s| {

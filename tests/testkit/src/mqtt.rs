@@ -50,6 +50,7 @@ pub struct Connack {
     pub code: Option<u8>,
     /// MQTT 5 only, as all that follow.
     pub max_packet: Option<u32>,
+    pub receive_max: Option<u16>,
     pub no_retain: bool,
     pub qos0_only: bool,
     pub keep_alive_s: Option<u16>,
@@ -192,6 +193,10 @@ pub fn connack(stream: &mut impl Write, v5: bool, says: Connack) -> Result<()> {
         let mut properties = Vec::new();
         if let Some(max) = says.max_packet {
             properties.push(0x27);
+            properties.extend(max.to_be_bytes());
+        }
+        if let Some(max) = says.receive_max {
+            properties.push(0x21);
             properties.extend(max.to_be_bytes());
         }
         if says.no_retain {

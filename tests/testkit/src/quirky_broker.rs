@@ -3,14 +3,14 @@
 //! Each line says what the box must name, so that a test can go through all of them; the first is a broker without any.
 
 use std::collections::BTreeMap;
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::mqtt::{self, Connack, Packet};
-use crate::wait::{Missed, Watched};
+use crate::served::Served;
+use crate::wait::Watched;
 
 /// What a broker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,7 @@ pub const BROKER_QUIRKS: &[BrokerQuirk] = &[
         "topics_refused",
     ),
     quirk("closes on the birth", Does::ClosesOn { end: "/state" }, V311, "topics_refused"),
+    stops("closes on reports", Does::ClosesOn { end: "/opened" }, None, "reports_refused"),
     quirk("no retain, said", Does::SaysNoRetain, V5, "no_retain"),
     quirk("no retain, said late", Does::SaysNoRetainLate, V5, "no_retain"),
     quirk("no retain, not said", Does::ClosesOnRetainedWill, V311, "no_retain"),
@@ -134,48 +135,18 @@ pub struct SeenByBroker {
     pub silent: u32,
 }
 
-/// Runs until it is dropped.
-#[derive(Debug)]
-pub struct QuirkyBroker {
-    port: u16,
-    seen: Arc<Watched<SeenByBroker>>,
+impl std::fmt::Display for SeenByBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
 }
+
+/// A broker with one of the quirks.
+pub type QuirkyBroker = Served<SeenByBroker>;
 
 impl QuirkyBroker {
     pub fn start(does: Does) -> Result<QuirkyBroker> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let port = listener.local_addr()?.port();
-        let seen = Arc::new(Watched::new(SeenByBroker::default()));
-        let weak = Arc::downgrade(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let Some(seen) = weak.upgrade() else { break };
-                std::thread::spawn(move || {
-                    // An error is a client that went away.
-                    let _ = serve(&stream, does, &seen);
-                    let _ = stream.shutdown(Shutdown::Both);
-                });
-            }
-        });
-        Ok(QuirkyBroker { port, seen })
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Waits until what was seen satisfies `look`.
-    pub fn until<T>(
-        &self,
-        awaited: &str,
-        limit: Duration,
-        look: impl FnMut(&SeenByBroker) -> Option<T>,
-    ) -> Result<T, Missed> {
-        self.seen.until(awaited, limit, look, |seen| format!("{seen:?}"))
-    }
-
-    pub fn read<T>(&self, read: impl FnOnce(&SeenByBroker) -> T) -> T {
-        self.seen.read(read)
+        Served::by(move |stream, seen| serve(stream, does, seen))
     }
 }
 

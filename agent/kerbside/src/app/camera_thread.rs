@@ -88,6 +88,10 @@ impl FrameSink for CameraThread {
     }
 
     fn notice(&mut self, at: Moment, notice: &Notice) {
+        if let Some(warning) = notice.warning() {
+            tracing::warn!(camera = self.id, cure = warning.cure().0, "{}", warning.what());
+            self.meter.warned(warning);
+        }
         match notice {
             Notice::Stats(stats) => self.meter.capture(stats),
             Notice::SparseKeys { gap_s } => {
@@ -97,26 +101,7 @@ impl FrameSink for CameraThread {
             Notice::ResolutionChanged { from, to } => {
                 tracing::warn!(camera = self.id, ?from, ?to, "the resolution changed");
             }
-            Notice::ClockUnreliable(fault) => {
-                let why = fault.to_string();
-                tracing::warn!(
-                    camera = self.id,
-                    why,
-                    "the camera's timestamps contradict the arrival of its packets; arrival dates its pictures"
-                );
-                self.meter.clock_unreliable();
-            }
-            Notice::GroupTooLarge { bytes, seconds } => {
-                let mb = bytes / (1 << 20);
-                tracing::warn!(
-                    camera = self.id,
-                    mb,
-                    seconds,
-                    "ring_mb is smaller than one group of pictures: evidence is made of one picture a second; raise ring_mb, or \
-                     lower the distance of key frames in the camera"
-                );
-                self.meter.group_too_large();
-            }
+            Notice::ClockUnreliable(_) | Notice::GroupTooLarge { .. } => {}
             Notice::StaleFrames => tracing::warn!(camera = self.id, "the backend repeats old pictures"),
             Notice::Confined(stands) => self.meter.confined(stands),
             Notice::Restarting { .. } => self.meter.restarted(),

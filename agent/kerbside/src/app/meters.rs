@@ -80,7 +80,8 @@ impl Meters {
     pub(super) fn camera(&self, camera: CameraIx, ring: Arc<Mutex<PacketRing>>) -> Option<CameraMeter> {
         let (id, metrics) = self.cameras.get(usize::from(camera.0))?;
         let pulse = self.pulse(&format!("camera-{id}"), CAMERA_LIMIT_S);
-        Some(CameraMeter::new(&self.metrics, metrics.clone(), ring, pulse))
+        let warnings = self.liveness.cameras().clone();
+        Some(CameraMeter::new(&self.metrics, metrics.clone(), ring, pulse, warnings))
     }
 
     pub(super) fn detector(&self) -> DetectorMeter {
@@ -113,7 +114,8 @@ impl Meters {
     pub(super) fn core(&self) -> CoreMeter {
         let cameras = self.cameras.iter().map(|(_, m)| m.clone()).collect();
         let link = link::LinkMeter::new(&self.metrics, self.link());
-        CoreMeter::new(self.metrics.clone(), cameras, link, self.pulse("core", CORE_LIMIT_S))
+        let warnings = self.liveness.cameras().clone();
+        CoreMeter::new(self.metrics.clone(), cameras, link, self.pulse("core", CORE_LIMIT_S), warnings)
     }
 
     /// Serves `/metrics` and `/healthz` and feeds the watchdog, as tasks of the current runtime.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use kerbside_site::config::{self, Camera, Problems, Site};
+use kerbside_site::config::{self, Problems, Site};
 use kerbside_trace::delivery::Delivery;
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::MustSign;
@@ -88,24 +88,23 @@ fn same_cameras(a: &Site, b: &Site) -> bool {
 /// Tables in which the file still says something else.
 fn differences(site: &Site, new: &Site) -> Vec<String> {
     let tables = [
-        ("[device]", format!("{:?}", site.device), format!("{:?}", new.device)),
-        ("[centre]", format!("{:?}", site.centre), format!("{:?}", new.centre)),
-        ("[models]", format!("{:?}", site.models), format!("{:?}", new.models)),
-        ("[codes]", format!("{:?}", site.codes), format!("{:?}", new.codes)),
-        ("[grid]", format!("{:?}", site.grid), format!("{:?}", new.grid)),
-        ("[health]", format!("{:?}", site.health), format!("{:?}", new.health)),
-        ("[evidence]", format!("{:?}", site.evidence), format!("{:?}", new.evidence)),
-        ("[gnss]", format!("{:?}", site.gnss), format!("{:?}", new.gnss)),
-        ("[sensors]", format!("{:?}", site.sensors), format!("{:?}", new.sensors)),
+        ("[device]", site.device != new.device),
+        ("[centre]", site.centre != new.centre),
+        ("[models]", site.models != new.models),
+        ("[codes]", site.codes != new.codes),
+        ("[grid]", site.grid != new.grid),
+        ("[health]", site.health != new.health),
+        ("[evidence]", site.evidence != new.evidence),
+        ("[gnss]", site.gnss != new.gnss),
+        ("[sensors]", site.sensors != new.sensors),
     ];
     let mut found: Vec<String> =
-        tables.into_iter().filter(|(_, a, b)| a != b).map(|(name, ..)| name.to_owned()).collect();
+        tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect();
     if !same_cameras(site, new) {
         found.push("[[camera]]: added, removed or in another order; their zones and rules too".to_owned());
         return found;
     }
-    let differs = |(a, b): &(&Camera, &Camera)| format!("{a:?}") != format!("{b:?}");
-    let cameras = site.cameras.iter().zip(&new.cameras).filter(differs);
+    let cameras = site.cameras.iter().zip(&new.cameras).filter(|(a, b)| a != b);
     found.extend(cameras.map(|(camera, _)| format!("[[camera]] {:?}", camera.id)));
     found
 }
@@ -146,6 +145,7 @@ kinds = ["waste.exposed"]
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("site.toml");
         let write = |text: &str| std::fs::write(&path, text).unwrap();
+        let parsed = |text: &str| config::parse(text, &path).unwrap();
         write(TEXT);
         let site = config::load(&path).unwrap();
         let (delivery, opened) =
@@ -168,6 +168,14 @@ kinds = ["waste.exposed"]
         assert_eq!((zone.polygon_norm[2], zone.rules[0].dwell_s), ((1.0, 0.5), 7.0));
         assert_eq!(site.centre.host, "127.0.0.1", "as it runs");
         assert_eq!(differences(&reload.as_read, &config::load(&path).unwrap()), ["[centre]"]);
+
+        // What no log shows differs too.
+        let by_proxy = |password: &str| {
+            let proxy = format!("[centre]\nproxy = \"http://u:{password}@127.0.0.1:3128\"\n");
+            parsed(&second.replace("[centre]\n", &proxy))
+        };
+        assert_eq!(differences(&by_proxy("a"), &by_proxy("a")), [""; 0]);
+        assert_eq!(differences(&by_proxy("a"), &by_proxy("b")), ["[centre]"]);
 
         write(&second.replace("dwell_s = 7", "dwell_s = \"soon\""));
         reload.read();

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use kerbside_crypto::sign::SigningKey;
+use kerbside_c2pa::ChainError;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::time::Clock;
 use kerbside_infer::slots::Slots;
@@ -17,7 +17,7 @@ use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSourc
 use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
-use kerbside_trace::delivery::{Delivery, Item, KEY_FILE, SavedIncident, StoredInput};
+use kerbside_trace::delivery::{Delivery, Item, SavedIncident, StoredInput};
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, Grant};
 use parking_lot::Mutex;
@@ -184,19 +184,19 @@ fn start_evidence(
     )
     .with_watermark(watermark(site))
     .with_sealer(sealer(delivery, clock));
-    match signing(site) {
-        Ok(signing) => evidence = evidence.with_signing(signing),
-        Err(error) => tracing::error!("evidence is not signed: {error:#}"),
+    match signing(site, delivery) {
+        Some(Ok(signing)) => evidence = evidence.with_signing(signing),
+        Some(Err(error)) => tracing::error!(%error, "evidence is not signed"),
+        None => tracing::error!("evidence is not signed: the box has no key"),
     }
     let scrub = scrub(site, clock, delivery);
     evidence::spawn(evidence, clock.clone(), outcomes, meters.evidence(), Some(scrub))
         .context("starting the evidence stage")
 }
 
-/// The journal has made the key by now.
-fn signing(site: &Site) -> anyhow::Result<Signing> {
-    let key = SigningKey::read(&site.device.data_dir.join(KEY_FILE))?;
-    Ok(Signing::new(key, &site.device.edge_id, site.chain_file())?)
+/// Without a key nothing is signed; the delivery has said why there is none.
+fn signing(site: &Site, delivery: &Delivery) -> Option<Result<Signing, ChainError>> {
+    Some(Signing::new(delivery.key()?, &site.device.edge_id, site.chain_file()))
 }
 
 /// Without a key the manifests are not signed; the delivery has said why there is none.

@@ -1,27 +1,13 @@
 //! A box asks for a certificate, gets one, and refuses one that is not its own or has expired.
 
-use kerbside_site::config;
 use kerbside_testkit::claim_certificate;
 
 use super::*;
 
 fn site(dir: &Path) -> Site {
-    let text = r#"
-schema = 1
-[device]
-edge_id = "mh-xz-017"
-division = "310112"
-data_dir = "data"
-point = [121.37608, 31.11240]
-[centre]
-url = "mqtt://127.0.0.1:1"
-[[camera]]
-id = "cam1"
-url = "clip.mp4"
-"#;
-    std::fs::write(dir.join("site.toml"), text).unwrap();
-    std::fs::create_dir_all(dir.join("data")).unwrap();
-    config::load(&dir.join("site.toml")).unwrap()
+    let site = crate::app::tests::site(dir);
+    std::fs::create_dir_all(&site.device.data_dir).unwrap();
+    site
 }
 
 fn said(print: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> String {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use kerbside_site::config::Tls;
+use rumqttc::v5::mqttbytes::v5::{PubAck, PubAckReason, SubAck, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions};
 
 /// Longest message taken, bytes.
@@ -65,6 +66,40 @@ pub(super) fn connect(broker: &BrokerAddress, name: &str) -> anyhow::Result<(Asy
         options.set_transport(rumqttc::Transport::tls_with_config(config.into()));
     }
     Ok(AsyncClient::new(options, CLIENT_REQUESTS))
+}
+
+/// Whether the broker took a message; the error says by name why it did not.
+pub(super) fn taken(ack: &PubAck) -> anyhow::Result<()> {
+    let (why, cure) = match ack.reason {
+        PubAckReason::Success => return Ok(()),
+        PubAckReason::NoMatchingSubscribers => {
+            tracing::warn!(
+                "the broker took the message, and no box reads that topic: is the box's name right?"
+            );
+            return Ok(());
+        }
+        PubAckReason::NotAuthorized => ("not authorised", "let this user write there (its access list)"),
+        PubAckReason::QuotaExceeded => {
+            ("quota exceeded", "look at the limits of this user and of its queues")
+        }
+        PubAckReason::TopicNameInvalid => ("topic name invalid", "is the name of division and box right?"),
+        PubAckReason::PayloadFormatInvalid => ("payload format invalid", "it wants another content here"),
+        PubAckReason::PacketIdentifierInUse => ("packet identifier in use", "try again"),
+        PubAckReason::ImplementationSpecificError => ("an error of its own", "its log says more"),
+        PubAckReason::UnspecifiedError => ("an error that it does not name", "its log says more"),
+    };
+    bail!("the broker refuses the message: {why}; {cure}")
+}
+
+/// Whether the broker sends what was asked for; the error says by name why it does not.
+pub(super) fn subscribed(ack: &SubAck) -> anyhow::Result<()> {
+    let refused = ack.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+    let why = refused.map(|code| format!("{code:?}")).unwrap_or_default();
+    ensure!(
+        refused.is_none(),
+        "the broker refuses the subscription: {why}; let this user read there (its access list)"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

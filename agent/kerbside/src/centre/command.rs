@@ -12,7 +12,7 @@ use rumqttc::v5::mqttbytes::v5::{Filter, Packet};
 use rumqttc::v5::{AsyncClient, Event};
 use serde_json::{Map, Value, json};
 
-use super::broker::{BrokerAddress, connect};
+use super::broker::{self, BrokerAddress, connect};
 use crate::cli::CommandArgs;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::{Clock, SystemClock, rfc3339};
@@ -147,8 +147,8 @@ pub async fn send_command(args: CommandArgs, out: &mut (impl Write + Send)) -> a
         return Ok(true);
     }
     let mut file = args.into.as_deref().map(IncomingFile::open).transpose()?;
-    let broker = BrokerAddress::from(args.broker);
-    let (client, mut poller) = connect(&broker, "kerbside-command")?;
+    let address = BrokerAddress::from(args.broker);
+    let (client, mut poller) = connect(&address, "kerbside-command")?;
     let answered = async {
         loop {
             match poller.poll().await {
@@ -164,9 +164,17 @@ pub async fn send_command(args: CommandArgs, out: &mut (impl Write + Send)) -> a
                     client.try_subscribe_many(filters).context("subscribe")?;
                 }
                 // Only now, so that no answer is missed.
-                Ok(Event::Incoming(Packet::SubAck(_))) => publish(&client, &command)?,
-                // The broker has it: nobody answers a statement.
-                Ok(Event::Incoming(Packet::PubAck(_))) if command.replies.is_none() => return Ok(true),
+                Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                    broker::subscribed(&ack)?;
+                    publish(&client, &command)?;
+                }
+                Ok(Event::Incoming(Packet::PubAck(ack))) => {
+                    broker::taken(&ack).with_context(|| command.topic.clone())?;
+                    // The broker has it: nobody answers a statement.
+                    if command.replies.is_none() {
+                        return Ok(true);
+                    }
+                }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     if let Some(file) = &file {
                         file.take(&command.id, &publish.payload)?;
@@ -184,7 +192,7 @@ pub async fn send_command(args: CommandArgs, out: &mut (impl Write + Send)) -> a
                     }
                 }
                 Ok(_) => {}
-                Err(error) => bail!("broker {}: {error}", broker.broker),
+                Err(error) => bail!("broker {}: {error}", address.broker),
             }
         }
     };

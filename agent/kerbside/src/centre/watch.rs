@@ -13,7 +13,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
 use serde_json::{Value, json};
 
-use super::broker::{BrokerAddress, connect};
+use super::broker::{self, BrokerAddress, connect};
 use super::print;
 use super::received::{ReceivedEvents, Tally};
 
@@ -101,8 +101,14 @@ pub async fn watch_until(
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 client.try_subscribe(filter.clone(), QoS::AtLeastOnce).context("subscribe")?;
             }
-            Ok(Event::Incoming(Packet::SubAck(_))) => {
+            Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                broker::subscribed(&ack).with_context(|| filter.clone())?;
                 tracing::info!(broker = options.broker.broker, filter, "subscribed");
+            }
+            Ok(Event::Incoming(Packet::PubAck(ack))) => {
+                if let Err(error) = broker::taken(&ack) {
+                    tracing::error!(%error, "a receipt did not go out: the box sends its message again");
+                }
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 let topic = String::from_utf8_lossy(&publish.topic).into_owned();

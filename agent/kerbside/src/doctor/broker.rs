@@ -19,11 +19,12 @@ const PAGE_BYTES: u64 = 1 << 20;
 const UNREACHABLE: &str = "check cable, SIM, firewall and proxy; reports wait on the disk until it answers";
 
 /// A try would take the session of an agent that runs; so that is asked first.
-pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
+/// `page`: of the agent that runs here.
+pub(super) fn check(site: &Site, clock: &dyn Clock, page: Option<&Value>) -> Vec<Finding> {
     let centre = &site.centre;
     let place = format!("{}:{}", centre.host, centre.port);
-    match page(site) {
-        Some(link) => of_page(&place, &link),
+    match page.and_then(|page| page.get("link")) {
+        Some(link) => of_page(&place, link),
         None if centre.proxy.is_none() => match network::connect(&centre.host, centre.port) {
             Ok(_) => of_status(&place, &tried(site, clock)),
             Err(why) => vec![Finding::wrong(Area::Centre, format!("{place}: {why}"), UNREACHABLE)],
@@ -32,8 +33,8 @@ pub(super) fn check(site: &Site, clock: &dyn Clock) -> Vec<Finding> {
     }
 }
 
-/// What `/healthz` says of the link; `None`: no agent runs here.
-fn page(site: &Site) -> Option<Value> {
+/// What `/healthz` says; `None`: no agent runs here.
+pub(super) fn page(site: &Site) -> Option<Value> {
     let mut stream = std::net::TcpStream::connect_timeout(&site.health.listen, PAGE_LIMIT).ok()?;
     stream.set_read_timeout(Some(PAGE_LIMIT)).ok()?;
     stream.set_write_timeout(Some(PAGE_LIMIT)).ok()?;
@@ -41,7 +42,7 @@ fn page(site: &Site) -> Option<Value> {
     let mut answer = String::new();
     stream.take(PAGE_BYTES).read_to_string(&mut answer).ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str::<Value>(body).ok()?.get("link").cloned()
+    serde_json::from_str(body).ok()
 }
 
 fn of_page(place: &str, link: &Value) -> Vec<Finding> {

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kerbside_media::parent::{self, ProbeOutcome};
 use kerbside_media::proto::{Act, Stage};
-use kerbside_media::{CaptureProgram, Confinement, Wall};
-use kerbside_site::config;
+use kerbside_media::{CaptureProgram, Confinement, Wall, Walls};
 
 use super::finding::{Area, Finding};
 
@@ -13,16 +12,12 @@ use super::finding::{Area, Finding};
 const REMEDY: &str = "Landlock needs kernel 5.13 or newer with `landlock` in its parameter lsm=, for TCP 6.7; system calls need CONFIG_SECCOMP_FILTER; \
                       confine = \"required\" in [device] lets no camera run without";
 
-/// What stands around a child of this program. `Err`: it could not be started, or it did what it must not.
-pub fn confined(config: Option<&Path>) -> Result<Confinement, String> {
-    let program = CaptureProgram::this().map_err(|error| error.to_string())?;
-    let site = config.and_then(|path| Some((path, config::load(path).ok()?)));
-    let program = match &site {
-        Some((path, site)) => program.with_walls(crate::app::walls(site, path)),
-        None => program,
-    };
+/// What stands around a child of this program within these walls. `site`: a file that it must not read. `Err`: it could not be
+/// started, or it did what it must not.
+pub fn confined(site: Option<&Path>, walls: Walls) -> Result<Confinement, String> {
+    let program = CaptureProgram::this().map_err(|error| error.to_string())?.with_walls(walls);
     let stands = parent::confinement(&program).map_err(|error| error.to_string())?;
-    let foreign = site.map_or_else(|| PathBuf::from("/etc/passwd"), |(path, _)| path.to_owned());
+    let foreign = site.map_or_else(|| PathBuf::from("/etc/passwd"), Path::to_owned);
     for act in [Act::Read(foreign), Act::Execute("/bin/sh".into()), Act::Listen] {
         let outcome =
             parent::probe(&program, Stage::Watching, 554, &act).map_err(|error| error.to_string())?;

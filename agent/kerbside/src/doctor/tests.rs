@@ -8,6 +8,9 @@ use expect_test::expect;
 use super::*;
 use kerbside_crypto::sign::SigningKey;
 use kerbside_domain::time::VirtualClock;
+use kerbside_media::parent::CameraSeen;
+use kerbside_media::{CameraWarning, ClockFault};
+use kerbside_site::config::Camera;
 
 #[test]
 fn findings_are_rendered_worst_last_with_a_summary_in_both_languages() {
@@ -191,6 +194,74 @@ fn a_whole_examination_names_what_is_wrong() {
     assert!(disk.what.ends_with("(will be made) is writable and syncs"), "{disk:?}");
     assert!(std::fs::read_dir(dir.path()).unwrap().count() == 4, "the test file was left behind");
     assert!(findings.iter().any(|f| f.what == "libavcodec 59.37"));
+}
+
+const CAMERA: &str = r#"
+schema = 1
+[device]
+edge_id = "mh-xz-018"
+division = "310112"
+data_dir = "data"
+point = [121.37608, 31.11240]
+confine = "required"
+[centre]
+url = "mqtt://127.0.0.1:1"
+[health]
+listen = "HEALTH"
+[[camera]]
+id = "cam1"
+url = "rtsp://CAMERA/1"
+"#;
+
+/// What doctor says of the camera of such a site, and how far its children are confined, with an agent whose page says this.
+fn camera_finding(page: &'static str, try_camera: TryCamera) -> (PathBuf, Finding, Finding) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("site.toml");
+    let (camera, answered) = host("RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n");
+    let (health, asked) = host(page);
+    std::fs::write(&path, CAMERA.replace("CAMERA", &camera).replace("HEALTH", &health)).unwrap();
+    let confinement: Confined =
+        |site, walls| Err(format!("{site:?} {:?} {:?}", walls.demand, walls.keep_out));
+    let hooks = Hooks { try_camera: Some(try_camera), confinement: Some(confinement), ..Hooks::default() };
+    let findings = run(Some(&path), &hooks, &*VirtualClock::new(0), |_| {});
+    answered.join().unwrap();
+    asked.join().unwrap();
+    let of = |area: Area| findings.iter().find(|f| f.area == area).unwrap().clone();
+    (path, of(Area::Camera), of(Area::Confinement))
+}
+
+#[test]
+fn a_camera_is_tried_within_the_walls_that_the_site_demands() {
+    let seen = |_: &Camera, walls: Walls| {
+        let what = format!("{:?} {:?}", walls.demand, walls.keep_out);
+        Ok(CameraSeen { what, warnings: Vec::new() })
+    };
+    let (path, camera, confinement) = camera_finding("HTTP/1.1 200 OK\r\n\r\n{}", seen);
+    for finding in [&camera, &confinement] {
+        let path = path.to_str().unwrap();
+        assert!(finding.what.contains("Required") && finding.what.contains(path), "{finding:?}");
+    }
+    assert!(confinement.what.starts_with(&format!("Some({path:?})")), "{confinement:?}");
+    assert_eq!(camera.level, Level::Good);
+}
+
+#[test]
+fn what_is_odd_about_a_camera_that_is_watched_stands_in_its_finding() {
+    let quiet = |_: &Camera, _: Walls| Ok(CameraSeen { what: "pictures come".into(), warnings: Vec::new() });
+    let odd = |_: &Camera, _: Walls| {
+        let warnings = vec![CameraWarning::Clock(ClockFault::Stands)];
+        Ok(CameraSeen { what: "pictures come".into(), warnings })
+    };
+    // By a try; and by the running agent, which listens longer.
+    let page = "HTTP/1.1 200 OK\r\n\r\n{\"camera_warnings\":{\"cam1\":{\"clock\":{\"what\":\"its timestamps (they stand still)\",\
+                \"cure\":\"turn NTP on in the camera\"}},\"cam2\":{\"ring\":{\"what\":\"x\",\"cure\":\"y\"}}}}";
+    for (page, try_camera) in [("HTTP/1.1 200 OK\r\n\r\n{}", odd as TryCamera), (page, quiet), (page, odd)] {
+        let (_, camera, _) = camera_finding(page, try_camera);
+        assert_eq!(camera.level, Level::Advice, "{camera:?}");
+        let once = camera.what.matches("they stand still").count() == 1;
+        assert!(once && camera.what.contains("pictures come; "), "{camera:?}");
+        assert!(camera.remedy.as_ref().unwrap().contains("NTP on in the camera"), "{camera:?}");
+    }
 }
 
 #[test]

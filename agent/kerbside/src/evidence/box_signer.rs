@@ -20,8 +20,7 @@ pub struct Signing {
 
 impl Signing {
     /// Without a usable chain in `chain_file` the box vouches for itself, until there is one.
-    pub fn new(key: SigningKey, edge_id: &str, chain_file: PathBuf) -> Result<Self, ChainError> {
-        let key = Arc::new(key);
+    pub fn new(key: Arc<SigningKey>, edge_id: &str, chain_file: PathBuf) -> Result<Self, ChainError> {
         let signer = Signer::unvouched(key.clone(), edge_id)?;
         let stamps = Stamps::default();
         let mut signing = Signing { key, edge_id: edge_id.to_owned(), chain_file, stamps, signer };

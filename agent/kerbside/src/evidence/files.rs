@@ -8,6 +8,8 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole};
 use kerbside_domain::time::{Moment, rfc3339};
 use kerbside_trace::evidence_file;
 
+use crate::durable::{self, create_anew};
+
 /// A file could not be made durable or deleted.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {doing}: {cause}")]
@@ -95,7 +97,7 @@ impl Place {
     }
 
     fn temporary_name(&self) -> String {
-        format!(".{}.part", self.name())
+        format!(".{}{}", self.name(), durable::PART)
     }
 
     /// The file's own name.
@@ -114,7 +116,7 @@ impl Place {
         let mut file = self.open_temporary().map_err(failed(&temporary, "opening"))?;
         let (sha256, bytes) =
             kerbside_crypto::hash::of_file(&mut file).map_err(failed(&temporary, "reading"))?;
-        file.sync_all().map_err(failed(&temporary, "syncing"))?;
+        durable::sync(&file).map_err(failed(&temporary, "syncing"))?;
         let relative = self.folder.join(self.name());
         let path = self.root.join(&relative);
         std::fs::rename(&temporary, &path).map_err(failed(&path, "renaming"))?;
@@ -135,11 +137,7 @@ impl Place {
     pub(super) fn write_beside(&self, suffix: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.prepare()?;
         let path = self.root.join(&self.folder).join(self.name() + suffix);
-        let temporary = path.with_file_name(format!(".{}{suffix}.part", self.name()));
-        let mut file = create_anew(&temporary).map_err(failed(&temporary, "creating"))?;
-        file.write_all(bytes).map_err(failed(&temporary, "writing"))?;
-        file.sync_all().map_err(failed(&temporary, "syncing"))?;
-        std::fs::rename(&temporary, &path).map_err(failed(&path, "renaming"))
+        durable::replace(&path, bytes).map_err(failed(&path, "writing"))
     }
 
     /// Writes `bytes` and makes them durable.
@@ -153,15 +151,6 @@ impl Place {
     }
 }
 
-/// Never through a link that somebody left under that name.
-pub(super) fn create_anew(path: &Path) -> std::io::Result<File> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    File::options().write(true).create_new(true).open(path)
-}
-
 fn sync_folder(path: &Path) -> Result<(), FileError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(failed(path, "syncing the folder"))
+    durable::sync_folder(path).map_err(failed(path, "syncing the folder"))
 }

@@ -93,14 +93,6 @@ pub(super) struct Head<'a> {
     pub(super) sealer: Option<&'a Sealer>,
 }
 
-/// The manifest of the pictures, when that of the clip is written.
-enum Earlier {
-    None,
-    Read(Box<Manifest>),
-    /// Somebody has touched it: what it names is not signed a second time.
-    NotAsWritten,
-}
-
 /// Writes a manifest of `items` and of what the pictures' manifest of the same revision named, and its signature.
 pub(super) fn extend(
     root: &Path,
@@ -113,14 +105,10 @@ pub(super) fn extend(
     // The one of the pictures is named by then, with its hash: the clip's is another file.
     let id = format!("r{}-{}manifest", request.revision, if clip.is_some() { "clip-" } else { "" });
     let place = Place::named(root, request, id, EvidenceRole::Manifest, head.utc_offset_s);
-    let mut named = match earlier(root, request, head) {
-        Earlier::None => Vec::new(),
-        Earlier::Read(manifest) => manifest.items,
-        Earlier::NotAsWritten => {
-            shortfalls.push(Shortfall::EarlierManifest);
-            Vec::new()
-        }
-    };
+    let mut named = earlier(root, request, head).unwrap_or_else(|why| {
+        shortfalls.push(why);
+        Vec::new()
+    });
     named.extend(items.iter().map(|item| ManifestItem {
         id: item.id.clone(),
         role: item.role,
@@ -152,16 +140,16 @@ pub(super) fn extend(
     Ok(EvidenceItem { signature: signature.map(|bytes| hex(&bytes)), ..item })
 }
 
-fn earlier(root: &Path, request: &EvidenceRequest, head: &Head<'_>) -> Earlier {
+/// What the manifest of the pictures names, when that of the clip is written. Somebody has touched it: that is not signed a second
+/// time.
+fn earlier(root: &Path, request: &EvidenceRequest, head: &Head<'_>) -> Result<Vec<ManifestItem>, Shortfall> {
     let name = format!("r{}-manifest.json", request.revision);
     let read = |name: &str| evidence_file::read(root, &folder(request, head.utc_offset_s).join(name));
-    let Ok(text) = read(&name) else { return Earlier::None };
+    let Ok(text) = read(&name) else { return Ok(Vec::new()) };
     let is_signed = head.sealer.is_none_or(|sealer| {
         let signature = read(&format!("{name}{SIGNATURE_SUFFIX}")).unwrap_or_default();
         sealer.verifies(&text, &signature)
     });
-    match serde_json::from_slice(&text).ok().filter(|_| is_signed) {
-        Some(manifest) => Earlier::Read(Box::new(manifest)),
-        None => Earlier::NotAsWritten,
-    }
+    let manifest = serde_json::from_slice::<Manifest>(&text).ok().filter(|_| is_signed);
+    manifest.map(|manifest| manifest.items).ok_or(Shortfall::EarlierManifest)
 }

@@ -10,11 +10,8 @@ use std::path::{Path, PathBuf};
 use kerbside_domain::time::Moment;
 
 use super::files::{FileError, failed};
-use super::folders::{entries, read_small, write_small};
+use super::folders::{DATE_FILE, entries, folders, note_small, read_small};
 use super::retention_hold::is_held;
-
-/// Name of the file that holds when a set was first met, on the delivery's clock, which counts on over restarts.
-const DATE_FILE: &str = ".first-met";
 
 /// What was deleted, for the journal and the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,25 +86,19 @@ impl Retention {
 }
 
 fn scan(dir: &Path, now: Moment) -> Result<Vec<Folder>, FileError> {
-    let mut folders = Vec::new();
-    for day in entries(dir)? {
-        for incident in entries(&day)? {
+    let mut found = Vec::new();
+    for day in folders(dir)? {
+        for incident in folders(&day)? {
             let files = entries(&incident)?;
             let files = files.iter().filter(|f| f.file_name().is_none_or(|name| name != DATE_FILE));
             let bytes = files.filter_map(|f| f.symlink_metadata().ok()).map(|m| m.len()).sum();
             let age_s = age_s(&incident, now);
             let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let on_hold = is_held(&incident, now);
-            folders.push(Folder {
-                key: (name(&day), name(&incident)),
-                age_s,
-                path: incident,
-                bytes,
-                on_hold,
-            });
+            found.push(Folder { key: (name(&day), name(&incident)), age_s, path: incident, bytes, on_hold });
         }
     }
-    Ok(folders)
+    Ok(found)
 }
 
 /// How old a set is, s. One that has no date yet, or one that another box's clock gave it, is dated now. A disk that takes no date
@@ -117,14 +108,15 @@ fn age_s(set: &Path, now: Moment) -> f64 {
     if let Some(met) = dated.filter(|met| met.mono <= now.mono) {
         return now.age_s(met);
     }
-    if let Err(error) = write_small(set, DATE_FILE, &serde_json::to_string(&now).unwrap_or_default()) {
+    // Not synced: after an update there are thousands, and this is the core's thread. A lost date makes the set a little younger.
+    if let Err(error) = note_small(set, DATE_FILE, &serde_json::to_string(&now).unwrap_or_default()) {
         tracing::debug!(%error, "evidence without a date");
     }
     0.0
 }
 
 fn remove_empty_days(dir: &Path) {
-    for day in entries(dir).unwrap_or_default() {
+    for day in folders(dir).unwrap_or_default() {
         // Fails on a folder that is not empty, which is what we want.
         let _ = std::fs::remove_dir(day);
     }

@@ -9,11 +9,10 @@ use std::path::Path;
 use kerbside_domain::time::Moment;
 
 use super::files::{FileError, failed};
-use super::folders::{folders_of, read_small, write_small};
+use super::folders::{HOLD_FILE, folders_of, note_small, read_small, write_small};
 
-/// Name of the file. Empty: held. [`ENDED`]: the case has ended by somebody's word. A moment on the delivery's clock, which counts on
-/// over restarts: when that was met first.
-pub(super) const HOLD_FILE: &str = ".hold";
+/// What the file of a hold says. Empty: held. This: the case has ended by somebody's word. A moment on the delivery's clock, which
+/// counts on over restarts: when that was met first.
 const ENDED: &str = "ended";
 /// How long evidence is held after an end that nobody signed, s of what the box lived through.
 const AFTERLIFE_S: f64 = 7.0 * 86_400.0;
@@ -62,7 +61,7 @@ pub(super) fn is_held(folder: &Path, now: Moment) -> bool {
     // Another box's clock, or none yet: the time begins now.
     let dated = serde_json::to_string(&now).unwrap_or_default();
     if !text.is_empty()
-        && let Err(error) = write_small(folder, HOLD_FILE, &dated)
+        && let Err(error) = note_small(folder, HOLD_FILE, &dated)
     {
         tracing::warn!(%error, "the end of a case is not noted");
     }

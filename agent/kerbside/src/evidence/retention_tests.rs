@@ -110,6 +110,49 @@ fn a_held_case_is_never_pruned_however_old_and_however_full_the_disk() {
     assert_eq!(pruned(Retention { max_age_days: Some(30), ..KEEP_ALL }), 2);
 }
 
+/// After an update nothing has a date yet, and the core's thread gives them all.
+#[test]
+fn dates_are_given_without_waiting_for_the_disk_and_a_lost_one_is_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets: Vec<PathBuf> =
+        (0..40).map(|i| folder_of(dir.path(), "2026-01-01", &format!("I{i:02}"))).collect();
+    for i in 0..10 {
+        set_retention_hold(dir.path(), &format!("I{i:02}"), HoldChange::Hold).unwrap();
+        set_retention_hold(dir.path(), &format!("I{i:02}"), HoldChange::Ended).unwrap();
+    }
+    let syncs = || crate::durable::SYNCS.with(std::cell::Cell::get);
+    let before = syncs();
+    assert!(before >= 20, "a hold waits for the disk");
+    let monthly = Retention { max_age_days: Some(30), ..KEEP_ALL };
+    assert_eq!((prune(monthly, dir.path(), after(0.0)).incidents, syncs()), (0, before));
+    // What a power cut may leave of an end that was being dated: the word of before, or a part of the date. Never nothing: that would
+    // be a hold for ever.
+    for (set, left) in sets.iter().zip(["ended", "{\"mono\"", "ended\0\0\0"]) {
+        std::fs::write(set.join(".hold"), left).unwrap();
+        std::fs::write(set.join(".first-met"), "").unwrap();
+    }
+    assert_eq!(prune(monthly, dir.path(), after(31.0)).incidents, 37);
+    assert_eq!(prune(monthly, dir.path(), after(62.0)).incidents, 3, "dated anew");
+}
+
+/// Whoever can write there must not make the box delete, or count, what lies elsewhere.
+#[test]
+fn nothing_outside_of_the_evidence_folder_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, elsewhere) = (dir.path().join("evidence"), dir.path().join("elsewhere"));
+    let own = folder_of(&root, "2026-01-02", "A");
+    let foreign = folder_of(&elsewhere, "2026-01-01", "B");
+    std::os::unix::fs::symlink(&elsewhere, root.join("2020-01-01")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("2026-01-01"), root.join("2020-01-02")).unwrap();
+    std::os::unix::fs::symlink(&foreign, root.join("2026-01-02/B")).unwrap();
+    std::fs::write(root.join("2026-01-02/note.txt"), vec![0; 4000]).unwrap();
+    prune(KEEP_ALL, &root, after(0.0));
+    assert!(!foreign.join(".first-met").exists(), "nothing is written there");
+    let all = prune(Retention { lacking: 1 << 40, ..KEEP_ALL }, &root, after(99.0));
+    assert_eq!((all.incidents, all.bytes, own.exists()), (1, 1000, false));
+    assert!(foreign.join("r1-clip.mp4").is_file() && root.join("2026-01-02/note.txt").is_file());
+}
+
 #[test]
 fn a_wrong_wall_clock_makes_nothing_older_and_nothing_younger() {
     let monthly = Retention { max_age_days: Some(30), ..KEEP_ALL };

@@ -1,8 +1,9 @@
 //! Scrub: reads evidence again, slowly, and compares it with what was signed. A disk loses bits without a word; found early, the
 //! centre can still ask for what else there is.
 //!
-//! One file in some minutes, in small pieces between the stage's other work. Where it stands, and what it found, lies in
-//! `scrub.json` beside the evidence folder, so that a restart goes on there, nothing is said twice, and `doctor` can tell.
+//! One file in some minutes, in small pieces between the stage's other work. Where it stands, what it found and what of that was
+//! reported lies in `scrub.json` beside the evidence folder, so that a restart goes on there, each finding is reported, and `doctor`
+//! can tell. A finding is marked as reported once its report is durable; a power cut between the two has it reported twice.
 
 mod state;
 mod walk;
@@ -38,7 +39,7 @@ struct Listed {
 struct Reading {
     listed: Listed,
     file: File,
-    hash: hash::Running,
+    hasher: hash::Hasher,
 }
 
 pub struct Scrub {
@@ -52,8 +53,6 @@ pub struct Scrub {
     read: BTreeSet<String>,
     reading: Option<Reading>,
     due: Mono,
-    /// Found, and not yet made known.
-    unreported: VecDeque<DamagedFile>,
     report: Report,
 }
 
@@ -76,7 +75,6 @@ impl Scrub {
             read: BTreeSet::new(),
             reading: None,
             due: Mono::ZERO,
-            unreported: VecDeque::new(),
             report,
         }
     }
@@ -87,12 +85,7 @@ impl Scrub {
 
     /// A piece of work, small enough to do between others.
     pub fn turn(&mut self, now: Moment) {
-        while let Some(found) = self.unreported.front() {
-            if !(self.report)(found) {
-                break;
-            }
-            self.unreported.pop_front();
-        }
+        self.make_known();
         match self.reading.take() {
             Some(reading) => self.go_on(reading, now),
             None if now.mono >= self.due => self.next(now),
@@ -100,18 +93,32 @@ impl Scrub {
         }
     }
 
+    fn make_known(&mut self) {
+        let mut is_news = false;
+        while let Some(found) = self.state.unreported() {
+            found.reported = (self.report)(found);
+            if !found.reported {
+                break;
+            }
+            is_news = true;
+        }
+        if is_news {
+            self.save();
+        }
+    }
+
     fn go_on(&mut self, mut reading: Reading, now: Moment) {
         let mut piece = vec![0; SCRUB_PIECE_BYTES];
         match reading.file.read(&mut piece) {
             Ok(0) => {
-                let (found, _) = reading.hash.finish();
+                let (found, _) = reading.hasher.finish_hex();
                 let Listed { path, sha256, manifest } = reading.listed;
                 let why =
                     (found != sha256).then(|| format!("its SHA-256 is {found}, {manifest} says {sha256}"));
                 self.checked(path, why, now);
             }
             Ok(n) => {
-                reading.hash.update(piece.get(..n).unwrap_or_default());
+                reading.hasher.update(piece.get(..n).unwrap_or_default());
                 self.reading = Some(reading);
             }
             Err(error) => self.checked(reading.listed.path, Some(format!("cannot be read: {error}")), now),
@@ -122,7 +129,7 @@ impl Scrub {
     fn next(&mut self, now: Moment) {
         let Some(listed) = self.listed.pop_front() else { return self.next_manifest(now) };
         match evidence_file::open(&self.root, Path::new(&listed.path)) {
-            Ok(file) => self.reading = Some(Reading { listed, file, hash: hash::Running::default() }),
+            Ok(file) => self.reading = Some(Reading { listed, file, hasher: hash::Hasher::new() }),
             // Gone with its manifest: it was deleted when its time was over.
             Err(_) if !self.root.join(&listed.manifest).exists() => {}
             Err(error) => {
@@ -179,9 +186,9 @@ impl Scrub {
         self.read.insert(path.clone());
         if let Some(why) = why.filter(|_| !self.state.knows(&path)) {
             tracing::error!(path, why, "evidence is not as it was written");
-            let found = DamagedFile { path, why, found_at: rfc3339(now.wall_ms, self.utc_offset_s) };
-            self.state.damaged(found.clone());
-            self.unreported.push_back(found);
+            let found =
+                DamagedFile { path, why, found_at: rfc3339(now.wall_ms, self.utc_offset_s), reported: false };
+            self.state.damaged(found);
         }
         self.save();
     }

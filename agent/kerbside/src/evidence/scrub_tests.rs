@@ -76,10 +76,7 @@ fn a_flipped_bit_is_found_said_once_and_not_said_again_after_a_restart() {
     assert_eq!(scrub.state().checked, 9, "each once, though two manifests name some of them");
     assert!(s < 3600 && reported.take().is_empty(), "nothing is wrong with it: {s}");
 
-    let clip = root.join("1970-01-01/B/r1-clip.mp4");
-    let mut bytes = std::fs::read(&clip).unwrap();
-    bytes[2] ^= 4;
-    std::fs::write(&clip, bytes).unwrap();
+    flip_a_bit(&root.join("1970-01-01/B/r1-clip.mp4"));
     std::fs::remove_file(root.join("1970-01-01/C/r1-before.jpg")).unwrap();
     // The journal refuses for a while.
     reported.refuse(true);
@@ -106,6 +103,80 @@ fn a_flipped_bit_is_found_said_once_and_not_said_again_after_a_restart() {
     hours(&mut scrub, 3, 6);
     assert_eq!(reported.take(), Vec::<String>::new());
     assert_eq!(scrub.state().damaged.len(), 1);
+}
+
+fn flip_a_bit(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[2] ^= 4;
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// The report of a finding is owed until it is durable, whatever happens to the program in between.
+#[test]
+fn a_finding_that_was_not_reported_is_reported_after_a_restart_and_then_not_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("evidence");
+    evidence(&root, &["A", "B"]);
+    flip_a_bit(&root.join("1970-01-01/A/r1-clip.mp4"));
+    let reported = Reported::default();
+    reported.refuse(true);
+    let mut scrub = reported.scrub(&root);
+    hours(&mut scrub, 0, 2);
+    assert_eq!((scrub.state().damaged.len(), reported.take().len()), (1, 0));
+    for _ in 0..2 {
+        hours(&mut reported.scrub(&root), 0, 2);
+    }
+    reported.refuse(false);
+    let mut scrub = reported.scrub(&root);
+    scrub.turn(at_s(0));
+    let said = reported.take();
+    assert!(said.len() == 1 && said[0].starts_with("1970-01-01/A/r1-clip.mp4"), "at once: {said:?}");
+    // Not even if the program ends right behind the report.
+    for _ in 0..3 {
+        hours(&mut reported.scrub(&root), 0, 2);
+    }
+    assert_eq!(reported.take(), Vec::<String>::new());
+    assert_eq!(scrub_state(dir.path()).unwrap().damaged.len(), 1);
+}
+
+/// A disk that dies: what is not remembered by name must not be found and reported in each round anew.
+#[test]
+fn more_damage_than_is_named_is_reported_to_the_last_name_and_no_further() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("evidence");
+    evidence(&root, &["A", "B"]);
+    for incident in ["A", "B"] {
+        flip_a_bit(&root.join("1970-01-01").join(incident).join("r1-clip.mp4"));
+        flip_a_bit(&root.join("1970-01-01").join(incident).join("r1-trigger.jpg"));
+    }
+    let known = |n| serde_json::json!({"path": format!("1970-01-01/A/{n}"), "why": "", "found_at": "", "reported": true});
+    let known: Vec<_> = (0..198).map(known).collect();
+    let state = serde_json::json!({"cursor": "", "checked": 0, "rounds": 0, "damaged": known});
+    std::fs::write(dir.path().join("scrub.json"), state.to_string()).unwrap();
+    let reported = Reported::default();
+    let mut scrub = reported.scrub(&root);
+    hours(&mut scrub, 0, 4);
+    assert!(scrub.state().rounds >= 3, "{scrub:?}");
+    let said = reported.take();
+    assert_eq!((said.len(), scrub.state().damaged.len()), (2, 200), "{said:?}");
+    assert!(said[1].ends_with("200 files are damaged: further ones are not named"), "{said:?}");
+}
+
+/// A link could lead anywhere; what lies there is none of ours.
+#[test]
+fn no_link_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, elsewhere) = (dir.path().join("evidence"), dir.path().join("elsewhere"));
+    evidence(&root, &["A"]);
+    evidence(&elsewhere, &["B"]);
+    flip_a_bit(&elsewhere.join("1970-01-01/B/r1-clip.mp4"));
+    std::os::unix::fs::symlink(elsewhere.join("1970-01-01"), root.join("1970-01-02")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("1970-01-01/B"), root.join("1970-01-01/B")).unwrap();
+    let reported = Reported::default();
+    let mut scrub = reported.scrub(&root);
+    hours(&mut scrub, 0, 3);
+    assert!(scrub.state().rounds > 0 && scrub.state().checked >= 3);
+    assert_eq!(reported.take(), Vec::<String>::new());
 }
 
 #[test]

@@ -10,14 +10,16 @@ use std::path::Path;
 
 use kerbside_c2pa::{Edit, SignError, Signer, Statement, sign_jpeg, sign_mp4};
 use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject};
-use kerbside_domain::time::{ClockQuality, Moment, rfc3339};
+use kerbside_domain::time::{Moment, rfc3339};
 use serde_json::{Value, json};
 
 use super::camera::EvidenceCamera;
-use super::files::{Place, create_anew, role_name};
+use super::files::{Place, role_name};
+use super::folders::SIGNED;
 use super::shortfall::Shortfall;
 use super::stage::Evidence;
 use super::tuning::MAX_SIGNED_PICTURE_BYTES;
+use crate::durable::create_anew;
 
 impl Evidence {
     /// Signs what a child wrote for `place`. `encoded`: the pictures are no longer as the camera encoded them.
@@ -57,7 +59,7 @@ impl Evidence {
         Statement {
             id: format!("{}/{}/{}", self.edge_id, request.subject.set_id(), place.name()),
             title: place.name(),
-            captured_at: (captured.quality != ClockQuality::None).then_some(captured_at),
+            captured_at: captured.is_vouched().then_some(captured_at),
             edit: None,
             facts,
         }
@@ -79,7 +81,7 @@ fn facts(
         "revision": request.revision,
         "role": role_name(role),
         "captured_at": captured_at,
-        "clock": {"source": captured.quality, "synced": captured.quality != ClockQuality::None},
+        "clock": {"source": captured.quality, "synced": captured.is_vouched()},
         "legal_status": "lead",
     });
     let more = match &request.subject {
@@ -103,7 +105,7 @@ fn sign_file(
     statement: &Statement,
 ) -> Result<(), SignError> {
     let temporary = place.temporary();
-    let signed = temporary.with_extension("signed");
+    let signed = temporary.with_extension(SIGNED.trim_start_matches('.'));
     match write_signed(signer, place, &signed, role, statement) {
         Ok(()) => Ok(std::fs::rename(&signed, &temporary)?),
         Err(error) => {

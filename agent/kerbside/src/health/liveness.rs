@@ -12,6 +12,8 @@ use kerbside_domain::time::{Clock, Mono};
 use kerbside_link::{LinkStatus, LinkWatch};
 use kerbside_trace::delivery::Delivery;
 
+use super::CameraWarnings;
+
 /// Held by a stage, which calls `beat` at least as often as it promised.
 #[derive(Clone, Debug)]
 pub(crate) struct Pulse {
@@ -55,6 +57,7 @@ pub(crate) struct Liveness {
     entries: Mutex<Vec<Entry>>,
     /// The link's task, and how it says it is.
     link: Mutex<Option<LinkWatch>>,
+    cameras: CameraWarnings,
     /// Its thread must live.
     delivery: Mutex<Option<Delivery>>,
 }
@@ -74,6 +77,11 @@ impl Liveness {
 
     pub(crate) fn watch_link(&self, link: LinkWatch) {
         *self.link.lock() = Some(link);
+    }
+
+    /// What is to be put right about cameras.
+    pub(crate) fn cameras(&self) -> &CameraWarnings {
+        &self.cameras
     }
 
     pub(crate) fn watch_delivery(&self, delivery: Delivery) {

@@ -18,6 +18,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use kerbside_domain::kind::Kind;
 use kerbside_domain::report::Phase;
+use kerbside_link::{LinkHealth, LinkProblem};
 
 pub(crate) use handles::{CameraMetrics, SensorMetrics, raise};
 use labels::{
@@ -25,7 +26,7 @@ use labels::{
     ByPolicy, ByPriority, ByQueue, ByReading, ByRefusal, ByReport, ByStage, ByWall, CameraCondition,
     LineOutcome, ReadingOutcome,
 };
-pub(crate) use labels::{DeliveryOutcome, DropPolicy, LinkCondition, LinkTrouble, Priority, Queue, Stage};
+pub(crate) use labels::{DeliveryOutcome, DropPolicy, Priority, Queue, Stage};
 
 /// Bounds of frame age and inference time, s. Dense between 10 ms and 0.4 s, where the goals lie: a frame is analysed every
 /// 0.2 s.
@@ -172,7 +173,7 @@ impl Families {
             link_refused: add(
                 r,
                 "link_refused",
-                "Times that the broker refused a message and kept the connection",
+                "Times that the broker refused a message, in words or by closing the connection on it",
                 Counter::default(),
             ),
             signed: add(
@@ -296,12 +297,12 @@ impl Metrics {
         self.families.delivery.get_or_create_owned(&ByDelivery { outcome })
     }
 
-    pub(crate) fn link_state(&self, state: LinkCondition) -> Gauge {
-        self.families.link_state.get_or_create_owned(&ByLinkState { state })
+    pub(crate) fn link_state(&self, state: LinkHealth) -> Gauge {
+        self.families.link_state.get_or_create_owned(&ByLinkState { state: state.as_str() })
     }
 
-    pub(crate) fn link_problem(&self, problem: LinkTrouble) -> Gauge {
-        self.families.link_problem.get_or_create_owned(&ByLinkProblem { problem })
+    pub(crate) fn link_problem(&self, problem: LinkProblem) -> Gauge {
+        self.families.link_problem.get_or_create_owned(&ByLinkProblem { problem: problem.as_str() })
     }
 
     pub(crate) fn link_connections(&self) -> Counter {

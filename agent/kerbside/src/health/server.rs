@@ -170,6 +170,10 @@ fn show_health(shown: &Shown) -> Response<String> {
     if let Some(link) = link {
         body["link"] = link_page(&link);
     }
+    let cameras = shown.liveness.cameras().page();
+    if !cameras.is_empty() {
+        body["camera_warnings"] = cameras.into();
+    }
     text(status, CONTENT_TYPE, "application/json", body.to_string())
 }
 

@@ -10,10 +10,10 @@ use kerbside_trace::journal::Record;
 use kerbside_trace::testing::{Forged, forge, records, segments};
 use kerbside_wire::testing::{report, who};
 use kerbside_wire::{self as wire, checkpoint};
-use serde_json::Value;
 
 use super::*;
 use crate::cli::VerifyArgs;
+use crate::verdict_testing::Said;
 
 /// A box that has written and signed for some hours; it still runs, or its power failed.
 struct BoxFolder {
@@ -92,28 +92,7 @@ impl BoxFolder {
     }
 }
 
-/// What `verify` said: as text, and as JSON.
-struct Said {
-    code: u8,
-    text: String,
-    json: Value,
-}
-
 impl Said {
-    #[track_caller]
-    fn is(&self, code: u8, verdict: &str, says: &[&str]) {
-        assert!(
-            self.code == code && self.json["verdict"] == verdict,
-            "{}\n{}\n{}",
-            self.code,
-            self.text,
-            self.json
-        );
-        for wanted in says {
-            assert!(self.text.contains(wanted), "no {wanted:?} in\n{}", self.text);
-        }
-    }
-
     fn proven_to(&self) -> u64 {
         self.json["checkpoints"]["proven_to"].as_u64().unwrap_or_default()
     }
@@ -123,14 +102,13 @@ fn verify(dir: &Path, change: impl FnOnce(&mut VerifyArgs)) -> Said {
     let mut args =
         VerifyArgs { dir: dir.to_owned(), key: None, against: None, unsigned_ok: false, json: false };
     change(&mut args);
-    let mut text = Vec::new();
-    let again =
-        VerifyArgs { dir: args.dir.clone(), key: args.key.clone(), against: args.against.clone(), ..args };
-    let code = run(&JournalCommand::Verify(args), &mut text).unwrap();
-    let mut json = Vec::new();
-    run(&JournalCommand::Verify(VerifyArgs { json: true, ..again }), &mut json).unwrap();
-    let json = serde_json::from_slice(&json).unwrap();
-    Said { code, text: String::from_utf8(text).unwrap(), json }
+    Said::by(|json| {
+        let VerifyArgs { dir, key, against, unsigned_ok, .. } = &args;
+        let (dir, key, against) = (dir.clone(), key.clone(), against.clone());
+        let args = VerifyArgs { dir, key, against, unsigned_ok: *unsigned_ok, json };
+        let mut out = Vec::new();
+        (run(&JournalCommand::Verify(args), &mut out).unwrap(), out)
+    })
 }
 
 fn is_checkpoint(record: &Record) -> bool {

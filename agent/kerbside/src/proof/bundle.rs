@@ -11,6 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::names::BundleFile;
+use crate::durable::temporary;
 
 /// What a bundle may unpack to, bytes and files: an incident has a few clips of some megabytes.
 const MOST_BYTES: u64 = 8 << 30;
@@ -61,7 +62,7 @@ impl Bundle {
     pub(super) fn add_from(&mut self, name: &str, mut from: impl std::io::Read) -> anyhow::Result<()> {
         let written = (|| {
             let mut piece = vec![0; PIECE];
-            let mut hashed = hash::Running::default();
+            let mut hasher = hash::Hasher::new();
             let mut to = self.begin(name)?;
             loop {
                 let n = from.read(&mut piece)?;
@@ -69,10 +70,10 @@ impl Bundle {
                 if read.is_empty() {
                     break;
                 }
-                hashed.update(read);
+                hasher.update(read);
                 to.write_all(read)?;
             }
-            Ok::<_, anyhow::Error>(hashed.finish())
+            Ok::<_, anyhow::Error>(hasher.finish_hex())
         })();
         let (sha256, bytes) = written.with_context(|| format!("{name} into {}", self.path.display()))?;
         self.files.push(BundleFile { path: name.to_owned(), bytes, sha256 });
@@ -105,11 +106,6 @@ impl Bundle {
         }
         std::fs::rename(&temporary, &self.path).with_context(context)
     }
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.part"))
 }
 
 /// Unpacks a bundle below `to`. What is larger, elsewhere or otherwise packed than a bundle is refused.

@@ -1,6 +1,6 @@
 //! What the files and the lists come to, file by file, and as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kerbside_crypto::sign::PublicKey;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::listing::{Listing, Signed};
 use super::names::{BUNDLE_LIST, MANIFEST_SUFFIX, PUBLIC_KEY, README};
 use super::trace;
-use crate::evidence::SIGNATURE_SUFFIX;
+use crate::evidence::{SIGNATURE_SUFFIX, is_mark};
 
 /// What becomes of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,22 +85,39 @@ impl Outcome {
             let named = listings.iter().filter(|l| l.signed.counts()).flat_map(|l| &l.files);
             names.extend(named.map(|(name, _)| name.clone()));
         }
+        let naming = Naming::of(&listings);
         let mut files = Vec::new();
         for path in names.into_iter().filter(|name| folder.is_chosen(name)) {
-            let standing = standing(folder, &listings, &path)?;
+            let standing = standing(folder, &naming, &path)?;
             files.extend(standing.map(|standing| JudgedFile { path, standing }));
         }
+        let judged: BTreeSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
+        let names_any = |l: &Listing| l.files.iter().any(|(name, _)| judged.contains(name.as_str()));
         let listings: Vec<Listing> = listings
             .into_iter()
-            .filter(|l| folder.is_whole() || names_any(l, &files) || folder.is_chosen(&l.path))
+            .filter(|l| folder.is_whole() || names_any(l) || folder.is_chosen(&l.path))
             .collect();
         let verdict = verdict(&listings, &files);
         Ok(Outcome { verdict, key, listings, files })
     }
 }
 
-fn names_any(listing: &Listing, files: &[JudgedFile]) -> bool {
-    listing.files.iter().any(|(name, _)| files.iter().any(|f| f.path == *name))
+/// Which lists name a file, and with which SHA-256.
+struct Naming<'a> {
+    by_name: BTreeMap<&'a str, Vec<(&'a Listing, &'a str)>>,
+    has_lists: bool,
+}
+
+impl<'a> Naming<'a> {
+    fn of(listings: &'a [Listing]) -> Naming<'a> {
+        let mut by_name: BTreeMap<&str, Vec<(&Listing, &str)>> = BTreeMap::new();
+        for listing in listings {
+            for (name, sha256) in &listing.files {
+                by_name.entry(name).or_default().push((listing, sha256));
+            }
+        }
+        Naming { by_name, has_lists: !listings.is_empty() }
+    }
 }
 
 fn verdict(listings: &[Listing], files: &[JudgedFile]) -> Verdict {
@@ -123,14 +140,9 @@ fn verdict(listings: &[Listing], files: &[JudgedFile]) -> Verdict {
 }
 
 /// `None`: the file belongs to the lists themselves, and is judged with them.
-fn standing(folder: &Folder, listings: &[Listing], path: &str) -> anyhow::Result<Option<Standing>> {
+fn standing(folder: &Folder, all: &Naming<'_>, path: &str) -> anyhow::Result<Option<Standing>> {
     let is_here = folder.has(path);
-    let naming: Vec<(&Listing, &str)> = listings
-        .iter()
-        .flat_map(|l| {
-            l.files.iter().filter(|(name, _)| name == path).map(move |(_, sha256)| (l, sha256.as_str()))
-        })
-        .collect();
+    let naming = all.by_name.get(path).map(Vec::as_slice).unwrap_or_default();
     let counting: Vec<_> = naming.iter().filter(|(l, _)| l.signed.counts()).collect();
     if !counting.is_empty() && !is_here {
         return Ok(Some(Standing::Missing));
@@ -153,7 +165,7 @@ fn standing(folder: &Folder, listings: &[Listing], path: &str) -> anyhow::Result
         Companion::No => Some(match naming.first() {
             Some((list, _)) if list.signed == Signed::ByNobody => Standing::Unsigned,
             Some((list, _)) => Standing::Changed(format!("{} vouches for it, and does not count", list.path)),
-            None if listings.is_empty() => Standing::Unsigned,
+            None if !all.has_lists => Standing::Unsigned,
             None => Standing::Added("no manifest names it".to_owned()),
         }),
     })
@@ -169,9 +181,7 @@ enum Companion {
 fn companion(folder: &Folder, path: &str) -> Companion {
     let name = path.rsplit('/').next().unwrap_or(path);
     let own = [BUNDLE_LIST, PUBLIC_KEY, README].contains(&path) || name.ends_with(MANIFEST_SUFFIX);
-    // The box's own marks: a hold, and a file that was being written.
-    let is_mark = name == ".hold" || name.starts_with('.') && name.ends_with(".part");
-    if own || is_mark {
+    if own || is_mark(name) {
         return Companion::Yes;
     }
     let list = path.strip_suffix(SIGNATURE_SUFFIX).map(str::to_owned).or_else(|| trace::manifest_of(path));

@@ -6,16 +6,16 @@ use std::process::Command;
 use std::sync::Arc;
 
 use kerbside_crypto::sign::{PublicKey, SigningKey};
-use kerbside_domain::time::{Clock as _, Mono, VirtualClock};
+use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
 use kerbside_trace::delivery::{Delivery, DeliverySettings};
 use kerbside_wire::testing::who;
 use kerbside_wire::{self as wire, ManifestSubject};
-use serde_json::Value;
 
 use super::*;
 use crate::cli::EvidenceVerifyArgs;
 use crate::evidence::tests::{request, ring, stage};
-use crate::evidence::{JournalPosition, Sealer};
+use crate::evidence::{HoldChange, JournalPosition, Protected, Retention, Sealer, set_retention_hold};
+use crate::verdict_testing::Said;
 
 const DAY: &str = "1970-01-01";
 
@@ -79,33 +79,14 @@ impl BoxFolder {
     }
 }
 
-struct Said {
-    code: u8,
-    text: String,
-    json: Value,
-}
-
-impl Said {
-    #[track_caller]
-    fn is(&self, code: u8, verdict: &str, says: &[&str]) {
-        assert!(self.code == code && self.json["verdict"] == verdict, "{}\n{}", self.code, self.text);
-        for wanted in says {
-            assert!(self.text.contains(wanted), "no {wanted:?} in\n{}", self.text);
-        }
-    }
-}
-
 fn verify(paths: &[&Path], key: Option<PublicKey>) -> Said {
     let paths: Vec<PathBuf> = paths.iter().map(|p| p.to_path_buf()).collect();
-    let run = |json| {
+    Said::by(|json| {
         let key = key.map(|key| key.to_string());
         let args = EvidenceVerifyArgs { paths: paths.clone(), key, json };
         let mut out = Vec::new();
-        let code = super::run(&EvidenceCommand::Verify(args), &mut out).unwrap();
-        (code, String::from_utf8(out).unwrap())
-    };
-    let ((code, text), (_, json)) = (run(false), run(true));
-    Said { code, text, json: serde_json::from_str(&json).unwrap() }
+        (run(&EvidenceCommand::Verify(args), &mut out).unwrap(), out)
+    })
 }
 
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -141,6 +122,35 @@ fn what_a_box_signed_is_genuine_on_the_box_as_a_folder_and_as_one_file() {
     std::fs::write(&pem, folder.key().to_pem()).unwrap();
     assert_eq!(public_key(pem.to_str().unwrap()).unwrap(), folder.key());
     assert!(public_key("/nowhere").unwrap_err().to_string().contains("a public key is expected"));
+}
+
+/// What retention, holds and a power cut leave beside the evidence changes nothing about it.
+#[test]
+fn the_box_s_own_marks_are_no_evidence() {
+    let folder = BoxFolder::new();
+    let evidence = folder.path().join("evidence");
+    let retention = Retention { max_bytes: 1 << 40, max_age_days: Some(30), lacking: 0 };
+    for incident in ["A", "B"] {
+        set_retention_hold(&evidence, incident, HoldChange::Ended).unwrap();
+        set_retention_hold(&evidence, incident, HoldChange::Hold).unwrap();
+    }
+    retention.prune(&evidence, Moment::default(), &Protected::default()).unwrap();
+    let set = folder.set("A");
+    for unfinished in [".r2-clip.mp4.part", ".r2-clip.mp4.signed", ".r2-manifest.json.sig.part"] {
+        std::fs::write(set.join(unfinished), "half").unwrap();
+    }
+    let marks = std::fs::read_dir(&set).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    let marks: Vec<String> = marks.filter(|name| name.starts_with('.')).collect();
+    assert_eq!(marks.len(), 5, "{marks:?}");
+    for path in [set.clone(), evidence] {
+        folder.verify(&path).is(exit::OK, "genuine", &["GENUINE 真实"]);
+    }
+    // Only by their own names.
+    for other in [".hold2", "first-met", ".first-met.jpg", "r2-clip.mp4.part", "r2-clip.signed"] {
+        std::fs::write(set.join(other), "x").unwrap();
+        folder.verify(&set).is(exit::FAILED, "changed", &["no manifest names it"]);
+        std::fs::remove_file(set.join(other)).unwrap();
+    }
 }
 
 #[test]

@@ -162,20 +162,8 @@ impl Session<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kerbside_site::config::{Sensor, SensorKind};
-
-    fn sensor(kind: SensorKind, unit: &str) -> Sensor {
-        Sensor {
-            id: "bin-1".into(),
-            kind,
-            topic: "sensors/bin-1".into(),
-            unit: unit.into(),
-            max_age_s: 600.0,
-            alarm_above: None,
-            alarm_for_s: 60.0,
-            point: None,
-        }
-    }
+    use crate::sensor::readings::tests::sensor;
+    use kerbside_site::config::SensorKind;
 
     /// Speaks just enough MQTT 3.1.1: accepts, grants the subscription, publishes.
     async fn scripted_broker(listener: tokio::net::TcpListener, payloads: &[&str]) {

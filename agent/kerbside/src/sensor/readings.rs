@@ -156,13 +156,13 @@ fn measured(wall_ms: i64, now: Moment) -> Moment {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use kerbside_domain::time::{ClockQuality, Mono};
 
-    fn sensor(kind: SensorKind, unit: &str) -> Sensor {
+    pub(in crate::sensor) fn sensor(kind: SensorKind, unit: &str) -> Sensor {
         Sensor {
             id: "bin-1".into(),
             kind,

@@ -1,9 +1,9 @@
 //! The file that keeps a settled position over restarts.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use super::mean::FixedMean;
+use crate::durable;
 
 /// The settled mean of an earlier run. Anything else is no error: the box measures again.
 pub(super) fn load(path: &Path) -> Option<FixedMean> {
@@ -11,13 +11,8 @@ pub(super) fn load(path: &Path) -> Option<FixedMean> {
     serde_json::from_str::<FixedMean>(&text).ok().filter(FixedMean::is_frozen)
 }
 
-/// Temporary name, sync, rename: a power cut leaves the old file or the new one.
 pub(super) fn save(path: &Path, mean: &FixedMean) -> std::io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(serde_json::to_string(mean)?.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    durable::write(path, serde_json::to_string(mean)?.as_bytes())
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ mod confinement;
 mod faults;
 mod lies;
 mod quirks;
-#[cfg(feature = "inference")]
 mod reach;
+#[cfg(feature = "inference")]
 mod review;
 mod signed_video;
 mod support;
+mod trial;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
 
 mod brokers;
+mod commands;
 mod ways;
 
 use std::cell::Cell;

@@ -13,6 +13,17 @@ fn proxy(port: u16, password: &str) -> Proxy {
     Proxy { host: "127.0.0.1".into(), port, login }
 }
 
+/// WebSocket over TLS in front of the broker, and whom to trust for it. The files go with the folder.
+fn secured_front(broker: &Broker, path: &'static str) -> (tempfile::TempDir, WebSocketFront, Tls) {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), &["server"]).unwrap();
+    let file = |name: &str| dir.path().join(name);
+    let (certificate, key) = (file("server.pem"), file("server.key"));
+    let front = WebSocketFront::start(broker.port(), path, Some((&certificate, &key))).unwrap();
+    let tls = Tls { ca_file: file("ca.pem"), cert_file: None, key_file: None };
+    (dir, front, tls)
+}
+
 /// Ten reports go up and their receipts come down.
 async fn there_and_back(centre: &Centre, broker: &Broker) {
     let dir = tempfile::tempdir().unwrap();
@@ -45,15 +56,10 @@ fn mqtt_over_websocket_plain_and_tls() {
     }
     assert_eq!(front.let_in(), 2);
 
-    let dir = tempfile::tempdir().unwrap();
-    certificates(dir.path(), &["server"]).unwrap();
-    let file = |name: &str| dir.path().join(name);
-    let tls = (file("server.pem"), file("server.key"));
-    let front =
-        WebSocketFront::start(broker.port(), "/ws", Some((tls.0.as_path(), tls.1.as_path()))).unwrap();
+    let (_files, front, tls) = secured_front(&broker, "/ws");
     let mut centre = centre(front.port(), Protocol::V5, true);
     centre.websocket = Some("/ws".into());
-    centre.tls = Some(Tls { ca_file: file("ca.pem"), cert_file: None, key_file: None });
+    centre.tls = Some(tls);
     runtime().block_on(there_and_back(&centre, &broker));
     assert_eq!(front.let_in(), 1);
 }
@@ -79,16 +85,11 @@ fn through_a_proxy_with_and_without_tls() {
     runtime().block_on(there_and_back(&centre, &broker));
     assert_eq!(through.asked(), [format!("broker.test:{} 200", broker.port())]);
 
-    let dir = tempfile::tempdir().unwrap();
-    certificates(dir.path(), &["server"]).unwrap();
-    let file = |name: &str| dir.path().join(name);
-    let tls = (file("server.pem"), file("server.key"));
-    let front =
-        WebSocketFront::start(broker.port(), "/mqtt", Some((tls.0.as_path(), tls.1.as_path()))).unwrap();
+    let (_files, front, tls) = secured_front(&broker, "/mqtt");
     centre.port = front.port();
     centre.host = "localhost".into();
     centre.websocket = Some("/mqtt".into());
-    centre.tls = Some(Tls { ca_file: file("ca.pem"), cert_file: None, key_file: None });
+    centre.tls = Some(tls);
     runtime().block_on(there_and_back(&centre, &broker));
     assert_eq!(through.asked().last(), Some(&format!("localhost:{} 200", front.port())));
 }

@@ -137,7 +137,7 @@ impl Machine {
                 self.progress.work();
                 self.report(LinkReport::Received { epoch: self.epoch, token, topic, payload, retain });
             }
-            LinkEvent::Alive => self.heard(now),
+            LinkEvent::Alive => self.life_sign(now),
             LinkEvent::Sent => self.life.written(now),
             LinkEvent::Paused(paused) => self.pause(now, paused),
             LinkEvent::Lost { why, by_peer } => self.lost(now, why, by_peer),
@@ -154,18 +154,15 @@ impl Machine {
         }
     }
 
-    fn heard(&mut self, now: Mono) {
-        self.life_sign(now);
+    /// The broker said something, whatever it is.
+    fn life_sign(&mut self, now: Mono) {
+        for stood in self.life.heard(now) {
+            self.stood(&stood);
+        }
         if let ConnectionState::Up { since } = self.state
             && self.rivals.lasts(now.since_s(since))
         {
             self.solved(LinkProblem::SessionTaken);
-        }
-    }
-
-    fn life_sign(&mut self, now: Mono) {
-        for stood in self.life.heard(now) {
-            self.stood(&stood);
         }
     }
 
@@ -206,6 +203,9 @@ impl Machine {
         self.progress.connected();
         self.connections += 1;
         (self.logged, self.unsubscribed) = (None, None);
+        if !self.progress.is_stuck() {
+            self.why = None;
+        }
         self.solved(LinkProblem::NotLetIn);
         self.terms_in_words();
         self.actions.push_back(LinkAction::Subscribe(self.settings.subscriptions.clone()));

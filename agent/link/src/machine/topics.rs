@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Mono, doubled_s};
 
 use crate::tuning::{REFUSED_TOPICS, TOPIC_RETRY_MAX_S, TOPIC_RETRY_S};
 
@@ -37,9 +37,8 @@ impl RefusedTopics {
             times: 0,
             closes: false,
         });
-        let wait_s = TOPIC_RETRY_S * 2f64.powi(aside.times.min(16) as i32);
-        aside.times += 1;
-        aside.until = now.plus_s(wait_s.min(TOPIC_RETRY_MAX_S));
+        aside.until = now.plus_s(doubled_s(TOPIC_RETRY_S, aside.times, TOPIC_RETRY_MAX_S));
+        aside.times = aside.times.saturating_add(1);
         reason.clone_into(&mut aside.reason);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kerbside_domain::time::{Moment, Mono};
+use kerbside_domain::time::{Moment, Mono, doubled_s};
 use kerbside_wire::Grant;
 use kerbside_wire::limits::GRANT_LIFE_MS;
 
@@ -16,24 +16,29 @@ const BY_MQTT: &str = "mqtt";
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pending {
     pub(super) grant: Grant,
+    /// Grants with the same key go one after the other.
+    key: String,
     /// Why the last attempt was none.
     pub(super) last: Option<String>,
 }
 
 impl Pending {
-    /// Grants with the same key go one after the other. What has no destination fails by itself.
-    fn key(&self) -> String {
-        if self.grant.is_by_mqtt() {
-            return BY_MQTT.to_owned();
-        }
-        Destination::of(&self.grant).map_or_else(|_| format!("none {}", self.grant.id), |d| d.key())
+    fn new(grant: Grant) -> Self {
+        let key = match Destination::of(&grant) {
+            _ if grant.is_by_mqtt() => BY_MQTT.to_owned(),
+            Ok(destination) => destination.key(),
+            // What has no destination fails by itself.
+            Err(_) => format!("none {}", grant.id),
+        };
+        Pending { grant, key, last: None }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Backoff {
     until: Mono,
-    wait_s: f64,
+    /// So often in a row.
+    failures: u32,
 }
 
 /// The delivery keeps a bounded number of grants; no more come here.
@@ -52,38 +57,35 @@ impl UploadQueue {
     }
 
     pub(super) fn push(&mut self, grant: Grant) {
-        self.waiting.push_back(Pending { grant, last: None });
+        self.waiting.push_back(Pending::new(grant));
     }
 
     /// The next whose destination is neither busy nor to be left alone for a while. It is busy from now on.
     pub(super) fn next(&mut self, now: Mono) -> Option<Pending> {
         let http_is_full = self.busy.iter().filter(|key| *key != BY_MQTT).count() >= UPLOADS_AT_ONCE;
-        let is_ready = |key: &String| {
+        let is_ready = |Pending { key, .. }: &Pending| {
             let left_alone = self.backoffs.get(key).is_some_and(|b| b.until > now);
             !self.busy.contains(key) && !left_alone && (key == BY_MQTT || !http_is_full)
         };
-        let ix = self.waiting.iter().position(|pending| is_ready(&pending.key()))?;
+        let ix = self.waiting.iter().position(is_ready)?;
         let pending = self.waiting.remove(ix)?;
-        self.busy.insert(pending.key());
+        self.busy.insert(pending.key.clone());
         Some(pending)
     }
 
     /// The upload is over, one way or the other, and its destination works.
-    pub(super) fn over(&mut self, grant: &Grant) {
-        let key = Pending { grant: grant.clone(), last: None }.key();
-        self.busy.remove(&key);
-        self.backoffs.remove(&key);
+    pub(super) fn over(&mut self, pending: &Pending) {
+        self.busy.remove(&pending.key);
+        self.backoffs.remove(&pending.key);
     }
 
     /// Later again, behind the others; its destination is left alone for longer each time.
-    pub(super) fn put_back(&mut self, grant: Grant, why: String, now: Mono) {
-        let pending = Pending { grant, last: Some(why) };
-        let key = pending.key();
-        self.busy.remove(&key);
-        let wait_s =
-            self.backoffs.get(&key).map_or(UPLOAD_RETRY_S, |b| (b.wait_s * 2.0).min(UPLOAD_RETRY_MAX_S));
-        self.backoffs.insert(key, Backoff { until: now.plus_s(wait_s), wait_s });
-        self.waiting.push_back(pending);
+    pub(super) fn put_back(&mut self, pending: Pending, why: String, now: Mono) {
+        let failures = self.backoffs.get(&pending.key).map_or(0, |b| b.failures);
+        let until = now.plus_s(doubled_s(UPLOAD_RETRY_S, failures, UPLOAD_RETRY_MAX_S));
+        self.busy.remove(&pending.key);
+        self.backoffs.insert(pending.key.clone(), Backoff { until, failures: failures.saturating_add(1) });
+        self.waiting.push_back(Pending { last: Some(why), ..pending });
     }
 
     /// Those whose time is over. They are out. A grant of a journal that was written when its end was not bounded gets one.
@@ -95,7 +97,7 @@ impl UploadQueue {
         let all = std::mem::take(&mut self.waiting).into_iter();
         let (over, waiting): (Vec<_>, Vec<_>) = all.partition(|p| p.grant.left_s(now) == Some(0.0));
         self.waiting = waiting.into();
-        let waits: BTreeSet<String> = self.waiting.iter().map(Pending::key).collect();
+        let waits: BTreeSet<&String> = self.waiting.iter().map(|pending| &pending.key).collect();
         self.backoffs.retain(|key, _| waits.contains(key) || self.busy.contains(key));
         over
     }
@@ -116,12 +118,16 @@ mod tests {
         queue.next(Mono::from_s(s)).map(|p| p.grant.id)
     }
 
+    fn pending(id: &str, url: &str) -> Pending {
+        Pending::new(grant(id, url))
+    }
+
     #[test]
     fn a_server_that_fails_holds_up_only_its_own_and_each_of_those_has_its_turn() {
         let mut queue = UploadQueue::default();
-        let (bad1, bad2) = (grant("bad1", "https://bad/1"), grant("bad2", "https://bad/2"));
-        for grant in [&bad1, &bad2, &grant("good", "https://good/1")] {
-            queue.push(grant.clone());
+        let (bad1, bad2) = (pending("bad1", "https://bad/1"), pending("bad2", "https://bad/2"));
+        for pending in [&bad1, &bad2, &pending("good", "https://good/1")] {
+            queue.push(pending.grant.clone());
         }
         assert_eq!(next(&mut queue, 0.0).as_deref(), Some("bad1"));
         assert_eq!(next(&mut queue, 0.0).as_deref(), Some("good"), "one at a time to a server");
@@ -154,9 +160,8 @@ mod tests {
     #[test]
     fn what_waits_for_its_server_still_expires() {
         let mut queue = UploadQueue::default();
-        let late = grant("late", "https://bad/1");
-        queue.push(late.clone());
-        queue.next(Mono::ZERO).unwrap();
+        queue.push(grant("late", "https://bad/1"));
+        let late = queue.next(Mono::ZERO).unwrap();
         queue.put_back(late, "connect: refused".into(), Mono::ZERO);
         let at = |wall_ms, quality| Moment { wall_ms, quality, ..Moment::default() };
         assert!(queue.expired(at(i64::MAX, ClockQuality::None)).is_empty(), "nobody can say");

@@ -40,12 +40,12 @@ pub struct Uploader {
 /// Starts the task on the current runtime; it ends when the sender is dropped.
 pub fn spawn(uploader: Uploader) -> (mpsc::Sender<Grant>, tokio::task::JoinHandle<()>) {
     let (grants, waiting) = mpsc::channel::<Grant>(MAX_GRANTS);
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(panics::named("uploads", async move {
         let mut uploads = Uploads::new(uploader, waiting);
         while let Some(end) = uploads.next_end().await {
             uploads.uploader.journal(end).await;
         }
-    });
+    }));
     (grants, task)
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Uploads {
     queue: UploadQueue,
     running: JoinSet<Attempt>,
     /// Whose attempt each is.
-    grants: HashMap<tokio::task::Id, Grant>,
+    attempts: HashMap<tokio::task::Id, Pending>,
     /// Said of what is over and not yet given out.
     ended: Vec<Message>,
 }
@@ -74,7 +74,7 @@ impl Uploads {
             granted,
             queue: UploadQueue::default(),
             running: JoinSet::new(),
-            grants: HashMap::new(),
+            attempts: HashMap::new(),
             ended: Vec::new(),
         }
     }
@@ -98,37 +98,38 @@ impl Uploads {
 
     fn start(&mut self) {
         while let Some(pending) = self.queue.next(self.uploader.clock.now().mono) {
-            let (uploader, grant) = (self.uploader.clone(), pending.grant.clone());
+            let (uploader, tried) = (self.uploader.clone(), pending.clone());
             let attempt =
-                self.running.spawn(panics::contained_task(async move { uploader.attempt(&pending).await }));
-            self.grants.insert(attempt.id(), grant);
+                self.running.spawn(panics::contained_task(async move { uploader.attempt(&tried).await }));
+            self.attempts.insert(attempt.id(), pending);
         }
     }
 
     fn attempted(&mut self, attempt: Result<(tokio::task::Id, Attempt), tokio::task::JoinError>) {
         let id = attempt.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
-        let Some(grant) = self.grants.remove(&id) else { return };
+        let Some(pending) = self.attempts.remove(&id) else { return };
+        let path = &pending.grant.path;
         match attempt {
             Ok((_, Attempt::Later(why))) => {
-                tracing::debug!(path = grant.path, why, "upload broken off; tried again");
-                self.queue.put_back(grant, why, self.uploader.clock.now().mono);
+                tracing::debug!(path, why, "upload broken off; tried again");
+                self.queue.put_back(pending, why, self.uploader.clock.now().mono);
             }
-            Ok((_, Attempt::Over(result))) => self.over(&grant, result),
+            Ok((_, Attempt::Over(result))) => self.over(&pending, result),
             Err(error) => {
-                tracing::error!(%error, path = grant.path, "an upload ended by a fault of the program");
-                self.over(&grant, Err("a fault of the program ended it".to_owned()));
+                tracing::error!(%error, path, "an upload ended by a fault of the program");
+                self.over(&pending, Err("a fault of the program ended it".to_owned()));
             }
         }
     }
 
-    fn over(&mut self, grant: &Grant, result: Result<u64, String>) {
-        self.queue.over(grant);
-        self.ended.push(self.uploader.end(grant, result));
+    fn over(&mut self, pending: &Pending, result: Result<u64, String>) {
+        self.queue.over(pending);
+        self.ended.push(self.uploader.end(&pending.grant, result));
     }
 
     /// Nobody can say that it has expired without a clock that is vouched for.
     fn expire(&mut self) {
-        for Pending { grant, last } in self.queue.expired(self.uploader.clock.now()) {
+        for Pending { grant, last, .. } in self.queue.expired(self.uploader.clock.now()) {
             let why = match last {
                 Some(last) => format!("the grant has expired; last: {last}"),
                 None => "the grant has expired".to_owned(),

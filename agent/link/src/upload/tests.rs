@@ -130,7 +130,7 @@ fn grant(bench: &Bench, url: String, resumable: bool) -> Grant {
 
 /// The ends of the uploads of these grants, in the order in which they came, as many as `count`.
 fn ends(bench: &Bench, grants: &[Grant], count: usize) -> Vec<(String, Value)> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = crate::testing::runtime();
     let ends = runtime.block_on(async {
         let (sender, granted) = tokio::sync::mpsc::channel(grants.len());
         for grant in grants {
@@ -378,7 +378,7 @@ enum Fate {
 /// Reports from a thread of its own.
 fn tell(link: &kerbside_trace::delivery::LinkPort, report: kerbside_trace::delivery::LinkReport) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert!(runtime.block_on(link.report(report)));
+    assert!(runtime.block_on(link.reporter.report(report)));
 }
 
 /// Plays link, broker and centre on the delivery's own line until the file is whole: pieces by offset, their lengths as they came.

@@ -34,6 +34,18 @@ pub fn hide_line(line: &str) -> String {
     }
 }
 
+/// The words of a pipeline.
+pub(super) fn words(pipeline: &str) -> impl Iterator<Item = &str> {
+    pipeline.split(|c: char| c.is_whitespace() || c == '"')
+}
+
+/// A word such as `user-pw=SECRET`.
+pub(super) fn is_secret_property(word: &str) -> bool {
+    let (key, value) = word.split_once('=').unwrap_or_default();
+    let key = key.to_lowercase();
+    !value.is_empty() && SECRET_KEYS.iter().any(|word| key.contains(word))
+}
+
 /// One word that may be an address nobody can read.
 pub(super) fn hide_token(text: &str) -> String {
     match text.split_once("://") {

@@ -39,6 +39,36 @@ fn passwords_are_taken_as_they_are_written() {
 }
 
 #[test]
+fn an_address_that_holds_a_secret_is_known_in_every_way_of_writing() {
+    let holds = |text: &str| CameraUrl::parse(text).unwrap_or_else(|f| panic!("{text}: {f}")).holds_secret();
+    for text in [
+        "rtsp://viewer:secret@10.0.0.2/1",
+        "rtsp://viewer:a/b@10.0.0.2/1",
+        "rtsp://viewer:a#b@10.0.0.2/1",
+        "rtsp://viewer:a?b@10.0.0.2/1",
+        "rtsp://viewer:a@b@10.0.0.2/1",
+        "RTSP://viewer:secret@[::1]:554/1",
+        "http://10.0.0.2/video.mjpg?token=abc",
+        "rtsp://10.0.0.2/user=admin_password=abc_channel=1",
+        "gst:rtspsrc location=rtsp://viewer:secret@10.0.0.2/1 ! decodebin",
+        "gst:rtspsrc location=\"rtsp://viewer:a/b@10.0.0.2/1\" ! decodebin",
+        "gst:rtspsrc user-id=viewer user-pw=secret location=rtsp://10.0.0.2/1 ! decodebin",
+    ] {
+        assert!(holds(text), "{text}");
+    }
+    for text in [
+        "rtsp://10.0.0.2/a:b@c",
+        "rtsp://viewer:@10.0.0.2/1",
+        "http://10.0.0.2/video.mjpg?channel=1",
+        "clips/a:b@c.mp4",
+        "v4l2:/dev/video0",
+        "gst:rtspsrc location=rtsp://10.0.0.2/1 ! decodebin ! appsink max-buffers=1",
+    ] {
+        assert!(!holds(text), "{text}");
+    }
+}
+
+#[test]
 fn what_stands_behind_the_host_is_no_password() {
     let url = network("rtsp://u:p@w@10.0.0.2:554/a@b");
     assert_eq!((url.address().as_str(), url.target.as_str()), ("10.0.0.2:554", "/a@b"));

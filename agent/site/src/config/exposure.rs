@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::site::Site;
+use crate::camera_url::CameraUrl;
 
 /// Rights of users who are neither owner nor in the group.
 const READ: u32 = 0o004;
@@ -26,6 +27,9 @@ pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
         let what = "every user of this machine can read the passwords of the cameras";
         look(&file, READ, what, "chmod o-r");
     }
+    if site.centre.proxy.as_ref().is_some_and(|proxy| proxy.login.is_some()) {
+        look(&file, READ, "every user of this machine can read the password of the proxy", "chmod o-r");
+    }
     let tls = site.centre.tls.iter().filter_map(|tls| tls.key_file.as_ref());
     for secret in site.centre.password_file.iter().chain(tls) {
         let secret = std::path::absolute(secret).unwrap_or_else(|_| secret.clone());
@@ -42,9 +46,9 @@ pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
     found
 }
 
+/// What cannot be read as an address may hold one.
 fn holds_password(url: &str) -> bool {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    CameraUrl::parse(url).map_or(true, |url| url.holds_secret())
 }
 
 /// Whether any of these rights is there, and the way to it is open. What is not there is open to nobody.

@@ -10,7 +10,7 @@ use kerbside_domain::kind::Kind;
 use crate::geo::{CodeTable, GridTable};
 
 /// A checked configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Site {
     /// The box itself.
     pub device: Device,
@@ -51,7 +51,7 @@ impl Site {
 }
 
 /// `[device]`: the box itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// Its id at the centre, `[a-z0-9-]{1,32}`; with TLS the CN of its certificate.
     pub edge_id: String,
@@ -89,7 +89,7 @@ pub enum Protocol {
 }
 
 /// `[centre]`: the linkage centre's broker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Centre {
     /// Name or address of the broker.
     pub host: String,
@@ -170,7 +170,7 @@ impl std::fmt::Debug for ProxyLogin {
 }
 
 /// Certificates of a TLS connection. PEM files.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Who may certify the server.
     pub ca_file: PathBuf,
@@ -181,7 +181,7 @@ pub struct Tls {
 }
 
 /// `[patrol]`: the regular account of what the cameras saw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Patrol {
     /// Between two accounts, s.
     pub period_s: f64,
@@ -190,7 +190,7 @@ pub struct Patrol {
 }
 
 /// `[models]`: manifests of the detection models.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Models {
     /// Manifest of the model that sees whole frames.
     pub street: Option<PathBuf>,
@@ -203,14 +203,14 @@ pub struct Models {
 }
 
 /// `[health]`: pages for metrics and health.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Loopback only.
     pub listen: SocketAddr,
 }
 
 /// `[evidence]`: pictures and clips.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// Most bytes of all evidence; beyond, the oldest is deleted.
     pub max_bytes: u64,
@@ -252,7 +252,7 @@ pub enum GnssSource {
 }
 
 /// `[sensors]` and `[[sensor]]`: sensors of the street.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sensors {
     /// Host and port of the box's own broker.
     pub broker: Option<(String, u16)>,
@@ -272,7 +272,7 @@ pub enum SensorKind {
 }
 
 /// `[[sensor]]`: one sensor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sensor {
     /// Unique on this box.
     pub id: String,
@@ -330,7 +330,7 @@ pub enum TlsTrust {
 }
 
 /// `[[camera]]`: one camera.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
     /// Its place in [`Site::cameras`].
     pub ix: CameraIx,
@@ -369,7 +369,7 @@ pub struct Camera {
 }
 
 /// `[[camera.zone]]`: a part of the picture with rules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     /// Unique in its camera.
     pub id: String,
@@ -382,7 +382,7 @@ pub struct Zone {
 }
 
 /// `[[camera.zone.rule]]`: when a thing in the zone becomes an incident.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Unique in its zone.
     pub id: String,

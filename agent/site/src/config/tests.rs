@@ -127,6 +127,23 @@ fn what_goes_in_the_clear_or_lies_open_is_warned_of_and_no_error() {
     mode(&file, 0o640);
     mode(&data, 0o750);
     assert_eq!(exposed(), "");
+
+    // However a password is written, it is one; and the proxy has one too.
+    let others_may_read = |camera: &str, centre: &str| {
+        let text = MINIMAL.replace("clip.mp4", camera).replace("[centre]\n", &format!("[centre]\n{centre}"));
+        std::fs::write(&file, text.replace(line, &format!("data_dir = \"{}\"", data.display()))).unwrap();
+        mode(&file, 0o644);
+        exposed()
+    };
+    for url in
+        ["rtsp://viewer:a/b@192.168.1.64/1", "http://192.168.1.64/mjpg?token=abc", "rtsp://u:a#b@10.0.0.2/1"]
+    {
+        let warned = others_may_read(url, "");
+        assert!(warned.contains("passwords of the cameras; chmod o-r"), "{url}: {warned}");
+    }
+    assert_eq!(others_may_read("rtsp://192.168.1.64/a:b@c", ""), "");
+    let warned = others_may_read("clip.mp4", "proxy = \"http://u:secret@127.0.0.1:3128\"\n");
+    assert!(warned.contains("password of the proxy; chmod o-r"), "{warned}");
 }
 
 #[test]

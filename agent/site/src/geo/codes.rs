@@ -53,7 +53,7 @@ pub struct AlsoCode {
     pub code: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     kind: String,
@@ -65,7 +65,7 @@ struct Row {
 }
 
 /// Matter codes by kind, for the site's scheme.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeTable {
     scheme: String,
     rows: Vec<Row>,

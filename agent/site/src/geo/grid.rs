@@ -26,7 +26,7 @@ pub enum GridError {
 /// A closed ring of lon_deg, lat_deg.
 type Ring = Vec<(f64, f64)>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct UnitGrid {
     /// 15 characters: division 6, street 3, community 3, grid 3.
     code: String,
@@ -37,7 +37,7 @@ struct UnitGrid {
 }
 
 /// Unit grids as polygons (GeoJSON, `properties.unit_grid`). Empty: the site has none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridTable {
     grids: Vec<UnitGrid>,
 }

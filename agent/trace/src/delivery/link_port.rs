@@ -23,13 +23,6 @@ pub struct LinkPort {
     pub requests: Receiver<LinkRequest>,
 }
 
-impl LinkPort {
-    /// As [`Reporter::report`].
-    pub async fn report(&self, report: LinkReport) -> bool {
-        self.reporter.report(report).await
-    }
-}
-
 /// How the link reports.
 #[derive(Clone, Debug)]
 pub struct Reporter {

@@ -44,8 +44,6 @@ pub struct DeliveryStats {
     pub evicted: u64,
     /// Messages whose record could not be read when they were due; each is tried again some times.
     pub read_errors: u64,
-    /// How often the broker refused a message and kept the connection.
-    pub refused_by_broker: u64,
     /// Messages of the centre that count for nothing.
     pub refused: u64,
     /// The same, and genuine commands that were not obeyed, by reason.

@@ -3,6 +3,8 @@
 mod connection;
 mod pending;
 mod stages;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::collections::VecDeque;
@@ -36,7 +38,8 @@ pub(super) struct StoreThread {
     connection: Option<Connection>,
     stopping: Option<Stopping>,
     chunks: ChunkQueue,
-    disk_refuses: bool,
+    /// The disk refused when this was the number of the newest record.
+    refused_at: Option<u64>,
     /// Messages of the centre since the last answer to one of ours.
     ahead_of_pubacks: usize,
     /// Messages of the centre that the disk refused, oldest first, and when they are tried again. They hold their room, so that
@@ -62,7 +65,7 @@ impl StoreThread {
             connection: None,
             stopping: None,
             chunks: ChunkQueue::default(),
-            disk_refuses: false,
+            refused_at: None,
             ahead_of_pubacks: 0,
             unwritten: VecDeque::new(),
             unwritten_due: Mono::ZERO,
@@ -126,8 +129,11 @@ impl StoreThread {
             // Needs no disk, and comes between any two receipts.
             Request::Link { report: LinkReport::Acknowledged { epoch, seq }, .. } => {
                 self.ahead_of_pubacks = 0;
-                if self.epoch() == Some(epoch) && !self.chunks.settle(seq, ChunkFate::Acknowledged) {
-                    self.ledger.puback(seq);
+                if let Some(connection) = self.connection.as_mut().filter(|c| c.epoch == epoch) {
+                    connection.is_answered = true;
+                    if !self.chunks.settle(seq, ChunkFate::Acknowledged) {
+                        self.ledger.puback(seq);
+                    }
                 }
             }
             Request::Link { report: LinkReport::Refused { epoch, seq, reason, never }, .. } => {
@@ -171,7 +177,7 @@ impl StoreThread {
         let current = self.epoch();
         self.unwritten.retain(|message| Some(message.epoch) == current);
         while !self.unwritten.is_empty() && self.ledger.now().mono >= self.unwritten_due {
-            let is_first = self.disk_refuses;
+            let is_first = self.refused_at.is_some();
             let count = if is_first { 1 } else { self.unwritten.len().min(TURN) };
             let mut group = Vec::new();
             for message in self.unwritten.drain(..count).collect::<Vec<_>>() {
@@ -284,7 +290,7 @@ impl StoreThread {
         let current = self.epoch();
         let result = match report {
             LinkReport::Connected { epoch, session, session_present, window, max_packet } => {
-                self.connection = Some(Connection { epoch, window, max_packet });
+                self.connection = Some(Connection { epoch, window, max_packet, is_answered: false });
                 self.ahead_of_pubacks = 0;
                 self.chunks.disconnected();
                 self.ledger.connected(session, session_present, window)
@@ -331,19 +337,21 @@ impl StoreThread {
         }
     }
 
-    /// That the disk refuses is said once, and once when it is over.
+    /// That the disk refuses is said once, and once when it is over: when a later record is on the disk, for what went well may
+    /// have written nothing.
     fn note_disk(&mut self, result: Result<()>) {
-        match result {
-            Ok(()) if self.disk_refuses => {
-                self.disk_refuses = false;
+        match (result, self.refused_at) {
+            (Err(e), refused_at) => {
+                self.refused_at = Some(self.ledger.last_n());
+                if refused_at.is_none() {
+                    tracing::error!(error = %e, "the journal cannot be written");
+                }
+            }
+            (Ok(()), Some(refused_at)) if self.ledger.synced_n() > refused_at => {
+                self.refused_at = None;
                 tracing::info!("the journal can be written again");
             }
-            Ok(()) => {}
-            Err(e) if !self.disk_refuses => {
-                self.disk_refuses = true;
-                tracing::error!(error = %e, "the journal cannot be written");
-            }
-            Err(_) => {}
+            (Ok(()), _) => {}
         }
     }
 }

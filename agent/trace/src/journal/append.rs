@@ -32,7 +32,7 @@ impl Journal {
             if let Err(error) = self.sync() {
                 tracing::error!(%error, "the end of a journal segment may not be on the disk; it is written again");
             }
-            self.tail = None;
+            self.leave_tail();
         }
         let begun = if self.tail.is_none() { Some(self.begin_segment()?) } else { None };
         let first_of_segment = begun.is_some();
@@ -104,6 +104,7 @@ impl Journal {
         }
         if is_synced {
             self.unsynced.clear();
+            self.synced_n = n - 1;
         } else {
             self.unsynced.extend_from_slice(&self.scratch);
         }
@@ -131,7 +132,14 @@ impl Journal {
         }
     }
 
-    /// The last sync failed: what it should have brought onto the disk is in doubt.
+    /// The last segment is not written any more. What of it is not synced is in doubt: the syncs that follow are about another
+    /// file.
+    fn leave_tail(&mut self) {
+        self.doubt();
+        self.tail = None;
+    }
+
+    /// What was appended behind the last sync, and no sync is sure to bring onto the disk.
     fn doubt(&mut self) {
         let bytes = std::mem::take(&mut self.unsynced);
         if let Some(segment) = self.segments.last().filter(|_| !bytes.is_empty()) {
@@ -154,11 +162,11 @@ impl Journal {
         {
             let path = segment.path.clone();
             // The kernel may have dropped the pages: what follows goes to a new file.
-            self.tail = None;
-            self.doubt();
+            self.leave_tail();
             return Err(JournalError::Io { what: "sync", path, cause });
         }
         self.unsynced.clear();
+        self.synced_n = self.last_n();
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! The open journal: its segments, and where it stands.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +8,8 @@ use kerbside_crypto::hash::Hash;
 use kerbside_domain::time::{Clock, LivedClock, Mono};
 
 use super::error::{Result, io};
-use super::record;
 use super::scan::{self, Damage};
-use super::segment::{Segment, list, read_whole};
+use super::segment::{self, Segment, list, read_whole};
 use super::settings::JournalSettings;
 
 /// Bytes of a segment of which nobody knows whether they reached the disk: after a failed sync the kernel may have dropped them,
@@ -38,6 +36,8 @@ pub struct Journal {
     /// What a failed sync may have lost; it is written again before anything counts as synced.
     pub(super) doubtful: Vec<Doubtful>,
     pub(super) next_n: u64,
+    /// Of the newest record that a sync brought onto the disk.
+    pub(super) synced_n: u64,
     pub(super) prev: Hash,
     /// JSON object that heads each new segment, so that what is counted survives the drop of old segments.
     pub(super) counters: String,
@@ -64,11 +64,13 @@ impl Journal {
             unsynced: Vec::new(),
             doubtful: Vec::new(),
             next_n: 1,
+            synced_n: 0,
             prev: Hash::default(),
             counters: "{}".to_owned(),
             scratch: Vec::new(),
         };
         let (damage, newest) = journal.find_tip(indexed)?;
+        journal.synced_n = journal.last_n();
         journal.clock = Arc::new(LivedClock::after(newest, journal.clock.clone()));
         journal.sync_tail();
         Ok((journal, damage))
@@ -137,6 +139,11 @@ impl Journal {
         self.next_n - 1
     }
 
+    /// Number of the newest record that a sync brought onto the disk, or that was read at the start; it never falls.
+    pub fn synced_n(&self) -> u64 {
+        self.synced_n
+    }
+
     pub fn last_hash(&self) -> Hash {
         self.prev
     }
@@ -148,14 +155,9 @@ impl Journal {
 
     /// Hash of the record before number `n`, which begins a segment; zeros where there is none, or where it cannot be read.
     pub fn hash_before(&self, n: u64) -> Hash {
-        let prev = || {
-            let segment = self.segments.iter().find(|s| s.first == n)?;
-            let mut line = Vec::new();
-            let file = File::open(&segment.path).ok()?.take(record::MAX_LINE as u64 + 1);
-            BufReader::new(file).read_until(b'\n', &mut line).ok()?;
-            record::open(line.strip_suffix(b"\n")?).filter(|record| record.n == n)
-        };
-        prev().map(|record| record.prev).unwrap_or_default()
+        let segment = self.segments.iter().find(|s| s.first == n);
+        let head = segment.and_then(|segment| segment::head(&segment.path)).filter(|record| record.n == n);
+        head.map(|record| record.prev).unwrap_or_default()
     }
 
     pub fn bytes(&self) -> u64 {

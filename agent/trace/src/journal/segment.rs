@@ -9,7 +9,7 @@ use kerbside_domain::time::Moment;
 use serde::Deserialize;
 
 use super::error::{Result, io};
-use super::record;
+use super::record::{self, Record};
 use crate::tuning::BLOCK_BYTES;
 
 #[derive(Clone, Debug)]
@@ -79,6 +79,14 @@ fn is_disk_error(e: &std::io::Error) -> bool {
     e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
+/// The first record of the segment in this file; `None`: it cannot be read.
+pub(super) fn head(path: &Path) -> Option<Record> {
+    let mut line = Vec::new();
+    let file = File::open(path).ok()?.take(record::MAX_LINE as u64 + 1);
+    BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+    record::open(line.strip_suffix(b"\n")?)
+}
+
 /// When the segment of this file was begun, on the clock that counts on over restarts: every record before it is older. The
 /// beginning of that clock for a segment of version 0.1, which had none. `None`: its head cannot be read.
 pub(super) fn begun(path: &Path) -> Option<Moment> {
@@ -88,10 +96,7 @@ pub(super) fn begun(path: &Path) -> Option<Moment> {
         #[serde(default)]
         clock: Option<serde::de::IgnoredAny>,
     }
-    let mut line = Vec::new();
-    let file = File::open(path).ok()?.take(record::MAX_LINE as u64 + 1);
-    BufReader::new(file).read_until(b'\n', &mut line).ok()?;
-    let head = record::open(line.strip_suffix(b"\n")?)?;
+    let head = head(path)?;
     let is_lived = serde_json::from_str::<Head>(&head.body).is_ok_and(|head| head.clock.is_some());
     Some(if is_lived { head.at } else { Moment::default() })
 }

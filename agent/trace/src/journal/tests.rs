@@ -259,11 +259,13 @@ fn what_is_no_record_is_refused_before_a_byte_is_written() {
     assert_eq!(journal.last_n(), 0);
 }
 
-/// After a failed sync the kernel may have dropped the pages and says nothing of it at the next one.
-#[test]
-fn after_a_failed_sync_nothing_counts_as_synced_before_it_is_written_again() {
-    thread_local!(static FAILS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
-    fn sync(_: &std::fs::File) -> std::io::Result<()> {
+/// Syncs of which the next ones fail, as many as the test says.
+mod failing {
+    use std::cell::Cell;
+
+    thread_local!(pub(super) static FAILS: Cell<u32> = const { Cell::new(0) });
+
+    pub(super) fn sync(_: &std::fs::File) -> std::io::Result<()> {
         match FAILS.get() {
             0 => Ok(()),
             fails => {
@@ -272,21 +274,35 @@ fn after_a_failed_sync_nothing_counts_as_synced_before_it_is_written_again() {
             }
         }
     }
-    let dir = tempfile::tempdir().unwrap();
-    let syncs = Syncs { file: sync, ..Syncs::default() };
-    let settings = JournalSettings { syncs, ..settings() };
-    let (mut journal, _) = Journal::open(dir.path(), settings, VirtualClock::new(0), None).unwrap();
-    let note = |text: &str| [Entry::new(RecordKind::Note, format!("{{\"text\":\"{text}\"}}"))];
-    journal.append(&note("synced"), Durability::Now).unwrap();
-    let late = journal.append(&note("late"), Durability::Later).unwrap().remove(0);
-    FAILS.set(2);
-    journal.sync().unwrap_err();
-    // The kernel drops what it could not write.
-    let path = file(dir.path(), &late);
+
+    pub(super) fn settings() -> super::JournalSettings {
+        let syncs = super::Syncs { file: sync, ..super::Syncs::default() };
+        super::JournalSettings { syncs, ..super::settings() }
+    }
+}
+
+/// The kernel drops what it could not write.
+fn dropped_by_the_kernel(dir: &Path, lost: &Appended) {
+    let path = file(dir, lost);
     let mut bytes = fs::read(&path).unwrap();
-    let at = late.location.offset as usize;
-    bytes[at..at + late.location.len as usize].fill(0);
+    let at = lost.location.offset as usize;
+    bytes[at..at + lost.location.len as usize].fill(0);
     fs::write(&path, bytes).unwrap();
+}
+
+/// After a failed sync the kernel may have dropped the pages and says nothing of it at the next one.
+#[test]
+fn after_a_failed_sync_nothing_counts_as_synced_before_it_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) =
+        Journal::open(dir.path(), failing::settings(), VirtualClock::new(0), None).unwrap();
+    let note = |text: &str| [Entry::new(RecordKind::Note, format!("{{\"text\":\"{text}\"}}"))];
+    let synced = journal.append(&note("synced"), Durability::Now).unwrap().remove(0);
+    let late = journal.append(&note("late"), Durability::Later).unwrap().remove(0);
+    failing::FAILS.set(2);
+    journal.sync().unwrap_err();
+    assert_eq!((journal.last_n(), journal.synced_n()), (late.n, synced.n));
+    dropped_by_the_kernel(dir.path(), &late);
     journal.sync().unwrap_err();
     // A report does not wait for that; it goes to a new file.
     let report = journal.append(&note("report"), Durability::Now).unwrap().remove(0);
@@ -295,4 +311,27 @@ fn after_a_failed_sync_nothing_counts_as_synced_before_it_is_written_again() {
     let (seen, damage) = replayed(&journal, 1);
     assert!(damage.is_none(), "{damage:?}");
     assert!(seen.contains(&late.n) && seen.contains(&report.n), "{seen:?}");
+}
+
+/// The sync at a segment's end fails on what an older segment has in doubt; so its own end is in doubt too.
+#[test]
+fn a_segment_that_ends_while_an_older_one_is_in_doubt_is_in_doubt_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) =
+        Journal::open(dir.path(), failing::settings(), VirtualClock::new(0), None).unwrap();
+    let note = |text: &str| [Entry::new(RecordKind::Note, format!("{{\"text\":\"{text}\"}}"))];
+    journal.append(&note("synced"), Durability::Now).unwrap();
+    let first = journal.append(&note("in doubt"), Durability::Later).unwrap().remove(0);
+    failing::FAILS.set(1);
+    journal.sync().unwrap_err();
+    journal.append(&note("a new segment, and its head is synced"), Durability::Later).unwrap();
+    let end = journal.append(&note(&"x".repeat(5000)), Durability::Later).unwrap().remove(0);
+    failing::FAILS.set(1);
+    let report = journal.append(&note("report"), Durability::Now).unwrap().remove(0);
+    assert_eq!(journal.segments.len(), 3);
+    [first, end].iter().for_each(|lost| dropped_by_the_kernel(dir.path(), lost));
+    journal.sync().unwrap();
+    let (seen, damage) = replayed(&journal, 1);
+    assert!(damage.is_none(), "{damage:?}");
+    assert!([first, end, report].iter().all(|wrote| seen.contains(&wrote.n)), "{seen:?}");
 }

@@ -23,6 +23,10 @@ pub struct Outbox {
     bytes: [u64; PRIORITIES],
     pub(super) in_flight: usize,
     pub(super) window: usize,
+    /// How many of the window are for what is live.
+    pub(super) kept: usize,
+    /// Reports from this number on are live: they came since the connection did.
+    pub(super) live_from: u64,
     /// With a backlog: whether the newest goes next, or the oldest.
     pub(super) newest_next: bool,
     /// Rows changed since [`Outbox::take_changed`].
@@ -45,6 +49,8 @@ impl Outbox {
             bytes: [0; PRIORITIES],
             in_flight: 0,
             window,
+            kept: 0,
+            live_from: 0,
             newest_next: true,
             changed: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -157,8 +163,7 @@ impl Outbox {
     /// Ids of reports that are not done with.
     pub fn reports(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.values().map(|(row, _)| row);
-        let reports = rows.filter(|r| r.priority == Priority::Incident && r.conflation_key.is_none());
-        reports.map(|r| r.id.as_str())
+        rows.filter(|row| row.is_report()).map(|row| row.id.as_str())
     }
 
     /// Lowest journal number that a row still needs.

@@ -39,6 +39,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// A report of an incident, and not the box's state.
+    pub fn is_report(&self) -> bool {
+        self.priority == Priority::Incident && self.conflation_key.is_none()
+    }
+
     /// What is left of its life, s, zero when it is over; `None`: it has no end.
     pub fn left_s(&self, now: Moment) -> Option<f64> {
         let by_wall = self.expires_ms.map(|e| e.saturating_sub(now.wall_ms) as f64 / 1000.0);

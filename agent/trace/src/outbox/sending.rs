@@ -1,6 +1,6 @@
 //! What goes next, and what an acknowledgement, a receipt or a new connection does.
 
-use kerbside_domain::time::{Moment, Mono};
+use kerbside_domain::time::{Moment, Mono, doubled_s};
 use kerbside_wire::Priority;
 
 use super::queue::Outbox;
@@ -12,7 +12,8 @@ impl Outbox {
     /// broker kept no session, it may have lost what it acknowledged, so that too, unless a receipt came.
     pub fn connected(&mut self, session_present: bool, window: usize) {
         self.disconnected();
-        self.window = window.clamp(1, self.settings.window);
+        self.live_from = self.rows.last_key_value().map_or(0, |(seq, _)| seq + 1);
+        self.set_window(window.min(self.settings.window), 0);
         self.offer_refused();
         if !session_present {
             let waiting: Vec<u64> = self.waiting.iter().map(|(_, seq)| *seq).collect();
@@ -20,9 +21,11 @@ impl Outbox {
         }
     }
 
-    /// Most rows handed over and not acknowledged from now on.
-    pub fn set_window(&mut self, window: usize) {
+    /// Most rows handed over and not acknowledged from now on. The last `kept` of them are for the box's state and for reports
+    /// that came since the connection did.
+    pub fn set_window(&mut self, window: usize, kept: usize) {
         self.window = window.max(1);
+        self.kept = kept.min(self.window - 1);
     }
 
     /// The connection is gone.
@@ -56,7 +59,10 @@ impl Outbox {
             return Some(*seq);
         }
         let incidents = &self.queued[Priority::Incident.index()];
-        if incidents.len() > 2 * self.settings.window {
+        if self.in_flight + self.kept >= self.window {
+            return incidents.range(self.live_from..).next().copied();
+        }
+        if incidents.len() > 2 * self.window {
             let newest = self.newest_next;
             self.newest_next = !newest;
             return if newest { incidents.last() } else { incidents.first() }.copied();
@@ -82,9 +88,8 @@ impl Outbox {
             return self.remove(seq).map_or(Acknowledged::Unknown, Acknowledged::Done);
         }
         row.puback = true;
-        let doubled = self.settings.retry_s * 2f64.powi(row.tries.saturating_sub(1).min(16) as i32);
-        let until = now.plus_s(doubled.min(self.settings.retry_max_s));
-        self.move_to(seq, RowState::Waiting(until));
+        let wait_s = doubled_s(self.settings.retry_s, row.tries.saturating_sub(1), self.settings.retry_max_s);
+        self.move_to(seq, RowState::Waiting(now.plus_s(wait_s)));
         self.changed.insert(seq);
         Acknowledged::AwaitsReceipt
     }
@@ -121,8 +126,8 @@ impl Outbox {
         let times = self.refused.entry(seq).or_default();
         *times = times.saturating_add(1);
         let times = *times;
-        let doubled = REFUSED_RETRY_S * 2f64.powi(times.saturating_sub(1).min(16) as i32);
-        self.move_to(seq, RowState::Waiting(now.plus_s(doubled.min(REFUSED_RETRY_MAX_S))));
+        let wait_s = doubled_s(REFUSED_RETRY_S, times - 1, REFUSED_RETRY_MAX_S);
+        self.move_to(seq, RowState::Waiting(now.plus_s(wait_s)));
         times
     }
 

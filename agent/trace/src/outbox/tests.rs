@@ -55,6 +55,45 @@ fn a_live_report_overtakes_a_backlog_that_still_moves() {
     assert_eq!(order(&mut o), [101, 5]);
 }
 
+/// One PUBACK at a time: sixteen that wait would be sixteen round trips.
+#[test]
+fn with_a_small_window_few_are_a_backlog_already() {
+    let mut o = outbox(false, (1..=5).map(|i| row(i, 0)));
+    o.connected(true, 1);
+    let sent: Vec<_> = (6..=8)
+        .flat_map(|live| {
+            o.push(row(live, 0));
+            [0, 1].map(|_| {
+                let sent = order(&mut o);
+                o.puback(sent[0], Mono::ZERO);
+                sent[0]
+            })
+        })
+        .collect();
+    assert_eq!(sent, [6, 1, 7, 2, 8, 3], "each live report goes within two, and the backlog moves");
+}
+
+#[test]
+fn part_of_a_small_window_is_kept_for_what_is_live() {
+    let state = |seq| Row { conflation_key: Some("state".into()), ..row(seq, 0) };
+    let mut o = outbox(false, (1..=100).map(|i| row(i, 0)).chain([row(101, 3)]));
+    o.set_window(8, 4);
+    assert_eq!(order(&mut o), [100, 1, 99, 2]);
+    (102..=104).for_each(|seq| assert!(o.push(row(seq, 0)).is_empty()));
+    o.push(state(105));
+    assert_eq!(order(&mut o), [105, 102, 103, 104], "the state, then live reports, oldest first");
+    o.puback(105, Mono::ZERO);
+    assert_eq!(order(&mut o), [] as [u64; 0], "the backlog waits until as much is free again");
+    (102..=104).for_each(|seq| drop(o.puback(seq, Mono::ZERO)));
+    o.puback(100, Mono::ZERO);
+    assert_eq!(order(&mut o), [98]);
+    // Nothing is kept where there is but one place, and what was live is backlog on the next connection.
+    o.push(row(106, 0));
+    o.connected(true, 1);
+    o.set_window(1, 4);
+    assert_eq!(order(&mut o).len(), 1);
+}
+
 #[test]
 fn birth_goes_before_everything_and_replaces_the_older_one() {
     let state = |seq| Row { conflation_key: Some("state".into()), ..row(seq, 0) };

@@ -8,6 +8,7 @@ use crate::testing::command::{data, sealed};
 use crate::testing::{NOW_MS, keys, who};
 use crate::{Inbound, inbound, signed};
 use kerbside_crypto::testing::key;
+use kerbside_domain::time::ClockQuality;
 
 fn topic(verb: &str) -> String {
     format!("cg/v1/310112/mh-xz-017/cmd/{verb}")

@@ -61,6 +61,7 @@ impl CoreThread {
         if due::reached(&mut self.due.health, now.mono, HEALTH_PERIOD_S) {
             let mut values = health_values(&self.site, &self.core, stats);
             values.extend(link_values(&self.meter.link_status(), stats));
+            values.extend(self.meter.camera_values());
             self.writes.message(wire::health(&values, now));
             self.write();
         }

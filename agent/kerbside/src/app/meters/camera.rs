@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use kerbside_domain::frame::Level;
 use kerbside_media::ring::PacketRing;
-use kerbside_media::{CaptureStats, Confinement};
+use kerbside_media::{CameraWarning, CaptureStats, Confinement};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::health::{CameraMetrics, DropPolicy, Metrics, Pulse, Stage};
+use crate::health::{CameraMetrics, CameraWarnings, DropPolicy, Metrics, Pulse, Stage};
 
 pub(crate) struct CameraMeter {
     metrics: CameraMetrics,
@@ -21,6 +21,7 @@ pub(crate) struct CameraMeter {
     /// The totals of the running capture child.
     last: CaptureStats,
     pulse: Pulse,
+    warnings: CameraWarnings,
 }
 
 impl CameraMeter {
@@ -29,6 +30,7 @@ impl CameraMeter {
         of_camera: CameraMetrics,
         ring: Arc<Mutex<PacketRing>>,
         pulse: Pulse,
+        warnings: CameraWarnings,
     ) -> Self {
         CameraMeter {
             metrics: of_camera,
@@ -40,6 +42,7 @@ impl CameraMeter {
             overtaking: metrics.dropped(DropPolicy::IdleFrameOvertaking),
             last: CaptureStats::default(),
             pulse,
+            warnings,
         }
     }
 
@@ -78,18 +81,19 @@ impl CameraMeter {
         }
     }
 
-    /// Arrival dates the packets of its stream from here on.
-    pub(crate) fn clock_unreliable(&self) {
-        self.metrics.clock_faults.inc();
-    }
-
-    /// Its ring is smaller than one group of pictures.
-    pub(crate) fn group_too_large(&self) {
-        self.metrics.large_groups.inc();
+    /// Something of the camera is to be put right, until its child is replaced.
+    pub(crate) fn warned(&self, warning: CameraWarning) {
+        let counter = match warning {
+            CameraWarning::Clock(_) => &self.metrics.clock_faults,
+            CameraWarning::Ring { .. } => &self.metrics.large_groups,
+        };
+        counter.inc();
+        self.warnings.set(self.metrics.id(), warning);
     }
 
     pub(crate) fn restarted(&mut self) {
         self.last = CaptureStats::default();
+        self.warnings.clear(self.metrics.id());
     }
 
     /// The camera's source ended as it should: nobody waits for its pulse. Never said by a thread that panics.

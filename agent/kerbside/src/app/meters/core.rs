@@ -8,10 +8,11 @@ use kerbside_seeing::incident::Core;
 use kerbside_trace::delivery::DeliveryStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use serde_json::{Map, Value};
 
 use super::link::LinkMeter;
 use crate::health::{
-    CameraMetrics, DeliveryOutcome, DropPolicy, Metrics, Priority, Pulse, Queue, Stage, raise,
+    CameraMetrics, CameraWarnings, DeliveryOutcome, DropPolicy, Metrics, Priority, Pulse, Queue, Stage, raise,
 };
 
 pub(crate) struct CoreMeter {
@@ -29,6 +30,7 @@ pub(crate) struct CoreMeter {
     evidence: Gauge,
     of_link: LinkMeter,
     pulse: Pulse,
+    warnings: CameraWarnings,
 }
 
 impl CoreMeter {
@@ -37,6 +39,7 @@ impl CoreMeter {
         cameras: Vec<CameraMetrics>,
         of_link: LinkMeter,
         pulse: Pulse,
+        warnings: CameraWarnings,
     ) -> Self {
         CoreMeter {
             cameras,
@@ -51,8 +54,16 @@ impl CoreMeter {
             evidence: metrics.queue(Queue::Evidence),
             of_link,
             pulse,
+            warnings,
             metrics,
         }
+    }
+
+    /// What is to be put right about cameras: the part of `device.health`.
+    pub(crate) fn camera_values(&self) -> Map<String, Value> {
+        let warnings = self.warnings.values();
+        let values = (!warnings.is_empty()).then(|| ("camera_warnings".to_owned(), warnings.into()));
+        values.into_iter().collect()
     }
 
     pub(crate) fn link_status(&self) -> LinkStatus {
@@ -78,7 +89,7 @@ impl CoreMeter {
         for (priority, now) in Priority::ALL.into_iter().zip(&stats.outbox) {
             self.metrics.outbox(priority).set((now.queued + now.waiting) as i64);
         }
-        self.of_link.show(stats);
+        self.of_link.show(&self.of_link.status());
         raise(&self.journal, stats.appended);
         raise(&self.link, stats.done + stats.receipts);
         raise(&self.evicted, stats.evicted);

@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Map, Value, json};
 
-use crate::health::{LinkCondition, LinkTrouble, Metrics, raise};
+use crate::health::{Metrics, raise};
 
 /// What is shown of the link.
 pub(crate) struct LinkMeter {
@@ -19,25 +19,10 @@ pub(crate) struct LinkMeter {
 
 impl LinkMeter {
     pub(super) fn new(metrics: &Metrics, watch: LinkWatch) -> Self {
-        let condition = |health| match health {
-            LinkHealth::Down => LinkCondition::Down,
-            LinkHealth::Up => LinkCondition::Up,
-            LinkHealth::NoProgress => LinkCondition::NoProgress,
-        };
-        let trouble = |problem| match problem {
-            LinkProblem::ReportsRefused => LinkTrouble::ReportsRefused,
-            LinkProblem::TopicsRefused => LinkTrouble::TopicsRefused,
-            LinkProblem::SubscriptionsRefused => LinkTrouble::SubscriptionsRefused,
-            LinkProblem::SessionTaken => LinkTrouble::SessionTaken,
-            LinkProblem::NotLetIn => LinkTrouble::NotLetIn,
-            LinkProblem::NoRetain => LinkTrouble::NoRetain,
-            LinkProblem::LowQos => LinkTrouble::LowQos,
-            LinkProblem::OldProtocol => LinkTrouble::OldProtocol,
-        };
         LinkMeter {
             watch,
-            states: LinkHealth::ALL.map(|h| (h, metrics.link_state(condition(h)))).into(),
-            problems: LinkProblem::ALL.map(|p| (p, metrics.link_problem(trouble(p)))).into(),
+            states: LinkHealth::ALL.map(|h| (h, metrics.link_state(h))).into(),
+            problems: LinkProblem::ALL.map(|p| (p, metrics.link_problem(p))).into(),
             connections: metrics.link_connections(),
             refused: metrics.link_refused(),
         }
@@ -47,8 +32,7 @@ impl LinkMeter {
         self.watch.now()
     }
 
-    pub(super) fn show(&self, stats: &DeliveryStats) {
-        let status = self.watch.now();
+    pub(super) fn show(&self, status: &LinkStatus) {
         for (health, gauge) in &self.states {
             gauge.set(i64::from(*health == status.health));
         }
@@ -56,7 +40,7 @@ impl LinkMeter {
             gauge.set(i64::from(status.problems.contains_key(problem)));
         }
         raise(&self.connections, status.connections);
-        raise(&self.refused, stats.refused_by_broker);
+        raise(&self.refused, status.refused);
     }
 }
 

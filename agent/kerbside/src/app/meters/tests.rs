@@ -4,7 +4,8 @@ use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::Level;
 use kerbside_domain::time::{Mono, VirtualClock};
 use kerbside_infer::worker::InferenceTiming;
-use kerbside_media::CaptureStats;
+use kerbside_link::{LinkHealth, LinkStatus};
+use kerbside_media::{CameraWarning, CaptureStats, ClockFault};
 
 use super::*;
 use crate::app::tests::site;
@@ -46,6 +47,26 @@ fn a_camera_s_frames_packets_and_losses_are_counted_over_restarts_of_its_child()
         assert_eq!(value(&meters, name), expected, "{name}");
     }
     assert!(meters.camera(CameraIx(7), Arc::new(Mutex::new(PacketRing::new(1.0, 1)))).is_none());
+}
+
+#[test]
+fn what_is_odd_about_a_camera_is_shown_until_its_child_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meters, _) = meters(dir.path());
+    let mut meter = meters.camera(CameraIx(0), Arc::new(Mutex::new(PacketRing::new(10.0, 1 << 20)))).unwrap();
+    let core = meters.core();
+    assert!(core.camera_values().is_empty() && meters.liveness.cameras().page().is_empty());
+    meter.warned(CameraWarning::Clock(ClockFault::Stands));
+    meter.warned(CameraWarning::Ring { mb: 30, seconds: 12.0 });
+    let values = core.camera_values();
+    let clock = values["camera_warnings"]["clip"]["clock"].as_str().unwrap();
+    assert!(clock.contains("they stand still"), "{clock}");
+    assert!(values["camera_warnings"]["clip"]["ring"].as_str().unwrap().contains("30 MiB"), "{values:?}");
+    let page = meters.liveness.cameras().page();
+    assert!(page["clip"]["clock"]["cure"].as_str().unwrap().contains("NTP"), "{page:?}");
+    assert_eq!(value(&meters, "kerbside_camera_clock_faults_total{camera=\"clip\"}"), 1.0);
+    meter.restarted();
+    assert!(core.camera_values().is_empty() && meters.liveness.cameras().page().is_empty());
 }
 
 #[test]
@@ -102,4 +123,20 @@ fn a_camera_that_ends_is_not_waited_for_and_one_that_hangs_is_named() {
     let ages = meters.liveness.ages(clock.now().mono);
     let stages: Vec<_> = ages.iter().map(|a| (a.stage.as_str(), a.alive)).collect();
     assert_eq!(stages, [("core", false)]);
+}
+
+/// Not what the outbox was told: that counts what was never sent because its topic is refused.
+#[test]
+fn what_the_broker_refused_is_shown_as_the_link_counts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meters, _) = meters(dir.path());
+    let meter = link::LinkMeter::new(meters.metrics(), LinkWatch::default());
+    meter.show(&LinkStatus { health: LinkHealth::Up, connections: 2, refused: 3, ..LinkStatus::default() });
+    for (name, expected) in [
+        ("kerbside_link_refused_total", 3.0),
+        ("kerbside_link_connections_total", 2.0),
+        ("kerbside_link_state{state=\"up\"}", 1.0),
+    ] {
+        assert_eq!(value(&meters, name), expected, "{name}");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::Kind;
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{ClockQuality, Mono};
 use kerbside_media::clip::{ClipForm, ClipMaker, ClipOutput};
 use kerbside_testkit::claim_certificate;
 
@@ -40,7 +40,7 @@ fn stage(dir: &Path, jpeg: &'static [u8], mp4: &'static [u8]) -> Evidence {
     });
     let point = Some((121.4, 31.1));
     let camera = EvidenceCamera { id: "cam1".into(), ring: ring(30.0, 20), zones: BTreeMap::new(), point };
-    let signing = Signing::new(box_key(), "box-1", dir.join("chain.pem")).unwrap();
+    let signing = Signing::new(box_key().into(), "box-1", dir.join("chain.pem")).unwrap();
     Evidence::new(dir.join("evidence"), "box-1".into(), 0, vec![camera], make_clip).with_signing(signing)
 }
 

@@ -32,6 +32,11 @@ pub(crate) struct CameraMetrics {
 }
 
 impl CameraMetrics {
+    /// The camera's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(crate) fn set_level(&self, level: Level) {
         self.level.set(match level {
             Level::L0 => 0,

@@ -53,30 +53,6 @@ label! {
 }
 
 label! {
-    /// How the link is.
-    LinkCondition {
-        Down = "down",
-        Up = "up",
-        /// Connections come up, something waits, and nothing is acknowledged.
-        NoProgress = "no_progress",
-    }
-}
-
-label! {
-    /// What a person should put right about the link.
-    LinkTrouble {
-        ReportsRefused = "reports_refused",
-        TopicsRefused = "topics_refused",
-        SubscriptionsRefused = "subscriptions_refused",
-        SessionTaken = "session_taken",
-        NotLetIn = "not_let_in",
-        NoRetain = "no_retain",
-        LowQos = "low_qos",
-        OldProtocol = "old_protocol",
-    }
-}
-
-label! {
     /// A full queue, and what it gives up.
     DropPolicy {
         /// The slot of a camera held an older frame.
@@ -186,6 +162,6 @@ label_set! {
     ByReading { outcome: ReadingOutcome }
     ByLine { outcome: LineOutcome }
     ByDelivery { outcome: DeliveryOutcome }
-    ByLinkState { state: LinkCondition }
-    ByLinkProblem { problem: LinkTrouble }
+    ByLinkState { state: &'static str }
+    ByLinkProblem { problem: &'static str }
 }

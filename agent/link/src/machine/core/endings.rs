@@ -1,6 +1,6 @@
 //! How connections end, what their end says, and what comes after.
 
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Mono, doubled_s};
 use kerbside_trace::delivery::LinkReport;
 
 use super::{ConnectionState, Machine};
@@ -54,8 +54,9 @@ impl Machine {
             return self.finish();
         }
         self.failures = (self.failures + 1).min(16);
-        let longest = self.settings.backoff_min_s * 2f64.powi(self.failures as i32 - 1);
-        let wait_s = longest.min(self.settings.backoff_max_s) * (0.5 + 0.5 * self.rng.f64());
+        let longest_s =
+            doubled_s(self.settings.backoff_min_s, self.failures - 1, self.settings.backoff_max_s);
+        let wait_s = longest_s * (0.5 + 0.5 * self.rng.f64());
         self.state = ConnectionState::Waiting { until: now.plus_s(wait_s) };
     }
 
@@ -115,7 +116,7 @@ impl Machine {
             let reason = "the broker closes the connection on it".to_owned();
             return self.closed_on(now, known.seq, &known.topic.clone(), reason);
         }
-        match self.isolation.connection_broken(in_flight) {
+        match self.isolation.connection_broken(now, in_flight) {
             None => {}
             Some(Culprit::Message { seq, topic, connections }) => {
                 let reason = format!("the broker closed {connections} connections on this message");
@@ -125,6 +126,11 @@ impl Machine {
                     self.topics_in_words();
                 }
                 self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
+            }
+            Some(Culprit::Either { seq, connections }) => {
+                self.refused += 1;
+                let reason = format!("the broker closed {connections} connections on this report");
+                self.report(LinkReport::Refused { epoch: self.epoch, seq, reason, never: false });
             }
             Some(Culprit::Topic { seq, topic, connections }) => {
                 let reason = format!("the broker closed {connections} connections on it");

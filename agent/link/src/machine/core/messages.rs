@@ -44,7 +44,9 @@ impl Machine {
         if last {
             self.last_seq = Some(seq);
         }
-        if let Some(reason) = self.topics.refuses(&outgoing.topic, now).map(str::to_owned) {
+        let aside = self.isolation.is_aside(seq, now).then_some("the broker closes the connection on it");
+        let reason = self.topics.refuses(&outgoing.topic, now).or(aside);
+        if let Some(reason) = reason.map(str::to_owned) {
             self.report(LinkReport::Refused { epoch: self.epoch, seq, reason, never: false });
             return self.leave_after(now, seq);
         }
@@ -108,7 +110,7 @@ impl Machine {
     /// The broker takes messages of that topic.
     pub(super) fn stood(&mut self, sent: &Sent) {
         self.settled();
-        self.isolation.settled(sent.seq, &sent.topic);
+        self.isolation.taken(sent.seq, &sent.topic);
         if self.topics.taken(&sent.topic) {
             self.topics_in_words();
         }

@@ -75,6 +75,16 @@ impl Ledger {
         self.state.counters.opens * 1_000_000
     }
 
+    /// Number of the newest record.
+    pub(in crate::delivery) fn last_n(&self) -> u64 {
+        self.journal.last_n()
+    }
+
+    /// Of the newest that is on the disk.
+    pub(in crate::delivery) fn synced_n(&self) -> u64 {
+        self.journal.synced_n()
+    }
+
     pub fn last_seq(&self) -> u64 {
         self.state.counters.seq
     }

@@ -1,7 +1,7 @@
 //! The next message for the link, and what its acknowledgement does.
 
 use kerbside_domain::time::Mono;
-use kerbside_wire::{Message, Outgoing, Presence, Priority, published, state};
+use kerbside_wire::{Message, Outgoing, Presence, published, state};
 use serde_json::json;
 
 use super::base::Ledger;
@@ -109,9 +109,8 @@ impl Ledger {
     /// The broker refused the message, and the connection stays. An incident is kept whatever the broker says of it: it is
     /// offered again, and health names it.
     pub fn refused(&mut self, seq: u64, reason: String, never: bool) {
-        self.stats.refused_by_broker += 1;
         let Some(row) = self.state.outbox.get(seq) else { return };
-        let is_report = row.priority == Priority::Incident && row.conflation_key.is_none();
+        let is_report = row.is_report();
         if never && !is_report {
             return self.dead_letter(seq, &RemovalReason::Rejected(reason));
         }
@@ -122,9 +121,9 @@ impl Ledger {
         }
     }
 
-    /// Most messages on their way.
-    pub fn set_window(&mut self, window: usize) {
-        self.state.outbox.set_window(window);
+    /// Most messages on their way, and how many of them are kept for reports of this connection.
+    pub fn set_window(&mut self, window: usize, kept: usize) {
+        self.state.outbox.set_window(window, kept);
     }
 
     pub fn in_flight(&self) -> usize {

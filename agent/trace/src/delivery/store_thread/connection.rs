@@ -8,6 +8,8 @@ pub(in crate::delivery) struct Connection {
     pub(in crate::delivery) epoch: u64,
     pub(in crate::delivery) window: usize,
     pub(in crate::delivery) max_packet: usize,
+    /// The broker has acknowledged something on it.
+    pub(in crate::delivery) is_answered: bool,
 }
 
 #[derive(Debug)]
