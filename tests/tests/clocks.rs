@@ -31,7 +31,7 @@ fn run(site: &Site, disciplined: &str) -> Result<Command> {
 
 /// Any message of an incident with that cause.
 fn caused(centre: &Centre, cause: &str) -> Result<Value> {
-    centre.message_where("matter.updated", cause, |m| m["data"]["cause"] == cause)
+    centre.message_where("matter.updated", cause, |m| m["data"]["reported_because"] == cause)
 }
 
 #[test]

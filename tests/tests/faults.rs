@@ -28,7 +28,7 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     let agent = Agent::start(&site)?;
     agent.watching("cam1")?;
     broker.kill()?;
-    let opened = agent.reported("Opened", "opened")?;
+    let opened = agent.reported("Opened", "dwell")?;
     agent.reported("Updated", "evidence")?;
     agent.kill()?;
     ensure!(centre.messages("matter.opened").is_empty(), "the broker was dead");
@@ -42,7 +42,7 @@ fn a_dead_broker_and_two_kills_cost_no_incident() -> Result<()> {
     let restored =
         agent.logged("incidents of the last run", LIMIT, |e| e["message"] == "incidents of the last run")?;
     assert_eq!(restored["restored"], 1, "{restored}");
-    agent.reported("Updated", "reappeared").or_else(|_| agent.reported("Cleared", "cleared"))?;
+    agent.reported("Updated", "reappeared").or_else(|_| agent.reported("Cleared", "gone"))?;
     agent.stop()?;
 
     let all: BTreeSet<String> = matters(&site)?.into_iter().collect();

@@ -53,9 +53,88 @@ impl Kind {
         }
     }
 
+    /// The heading of grid work under which it is usually counted.
+    pub fn category(self) -> Category {
+        match self {
+            Kind::StallOccupying | Kind::StallMobileVendor | Kind::ShopfrontOverflow => Category::StreetOrder,
+            Kind::WasteExposed | Kind::WasteAccumulated | Kind::BinOverflow | Kind::PileGoods => {
+                Category::CityAppearance
+            }
+        }
+    }
+
     /// The kind that is written so.
     pub fn parse(text: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+/// The eight headings under which grid work is counted. What a site calls them is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// How the city looks (市容环境).
+    CityAppearance,
+    /// Order in the street (街面秩序).
+    StreetOrder,
+    /// What the city has put up (公用设施).
+    PublicFacilities,
+    /// Air, water, noise (生态环境).
+    Environment,
+    /// Fire, gas, buildings (公共安全).
+    PublicSafety,
+    /// Crime and disturbance (社会治安).
+    SocialOrder,
+    /// People at odds (矛盾纠纷).
+    Disputes,
+    /// Help for residents (民生服务).
+    Livelihood,
+}
+
+impl Category {
+    /// All of them.
+    pub const ALL: [Category; 8] = [
+        Category::CityAppearance,
+        Category::StreetOrder,
+        Category::PublicFacilities,
+        Category::Environment,
+        Category::PublicSafety,
+        Category::SocialOrder,
+        Category::Disputes,
+        Category::Livelihood,
+    ];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::CityAppearance => "city_appearance",
+            Category::StreetOrder => "street_order",
+            Category::PublicFacilities => "public_facilities",
+            Category::Environment => "environment",
+            Category::PublicSafety => "public_safety",
+            Category::SocialOrder => "social_order",
+            Category::Disputes => "disputes",
+            Category::Livelihood => "livelihood",
+        }
+    }
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::CityAppearance => "市容环境",
+            Category::StreetOrder => "街面秩序",
+            Category::PublicFacilities => "公用设施",
+            Category::Environment => "生态环境",
+            Category::PublicSafety => "公共安全",
+            Category::SocialOrder => "社会治安",
+            Category::Disputes => "矛盾纠纷",
+            Category::Livelihood => "民生服务",
+        }
+    }
+
+    /// The category that is written so.
+    pub fn parse(text: &str) -> Option<Category> {
+        Category::ALL.into_iter().find(|c| c.as_str() == text)
     }
 }
 

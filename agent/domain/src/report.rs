@@ -24,11 +24,13 @@ pub enum Phase {
     Recheck,
 }
 
-/// Whether an incident is open, whatever its latest revision was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether an incident is open, whatever its latest revision was about. Every revision says it: whoever keeps only the newest
+/// revision knows the state (invariant 16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentState {
     /// It stands there, as far as is known.
+    #[default]
     Open,
     /// What stood there is gone. It may reappear.
     Cleared,
@@ -47,74 +49,63 @@ impl IncidentState {
     }
 }
 
-/// Why a revision exists. Written as one word; what another version wrote is kept as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+/// Why a revision exists: a closed set. On the wire `reported_because`. Journals of version 0.1 have other words for some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// The incident is new.
-    Opened,
+    /// Something stayed for the dwell of a rule: the incident is new.
+    #[serde(alias = "opened")]
+    Dwell,
     /// It was cleared, and the same came back within the repeat interval.
     Reappeared,
     /// It became larger.
     Grew,
     /// Evidence is ready, or will not come.
     Evidence,
-    /// A review of the packet ring showed who left it. Written as `looked_back`.
+    /// A review of the packet ring showed who left it.
+    #[serde(alias = "looked_back")]
     Review,
-    /// It is gone.
-    Cleared,
+    /// All of it is gone.
+    #[serde(alias = "cleared")]
+    Gone,
     /// It proved to be a vehicle or a person.
     VehicleOrPerson,
     /// Its place was looked at again.
     Recheck,
     /// It was dated by a wrong clock: its times are put right.
     Clock,
-    /// A cause that this version does not know.
-    Other(String),
+    /// What another version wrote into the journal. Never reported.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Cause {
-    /// Every cause that this version knows.
-    pub const KNOWN: [Cause; 9] = [
-        Cause::Opened,
+    /// Every cause that is reported.
+    pub const ALL: [Cause; 9] = [
+        Cause::Dwell,
         Cause::Reappeared,
         Cause::Grew,
         Cause::Evidence,
         Cause::Review,
-        Cause::Cleared,
+        Cause::Gone,
         Cause::VehicleOrPerson,
         Cause::Recheck,
         Cause::Clock,
     ];
 
     /// As it is written.
-    pub fn as_str(&self) -> &str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Cause::Opened => "opened",
+            Cause::Dwell => "dwell",
             Cause::Reappeared => "reappeared",
             Cause::Grew => "grew",
             Cause::Evidence => "evidence",
-            Cause::Review => "looked_back",
-            Cause::Cleared => "cleared",
+            Cause::Review => "review",
+            Cause::Gone => "gone",
             Cause::VehicleOrPerson => "vehicle_or_person",
             Cause::Recheck => "recheck",
             Cause::Clock => "clock",
-            Cause::Other(text) => text,
-        }
-    }
-}
-
-impl From<String> for Cause {
-    fn from(text: String) -> Self {
-        Cause::KNOWN.into_iter().find(|c| c.as_str() == text).unwrap_or(Cause::Other(text))
-    }
-}
-
-impl From<Cause> for String {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::Other(text) => text,
-            known => known.as_str().to_owned(),
+            Cause::Unknown => "unknown",
         }
     }
 }
@@ -130,6 +121,9 @@ pub struct Report {
     pub phase: Phase,
     /// Why this revision exists.
     pub cause: Cause,
+    /// What the incident is after this revision.
+    #[serde(default)]
+    pub state: IncidentState,
     /// What sort of incident it is.
     pub kind: Kind,
     /// Whether somebody was seen doing it; `None` where the kind does not say.
@@ -138,11 +132,14 @@ pub struct Report {
     pub confidence: f32,
     /// When this revision was made.
     pub at: Moment,
-    /// When the object appeared.
+    /// When an object appeared here for the first time.
     pub first_seen: Moment,
+    /// When this appearance began: later than `first_seen` for what was cleared and came back. A journal of version 0.1 has none.
+    #[serde(default)]
+    pub started: Moment,
     /// When it was last seen.
     pub last_seen: Moment,
-    /// How long it has stood, s.
+    /// How long it has stood since `started`, s.
     pub dwell_s: f64,
     /// How many objects.
     pub count: u32,
@@ -152,16 +149,20 @@ pub struct Report {
     pub zone: String,
     /// Id of the rule that it breaks.
     pub rule: String,
-    /// Where it is, in shares of the picture.
+    /// Its place, in shares of the picture: the largest box of this appearance. What goes piece by piece keeps its place.
     pub bbox: BBox,
     /// The object itself, then who stays with it.
     pub objects: Vec<ReportObject>,
     /// What was seen and why it was called so: attendant share, visits, size, ... for the officer who reads.
     pub reasons: Vec<(String, serde_json::Value)>,
-    /// The files that are durable.
+    /// The durable files that this revision is the first to name, or whose dates it puts right. What an earlier one named stands in
+    /// its manifest.
     pub evidence: Vec<EvidenceItem>,
-    /// Evidence is being made: the report names its roles as `pending`.
+    /// What is still being made of this revision, or of the one whose files it names.
     pub evidence_pending: Vec<EvidenceRole>,
+    /// The incident that was here before, whose case the centre has ended. An ended case is never continued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
     /// Only with [`Phase::Recheck`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recheck: Option<Recheck>,
@@ -198,26 +199,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_written_as_every_journal_has_them() {
-        let texts: Vec<String> = Cause::KNOWN.into_iter().map(String::from).collect();
-        let written = [
-            "opened",
-            "reappeared",
-            "grew",
-            "evidence",
-            "looked_back",
-            "cleared",
-            "vehicle_or_person",
-            "recheck",
-            "clock",
-        ];
-        assert_eq!(texts, written);
-        for text in written {
-            assert_eq!(Cause::from(text.to_owned()).as_str(), text);
-            assert!(!matches!(Cause::from(text.to_owned()), Cause::Other(_)), "{text}");
+    fn causes_are_written_as_they_are_named_and_read_as_every_journal_has_them() {
+        let read = |word: &str| serde_json::from_str::<Cause>(&format!("{word:?}")).expect("a word");
+        for cause in Cause::ALL {
+            assert_eq!(serde_json::to_string(&cause).expect("a word"), format!("{:?}", cause.as_str()));
+            assert_eq!(read(cause.as_str()), cause);
         }
-        let newer: Cause = serde_json::from_str("\"settled\"").expect("a word");
-        assert_eq!(serde_json::to_string(&newer).expect("a word"), "\"settled\"");
+        let older = [("opened", Cause::Dwell), ("looked_back", Cause::Review), ("cleared", Cause::Gone)];
+        for (word, cause) in older {
+            assert_eq!(read(word), cause);
+        }
+        assert_eq!(read("a_word_of_tomorrow"), Cause::Unknown);
     }
 
     #[test]

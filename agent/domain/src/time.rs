@@ -42,7 +42,7 @@ impl Mono {
     }
 }
 
-/// How far the wall clock can be trusted; on the wire `gnss`, `ntp`, `none`.
+/// How far the wall clock can be trusted; on the wire `gnss`, `ntp`, `replay`, `none`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockQuality {
@@ -50,9 +50,28 @@ pub enum ClockQuality {
     Gnss,
     /// Disciplined by NTP.
     Ntp,
+    /// Made up: a clip is played, and nobody knows when it was taken. Its dates agree with each other.
+    Replay,
     /// Not known to be disciplined.
     #[default]
     None,
+}
+
+impl ClockQuality {
+    /// It shows the world's time.
+    pub fn is_disciplined(self) -> bool {
+        matches!(self, ClockQuality::Gnss | ClockQuality::Ntp)
+    }
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClockQuality::Gnss => "gnss",
+            ClockQuality::Ntp => "ntp",
+            ClockQuality::Replay => "replay",
+            ClockQuality::None => "none",
+        }
+    }
 }
 
 /// One moment on both clocks.
@@ -133,7 +152,7 @@ impl SystemClock {
         let code = match quality {
             ClockQuality::Gnss => 0,
             ClockQuality::Ntp => 1,
-            ClockQuality::None => 2,
+            ClockQuality::Replay | ClockQuality::None => 2,
         };
         self.quality.store(code, Ordering::Relaxed);
     }
@@ -191,15 +210,22 @@ pub struct VirtualClock {
     wall_at_zero_ms: AtomicI64,
     /// Nobody vouches for the wall clock.
     is_unvouched: AtomicBool,
+    /// A clip is played.
+    is_replay: bool,
 }
 
 impl VirtualClock {
     /// `wall_at_zero_ms`: what the wall clock shows at monotonic zero.
     pub fn new(wall_at_zero_ms: i64) -> Arc<Self> {
+        Arc::new(VirtualClock { wall_at_zero_ms: AtomicI64::new(wall_at_zero_ms), ..VirtualClock::default() })
+    }
+
+    /// The clock of a replay: its dates agree with each other, and say so.
+    pub fn of_replay(wall_at_zero_ms: i64) -> Arc<Self> {
         Arc::new(VirtualClock {
-            mono_us: AtomicU64::new(0),
             wall_at_zero_ms: AtomicI64::new(wall_at_zero_ms),
-            is_unvouched: AtomicBool::new(false),
+            is_replay: true,
+            ..VirtualClock::default()
         })
     }
 
@@ -224,8 +250,11 @@ impl Clock for VirtualClock {
     fn now(&self) -> Moment {
         let us = self.mono_us.load(Ordering::Relaxed);
         let wall_ms = self.wall_at_zero_ms.load(Ordering::Relaxed) + (us / 1000) as i64;
-        let is_unvouched = self.is_unvouched.load(Ordering::Relaxed);
-        let quality = if is_unvouched { ClockQuality::None } else { ClockQuality::Ntp };
+        let quality = match (self.is_replay, self.is_unvouched.load(Ordering::Relaxed)) {
+            (true, _) => ClockQuality::Replay,
+            (false, true) => ClockQuality::None,
+            (false, false) => ClockQuality::Ntp,
+        };
         Moment { mono: Mono(us), wall_ms, quality }
     }
 }
@@ -269,6 +298,17 @@ mod tests {
         clock.advance_to(Mono::from_s(1.0));
         assert_eq!(clock.now().mono, Mono(2_000_000));
         assert_eq!(clock.now().wall_ms, 3000);
+    }
+
+    #[test]
+    fn a_replay_agrees_with_itself_and_with_no_clock_of_the_world() {
+        let replay = VirtualClock::of_replay(1000).now().quality;
+        assert_eq!(replay.as_str(), "replay");
+        assert!(!replay.is_disciplined() && VirtualClock::new(1000).now().quality.is_disciplined());
+        for quality in [ClockQuality::Gnss, ClockQuality::Ntp, ClockQuality::Replay, ClockQuality::None] {
+            let written = serde_json::to_value(quality).expect("a word");
+            assert_eq!(written, quality.as_str());
+        }
     }
 
     const DAY_MS: i64 = 86_400_000;

@@ -64,7 +64,7 @@ pub(crate) fn run(
     prepare(&options.out)?;
     let site = only(&options.site, options.camera).context("the site has no such camera")?;
     let camera = site.cameras.first().context("the site has no camera")?.clone();
-    let clock = VirtualClock::new(options.start_wall_ms);
+    let clock = VirtualClock::of_replay(options.start_wall_ms);
     let ring = Arc::new(Mutex::new(PacketRing::new(camera.ring_s, RING_BYTES)));
     let setup = CaptureSettings {
         url: kerbside_media::url::of_file(&options.clip),

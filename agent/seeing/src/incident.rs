@@ -14,7 +14,7 @@
 //! | `frame_clock` | the times between frames that count |
 //! | `candidate`, `part` | something that stands, and each static region of it |
 //! | `attendance`, `labels` | who is with a candidate; what detectors call it |
-//! | `incidents`, `lifecycle`, `reasons`, `case_file` | open and past incidents; the revisions of one |
+//! | `incidents`, `lifecycle`, `told`, `reasons`, `case_file` | open and past incidents; the revisions of one, and the evidence they named |
 //! | `rechecks` | places that are looked at again |
 //! | `sensor_monitor`, `patrol` | sensor alarms; the patrol report |
 //! | `settings`, `counters`, `context` | what it needs of the site; what it counts; both and the effects during one step |
@@ -73,6 +73,7 @@ mod sensor_monitor;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod told;
 mod tuning;
 mod visibility;
 
@@ -85,5 +86,6 @@ pub use self::records::IncidentRecord;
 pub use self::refusal::Refusal;
 pub use self::review::{ReviewAnswer, ReviewRequest};
 pub use self::settings::Settings;
+pub use self::told::PendingEvidence;
 #[cfg(test)]
 pub(crate) use self::tuning::bounds::MAX_CANDIDATES;

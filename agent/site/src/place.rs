@@ -4,7 +4,7 @@ use kerbside_domain::frame::{BBox, CameraIx};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Site;
-use crate::geo::{GridTable, Ground, Homography, gcj02};
+use crate::geo::{GridNames, GridTable, Ground, Homography, gcj02};
 
 /// Greatest distance from the camera at which a pixel still tells the place, m. From a 6 m mast the error of the foot is
 /// about 3 m there, and it grows with the square of the distance. Beyond, the camera's own point is sent.
@@ -43,6 +43,9 @@ pub struct Place {
     pub unit_grid: Option<String>,
     /// Grids in question when the accuracy circle crosses a border.
     pub candidates: Vec<String>,
+    /// Names of the levels of the grid.
+    #[serde(default)]
+    pub grid_names: GridNames,
     /// The address of the box, for people.
     pub address: Option<String>,
 }
@@ -126,6 +129,7 @@ impl Placer {
             gcj02: gcj02(at).map(rounded),
             unit_grid: located.unit_grid,
             candidates: located.candidates,
+            grid_names: located.names,
             address: self.address.clone(),
         }
     }

@@ -12,6 +12,6 @@ pub(crate) struct ClockTrust {
 
 impl From<ClockQuality> for ClockTrust {
     fn from(source: ClockQuality) -> Self {
-        ClockTrust { source, synced: source != ClockQuality::None }
+        ClockTrust { source, synced: source.is_disciplined() }
     }
 }

@@ -3,7 +3,7 @@
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::model::ModelNames;
 use kerbside_domain::time::{Moment, rfc3339};
-use kerbside_site::config::Site;
+use kerbside_site::config::{Site, Zone};
 
 /// What every envelope needs of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +34,37 @@ pub struct Identity {
 pub struct CameraName {
     /// As in the site file.
     pub id: String,
+    /// For people.
+    pub name: Option<String>,
+    /// Names of its zones and rules.
+    pub zones: Vec<ZoneName>,
     /// Its number in the video network of the city (GB/T 28181), 20 digits.
     pub gb28181_id: Option<String>,
+}
+
+/// What people call a zone and its rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ZoneName {
+    /// As in the site file.
+    pub id: String,
+    /// For people.
+    pub name: Option<String>,
+    /// Ids of its rules that have a name.
+    pub rules: Vec<(String, String)>,
+}
+
+impl CameraName {
+    /// What people call a zone, and a rule of it.
+    pub(crate) fn zone_and_rule(&self, zone: &str, rule: &str) -> (Option<&str>, Option<&str>) {
+        let Some(zone) = self.zones.iter().find(|z| z.id == zone) else { return (None, None) };
+        let rule = zone.rules.iter().find(|(id, _)| id == rule).map(|(_, name)| name.as_str());
+        (zone.name.as_deref(), rule)
+    }
+}
+
+fn zone_name(zone: &Zone) -> ZoneName {
+    let rules = zone.rules.iter().filter_map(|r| Some((r.id.clone(), r.name.clone()?)));
+    ZoneName { id: zone.id.clone(), name: zone.name.clone(), rules: rules.collect() }
 }
 
 impl Identity {
@@ -48,7 +77,12 @@ impl Identity {
             utc_offset_s: site.device.utc_offset_s,
             address: site.device.address.clone(),
             cameras: cameras
-                .map(|c| CameraName { id: c.id.clone(), gb28181_id: c.gb28181_id.clone() })
+                .map(|c| CameraName {
+                    id: c.id.clone(),
+                    name: c.name.clone(),
+                    zones: c.zones.iter().map(zone_name).collect(),
+                    gb28181_id: c.gb28181_id.clone(),
+                })
                 .collect(),
             models: ModelNames::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

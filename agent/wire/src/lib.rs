@@ -72,9 +72,9 @@ pub use evidence::{
 };
 pub use grant::{Grant, JudgedGrant, SignedGrant};
 pub use health::health;
-pub use identity::{CameraName, Identity};
+pub use identity::{CameraName, Identity, ZoneName};
 pub use inbound::Inbound;
-pub use matter::matter;
+pub use matter::{MatterMessage, matter};
 pub use message::{Message, MessageHead, message_body, parse_message};
 pub use outgoing::{CONTENT_TYPE, Content, Outgoing, Recorded, published};
 pub use patrol::patrol;

@@ -1,9 +1,13 @@
 //! The bounds of the contract, each with its unit and its reason.
 
-/// Longest body of a matter, bytes: the contract's own bound, so that a report passes the narrowest broker.
+/// Longest packet of a matter without its topic, bytes: the contract's own bound on the body, and less by what MQTT 5 adds to it,
+/// so that a report passes the narrowest broker.
 pub const MATTER: usize = 4096;
-/// Room that sequence, recording time and the journal's part take, which the trace adds to a matter, bytes.
-pub const MATTER_ENVELOPE_ROOM: usize = 360;
+/// What the trace adds to an envelope at most, bytes: recording time (46), sequence (34), and of the journal's record number and
+/// two hashes (199).
+pub const RECORD_ROOM: usize = 280;
+/// Files that one revision names at most without leaving their paths out.
+pub const MATTER_FILES: usize = 8;
 /// Longest message of the centre that is looked at, bytes. A grant with its url and headers is the longest true one.
 pub const INBOUND: usize = 16 * 1024;
 /// Longest id, actor, verb or target, bytes.

@@ -5,7 +5,8 @@
 use kerbside_crypto::hash::Hash;
 
 use crate::identity::Identity;
-use crate::message::parse_message;
+use crate::limits::RECORD_ROOM;
+use crate::message::{Message, parse_message};
 
 /// Media type of every message but the pieces of files.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
@@ -67,8 +68,20 @@ impl Outgoing {
     /// Upper bound of the MQTT packet's length, bytes.
     pub fn packet_len(&self) -> usize {
         let properties: usize = self.properties.iter().map(|(k, v)| k.len() + v.len() + 5).sum();
-        self.body.len() + self.topic.len() + properties + CONTENT_TYPE.len() + 32
+        self.body.len() + self.topic.len() + properties + PACKET_ROOM
     }
+}
+
+/// Content type, fixed header and the property lengths of MQTT, bytes at most.
+const PACKET_ROOM: usize = CONTENT_TYPE.len() + 32;
+
+/// Upper bound of what [`Outgoing::packet_len`] will be for a message, without its topic, bytes.
+pub(crate) fn packet_bound(message: &Message, who: &Identity) -> usize {
+    let id = message.event_id(who, u64::MAX).len();
+    let kind = "kerbside.".len() + message.kind.len();
+    let properties = [("id", id), ("type", kind), ("source", who.source().len()), ("sequence", 20)];
+    let properties: usize = properties.iter().map(|(key, length)| key.len() + length + 5).sum();
+    message.envelope(who, None).len() + RECORD_ROOM + properties + PACKET_ROOM
 }
 
 /// The message of a `message` record as it is published: a pure function of the record, but for `expiry_s`, which the

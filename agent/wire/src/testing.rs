@@ -7,7 +7,7 @@ use kerbside_domain::detection::ReportObject;
 use kerbside_domain::evidence::{EvidenceItem, EvidenceRole};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::{Act, Kind};
-use kerbside_domain::report::{Cause, Phase, Report};
+use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use serde_json::{Value, json};
 
@@ -23,7 +23,11 @@ pub fn keys() -> Vec<CentreKey> {
 
 /// The box of all golden texts.
 pub fn who() -> Identity {
-    let camera = CameraName { id: "cam1".into(), gb28181_id: Some("31011200001320000017".into()) };
+    let camera = CameraName {
+        id: "cam1".into(),
+        gb28181_id: Some("31011200001320000017".into()),
+        ..CameraName::default()
+    };
     Identity {
         division: "310112".into(),
         edge_id: "mh-xz-017".into(),
@@ -47,12 +51,14 @@ pub fn report(incident: &str, revision: u32) -> Report {
         incident_id: incident.into(),
         revision,
         phase: if revision == 1 { Phase::Opened } else { Phase::Updated },
-        cause: Cause::Opened,
+        cause: if revision == 1 { Cause::Dwell } else { Cause::Evidence },
+        state: IncidentState::Open,
         kind: Kind::StallOccupying,
         act: Some(Act::InProgress),
         confidence: 0.91,
         at: at(186.0),
         first_seen: at(0.0),
+        started: at(0.0),
         last_seen: at(186.0),
         dwell_s: 186.0,
         count: 2,
@@ -79,6 +85,7 @@ pub fn report(incident: &str, revision: u32) -> Report {
             signature: None,
         }],
         evidence_pending: vec![EvidenceRole::Clip],
+        previous: None,
         recheck: None,
     }
 }

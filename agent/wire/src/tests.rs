@@ -4,7 +4,6 @@ use expect_test::{Expect, expect};
 use serde_json::Value;
 
 use super::*;
-use crate::limits::MATTER;
 use crate::testing::{at, report, who};
 use kerbside_domain::evidence::*;
 
@@ -13,10 +12,11 @@ use kerbside_domain::patrol::*;
 use kerbside_domain::reading::*;
 use kerbside_domain::report::*;
 
-use kerbside_site::geo::{AlsoCode, Matter};
+use kerbside_domain::kind::Category;
+use kerbside_site::geo::{AlsoCode, GridNames, Matter, NamedCategory};
 use kerbside_site::place::{Method, Place};
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     Place {
         lon_deg: 121.376_123_4,
         lat_deg: 31.112_456_7,
@@ -27,21 +27,27 @@ fn place() -> Place {
         address: None,
         unit_grid: Some("310112001002003".into()),
         candidates: vec![],
+        grid_names: GridNames::default(),
     }
 }
 
-fn stall() -> Matter {
+pub(crate) fn stall() -> Matter {
     Matter {
         scheme: "GB/T 47678.5-2026".into(),
         code: "09006".into(),
         code11: Some("31011209006".into()),
         name: "占道经营".into(),
         also: vec![AlsoCode { scheme: "GB/T 30428.2-2013".into(), code: "04-06".into() }],
+        category: Some(NamedCategory {
+            id: Category::StreetOrder,
+            name: "街面秩序".into(),
+            office: Some("城管执法".into()),
+        }),
     }
 }
 
 /// The journal record that holds `body`, with a fixed head.
-fn recorded(body: &str) -> Recorded<'_> {
+pub(crate) fn recorded(body: &str) -> Recorded<'_> {
     let [prev, hash] = [b"before".as_slice(), b"this"].map(kerbside_crypto::hash::Hash::of);
     Recorded { n: 5000, prev, hash, body }
 }
@@ -73,9 +79,9 @@ fn matter_opened() {
     check(
         &message,
         expect![[r#"
-        cg/v1/310112/mh-xz-017/matter/09006/opened qos 1
-        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.opened.v1","subject":"310112/310112001002003/09006","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":1,"phase":"opened","cause":"opened","kind":"stall.occupying","matter":{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"act":"in_progress"},"legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"location":{"type":"Feature","geometry":{"type":"Point","coordinates":[121.3761234,31.1124567]},"properties":{"datum":"WGS84","accuracy_m":2.8,"method":"homography","camera_point":[121.37608,31.1124],"gcj02":[121.3806,31.1104]}},"grid":{"division":"310112","unit_grid":"310112001002003","scheme":"GB/T 47678.3","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[{"track":17,"label":"stall","confidence":0.93,"bbox_norm":[0.31,0.52,0.12,0.2]}],"reasons":{"attended_share":0.8},"evidence":[{"id":"ev1","role":"trigger","media":"image/jpeg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00","state":"available","path":"2026-11-21/a.jpg"},{"role":"clip","state":"pending"}],"clock":{"source":"ntp","synced":true}
-    "#]],
+            cg/v1/310112/mh-xz-017/matter/09006/opened qos 1
+            {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.opened.v1","subject":"310112/310112001002003/09006","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":1,"phase":"opened","state":"open","reported_because":"dwell","kind":"stall.occupying","matter":{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"act":"in_progress"},"category":{"id":"street_order","name":"街面秩序"},"office":"城管执法","legal_status":"lead","confidence":0.91,"started":"2026-11-21T08:31:05.120+08:00","first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"location":{"type":"Feature","geometry":{"type":"Point","coordinates":[121.3761234,31.1124567]},"properties":{"datum":"WGS84","accuracy_m":2.8,"method":"homography","camera_point":[121.37608,31.1124],"gcj02":[121.3806,31.1104]}},"grid":{"division":"310112","unit_grid":"310112001002003","scheme":"GB/T 47678.3","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[{"track":17,"label":"stall","confidence":0.93,"bbox_norm":[0.31,0.52,0.12,0.2]}],"reasons":{"attended_share":0.8},"evidence":[{"id":"ev1","role":"trigger","media":"image/jpeg","bytes":186233,"sha256":"abababababababababababababababababababababababababababababababab","captured_at":"2026-11-21T08:34:11.120+08:00","state":"available","path":"2026-11-21/a.jpg"},{"role":"clip","state":"pending"}],"clock":{"source":"ntp","synced":true}
+        "#]],
     );
 }
 
@@ -88,14 +94,16 @@ fn what_is_unknown_is_absent() {
         evidence: vec![],
         evidence_pending: vec![],
         phase: Phase::Cleared,
+        state: IncidentState::Cleared,
+        cause: Cause::Gone,
         ..report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 3)
     };
     check(
         &matter(&who(), &bare, None, None),
         expect![[r#"
-        cg/v1/310112/mh-xz-017/matter/uncoded/cleared qos 1
-        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0003","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.cleared.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":3,"phase":"cleared","cause":"opened","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"evidence":[],"clock":{"source":"ntp","synced":true}
-    "#]],
+            cg/v1/310112/mh-xz-017/matter/uncoded/cleared qos 1
+            {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0003","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.cleared.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":3,"phase":"cleared","state":"cleared","reported_because":"gone","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"started":"2026-11-21T08:31:05.120+08:00","first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"evidence":[],"clock":{"source":"ntp","synced":true}
+        "#]],
     );
 }
 
@@ -183,9 +191,9 @@ fn a_recheck_says_what_was_found_and_closes_nothing() {
     check(
         &matter(&who(), &again, None, None),
         expect![[r#"
-        cg/v1/310112/mh-xz-017/matter/uncoded/recheck qos 1
-        {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0004","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.recheck.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":4,"phase":"recheck","cause":"recheck","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"reasons":{"attended_share":0.8},"evidence":[{"role":"after","state":"pending"}],"clock":{"source":"ntp","synced":true},"recheck":{"result":"unobservable","why":"hidden","looks":0,"commands":["01JD8"],"bbox_norm":[0.31,0.52,0.12,0.2]}
-    "#]],
+            cg/v1/310112/mh-xz-017/matter/uncoded/recheck qos 1
+            {"specversion":"1.0","id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E.0004","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.matter.recheck.v1","subject":"310112/-/uncoded","time":"2026-11-21T08:34:11.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","correlationid":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","data":{"incident_id":"01JD7Z6T6V8Q0M5N3K2H1G9F8E","revision":4,"phase":"recheck","state":"open","reported_because":"recheck","kind":"stall.occupying","legal_status":"lead","confidence":0.91,"started":"2026-11-21T08:31:05.120+08:00","first_seen":"2026-11-21T08:31:05.120+08:00","last_seen":"2026-11-21T08:34:11.120+08:00","dwell_s":186.0,"count":2,"grid":{"division":"310112","candidates":[]},"device":{"edge_id":"mh-xz-017","camera_id":"cam1","gb28181_id":"31011200001320000017"},"zone":{"id":"sidewalk-1","rule":"no-vending"},"objects":[],"reasons":{"attended_share":0.8},"evidence":[{"role":"after","state":"pending"}],"clock":{"source":"ntp","synced":true},"recheck":{"result":"unobservable","why":"hidden","looks":0,"commands":["01JD8"],"bbox_norm":[0.31,0.52,0.12,0.2]}
+        "#]],
     );
 }
 
@@ -358,27 +366,6 @@ fn asyncapi_and_schemas_agree() {
         let filter = filter.replace('+', "{verb}");
         assert!(addresses.contains(&filter), "{filter} in {addresses:?}");
     }
-}
-
-#[test]
-fn a_matter_stays_below_4_kib_and_says_what_it_left_out() {
-    let mut many = report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1);
-    let object = many.objects[0].clone();
-    many.objects =
-        (0..200).map(|i| ReportObject { confidence: i as f32 / 200.0, ..object.clone() }).collect();
-    let message = matter(&who(), &many, Some(&place()), Some(&stall()));
-    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
-    assert!(outgoing.body.len() <= MATTER, "{}", outgoing.body.len());
-    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
-    assert_eq!(body["data"]["omitted"]["objects"], 192);
-    assert_eq!(body["data"]["objects"][0]["confidence"], 0.995);
-
-    many.reasons = vec![("notes".into(), Value::from("x".repeat(3000)))];
-    let message = matter(&who(), &many, Some(&place()), Some(&stall()));
-    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
-    assert!(outgoing.body.len() <= MATTER);
-    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
-    assert_eq!(body["data"]["omitted"]["parts"], serde_json::json!(["reasons"]));
 }
 
 #[test]

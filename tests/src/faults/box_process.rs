@@ -26,6 +26,7 @@ use kerbside_testkit::program::built;
 use kerbside_testkit::wait::sleep;
 use kerbside_testkit::{LIMIT, Process};
 use kerbside_trace::delivery::{Delivery, DeliverySettings, OpenedDelivery, StageInput};
+use kerbside_wire::Message;
 
 use super::writer;
 
@@ -180,8 +181,8 @@ fn report(delivery: &Delivery, clock: &Arc<dyn Clock>, prefix: &str, count: u64,
 
 /// A report that is longer than any broker's limit may be.
 fn big(delivery: &Delivery, clock: &Arc<dyn Clock>, incident: &str, bytes: usize) {
-    let mut message =
-        kerbside_wire::matter(delivery.identity(), &writer::report(incident, clock.now()), None, None);
+    let report = writer::report(incident, clock.now());
+    let mut message: Message = kerbside_wire::matter(delivery.identity(), &report, None, None).into();
     message.data = serde_json::json!({ "text": "x".repeat(bytes) }).to_string();
     match delivery.send(message) {
         Ok(_) => println!("durable {incident}.0001"),

@@ -10,7 +10,7 @@ use kerbside_domain::detection::Group;
 use kerbside_domain::detection::ReportObject;
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::{Act, Kind};
-use kerbside_domain::report::{Cause, Phase, Report};
+use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::{Clock, ClockQuality, Moment, SystemClock, rfc3339};
 use kerbside_trace::delivery::{DeliverySettings, Item, Ledger, Recovery, SavedIncident};
 use kerbside_wire::{self as wire, CameraName, Identity};
@@ -26,7 +26,7 @@ pub fn identity() -> Identity {
         division: "310112".into(),
         edge_id: "fault-box".into(),
         utc_offset_s: 8 * 3600,
-        cameras: vec![CameraName { id: "cam1".into(), gb28181_id: None }],
+        cameras: vec![CameraName { id: "cam1".into(), ..CameraName::default() }],
         version: env!("CARGO_PKG_VERSION").into(),
         ..Identity::default()
     }
@@ -54,12 +54,14 @@ pub fn report(incident: &str, at: Moment) -> Report {
         incident_id: incident.into(),
         revision: 1,
         phase: Phase::Opened,
-        cause: Cause::Opened,
+        cause: Cause::Dwell,
+        state: IncidentState::Open,
         kind: Kind::StallOccupying,
         act: Some(Act::InProgress),
         confidence: 0.91,
         at,
         first_seen: at,
+        started: at,
         last_seen: at,
         dwell_s: 186.0,
         count: 2,
@@ -77,13 +79,14 @@ pub fn report(incident: &str, at: Moment) -> Report {
         reasons: Vec::new(),
         evidence: Vec::new(),
         evidence_pending: Vec::new(),
+        previous: None,
         recheck: None,
     }
 }
 
 /// The message that says so, as it is committed; its CloudEvents id is `incident.0001`.
 pub fn message(who: &Identity, incident: &str, at: Moment) -> Item {
-    Item::Message(Box::new(wire::matter(who, &report(incident, at), None, None)))
+    Item::Message(Box::new(wire::matter(who, &report(incident, at), None, None).into()))
 }
 
 /// What the centre answers, signed: it counts whatever the broker has.

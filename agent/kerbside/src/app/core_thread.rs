@@ -17,6 +17,8 @@ mod inbox;
 mod messages;
 #[cfg(test)]
 mod one_line_tests;
+#[cfg(test)]
+mod returns_tests;
 mod state;
 #[cfg(test)]
 mod tests;

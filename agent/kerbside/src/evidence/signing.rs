@@ -59,7 +59,7 @@ impl Evidence {
         Statement {
             id: format!("{}/{}/{}", self.edge_id, request.subject.set_id(), place.name()),
             title: place.name(),
-            captured_at: captured.is_vouched().then_some(captured_at),
+            captured_at: captured.quality.is_disciplined().then_some(captured_at),
             edit: None,
             facts,
         }
@@ -81,7 +81,7 @@ fn facts(
         "revision": request.revision,
         "role": role_name(role),
         "captured_at": captured_at,
-        "clock": {"source": captured.quality, "synced": captured.is_vouched()},
+        "clock": {"source": captured.quality, "synced": captured.quality.is_disciplined()},
         "legal_status": "lead",
     });
     let more = match &request.subject {

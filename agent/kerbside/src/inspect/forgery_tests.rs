@@ -63,7 +63,7 @@ impl BoxFolder {
         for _ in 0..count {
             self.incidents += 1;
             let id = format!("INCIDENT{:03}", self.incidents);
-            let message = wire::matter(&who(), &report(&id, 1), None, None);
+            let message = wire::matter(&who(), &report(&id, 1), None, None).into();
             ledger.commit(vec![Item::Message(Box::new(message))]).unwrap();
         }
     }

@@ -18,7 +18,7 @@ fn written() -> tempfile::TempDir {
     let settings = DeliverySettings { segment_bytes: 16 << 10, ..DeliverySettings::new(dir.path(), true) };
     let (mut ledger, _) = Ledger::open(settings, who(), clock.clone()).unwrap();
     for i in 0..60 {
-        let message = wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None);
+        let message = wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None).into();
         ledger.commit(vec![Item::Message(Box::new(message))]).unwrap();
         if i % 30 == 29 {
             clock.advance_to(Mono::from_s(f64::from(i) * 3600.0));

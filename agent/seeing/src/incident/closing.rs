@@ -1,11 +1,17 @@
 //! What becomes of open incidents: followed, cleared, withdrawn.
+//!
+//! The centre may end a case while the thing still stands there. The incident stays open, because it does stand there, and is
+//! never continued: what is added to it, or still there when the place is looked at again after the case was handled, is a new
+//! incident, its *successor*, which stands on the candidate from then on. Both end when all of it is gone.
 
 use kerbside_domain::evidence::EvidenceRole;
-use kerbside_domain::report::{Cause, IncidentState, Phase};
+use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::Moment;
 
 use super::camera::{CameraCore, attendants_of};
 use super::context::StepContext;
+use super::lifecycle::{Followed, Incident};
+use super::opening::report_opening;
 use super::pin::unpin;
 use super::place::Mover;
 
@@ -20,22 +26,69 @@ impl CameraCore {
     ) {
         self.attach_orphans();
         let mut index = 0;
-        while let Some(incident) = self.incidents.open_mut().get_mut(index) {
+        while index < self.incidents.open().len() {
+            if self.incidents.has_successor(index) {
+                index += 1;
+                continue;
+            }
+            let Some(incident) = self.incidents.open_mut().get_mut(index) else { break };
             let candidate = incident.candidate.and_then(|id| self.candidates.get(id));
             let candidate = candidate.filter(|c| c.is_present());
             let attendants = candidate.map(|c| attendants_of(&self.tracker, c)).unwrap_or_default();
             let seen = candidate.map(|c| (c, attendants.as_slice()));
             match incident.follow(seen, at, dt_s, movers, context) {
-                IncidentState::Open => index += 1,
-                state => self.close(index, state, at, context),
+                Followed::Ended(state) => {
+                    self.close(index, state, at, context);
+                    // Those before it may have ended with it.
+                    index = index.min(self.incidents.open().len());
+                    continue;
+                }
+                Followed::Grew if incident.is_case_ended() => self.succeed(index, Cause::Grew, at, context),
+                Followed::Grew => incident.report_revision(at, Phase::Updated, Cause::Grew, context),
+                Followed::Stands => {}
             }
+            index += 1;
         }
+    }
+
+    /// A new incident takes the place of one whose case has ended while the thing still stands there.
+    pub(super) fn succeed(&mut self, index: usize, cause: Cause, at: Moment, context: &mut StepContext<'_>) {
+        if !self.incidents.has_room() || self.incidents.has_successor(index) {
+            return;
+        }
+        let Some(ended) = self.incidents.open().get(index) else { return };
+        let standing = ended.candidate.and_then(|id| self.candidates.get(id)).filter(|c| c.is_present());
+        let Some(candidate) = standing else { return };
+        let report = Report {
+            incident_id: self.own_id(candidate, at, context),
+            revision: 0, // The first report makes it 1.
+            first_seen: at.dating(candidate.appeared()),
+            bbox: candidate.bbox(),
+            previous: Some(ended.id().to_owned()),
+            recheck: None,
+            ..ended.report.clone()
+        };
+        let mut successor = Incident::new(report, at.mono, ended.clear_after_s, ended.repeat_s);
+        successor.open_on(candidate, at);
+        let attendants = attendants_of(&self.tracker, candidate);
+        successor.refresh(at, candidate, &attendants, context.settings);
+        let candidate = candidate.id;
+        self.rename_candidate(candidate, successor.id().to_owned(), at, context);
+        if let Some(candidate) = self.candidates.get_mut(candidate) {
+            candidate.is_pinned = false; // The `Save` uses what was pinned.
+        }
+        if let Some(ended) = self.incidents.open_mut().get_mut(index) {
+            ended.candidate = None;
+        }
+        // Nobody can show its coming any more.
+        let roles = [EvidenceRole::Trigger, EvidenceRole::Annotated];
+        report_opening(&mut successor, cause, &roles, at, context);
+        self.incidents.push_open(successor);
     }
 
     fn close(&mut self, index: usize, state: IncidentState, at: Moment, context: &mut StepContext<'_>) {
         let mut incident = self.incidents.take_open(index);
-        incident.state = state;
-        incident.closed = Some(at);
+        incident.end(state, at);
         let candidate = incident.candidate.take();
         if state == IncidentState::Cleared {
             self.incidents.count_cleared();
@@ -44,7 +97,7 @@ impl CameraCore {
                 unpin(&mut candidate, context);
             }
             let roles = [EvidenceRole::After];
-            incident.report_with_evidence(at, Phase::Cleared, Cause::Cleared, &roles, context);
+            incident.report_with_evidence(at, Phase::Cleared, Cause::Gone, &roles, context);
         } else {
             incident.report_revision(at, Phase::Withdrawn, Cause::VehicleOrPerson, context);
             // What stands there may still become an incident, but another one.
@@ -53,6 +106,29 @@ impl CameraCore {
                 self.rename_candidate(id, own_id, at, context);
             }
         }
+        let previous = incident.report.previous.clone();
         self.incidents.push_past(incident);
+        self.close_predecessors(previous, state, at, context);
+    }
+
+    /// Those that stood here until their cases ended end with their successor.
+    fn close_predecessors(
+        &mut self,
+        mut previous: Option<String>,
+        state: IncidentState,
+        at: Moment,
+        context: &mut StepContext<'_>,
+    ) {
+        while let Some(index) = previous.and_then(|id| self.incidents.index_of_open(&id)) {
+            let mut incident = self.incidents.take_open(index);
+            incident.end(state, at);
+            let (phase, cause) = match state {
+                IncidentState::Withdrawn => (Phase::Withdrawn, Cause::VehicleOrPerson),
+                _ => (Phase::Cleared, Cause::Gone),
+            };
+            incident.report_revision(at, phase, cause, context);
+            previous = incident.report.previous.clone();
+            self.incidents.push_past(incident);
+        }
     }
 }

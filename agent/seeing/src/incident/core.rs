@@ -219,7 +219,7 @@ impl Core {
         for camera in &mut self.cameras {
             camera.account(at.mono);
             camera.end_rechecks(at, &mut context);
-            camera.incidents.retire(at.mono);
+            camera.incidents.retire(at);
         }
         for sensor in &mut self.sensors {
             sensor.advance(at.mono, &mut context);

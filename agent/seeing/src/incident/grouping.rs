@@ -133,7 +133,8 @@ impl CameraCore {
     pub(super) fn attach_orphans(&mut self) {
         for index in 0..self.incidents.open().len() {
             let incident = &self.incidents.open()[index];
-            if incident.candidate.is_some() {
+            // What stands there after its case has ended is another incident.
+            if incident.candidate.is_some() || incident.is_case_ended() {
                 continue;
             }
             let is_free =

@@ -3,7 +3,7 @@
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
 use kerbside_domain::report::IncidentState;
-use kerbside_domain::time::Mono;
+use kerbside_domain::time::{Moment, Mono};
 
 use super::lifecycle::Incident;
 use super::tuning::bounds::{MAX_OPEN, MAX_PAST};
@@ -69,6 +69,16 @@ impl Incidents {
         self.open.iter().any(|i| i.is_about(bbox))
     }
 
+    /// Whether another open incident has taken the place of this one, whose case has ended.
+    pub(super) fn has_successor(&self, index: usize) -> bool {
+        let ended = self.open.get(index);
+        ended.is_some_and(|e| self.open.iter().any(|i| i.report.previous.as_deref() == Some(e.id())))
+    }
+
+    pub(super) fn index_of_open(&self, id: &str) -> Option<usize> {
+        self.open.iter().position(|i| i.id() == id)
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.open.len() < MAX_OPEN
     }
@@ -107,7 +117,8 @@ impl Incidents {
 
     /// The latest incident that was cleared at a place and may reappear there.
     pub(super) fn last_cleared_at(&self, bbox: &BBox) -> Option<&Incident> {
-        self.past.iter().rev().find(|i| i.state == IncidentState::Cleared && i.is_about(bbox))
+        let may_reappear = |i: &&Incident| i.state == IncidentState::Cleared && !i.is_case_ended();
+        self.past.iter().rev().filter(may_reappear).find(|i| i.may_return_at(bbox))
     }
 
     /// Takes the incident of the same kind that was cleared here within its repeat interval.
@@ -119,13 +130,17 @@ impl Incidents {
         now: Mono,
     ) -> Option<Incident> {
         let index = self.past.iter().position(|i| {
-            i.state == IncidentState::Cleared
-                && i.report.kind == kind
-                && i.report.zone == zone
-                && i.is_about(bbox)
-                && i.closed.is_some_and(|closed| now.since_s(closed.mono) <= i.repeat_s)
+            i.state == IncidentState::Cleared && !i.is_case_ended() && i.is_repeated(kind, zone, bbox, now)
         })?;
         Some(self.past.remove(index))
+    }
+
+    /// The latest incident of the same kind that was here within its repeat interval, and whose case the centre has ended.
+    pub(super) fn ended_before(&self, kind: Kind, zone: &str, bbox: &BBox, now: Mono) -> Option<&Incident> {
+        let is_before = |i: &&Incident| {
+            i.state != IncidentState::Withdrawn && i.is_case_ended() && i.is_repeated(kind, zone, bbox, now)
+        };
+        self.past.iter().rev().find(is_before)
     }
 
     /// The background is unknown: no open incident can be called gone.
@@ -135,13 +150,18 @@ impl Incidents {
         }
     }
 
-    /// Closed incidents are remembered for their repeat interval and for late evidence, and until somebody vouches for their dates; what cannot be seen any more, until
-    /// the centre ends its case.
-    pub(super) fn retire(&mut self, now: Mono) {
+    /// Closed incidents are remembered for their repeat interval and for late evidence, and until somebody vouches for their
+    /// dates. Once its case has ended, what cannot be seen any more is followed no longer, and remembered in the same way: the
+    /// centre shall hear what comes after it.
+    pub(super) fn retire(&mut self, now: Moment) {
+        let lost: Vec<Incident> = self.open.extract_if(.., |i| !i.observable && i.is_case_ended()).collect();
+        for mut incident in lost {
+            incident.closed.get_or_insert(now);
+            self.push_past(incident);
+        }
         let remembered_s = |i: &Incident| i.repeat_s.max(LATE_S);
         self.past.retain(|i| {
-            i.closed.is_some_and(|c| now.since_s(c.mono) <= remembered_s(i)) || Incidents::is_undated(i)
+            i.closed.is_some_and(|c| now.mono.since_s(c.mono) <= remembered_s(i)) || Incidents::is_undated(i)
         });
-        self.open.retain(|i| i.observable || !i.is_case_ended());
     }
 }

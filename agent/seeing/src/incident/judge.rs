@@ -27,7 +27,7 @@ pub(super) enum Judgement {
 }
 
 /// What sort of incident it is, and how sure that is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Classification {
     pub(super) kind: Kind,
     pub(super) act: Option<Act>,

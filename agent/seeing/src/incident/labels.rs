@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use kerbside_domain::detection::{CloseUp, Detection, Group};
 use kerbside_domain::frame::BBox;
+use kerbside_domain::kind::Kind;
 
 use super::place::is_nested;
-use super::tuning::labels::{CLOSE_UPS, FRAME_TAU_S, MIN_CLOSE_UPS, NAMES_IOU, SHOWN};
+use super::tuning::labels::{CLOSE_UPS, FRAME_TAU_S, MIN_CLOSE_UPS, NAMES_IOU, SHOWN, TOLD_SCORE};
 
 /// How sure a detector is that an object of each sort is here, 0..1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,16 +26,26 @@ pub(super) struct Scores {
 impl Scores {
     /// The best of each sort among boxes that speak of the candidate.
     fn of(detections: &[&Detection]) -> Scores {
-        let best = |is_of_sort: &dyn Fn(&Detection) -> bool| {
-            detections.iter().filter(|d| is_of_sort(d)).map(|d| d.confidence).fold(0.0, f32::max)
+        let best = |sort: Sort| {
+            let of_sort = detections.iter().filter(|d| Sort::of(d) == Some(sort));
+            of_sort.map(|d| d.confidence).fold(0.0, f32::max)
         };
-        let is_overflow = |d: &Detection| d.group == Group::Waste && d.label.contains("overflow");
         Scores {
-            waste: best(&|d| d.group == Group::Waste && !is_overflow(d)),
-            overflow: best(&is_overflow),
-            bin: best(&|d| d.group == Group::Bin),
-            stall: best(&|d| d.group == Group::Stall),
-            goods: best(&|d| matches!(d.group, Group::Goods | Group::Furniture)),
+            waste: best(Sort::Waste),
+            overflow: best(Sort::Overflow),
+            bin: best(Sort::Bin),
+            stall: best(Sort::Stall),
+            goods: best(Sort::Goods),
+        }
+    }
+
+    fn of_sort(&self, sort: Sort) -> f32 {
+        match sort {
+            Sort::Waste => self.waste,
+            Sort::Overflow => self.overflow,
+            Sort::Bin => self.bin,
+            Sort::Stall => self.stall,
+            Sort::Goods => self.goods,
         }
     }
 
@@ -49,18 +60,88 @@ impl Scores {
     }
 }
 
+/// A sort of object that detectors tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Waste,
+    Overflow,
+    Bin,
+    Stall,
+    Goods,
+}
+
+impl Sort {
+    const ALL: [Sort; 5] = [Sort::Waste, Sort::Overflow, Sort::Bin, Sort::Stall, Sort::Goods];
+
+    fn of(detection: &Detection) -> Option<Sort> {
+        match detection.group {
+            Group::Waste if detection.label.contains("overflow") => Some(Sort::Overflow),
+            Group::Waste => Some(Sort::Waste),
+            Group::Bin => Some(Sort::Bin),
+            Group::Stall => Some(Sort::Stall),
+            Group::Goods | Group::Furniture => Some(Sort::Goods),
+            _ => None,
+        }
+    }
+
+    /// An incident of this kind may be such an object.
+    fn fits(self, kind: Kind) -> bool {
+        match kind {
+            Kind::WasteExposed | Kind::WasteAccumulated => matches!(self, Sort::Waste | Sort::Overflow),
+            Kind::BinOverflow => matches!(self, Sort::Overflow | Sort::Bin),
+            Kind::StallOccupying | Kind::StallMobileVendor => matches!(self, Sort::Stall | Sort::Goods),
+            Kind::ShopfrontOverflow | Kind::PileGoods => matches!(self, Sort::Goods | Sort::Stall),
+        }
+    }
+}
+
+/// What one network says: a score of each sort over time, and the label that it last gave an object of it.
+#[derive(Clone, Debug, Default)]
+struct Statement {
+    scores: Scores,
+    names: [Option<(Arc<str>, Group)>; Sort::ALL.len()],
+}
+
+impl Statement {
+    /// One picture that counts by `weight`, 0..1.
+    fn sample(&mut self, weight: f32, named: &[&Detection]) {
+        self.scores = self.scores.with(Scores::of(named), |mean, now| mean + weight * (now - mean));
+        for (sort, name) in Sort::ALL.into_iter().zip(&mut self.names) {
+            let of_sort = named.iter().filter(|d| Sort::of(d) == Some(sort));
+            let best = of_sort.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
+            if let Some(best) = best {
+                *name = Some((best.label.clone(), best.group));
+            }
+        }
+    }
+
+    fn named(&self) -> impl Iterator<Item = (Sort, Named)> {
+        let names = Sort::ALL.into_iter().zip(&self.names);
+        names.filter_map(|(sort, name)| {
+            let (label, group) = name.as_ref()?;
+            Some((sort, Named { label: label.clone(), group: *group, score: self.scores.of_sort(sort) }))
+        })
+    }
+}
+
+/// A label and the score of the same network for the same sort of object.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    pub(super) label: Arc<str>,
+    pub(super) group: Group,
+    /// 0..1.
+    pub(super) score: f32,
+}
+
 /// Labels and scores of one candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels {
     /// Of whole frames, over the time that they stand for.
-    frames: Scores,
+    frames: Statement,
     sampled_s: f64,
     /// Of close-ups.
-    close: Scores,
+    close: Statement,
     close_ups: u32,
-    /// What it was called last; a close-up's label stands until the next close-up.
-    frame_label: Option<(Arc<str>, Group)>,
-    close_label: Option<(Arc<str>, Group)>,
 }
 
 impl Labels {
@@ -69,8 +150,7 @@ impl Labels {
         self.sampled_s += dt_s;
         let weight = (dt_s / self.sampled_s.clamp(f64::EPSILON, FRAME_TAU_S)).min(1.0) as f32;
         let named: Vec<&Detection> = detections.iter().filter(|d| speaks_of(&d.bbox, bbox)).collect();
-        self.frames = self.frames.with(Scores::of(&named), |mean, now| mean + weight * (now - mean));
-        self.frame_label = best_object(&named).or(self.frame_label.take());
+        self.frames.sample(weight, &named);
     }
 
     /// A close-up of a part of the frame, if the candidate is in that part.
@@ -82,32 +162,39 @@ impl Labels {
         let weight = 1.0 / self.close_ups as f32;
         let named: Vec<&Detection> =
             close_up.detections.iter().filter(|d| speaks_of(&d.bbox, bbox)).collect();
-        self.close = self.close.with(Scores::of(&named), |mean, now| mean + weight * (now - mean));
-        self.close_label = best_object(&named).or(self.close_label.take());
+        self.close.sample(weight, &named);
+    }
+
+    fn close_ups_count(&self) -> bool {
+        self.close_ups >= MIN_CLOSE_UPS
     }
 
     pub(super) fn scores(&self) -> Scores {
-        if self.close_ups < MIN_CLOSE_UPS {
-            return self.frames;
+        if self.close_ups_count() {
+            self.frames.scores.with(self.close.scores, f32::max)
+        } else {
+            self.frames.scores
         }
-        self.frames.with(self.close, f32::max)
     }
 
-    /// The label for the report: of the network that saw it closer.
-    pub(super) fn last(&self) -> Option<&(Arc<str>, Group)> {
-        self.close_label.as_ref().or(self.frame_label.as_ref())
+    /// The name for the report of an incident of a kind: of the sort that fits it, otherwise of any, the one with the best score.
+    /// `None`: nobody gives it a name worth telling.
+    pub(super) fn name(&self, kind: Kind) -> Option<Named> {
+        let close = Some(&self.close).filter(|_| self.close_ups_count());
+        let told = close.into_iter().chain([&self.frames]).flat_map(Statement::named);
+        let worth_telling = told.filter(|(_, named)| named.score >= TOLD_SCORE);
+        let rank = |(sort, named): &(Sort, Named)| (sort.fits(kind), named.score);
+        let best = worth_telling.max_by(|a, b| {
+            let (a, b) = (rank(a), rank(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        });
+        best.map(|(_, named)| named)
     }
 }
 
 /// A detection's box speaks of a candidate if it covers a fair part of it or lies in it.
 fn speaks_of(detection: &BBox, candidate: &BBox) -> bool {
     detection.iou(candidate) >= NAMES_IOU || is_nested(detection, candidate)
-}
-
-fn best_object(detections: &[&Detection]) -> Option<(Arc<str>, Group)> {
-    let objects = detections.iter().filter(|d| !matches!(d.group, Group::Person | Group::Vehicle));
-    let best = objects.max_by(|a, b| a.confidence.total_cmp(&b.confidence))?;
-    Some((best.label.clone(), best.group))
 }
 
 #[cfg(test)]
@@ -135,11 +222,13 @@ mod tests {
         labels.sample_close_up(&BAG, &shown(PART, vec![named("overflow", Group::Waste, 0.75)]));
         let scores = labels.scores();
         assert_eq!((scores.waste, scores.overflow), (0.5, 0.25));
-        assert_eq!(labels.last().map(|l| &*l.0), Some("overflow"));
+        let name = |kind: Kind| labels.name(kind).map(|n| (n.label.to_string(), n.score));
+        assert_eq!(name(Kind::WasteExposed), Some(("garbage".into(), 0.5)));
+        assert_eq!(name(Kind::BinOverflow), Some(("overflow".into(), 0.25)));
     }
 
     #[test]
-    fn the_surer_witness_is_believed_and_names_come_from_the_closer() {
+    fn label_and_score_are_of_one_witness_and_fit_the_kind() {
         let mut labels = Labels::default();
         labels.sample_frame(1.0, &BAG, &[named("handbag", Group::Goods, 0.75)]);
         for _ in 0..3 {
@@ -147,7 +236,21 @@ mod tests {
         }
         let scores = labels.scores();
         assert_eq!((scores.goods, scores.waste), (0.75, 0.5));
-        assert_eq!(labels.last().map(|l| &*l.0), Some("garbage"));
+        let name = |kind: Kind| labels.name(kind).map(|n| (n.label.to_string(), n.score));
+        assert_eq!(name(Kind::WasteExposed), Some(("garbage".into(), 0.5)));
+        assert_eq!(name(Kind::PileGoods), Some(("handbag".into(), 0.75)));
+    }
+
+    /// Seen: a waste case whose object was named `stall` with the score of the case.
+    #[test]
+    fn a_name_that_was_given_once_and_hardly_believed_is_not_told() {
+        let mut labels = Labels::default();
+        labels.sample_frame(0.5, &BAG, &[named("stall", Group::Stall, 0.6)]);
+        for _ in 0..60 {
+            labels.sample_frame(0.5, &BAG, &[]);
+        }
+        assert!(labels.scores().stall > 0.0);
+        assert_eq!(labels.name(Kind::WasteExposed), None);
     }
 
     #[test]

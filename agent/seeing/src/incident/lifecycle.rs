@@ -1,6 +1,6 @@
 //! The life of one incident: `open -> cleared | withdrawn`, its revisions, and what the centre said of it.
 
-use kerbside_domain::case::{CaseUpdate, Receipt, ReceiptResult};
+use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult};
 use kerbside_domain::detection::{Group, ReportObject};
 use kerbside_domain::evidence::{
     EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject,
@@ -14,21 +14,15 @@ use super::candidate::Candidate;
 use super::case_file::CaseFile;
 use super::context::StepContext;
 use super::effect::Effect;
+use super::labels::Named;
 use super::pin_span::{before_moment, clip_span};
-use super::place::{Mover, covered_by, is_same_place};
+use super::place::{Mover, covered_by, is_same_place, lies_in};
 use super::reasons::{self, tenths};
 use super::settings::Settings;
+use super::told::ToldEvidence;
 use super::tuning::bounds::MAX_OBJECTS;
 use super::tuning::candidate::IS_MOVER_S;
 use super::tuning::lifecycle::{GREW_EVERY_S, GREW_FACTOR, GREW_FOR_S, WITHDRAW_WITHIN_S};
-
-/// Evidence that was requested by a revision and has not been answered. Revision 0: requested before a restart, which forgot
-/// by which revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PendingEvidence {
-    pub(super) revision: u32,
-    pub(super) role: EvidenceRole,
-}
 
 /// How large the object was when it was last reported, and whether it has grown since.
 #[derive(Clone, Debug)]
@@ -61,6 +55,17 @@ impl Growth {
     }
 }
 
+/// What one frame says of an open incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// It stands there, or it cannot be said.
+    Stands,
+    /// It became larger than was last reported.
+    Grew,
+    /// It is gone, or was none.
+    Ended(IncidentState),
+}
+
 /// One incident of one camera.
 #[derive(Debug)]
 pub(super) struct Incident {
@@ -73,32 +78,34 @@ pub(super) struct Incident {
     /// Its place can be judged: false after the background was lost, until it is seen again.
     pub(super) observable: bool,
     opened: Mono,
-    /// When what stands there now appeared: later than first seen for what reappeared.
-    appeared: Moment,
     /// When it was cleared or withdrawn.
     pub(super) closed: Option<Moment>,
     pub(super) clear_after_s: f64,
     pub(super) repeat_s: f64,
     gone_s: f64,
-    pending_evidence: Vec<PendingEvidence>,
+    /// The box of what was last seen of it: less than its place once a part has gone.
+    last_box: BBox,
+    /// The box with which this appearance opened.
+    first_box: BBox,
+    pub(super) told: ToldEvidence,
     growth: Growth,
 }
 
 impl Incident {
     pub(super) fn new(report: Report, at: Mono, clear_after_s: f64, repeat_s: f64) -> Self {
-        let pending = |role: &EvidenceRole| PendingEvidence { revision: 0, role: *role };
         Incident {
             state: IncidentState::Open,
             case: CaseFile::default(),
             candidate: None,
             observable: true,
             opened: at,
-            appeared: report.first_seen,
             closed: None,
             clear_after_s,
             repeat_s,
             gone_s: 0.0,
-            pending_evidence: report.evidence_pending.iter().map(pending).collect(),
+            last_box: report.bbox,
+            first_box: report.bbox,
+            told: ToldEvidence::default(),
             growth: Growth::new(at),
             report,
         }
@@ -108,13 +115,28 @@ impl Incident {
         &self.report.incident_id
     }
 
+    /// Its place.
     pub(super) fn bbox(&self) -> BBox {
         self.report.bbox
     }
 
-    /// Whether it is about this place.
+    /// Whether it is about this place: as it stood, as it began, or as it was last seen.
     pub(super) fn is_about(&self, bbox: &BBox) -> bool {
-        is_same_place(&self.bbox(), bbox)
+        [self.bbox(), self.first_box, self.last_box].iter().any(|own| is_same_place(own, bbox))
+    }
+
+    /// Whether what stands there now may be the same again: a thing comes back piece by piece, so a piece inside its place is
+    /// enough.
+    pub(super) fn may_return_at(&self, bbox: &BBox) -> bool {
+        self.is_about(bbox) || lies_in(bbox, &self.bbox())
+    }
+
+    /// Whether a thing of this kind at this place, now, is the same again: within the repeat interval.
+    pub(super) fn is_repeated(&self, kind: Kind, zone: &str, bbox: &BBox, now: Mono) -> bool {
+        self.report.kind == kind
+            && self.report.zone == zone
+            && self.may_return_at(bbox)
+            && self.closed.is_some_and(|closed| now.since_s(closed.mono) <= self.repeat_s)
     }
 
     /// It stands on this candidate from now on; also one that was cleared and reappears.
@@ -125,9 +147,20 @@ impl Incident {
         self.gone_s = 0.0;
         self.opened = at.mono;
         self.candidate = Some(candidate.id);
-        self.appeared = candidate.appeared();
+        self.report.started = at.dating(candidate.appeared());
         self.report.dwell_s = 0.0;
+        self.first_box = candidate.bbox();
+        // A piece of it that is the first to come back does not make the place smaller.
+        if !lies_in(&self.first_box, &self.report.bbox) {
+            self.report.bbox = self.first_box;
+        }
         self.growth.reported(candidate.area_norm(), at.mono);
+    }
+
+    /// It is over.
+    pub(super) fn end(&mut self, state: IncidentState, at: Moment) {
+        self.state = state;
+        self.closed = Some(at);
     }
 
     /// Its background was lost: whether it is gone cannot be said until its place is seen again.
@@ -136,34 +169,34 @@ impl Incident {
         self.observable = false;
     }
 
-    /// One frame: brings the report up to date, says whether it grew, and returns the state that it is in now.
+    /// One frame: brings the report up to date and says what became of it.
     pub(super) fn follow(
         &mut self,
         candidate: Option<(&Candidate, &[ReportObject])>,
         at: Moment,
         dt_s: f64,
         movers: &[Mover],
-        context: &mut StepContext<'_>,
-    ) -> IncidentState {
+        context: &StepContext<'_>,
+    ) -> Followed {
         if let Some((candidate, attendants)) = candidate {
             self.gone_s = 0.0;
             self.observable = true;
             self.refresh(at, candidate, attendants, context.settings);
             if self.is_mistaken(candidate, at.mono) {
-                return IncidentState::Withdrawn;
+                return Followed::Ended(IncidentState::Withdrawn);
             }
             if self.growth.is_due(candidate.area_norm(), at.mono) {
                 self.growth.reported(candidate.area_norm(), at.mono);
-                self.report_revision(at, Phase::Updated, Cause::Grew, context);
+                return Followed::Grew;
             }
-            return IncidentState::Open;
+            return Followed::Stands;
         }
         // "Not seen" counts only where one could have seen it (invariant 13).
-        if self.observable && covered_by(&self.bbox(), movers).is_none() {
+        if self.observable && covered_by(&self.last_box, movers).is_none() {
             self.gone_s += dt_s;
         }
         let is_gone = self.observable && self.gone_s >= self.clear_after_s;
-        if is_gone { IncidentState::Cleared } else { IncidentState::Open }
+        if is_gone { Followed::Ended(IncidentState::Cleared) } else { Followed::Stands }
     }
 
     /// It proves to be a vehicle or person soon after opening.
@@ -185,18 +218,17 @@ impl Incident {
         report.last_seen = at;
         report.dwell_s = tenths(candidate.dwell_s()).max(report.dwell_s);
         report.count = candidate.parts.len() as u32;
-        report.bbox = candidate.bbox();
-        let (label, group) = match candidate.labels.last() {
-            Some((label, group)) => (label.clone(), *group),
-            None => ("static_object".into(), Group::Other),
-        };
-        let (track, confidence, bbox) = (None, report.confidence, report.bbox);
-        report.objects = vec![ReportObject { track, label, group, confidence, bbox }];
+        self.last_box = candidate.bbox();
+        // What goes piece by piece keeps its place until all of it is gone.
+        if self.last_box.area() > report.bbox.area() {
+            report.bbox = self.last_box;
+        }
+        report.objects = vec![object_of(candidate, report)];
         report.objects.extend(attendants.iter().take(MAX_OBJECTS).cloned());
-        report.reasons = reasons::of(candidate, settings.size_m2(report.camera, report.bbox));
+        report.reasons = reasons::of(candidate, settings.size_m2(report.camera, self.last_box));
     }
 
-    /// Reports the next revision.
+    /// Reports the next revision. It names no evidence.
     pub(super) fn report_revision(
         &mut self,
         at: Moment,
@@ -204,13 +236,26 @@ impl Incident {
         cause: Cause,
         context: &mut StepContext<'_>,
     ) {
+        self.report_naming(at, (phase, cause), Vec::new(), Vec::new(), context);
+    }
+
+    /// Reports the next revision, which names these files and what is still to come with them.
+    fn report_naming(
+        &mut self,
+        at: Moment,
+        (phase, cause): (Phase, Cause),
+        items: Vec<EvidenceItem>,
+        pending: Vec<EvidenceRole>,
+        context: &mut StepContext<'_>,
+    ) {
         let report = &mut self.report;
         report.revision += 1;
         report.phase = phase;
         report.cause = cause;
+        report.state = self.state;
         report.at = at;
-        reasons::set_state(&mut report.reasons, self.state);
-        report.evidence_pending = self.pending_evidence.iter().map(|p| p.role).collect();
+        report.evidence = items;
+        report.evidence_pending = pending;
         match phase {
             Phase::Opened => context.counters.opened += 1,
             Phase::Updated => context.counters.updated += 1,
@@ -231,9 +276,9 @@ impl Incident {
         context: &mut StepContext<'_>,
     ) {
         let revision = self.report.revision + 1;
-        self.pending_evidence.extend(roles.iter().map(|&role| PendingEvidence { revision, role }));
-        self.report_revision(at, phase, cause, context);
-        let (appeared, settings) = (self.appeared, context.settings);
+        self.told.request(revision, roles);
+        self.report_naming(at, (phase, cause), Vec::new(), roles.to_vec(), context);
+        let (appeared, settings) = (self.report.started, context.settings);
         let requires = |role: EvidenceRole| roles.contains(&role);
         let report = &self.report;
         context.effects.push(Effect::Save(EvidenceRequest {
@@ -245,40 +290,38 @@ impl Incident {
             trigger_at: at,
             clip: requires(EvidenceRole::Clip).then(|| clip_span(appeared, settings)),
             zone: report.zone.clone(),
-            bbox: report.bbox,
+            bbox: if self.state == IncidentState::Open { self.last_box } else { report.bbox },
             objects: report.objects.clone(),
             roles: roles.to_vec(),
         }));
     }
 
     /// Evidence is durable, or will not come: reports the revision that names it.
-    pub(super) fn evidence(&mut self, at: Moment, outcome: EvidenceOutcome, context: &mut StepContext<'_>) {
-        let is_answered = |pending: &PendingEvidence| {
-            (pending.revision == outcome.revision || pending.revision == 0)
-                && outcome.answers.contains(&pending.role)
-        };
-        let was_pending = self.pending_evidence.iter().any(is_answered);
-        self.pending_evidence.retain(|pending| !is_answered(pending));
-        let reported = &self.report.evidence;
-        let new_items: Vec<_> = outcome.items.into_iter().filter(|i| !reported.contains(i)).collect();
-        if new_items.is_empty() && !was_pending {
-            return; // The same outcome a second time.
-        }
-        // A later manifest of the same revision names all that the earlier one did.
-        let revision = format!("r{}-", outcome.revision);
-        if new_items.iter().any(|i| i.role == EvidenceRole::Manifest) {
-            let is_superseded =
-                |i: &EvidenceItem| i.role == EvidenceRole::Manifest && i.id.starts_with(&revision);
-            self.report.evidence.retain(|i| !is_superseded(i));
-        }
-        self.report.evidence.extend(new_items);
+    pub(super) fn evidence(
+        &mut self,
+        at: Moment,
+        mut outcome: EvidenceOutcome,
+        context: &mut StepContext<'_>,
+    ) {
+        let Some(items) = self.told.settle(&mut outcome) else { return };
+        let pending = self.told.pending_of(outcome.revision);
         reasons::set_shortfall(&mut self.report.reasons, outcome.shortfall);
-        self.report_revision(at, Phase::Updated, Cause::Evidence, context);
+        self.report_naming(at, (Phase::Updated, Cause::Evidence), items, pending, context);
+    }
+
+    /// Files whose dates were put right are named once more.
+    pub(super) fn report_redated(
+        &mut self,
+        at: Moment,
+        items: Vec<EvidenceItem>,
+        context: &mut StepContext<'_>,
+    ) {
+        self.report_naming(at, (Phase::Updated, Cause::Clock), items, Vec::new(), context);
     }
 
     /// Revisions whose evidence is still to come; 0: of an earlier run.
     pub(super) fn pending_revisions(&self) -> Vec<u32> {
-        let mut revisions: Vec<u32> = self.pending_evidence.iter().map(|p| p.revision).collect();
+        let mut revisions: Vec<u32> = self.told.pending().iter().map(|p| p.revision).collect();
         revisions.dedup();
         revisions
     }
@@ -303,8 +346,28 @@ impl Incident {
         self.case.reason = update.reason;
     }
 
-    /// The centre has ended its case: what cannot be seen any more need not be remembered.
+    /// The centre has ended its case: it is never continued.
     pub(super) fn is_case_ended(&self) -> bool {
-        self.case.state.as_ref().is_some_and(|state| state.is_end())
+        self.case.state.as_ref().is_some_and(CaseState::is_end)
+    }
+
+    /// The centre ended its case because it was handled, not because it was none.
+    pub(super) fn is_case_handled(&self) -> bool {
+        matches!(self.case.state, Some(CaseState::Closed | CaseState::FollowedUp))
+    }
+}
+
+/// The object of the report: its name and its score are of one witness. What nobody named is what the box itself vouches for.
+fn object_of(candidate: &Candidate, report: &Report) -> ReportObject {
+    let (track, bbox) = (None, candidate.bbox());
+    match candidate.labels.name(report.kind) {
+        Some(Named { label, group, score }) => {
+            let confidence = (score * 100.0).round() / 100.0;
+            ReportObject { track, label, group, confidence, bbox }
+        }
+        None => {
+            let (label, group) = ("static_object".into(), Group::Other);
+            ReportObject { track, label, group, confidence: report.confidence, bbox }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Opening: a candidate that fulfils a rule becomes an incident, or goes on with the one that was at this place before.
 
 use kerbside_domain::evidence::EvidenceRole;
-use kerbside_domain::report::{Cause, Phase, Report};
+use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::Moment;
 
 use super::camera::{CameraCore, attendants_of};
@@ -89,7 +89,7 @@ impl CameraCore {
         let Some(candidate) = self.candidates.get(id) else { return };
         let Classification { kind, act, confidence } = opening.classification;
         let repeated = self.incidents.take_repeated(kind, &opening.zone, &candidate.bbox(), at.mono);
-        let has_reappeared = repeated.is_some();
+        let cause = if repeated.is_some() { Cause::Reappeared } else { Cause::Dwell };
         let mut incident = repeated.unwrap_or_else(|| self.first_revision(candidate, &opening, at, context));
         self.rename_candidate(id, incident.id().to_owned(), at, context);
         let Some(candidate) = self.candidates.get_mut(id) else { return };
@@ -100,7 +100,15 @@ impl CameraCore {
         incident.report.act = act;
         let attendants = attendants_of(&self.tracker, candidate);
         incident.refresh(at, candidate, &attendants, context.settings);
-        report_opening(&mut incident, has_reappeared, at, context);
+        let mut roles = vec![EvidenceRole::Before, EvidenceRole::Trigger, EvidenceRole::Annotated];
+        if cause == Cause::Reappeared {
+            context.counters.reappeared += 1;
+            roles.remove(0); // The first opening's picture shows the place without it.
+        }
+        if context.settings.clip {
+            roles.push(EvidenceRole::Clip);
+        }
+        report_opening(&mut incident, cause, &roles, at, context);
         self.incidents.push_open(incident);
     }
 
@@ -118,16 +126,21 @@ impl CameraCore {
         } else {
             candidate.incident_id.clone()
         };
+        let Classification { kind, act, confidence } = opening.classification;
+        let ended = self.incidents.ended_before(kind, &opening.zone, &candidate.bbox(), at.mono);
+        let started = at.dating(candidate.appeared());
         let report = Report {
             incident_id,
             revision: 0, // The first report makes it 1.
             phase: Phase::Opened,
-            cause: Cause::Opened,
-            kind: opening.classification.kind,
-            act: opening.classification.act,
-            confidence: opening.classification.confidence,
+            cause: Cause::Dwell,
+            state: IncidentState::Open,
+            kind,
+            act,
+            confidence,
             at,
-            first_seen: at.dating(candidate.appeared()),
+            first_seen: started,
+            started,
             last_seen: at,
             dwell_s: 0.0,
             count: 1,
@@ -139,22 +152,21 @@ impl CameraCore {
             reasons: Vec::new(),
             evidence: Vec::new(),
             evidence_pending: Vec::new(),
+            previous: ended.map(|ended| ended.id().to_owned()),
             recheck: None,
         };
         Incident::new(report, at.mono, opening.clear_after_s, opening.repeat_s)
     }
 }
 
-fn report_opening(incident: &mut Incident, has_reappeared: bool, at: Moment, context: &mut StepContext<'_>) {
-    let mut roles = vec![EvidenceRole::Before, EvidenceRole::Trigger, EvidenceRole::Annotated];
-    if has_reappeared {
-        context.counters.reappeared += 1;
-        roles.remove(0); // The first opening's picture shows the place without it.
-    }
-    if context.settings.clip {
-        roles.push(EvidenceRole::Clip);
-    }
-    let (phase, cause) =
-        if has_reappeared { (Phase::Updated, Cause::Reappeared) } else { (Phase::Opened, Cause::Opened) };
-    incident.report_with_evidence(at, phase, cause, &roles, context);
+/// The first revision of an incident, or of a new appearance of it, with the evidence that it requests.
+pub(super) fn report_opening(
+    incident: &mut Incident,
+    cause: Cause,
+    roles: &[EvidenceRole],
+    at: Moment,
+    context: &mut StepContext<'_>,
+) {
+    let phase = if cause == Cause::Reappeared { Phase::Updated } else { Phase::Opened };
+    incident.report_with_evidence(at, phase, cause, roles, context);
 }

@@ -4,14 +4,12 @@
 use serde_json::{Value, json};
 
 use kerbside_domain::detection::Group;
-use kerbside_domain::report::IncidentState;
 
 use super::candidate::Candidate;
 
 /// Name and value.
 type Reasons = Vec<(String, Value)>;
 
-const STATE: &str = "standing";
 const SHORTFALL: &str = "evidence_shortfall";
 
 /// What a candidate knows.
@@ -43,12 +41,6 @@ pub(super) fn of(candidate: &Candidate, size_m2: Option<f64>) -> Reasons {
     reasons.extend(candidate.review.answer().map(|answer| ("looked_back", json!(answer))));
     reasons.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
     reasons.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// The state of the incident comes first.
-pub(super) fn set_state(reasons: &mut Reasons, state: IncidentState) {
-    reasons.retain(|r| r.0 != STATE);
-    reasons.insert(0, (STATE.to_owned(), json!(state.as_str())));
 }
 
 /// What is missing of the latest evidence comes last.

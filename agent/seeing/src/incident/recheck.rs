@@ -115,6 +115,11 @@ impl CameraCore {
             incident.report_revision(at, Phase::Recheck, Cause::Recheck, context);
         }
         incident.report.recheck = None;
+        // The centre took it for handled, and it stands there: that is another case.
+        let is_handled = result == RecheckResult::Persisting && incident.is_case_handled();
+        if let Some(index) = self.incidents.index_of_open(&incident_id).filter(|_| is_handled) {
+            self.succeed(index, Cause::Recheck, at, context);
+        }
     }
 }
 

@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use kerbside_domain::evidence::EvidenceItem;
 use kerbside_domain::frame::CameraIx;
-use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
+use kerbside_domain::report::{IncidentState, Phase, Report};
 use kerbside_domain::time::{Moment, Mono};
 
 use super::camera::CameraCore;
 use super::case_file::CaseFile;
 use super::core::Core;
 use super::lifecycle::Incident;
+use super::told::{PendingEvidence, ToldEvidence};
 use super::tuning::lifecycle::{DEFAULT_CLEAR_AFTER_S, DEFAULT_REPEAT_S, LATE_S};
 
 /// One incident as it is stored: made by [`Core::record`], or folded from the journal's reports in their order.
@@ -24,8 +26,14 @@ pub struct IncidentRecord {
     pub camera_id: Option<String>,
     /// What the centre answered.
     pub case: CaseFile,
-    /// When it was cleared or withdrawn.
+    /// When it was cleared or withdrawn, or last looked after.
     pub closed: Option<Moment>,
+    /// The evidence that it waits for. Version 0.1 had it in the report.
+    #[serde(default)]
+    pub pending: Option<Vec<PendingEvidence>>,
+    /// The latest files that were named.
+    #[serde(default)]
+    pub told: Vec<EvidenceItem>,
 }
 
 impl IncidentRecord {
@@ -37,6 +45,8 @@ impl IncidentRecord {
             camera_id: None,
             case: CaseFile::default(),
             closed: None,
+            pending: None,
+            told: Vec::new(),
         };
         record.fold(report);
         record
@@ -44,17 +54,10 @@ impl IncidentRecord {
 
     /// A later report of the same incident.
     pub fn fold(&mut self, report: Report) {
-        match report.phase {
-            Phase::Opened => self.state = IncidentState::Open,
-            Phase::Updated if report.cause == Cause::Reappeared => {
-                self.state = IncidentState::Open;
-                self.closed = None;
-            }
-            Phase::Updated | Phase::Recheck => {}
-            Phase::Cleared => self.state = IncidentState::Cleared,
-            Phase::Withdrawn => self.state = IncidentState::Withdrawn,
-        }
-        if matches!(report.phase, Phase::Cleared | Phase::Withdrawn) {
+        self.state = report.state;
+        if report.state == IncidentState::Open {
+            self.closed = None;
+        } else if matches!(report.phase, Phase::Cleared | Phase::Withdrawn) {
             self.closed = Some(report.at);
         }
         self.report = report;
@@ -67,6 +70,8 @@ impl IncidentRecord {
             camera_id: Some(camera_id.to_owned()),
             case: incident.case.clone(),
             closed: incident.closed,
+            pending: Some(incident.told.pending().to_vec()),
+            told: incident.told.items().to_vec(),
         }
     }
 }
@@ -102,7 +107,7 @@ impl Core {
             }
         }
         for camera in &mut self.cameras {
-            camera.incidents.retire(now.mono);
+            camera.incidents.retire(now);
             camera.resume_rechecks(now.mono);
         }
         left_out
@@ -118,18 +123,25 @@ impl Core {
     fn restore_one(&mut self, index: usize, record: IncidentRecord, now: Moment) {
         let mut report = record.report;
         report.camera = CameraIx(index as u16);
-        for moment in [&mut report.at, &mut report.first_seen, &mut report.last_seen] {
+        report.state = record.state;
+        if report.started == Moment::default() {
+            report.started = report.first_seen; // Of version 0.1.
+        }
+        for moment in [&mut report.at, &mut report.first_seen, &mut report.started, &mut report.last_seen] {
             *moment = rebase(*moment, now);
         }
         let rule = self.settings.rule(report.camera, &report.zone, &report.rule).map(|r| r.1);
         let clear_after_s = rule.map_or(DEFAULT_CLEAR_AFTER_S, |r| r.clear_after_s);
         let repeat_s = rule.map_or(DEFAULT_REPEAT_S, |r| r.repeat_s);
+        let of_report = || report.evidence_pending.iter().map(|&role| PendingEvidence { revision: 0, role });
+        let pending = record.pending.unwrap_or_else(|| of_report().collect());
         let mut incident = Incident::new(report, now.mono, clear_after_s, repeat_s);
+        incident.told = ToldEvidence::new(pending, record.told);
         incident.state = record.state;
         incident.case = record.case;
         incident.observable = false;
         let Some(camera) = self.cameras.get_mut(index) else { return };
-        if record.state == IncidentState::Open {
+        if record.state == IncidentState::Open && record.closed.is_none() {
             camera.incidents.push_open(incident);
             return;
         }

@@ -1,6 +1,5 @@
 //! Puts right what a wrong wall clock dated, in each incident, and says so to the centre.
 
-use kerbside_domain::report::{Cause, Phase};
 use kerbside_domain::time::Moment;
 
 use super::camera::CameraCore;
@@ -26,7 +25,8 @@ impl CameraCore {
     fn redate(&mut self, redating: Redating, context: &mut StepContext<'_>) {
         for incident in self.incidents.all_mut() {
             if incident.redate(redating) {
-                incident.report_revision(redating.now, Phase::Updated, Cause::Clock, context);
+                let items = incident.told.redate(|at| redating.date(at));
+                incident.report_redated(redating.now, items, context);
             }
         }
     }
@@ -36,7 +36,7 @@ impl Incidents {
     /// Whether nobody vouched for the clock when something was written down of it.
     pub(super) fn is_undated(incident: &Incident) -> bool {
         let report = &incident.report;
-        [report.at, report.first_seen, report.last_seen].iter().any(|at| !at.is_vouched())
+        [report.at, report.first_seen, report.started, report.last_seen].iter().any(|at| !at.is_vouched())
     }
 }
 
@@ -45,16 +45,13 @@ impl Incident {
     fn redate(&mut self, redating: Redating) -> bool {
         let report = &mut self.report;
         let mut is_wrong = false;
-        for at in [&mut report.at, &mut report.first_seen, &mut report.last_seen] {
+        for at in [&mut report.at, &mut report.first_seen, &mut report.started, &mut report.last_seen] {
             if let Some(date) = redating.date(*at) {
                 (*at, is_wrong) = (date, true);
             }
         }
-        if is_wrong {
-            let captured = report.evidence.iter_mut().map(|item| &mut item.captured);
-            for at in captured.chain(&mut self.closed) {
-                *at = redating.date(*at).unwrap_or(*at);
-            }
+        if let Some(at) = self.closed.as_mut().filter(|_| is_wrong) {
+            *at = redating.date(*at).unwrap_or(*at);
         }
         is_wrong
     }

@@ -1,8 +1,10 @@
 //! Streets in words: scripted frames in, effects out as golden text.
 
+mod again;
 mod always;
 mod cameras;
 mod dates;
+mod ended;
 mod found;
 mod lives;
 mod street;

@@ -22,6 +22,10 @@ pub(crate) mod bounds {
     pub(crate) const MAX_RECHECKS: usize = 16;
     /// People remembered beside one candidate; the one who stayed shortest is forgotten first.
     pub(crate) const MAX_NEARBY: usize = 32;
+    /// Files of an incident that are remembered as told.
+    pub(crate) const MAX_TOLD: usize = 8;
+    /// Requests for evidence of an incident that wait for their answers.
+    pub(crate) const MAX_PENDING: usize = 48;
     /// Attendants and vehicles named in a report beside the object itself.
     pub(crate) const MAX_OBJECTS: usize = 8;
 }
@@ -129,6 +133,8 @@ pub(crate) mod labels {
     pub(crate) const CLOSE_UPS: u32 = 8;
     /// With fewer close-ups nothing is made of them.
     pub(crate) const MIN_CLOSE_UPS: u32 = 3;
+    /// A name with a lower score is not told: it was given once and not again.
+    pub(crate) const TOLD_SCORE: f32 = 0.05;
     /// A close-up speaks of a candidate when it shows this share of it.
     pub(crate) const SHOWN: f32 = 0.8;
     /// A detection speaks of a candidate when their boxes agree by this IoU, or one lies in the other.

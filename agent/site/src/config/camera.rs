@@ -13,6 +13,7 @@ use super::tables::missing_table;
 use super::{shape, zones};
 use crate::camera_url::{CameraUrl, Scheme};
 use crate::geo;
+use crate::limits;
 use kerbside_domain::frame::CameraIx;
 
 /// Most cameras of a box. A larger number has never been measured.
@@ -87,6 +88,7 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
     let mut camera = Camera {
         ix: CameraIx(before.len() as u16),
         id,
+        name: cx.text("name", &raw.name, limits::NAME_BYTES),
         url,
         backend,
         transport,

@@ -11,7 +11,7 @@ use super::read::Table;
 use super::site::Evidence;
 use super::values;
 use crate::geo::CodeTable;
-use crate::text;
+use crate::{limits, text};
 
 /// What every check needs: where problems go and what paths are relative to.
 #[derive(Debug)]
@@ -118,6 +118,16 @@ impl Check<'_> {
         }
         problem.help(format!("allowed: {}", one_of(words())));
         None
+    }
+
+    /// A text for people that travels in messages, `most` bytes at most as JSON has it. Empty is absent.
+    pub(super) fn text(&mut self, key: &str, value: &At<String>, most: usize) -> Option<String> {
+        let value = value.as_ref()?;
+        let text = value.get_ref().trim();
+        if let Err(why) = limits::check(text, most) {
+            self.sink.at(value.span(), format!("`{key}` {why}")).help("write it shorter, on one line");
+        }
+        Some(text.to_owned()).filter(|t| !t.is_empty())
     }
 
     /// `[a-z0-9-]{1,32}`; a problem suggests a valid id.

@@ -80,12 +80,16 @@ pub(super) struct Models {
 pub(super) struct Codes {
     pub(super) scheme: At<String>,
     pub(super) table: At<String>,
+    pub(super) categories: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Grid {
     pub(super) file: At<String>,
+    pub(super) division_name: At<String>,
+    pub(super) street_name: At<String>,
+    pub(super) community_name: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -137,6 +141,7 @@ pub(super) struct Sensor {
 #[serde(deny_unknown_fields)]
 pub(super) struct Camera {
     pub(super) id: At<String>,
+    pub(super) name: At<String>,
     pub(super) url: At<String>,
     pub(super) backend: At<String>,
     pub(super) transport: At<String>,
@@ -165,6 +170,7 @@ pub(super) struct ControlPoint {
 #[serde(deny_unknown_fields)]
 pub(super) struct Zone {
     pub(super) id: At<String>,
+    pub(super) name: At<String>,
     pub(super) polygon_norm: At<Vec<Spanned<[f64; 2]>>>,
     pub(super) frontage: At<bool>,
 }
@@ -173,6 +179,7 @@ pub(super) struct Zone {
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
     pub(super) id: At<String>,
+    pub(super) name: At<String>,
     pub(super) kinds: At<Vec<Spanned<String>>>,
     pub(super) dwell_s: At<f64>,
     pub(super) min_area_norm: At<f64>,

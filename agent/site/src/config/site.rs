@@ -336,6 +336,8 @@ pub struct Camera {
     pub ix: CameraIx,
     /// Unique on this box.
     pub id: String,
+    /// For people.
+    pub name: Option<String>,
     /// rtsp://, http(s)://, a file path, v4l2:/dev/videoN, gst:PIPELINE
     pub url: String,
     /// The library that opens it.
@@ -373,6 +375,8 @@ pub struct Camera {
 pub struct Zone {
     /// Unique in its camera.
     pub id: String,
+    /// For people.
+    pub name: Option<String>,
     /// Shares of the picture.
     pub polygon_norm: Vec<(f32, f32)>,
     /// A shop's own frontage: goods here are `shopfront.overflow`.
@@ -386,6 +390,8 @@ pub struct Zone {
 pub struct Rule {
     /// Unique in its zone.
     pub id: String,
+    /// For people.
+    pub name: Option<String>,
     /// Kinds of incidents that the rule reports.
     pub kinds: Vec<Kind>,
     /// How long a thing must stay, s.

@@ -10,7 +10,8 @@ use super::raw;
 use super::read::Table;
 use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Proxy, Tls};
 use super::values;
-use crate::geo::{CodeTable, GridTable};
+use crate::geo::{CategoryTable, CodeTable, GridNames, GridTable};
+use crate::limits;
 
 const CONFINE: [(&str, Confine); 2] = [("best_effort", Confine::BestEffort), ("required", Confine::Required)];
 
@@ -54,7 +55,7 @@ pub(super) fn device(cx: &mut Check<'_>, root: &mut Table<'_>) -> (Device, f64, 
         utc_offset_s,
         data_dir: cx.path(data_dir.as_ref().map_or("", |v| v.get_ref())),
         point: cx.lon_lat("point", &raw.point),
-        address: raw.address.map(Spanned::into_inner),
+        address: cx.text("address", &raw.address, limits::ADDRESS_BYTES),
         confine: raw.confine.and_then(|v| cx.word("confine", &v, &CONFINE)).unwrap_or_default(),
     };
     (device, ring_budget_mb, placed)
@@ -255,6 +256,16 @@ pub(super) fn codes(cx: &mut Check<'_>, root: &mut Table<'_>) -> CodeTable {
             }
         }
     }
+    if let Some(v) = &raw.categories
+        && let Some(text) = cx.text_of("categories", v)
+    {
+        match CategoryTable::parse(&text) {
+            Ok(read) => table = table.with_categories(read),
+            Err(e) => {
+                cx.sink.at(v.span(), format!("`categories`: {}: {e}", v.get_ref()));
+            }
+        }
+    }
     let Some(v) = &raw.scheme else { return table };
     let schemes = table.schemes();
     let known: Vec<(&str, &str)> = schemes.iter().map(|s| (s.as_str(), s.as_str())).collect();
@@ -266,15 +277,21 @@ pub(super) fn codes(cx: &mut Check<'_>, root: &mut Table<'_>) -> CodeTable {
 
 pub(super) fn grid(cx: &mut Check<'_>, root: &mut Table<'_>) -> GridTable {
     let raw: raw::Grid = optional(cx, root, "grid", "[grid]");
-    let Some(v) = &raw.file else { return GridTable::default() };
-    let Some(text) = cx.text_of("file", v) else { return GridTable::default() };
-    match GridTable::parse(&text) {
-        Ok(grid) => grid,
-        Err(e) => {
-            cx.sink.at(v.span(), format!("`file`: {}: {e}", v.get_ref()));
-            GridTable::default()
-        }
-    }
+    let names = GridNames {
+        division: cx.text("division_name", &raw.division_name, limits::NAME_BYTES),
+        street: cx.text("street_name", &raw.street_name, limits::NAME_BYTES),
+        community: cx.text("community_name", &raw.community_name, limits::NAME_BYTES),
+        unit_grid: None,
+    };
+    let text = raw.file.as_ref().and_then(|v| Some((v, cx.text_of("file", v)?)));
+    let grid = text.and_then(|(v, text)| {
+        GridTable::parse(&text)
+            .inspect_err(|e| {
+                cx.sink.at(v.span(), format!("`file`: {}: {e}", v.get_ref()));
+            })
+            .ok()
+    });
+    grid.unwrap_or_default().with_names(names)
 }
 
 pub(super) fn health(cx: &mut Check<'_>, root: &mut Table<'_>) -> Health {

@@ -10,6 +10,7 @@ use super::raw;
 use super::read::Table;
 use super::site::{Camera, Hours, Permit, Rule, Zone};
 use super::{shape, values};
+use crate::limits;
 use kerbside_domain::kind::Kind;
 
 pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {
@@ -28,6 +29,7 @@ pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'
     let polygon = cx.required("polygon_norm", &raw.polygon_norm, here, example);
     let mut zone = Zone {
         id,
+        name: cx.text("name", &raw.name, limits::NAME_BYTES),
         polygon_norm: Vec::new(),
         frontage: raw.frontage.is_some_and(|v| v.into_inner()),
         rules: vec![],
@@ -97,6 +99,7 @@ fn rule(
         raw.min_size_m2.is_some().then(|| cx.number("min_size_m2", &raw.min_size_m2, 0.0..=1000.0, 0.0));
     Rule {
         id,
+        name: cx.text("name", &raw.name, limits::NAME_BYTES),
         kinds,
         dwell_s: cx.number("dwell_s", &raw.dwell_s, 0.5..=86_400.0, 60.0),
         min_area_norm: cx.number("min_area_norm", &raw.min_area_norm, 0.0..=1.0, 0.0005) as f32,

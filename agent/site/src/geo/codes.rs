@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use kerbside_domain::kind::Kind;
 
+use super::categories::{CategoryTable, NamedCategory};
 use super::code_form as form;
+use super::csv_table::{line_of, reason};
+use crate::limits;
 
 /// The scheme in force since 2026-07-01.
 pub const CURRENT_SCHEME: &str = "GB/T 47678.5-2026";
@@ -25,6 +28,9 @@ pub enum CodesError {
     /// Only a header, or nothing.
     #[error("it holds no codes")]
     Empty,
+    /// The same of a table of categories.
+    #[error("it holds no categories")]
+    NoCategories,
 }
 
 /// The coded category under which the centre files a kind: scheme, code and name, never a bare number. On the wire `matter`.
@@ -42,6 +48,9 @@ pub struct Matter {
     /// The codes of other standards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<AlsoCode>,
+    /// The heading under which it is counted, and the office that handles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<NamedCategory>,
 }
 
 /// The same matter in another scheme.
@@ -69,6 +78,7 @@ struct Row {
 pub struct CodeTable {
     scheme: String,
     rows: Vec<Row>,
+    categories: CategoryTable,
 }
 
 impl Default for CodeTable {
@@ -82,7 +92,11 @@ impl CodeTable {
     pub fn shipped() -> Self {
         let text = include_str!("../../../../edge-config/codes/matters.csv");
         // A test parses the same text, so a program that passed its tests holds no broken table.
-        Self::parse(text).unwrap_or(CodeTable { scheme: CURRENT_SCHEME.into(), rows: Vec::new() })
+        Self::parse(text).unwrap_or_else(|_| CodeTable {
+            scheme: CURRENT_SCHEME.into(),
+            rows: Vec::new(),
+            categories: CategoryTable::shipped(),
+        })
     }
 
     /// Reads `kind,scheme,code,name,also_scheme,also_code` with a header line.
@@ -90,8 +104,7 @@ impl CodeTable {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let mut rows: Vec<Row> = Vec::new();
         for (ix, row) in reader.deserialize::<Row>().enumerate() {
-            let line_of = |e: &csv::Error| e.position().map_or(ix as u64 + 2, csv::Position::line);
-            let row = row.map_err(|e| CodesError::Line { line: line_of(&e), why: reason(&e) })?;
+            let row = row.map_err(|e| CodesError::Line { line: line_of(&e, ix), why: reason(&e) })?;
             let fault = |why: String| Err(CodesError::Line { line: ix as u64 + 2, why });
             if row.kind.is_empty() || row.scheme.is_empty() || row.code.is_empty() || row.name.is_empty() {
                 return fault("kind, scheme, code and name must not be empty".into());
@@ -102,13 +115,24 @@ impl CodeTable {
             for (scheme, code) in [(&row.scheme, &row.code), (&row.also_scheme, &row.also_code)] {
                 form::check(scheme, code).map_err(|why| CodesError::Line { line: ix as u64 + 2, why })?;
             }
+            for (key, text, most) in [
+                ("scheme", &row.scheme, limits::SCHEME_BYTES),
+                ("also_scheme", &row.also_scheme, limits::SCHEME_BYTES),
+                ("code", &row.code, limits::CODE_BYTES),
+                ("also_code", &row.also_code, limits::CODE_BYTES),
+                ("name", &row.name, limits::NAME_BYTES),
+            ] {
+                if let Err(why) = limits::check(text, most) {
+                    return fault(format!("{key} {why}"));
+                }
+            }
             if rows.iter().any(|r| r.kind == row.kind && r.scheme == row.scheme) {
                 return fault(format!("{} has a code in {} already", row.kind, row.scheme));
             }
             rows.push(row);
         }
         let scheme = rows.first().ok_or(CodesError::Empty)?.scheme.clone();
-        let table = CodeTable { scheme, rows };
+        let table = CodeTable { scheme, rows, categories: CategoryTable::shipped() };
         Ok(if table.schemes().iter().any(|s| s == CURRENT_SCHEME) {
             table.with_scheme(CURRENT_SCHEME)
         } else {
@@ -119,6 +143,12 @@ impl CodeTable {
     /// The table for a centre that runs `scheme`.
     pub fn with_scheme(mut self, scheme: &str) -> Self {
         self.scheme = scheme.to_owned();
+        self
+    }
+
+    /// The same with these categories and offices.
+    pub fn with_categories(mut self, categories: CategoryTable) -> Self {
+        self.categories = categories;
         self
     }
 
@@ -161,18 +191,8 @@ impl CodeTable {
         let code11 = five.then(|| format!("{division}{}", main.code));
         let mut also: Vec<AlsoCode> = codes.into_iter().filter(|c| c.scheme != main.scheme).collect();
         also.dedup();
-        Some(Matter { scheme: main.scheme, code: main.code, code11, name, also })
-    }
-}
-
-fn reason(e: &csv::Error) -> String {
-    match e.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns instead of {expected_len}")
-        }
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8".into(),
-        _ => "not readable as comma-separated values".into(),
+        let category = Some(self.categories.of(kind));
+        Some(Matter { scheme: main.scheme, code: main.code, code11, name, also, category })
     }
 }
 
@@ -186,7 +206,7 @@ mod tests {
         let text = serde_json::to_string(&matter).unwrap();
         assert_eq!(
             text,
-            r#"{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}]}"#
+            r#"{"scheme":"GB/T 47678.5-2026","code":"09006","code11":"31011209006","name":"占道经营","also":[{"scheme":"GB/T 30428.2-2013","code":"04-06"}],"category":{"id":"street_order","name":"街面秩序","office":"城管执法"}}"#
         );
     }
 
@@ -216,6 +236,10 @@ mod tests {
             (head.to_owned(), "it holds no codes"),
             (format!("{head}a,S,1,n,,\nb,S,2\n"), "line 3: 3 columns instead of 6"),
             (format!("{head}a,S,,n,,\n"), "line 2: kind, scheme, code and name must not be empty"),
+            (
+                format!("{head}a,S,12345678901234567,n,,\n"),
+                "line 2: code has 17 bytes, at most 16 (5 Chinese characters): a message about an incident has 4 KiB",
+            ),
             (format!("{head}a,S,1,n,T,\n"), "line 2: also_scheme and also_code come together or not at all"),
             (format!("{head}a,S,1,n,,\na,S,2,n,,\n"), "line 3: a has a code in S already"),
             // Excel took the zero; and made a date of the older scheme's code.

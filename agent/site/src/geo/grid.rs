@@ -1,8 +1,10 @@
 //! Unit grids: the smallest of the four levels a city is divided into, as polygons from GeoJSON.
 
 use geojson::{FeatureCollection, GeometryValue};
+use serde::{Deserialize, Serialize};
 
 use super::datum::LocalPlane;
+use crate::limits;
 
 /// Why a file of unit grids cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -23,6 +25,40 @@ pub enum GridError {
     Empty,
 }
 
+/// Names of the four levels of a grid code, as far as a site gives them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridNames {
+    /// Of the division (6 digits).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub division: Option<String>,
+    /// Of the street (the next 3 characters).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Of the community (the next 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub community: Option<String>,
+    /// Of the unit grid itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_grid: Option<String>,
+}
+
+impl GridNames {
+    /// The site gives none.
+    pub fn is_empty(&self) -> bool {
+        *self == GridNames::default()
+    }
+
+    /// These, and those of `others` where these have none.
+    fn or(self, others: &GridNames) -> GridNames {
+        GridNames {
+            division: self.division.or_else(|| others.division.clone()),
+            street: self.street.or_else(|| others.street.clone()),
+            community: self.community.or_else(|| others.community.clone()),
+            unit_grid: self.unit_grid,
+        }
+    }
+}
+
 /// A closed ring of lon_deg, lat_deg.
 type Ring = Vec<(f64, f64)>;
 
@@ -30,16 +66,20 @@ type Ring = Vec<(f64, f64)>;
 struct UnitGrid {
     /// 15 characters: division 6, street 3, community 3, grid 3.
     code: String,
+    names: GridNames,
     /// Each polygon: outer ring, then holes.
     polygons: Vec<Vec<Ring>>,
     /// West, south, east, north.
     bounds: [f64; 4],
 }
 
-/// Unit grids as polygons (GeoJSON, `properties.unit_grid`). Empty: the site has none.
+/// Unit grids as polygons (GeoJSON, `properties.unit_grid`; names in `name`, `community_name`, `street_name`, `division_name`).
+/// Empty: the site has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridTable {
     grids: Vec<UnitGrid>,
+    /// Of the levels above the unit grid, where a grid has none of its own.
+    names: GridNames,
 }
 
 /// Which grid a place lies in, and which it might lie in.
@@ -49,6 +89,8 @@ pub struct Located {
     pub unit_grid: Option<String>,
     /// Every grid the accuracy circle touches, nearest first, if it crosses a border; else empty.
     pub candidates: Vec<String>,
+    /// Names of the levels.
+    pub names: GridNames,
 }
 
 impl GridTable {
@@ -65,7 +107,17 @@ impl GridTable {
             }
             grids.push(grid);
         }
-        if grids.is_empty() { Err(GridError::Empty) } else { Ok(GridTable { grids }) }
+        if grids.is_empty() {
+            Err(GridError::Empty)
+        } else {
+            Ok(GridTable { grids, names: GridNames::default() })
+        }
+    }
+
+    /// The same with names for the levels above the unit grid.
+    pub fn with_names(mut self, names: GridNames) -> Self {
+        self.names = names;
+        self
     }
 
     /// The site has no grids.
@@ -78,7 +130,7 @@ impl GridTable {
         let plane = LocalPlane::new(point);
         let reach_lat = accuracy_m / 110_000.0;
         let reach_lon = reach_lat / point.1.to_radians().cos().max(0.01);
-        let mut near: Vec<(bool, f64, &str)> = Vec::new();
+        let mut near: Vec<(bool, f64, &UnitGrid)> = Vec::new();
         for grid in &self.grids {
             let [west, south, east, north] = grid.bounds;
             if point.0 < west - reach_lon || point.0 > east + reach_lon {
@@ -91,14 +143,15 @@ impl GridTable {
             let border_m =
                 grid.polygons.iter().flatten().map(|r| ring_distance_m(&plane, r)).fold(f64::MAX, f64::min);
             if inside || border_m <= accuracy_m {
-                near.push((inside, border_m, &grid.code));
+                near.push((inside, border_m, grid));
             }
         }
-        near.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(b.2)));
-        let unit_grid = near.first().filter(|g| g.0).map(|g| g.2.to_owned());
+        near.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.code.cmp(&b.2.code)));
+        let holder = near.first().filter(|g| g.0).map(|g| g.2);
         let crosses = near.iter().any(|g| g.1 <= accuracy_m);
-        let candidates = if crosses { near.iter().map(|g| g.2.to_owned()).collect() } else { Vec::new() };
-        Located { unit_grid, candidates }
+        let candidates = if crosses { near.iter().map(|g| g.2.code.clone()).collect() } else { Vec::new() };
+        let names = holder.map(|g| g.names.clone()).unwrap_or_default().or(&self.names);
+        Located { unit_grid: holder.map(|g| g.code.clone()), candidates, names }
     }
 }
 
@@ -108,6 +161,18 @@ fn unit_grid(feature: &geojson::Feature) -> Result<UnitGrid, String> {
     if code.len() != 15 || !code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
         return Err(format!("unit_grid \"{code}\" must be 15 characters of 0-9 and A-Z"));
     }
+    let name = |key: &str| -> Result<Option<String>, String> {
+        let Some(value) = feature.property(key).filter(|v| !v.is_null()) else { return Ok(None) };
+        let text = value.as_str().ok_or_else(|| format!("properties.{key} is no text"))?;
+        limits::check(text, limits::NAME_BYTES).map_err(|why| format!("properties.{key} {why}"))?;
+        Ok(Some(text.to_owned()).filter(|t| !t.is_empty()))
+    };
+    let names = GridNames {
+        division: name("division_name")?,
+        street: name("street_name")?,
+        community: name("community_name")?,
+        unit_grid: name("name")?,
+    };
     let geometry = feature.geometry.as_ref().ok_or("it has no geometry")?;
     let polygons = match &geometry.value {
         GeometryValue::Polygon { coordinates } => vec![rings(coordinates)?],
@@ -120,7 +185,7 @@ fn unit_grid(feature: &geojson::Feature) -> Result<UnitGrid, String> {
     for &(lon, lat) in polygons.iter().flatten().flatten() {
         bounds = [bounds[0].min(lon), bounds[1].min(lat), bounds[2].max(lon), bounds[3].max(lat)];
     }
-    Ok(UnitGrid { code: code.to_owned(), polygons, bounds })
+    Ok(UnitGrid { code: code.to_owned(), names, polygons, bounds })
 }
 
 fn rings(polygon: &[Vec<geojson::Position>]) -> Result<Vec<Ring>, String> {
@@ -183,7 +248,28 @@ mod tests {
     #[test]
     fn a_place_well_inside_has_one_grid() {
         let got = example().locate((121.3755, 31.1115), 10.0);
-        assert_eq!(got, Located { unit_grid: Some("310112001002001".into()), candidates: vec![] });
+        assert_eq!((got.unit_grid.as_deref(), got.candidates.len()), (Some("310112001002001"), 0));
+    }
+
+    #[test]
+    fn levels_have_the_names_of_the_grid_or_of_the_site() {
+        let of_site = |level: &str| Some(format!("{level} of the site"));
+        let names = GridNames {
+            division: of_site("division"),
+            street: of_site("street"),
+            community: None,
+            unit_grid: None,
+        };
+        let text = r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"unit_grid":"310112001002001",
+            "name":"第一网格","street_name":"莘庄镇"},"geometry":{"type":"Polygon","coordinates":[[[121,31],[122,31],[122,32],[121,31]]]}}]}"#;
+        let table = GridTable::parse(text).unwrap().with_names(names.clone());
+        let inside = table.locate((121.8, 31.2), 1.0).names;
+        let texts = [inside.division, inside.street, inside.community, inside.unit_grid];
+        assert_eq!(texts.map(|t| t.unwrap_or_default()), ["division of the site", "莘庄镇", "", "第一网格"]);
+        assert_eq!(table.locate((10.0, 10.0), 1.0).names, names);
+        let wrong = text.replace("\"莘庄镇\"", "7");
+        let error = GridTable::parse(&wrong).unwrap_err().to_string();
+        assert_eq!(error, "feature 1: properties.street_name is no text");
     }
 
     #[test]

@@ -91,8 +91,8 @@ impl Delivery {
     }
 
     /// One message; its sequence number.
-    pub fn send(&self, message: Message) -> Result<u64> {
-        let committed = self.commit(vec![Item::Message(Box::new(message))])?;
+    pub fn send(&self, message: impl Into<Message>) -> Result<u64> {
+        let committed = self.commit(vec![Item::Message(Box::new(message.into()))])?;
         committed.first().and_then(|c| c.seq).ok_or(DeliveryError::Closed)
     }
 

@@ -30,7 +30,7 @@ fn open(dir: &Path, receipts: bool) -> (Ledger, Recovery) {
 }
 
 fn message(i: u64) -> Item {
-    Item::Message(Box::new(wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None)))
+    Item::Message(Box::new(wire::matter(&who(), &report(&format!("INCIDENT{i:03}"), 1), None, None).into()))
 }
 
 fn receipt(id: &str) -> Vec<u8> {

@@ -65,14 +65,6 @@ struct RecordHead {
     kind: String,
 }
 
-fn quality_name(quality: ClockQuality) -> &'static str {
-    match quality {
-        ClockQuality::Gnss => "gnss",
-        ClockQuality::Ntp => "ntp",
-        ClockQuality::None => "none",
-    }
-}
-
 /// What a record is made of, besides its kind and body.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
@@ -94,7 +86,7 @@ pub fn seal(out: &mut Vec<u8>, stamp: &Stamp<'_>, kind: &str, body: &str) -> Has
         stamp.boot,
         stamp.at.mono.0,
         rfc3339(stamp.at.wall_ms, stamp.utc_offset_s),
-        quality_name(stamp.at.quality),
+        stamp.at.quality.as_str(),
         kind,
     );
     out.extend_from_slice(head.as_bytes());

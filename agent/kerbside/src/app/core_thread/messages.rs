@@ -20,7 +20,7 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
             "result": recheck.result, "why": recheck.why});
         wire::reply(id, "recheck", ReplyResult::Done, None, detail, report.at)
     });
-    [message].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
+    [message.into()].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
 }
 
 /// The message that names durable files, and the one that reports a shortfall.

@@ -129,7 +129,7 @@ fn a_full_disk_costs_acknowledged_evidence_first_and_the_rest_is_reported() {
     let mut bench = Bench::with_min_free(Some(1 << 60));
     let mut report = wire::testing::report("I2", 1);
     report.evidence.clear();
-    let message = wire::matter(bench.delivery.identity(), &report, None, None);
+    let message = wire::matter(bench.delivery.identity(), &report, None, None).into();
     bench.delivery.commit(vec![Item::Message(Box::new(message))]).unwrap();
     let dir = evidence_dir(&bench.thread.site);
     let folders = ["I1", "I2", "I3"].map(|id| dir.join("2026-11-20").join(id));

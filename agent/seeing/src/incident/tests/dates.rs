@@ -1,7 +1,6 @@
 //! Dates of a wrong wall clock: put right, and said, once somebody vouches for it.
 
 use super::street::*;
-use crate::incident::*;
 use kerbside_domain::kind::Kind;
 use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment};
@@ -11,11 +10,7 @@ const RIGHT_MS: i64 = 1_795_226_400_000;
 const DAY_MS: i64 = 86_400_000;
 
 fn reports(street: &Street) -> Vec<Report> {
-    let report = |effect: &Effect| match effect {
-        Effect::Report(report) => Some((**report).clone()),
-        _ => None,
-    };
-    street.effects.iter().filter_map(report).collect()
+    street.reports()
 }
 
 fn corrections(street: &Street) -> Vec<Report> {
@@ -30,7 +25,7 @@ fn wrong_street(wall_at_zero_ms: i64, quality: ClockQuality) -> Street {
     street.put_bag(0.4);
     street.run(25.0);
     street.answer();
-    assert_eq!(reports(&street).first().map(|r| r.cause.clone()), Some(Cause::Opened));
+    assert_eq!(reports(&street).first().map(|r| r.cause), Some(Cause::Dwell));
     street
 }
 
@@ -63,10 +58,10 @@ fn what_was_reported_in_1970_gets_its_true_dates_also_when_it_is_over() {
             report.evidence.iter().all(|item| item.captured.wall_ms == right(item.captured)),
             "{report:?}"
         );
-        let state =
-            report.reasons.iter().find(|(name, _)| name == "standing").map(|(_, value)| value.clone());
+        assert!(!report.evidence.is_empty(), "the files whose dates were wrong are named once more");
         let expected = if cleared { IncidentState::Cleared } else { IncidentState::Open };
-        assert_eq!(state, Some(expected.as_str().into()), "the newest message tells the state");
+        assert_eq!(report.state, expected, "the newest message tells the state");
+        assert_eq!(report.started.wall_ms, right(opened.started));
         street.idle(60.0);
         assert_eq!(corrections(&street).len(), 1, "once");
     }

@@ -54,10 +54,10 @@ fn a_bag_left_by_a_walker() {
             36.5 opened r1: waste.exposed in_progress 0.83, dwell 22.5, count 1, at x 0.46, evidence 0+4
             36.5 save r1 before@120 clip 60..200 (tenths)
             57.0 evidence r2: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+0
-            67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 4+1
+            67.0 cleared r3: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 0+1
             67.0 save r3 (tenths)
             67.0 cam1 watch optional
-            77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 5+0
+            77.0 evidence r4: waste.exposed in_progress 0.83, dwell 43, count 1, at x 0.46, evidence 1+0
         "#]],
     );
 }
@@ -310,7 +310,7 @@ fn waste_that_the_detector_names_needs_no_region() {
             13.5 review 45..135 (tenths)
             30.5 opened r1: waste.exposed found_after 0.80, dwell 20, count 1, at x 0.40, evidence 0+4
             30.5 save r1 before@85 clip 25..165 (tenths)
-            50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+5
+            50.0 cleared r2: waste.exposed found_after 0.80, dwell 29.5, count 1, at x 0.40, evidence 0+1
             50.0 save r2 (tenths)
             50.0 cam1 watch optional
         "#]],
@@ -511,7 +511,7 @@ fn a_review_shows_who_left_it_before_the_report_and_after() {
             13.0 review 40..130 (tenths)
             30.0 opened r1: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+4
             30.0 save r1 before@80 clip 20..160 (tenths)
-            40.0 looked_back r2: waste.exposed in_progress 0.68, dwell 30, count 1, at x 0.40, evidence 0+4
+            40.0 review r2: waste.exposed in_progress 0.68, dwell 30, count 1, at x 0.40, evidence 0+0
         "#]],
     );
 }

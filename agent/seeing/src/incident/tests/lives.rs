@@ -119,7 +119,7 @@ fn not_cleared_while_blind_or_off() {
             96.5 cam1 Watching
             103.0 cam1 Off(Silent)
             163.5 cam1 Watching
-            167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            167.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+1
             167.0 save r3 (tenths)
             167.0 cam1 watch optional
         "#]],
@@ -141,15 +141,15 @@ fn the_same_thing_again_is_a_revision_and_much_later_another_incident() {
             street.run(30.0);
         },
         expect![[r#"
-            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+1
             45.0 save r3 (tenths)
             45.0 cam1 watch optional
             67.0 pin 570..710 (tenths)
             67.0 cam1 watch required
             68.0 review 590..680 (tenths)
-            85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.41, evidence 4+4
+            85.0 reappeared r4: waste.exposed found_after 0.68, dwell 20, count 1, at x 0.40, evidence 0+3
             85.0 save r4 clip 570..710 (tenths)
-            105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.41, evidence 4+5
+            105.0 cleared r5: waste.exposed found_after 0.68, dwell 30, count 1, at x 0.40, evidence 0+1
             105.0 save r5 (tenths)
             105.0 cam1 watch optional
             297.0 pin 2870..3010 (tenths)
@@ -181,7 +181,7 @@ fn after_a_restart_the_same_thing_is_not_opened_again() {
             0.5 cam1 Blind(Learning)
             0.5 cam1 watch required
             5.5 cam1 Watching
-            75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 4+1
+            75.0 cleared r3: waste.exposed found_after 0.68, dwell 59.5, count 1, at x 0.40, evidence 0+1
             75.0 save r3 (tenths)
             75.0 cam1 watch optional
         "#]],
@@ -277,7 +277,7 @@ fn it_grows() {
         expect![[r#"
             37.0 pin 270..410 (tenths)
             38.0 unpin
-            90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 4+0
+            90.0 grew r3: waste.exposed found_after 0.68, dwell 80, count 2, at x 0.40, evidence 0+0
         "#]],
     );
 }
@@ -468,7 +468,7 @@ fn a_place_seen_free_for_a_while_is_cleared() {
             street.run(15.0);
         },
         expect![[r#"
-            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 4+1
+            45.0 cleared r3: waste.exposed found_after 0.68, dwell 25, count 1, at x 0.40, evidence 0+1
             45.0 save r3 (tenths)
             45.5 recheck r4: Cleared, place_seen_free, ["c1"], 21 frames
             45.5 save r4 (tenths)

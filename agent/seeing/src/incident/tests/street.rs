@@ -3,11 +3,12 @@
 
 use crate::gate::{GateReport, RegionKind, Scene, StaticRegion};
 use crate::incident::*;
+use kerbside_domain::case::{CaseState, CaseUpdate};
 use kerbside_domain::detection::{CloseUp, Detection, Group};
 use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::{BBox, CameraIx, Level};
 use kerbside_domain::kind::{Act, Kind};
-use kerbside_domain::report::Report;
+use kerbside_domain::report::{Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_site::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
 
@@ -65,6 +66,7 @@ fn boxed(((label, group, confidence), bbox): ((&str, Group, f32), BBox)) -> Dete
 pub(super) fn rule(kinds: &[Kind]) -> Rule {
     Rule {
         id: "r".into(),
+        name: None,
         kinds: kinds.to_vec(),
         dwell_s: 20.0,
         min_area_norm: 0.0005,
@@ -89,6 +91,7 @@ pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
     Camera {
         ix: CameraIx(ix),
         id: format!("cam{}", ix + 1),
+        name: None,
         url: String::new(),
         backend: kerbside_site::config::Backend::Libav,
         transport: Default::default(),
@@ -105,6 +108,7 @@ pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
         control_points: Vec::new(),
         zones: vec![Zone {
             id: "walk".into(),
+            name: None,
             polygon_norm: vec![(0.0, 0.3), (1.0, 0.3), (1.0, 1.0), (0.0, 1.0)],
             frontage: false,
             rules,
@@ -403,6 +407,21 @@ impl Street {
         }
     }
 
+    /// The centre says what its case of an incident is now.
+    pub(super) fn case(&mut self, incident_id: &str, state: CaseState) {
+        let (incident_id, case_no, reason) = (incident_id.to_owned(), Some("W-1".to_owned()), None);
+        self.step(Input::Case(CaseUpdate { incident_id, case_no, state, reason, signed_by: None }));
+    }
+
+    /// All reports so far, in order.
+    pub(super) fn reports(&self) -> Vec<Report> {
+        let report = |effect: &Effect| match effect {
+            Effect::Report(report) => Some((**report).clone()),
+            _ => None,
+        };
+        self.effects.iter().filter_map(report).collect()
+    }
+
     /// Killed and started again `gone_s` later: monotonic time begins anew, the gate too, the street goes on.
     pub(super) fn restart(&mut self, gone_s: f64) {
         let records = self.core.snapshot();
@@ -458,8 +477,13 @@ fn describe(effect: &Effect) -> (String, String) {
                 Some(Act::FoundAfter) => " found_after",
                 None => "",
             };
+            let what = match r.phase {
+                Phase::Opened => "opened",
+                Phase::Cleared => "cleared",
+                _ => r.cause.as_str(),
+            };
             (
-                format!("{} r{}: {}{act}", r.cause.as_str(), r.revision, r.kind.as_str()),
+                format!("{what} r{}: {}{act}", r.revision, r.kind.as_str()),
                 format!(
                     " {:.2}, dwell {}, count {}, at x {:.2}, evidence {}+{}",
                     r.confidence,
