@@ -7,7 +7,6 @@ use super::*;
 use crate::testing::{at, report, who};
 use kerbside_domain::evidence::*;
 
-use kerbside_domain::detection::ReportObject;
 use kerbside_domain::patrol::*;
 use kerbside_domain::reading::*;
 use kerbside_domain::report::*;

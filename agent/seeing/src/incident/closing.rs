@@ -73,10 +73,10 @@ impl CameraCore {
         let attendants = attendants_of(&self.tracker, candidate);
         successor.refresh(at, candidate, &attendants, context.settings);
         let candidate = candidate.id;
-        self.rename_candidate(candidate, successor.id().to_owned(), at, context);
         if let Some(candidate) = self.candidates.get_mut(candidate) {
-            candidate.is_pinned = false; // The `Save` uses what was pinned.
+            unpin(candidate, context);
         }
+        self.rename_candidate(candidate, successor.id().to_owned(), at, context);
         if let Some(ended) = self.incidents.open_mut().get_mut(index) {
             ended.candidate = None;
         }

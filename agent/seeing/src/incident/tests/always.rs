@@ -194,7 +194,9 @@ fn play(script: &[(u16, Next)]) -> Vec<Effect> {
                     assert!(seeing || claims_nothing, "said while not watching: {report:?}");
                 }
                 Effect::Save(request) => {
-                    outside.kept.remove(&request.subject.set_id());
+                    if request.clip.is_some() {
+                        outside.kept.remove(&request.subject.set_id());
+                    }
                     outside.requests.push(request.clone());
                 }
                 Effect::Pin { incident_id, .. } => {
