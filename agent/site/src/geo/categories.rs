@@ -30,7 +30,7 @@ struct Row {
 }
 
 /// Categories by kind. A kind without a row has its usual category and no office.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CategoryTable {
     rows: Vec<(Kind, NamedCategory)>,
 }

@@ -33,6 +33,8 @@ struct Seen {
 /// Gathers while the journal is read.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
+    /// Number of the first record that is here.
+    first_n: Option<u64>,
     recent: VecDeque<(u64, Hash)>,
     seen: Vec<Seen>,
     bad: Vec<(u64, String)>,
@@ -71,6 +73,7 @@ pub(super) struct Judgement {
 
 impl Checkpoints {
     pub(super) fn record(&mut self, record: &Record) {
+        self.first_n.get_or_insert(record.n);
         if self.stopped.take().is_some_and(|boot| boot == record.boot) {
             let why = "stands behind the checkpoint with which the program stopped".to_owned();
             self.bad.push((record.n, why));
@@ -92,6 +95,8 @@ impl Checkpoints {
             match self.recent.iter().find(|(n, _)| *n == checkpoint.n) {
                 Some((_, hash)) if *hash == checkpoint.hash => Ok(checkpoint),
                 Some(_) => Err(format!("record {} is not the one that was signed", checkpoint.n)),
+                // It signs what went with the segment before, which only the beginning that the box signed can excuse.
+                None if self.first_n.is_some_and(|first_n| checkpoint.n < first_n) => Ok(checkpoint),
                 None => Err(format!("record {}, which was signed, is not here", checkpoint.n)),
             }
         });
