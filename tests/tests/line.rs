@@ -37,11 +37,12 @@ fn first_light(protocol: &str) -> Result<()> {
     let opened = centre.message("matter.opened")?;
     the_contract_is_kept(&opened);
     let incident = &opened["data"]["incident_id"];
-    let full = centre.message_where("matter.updated", "with an available clip", |m| {
+    let mut full = centre.message_where("matter.updated", "with an available clip", |m| {
         let evidence = m["data"]["evidence"].as_array();
         evidence.is_some_and(|e| e.iter().any(|i| i["role"] == "clip" && i["state"] == "available"))
     })?;
     assert_eq!(&full["data"]["incident_id"], incident);
+    full["data"]["evidence"] = centre.evidence_of(incident).into();
     the_evidence_is_what_it_says(&site, &full, &source)?;
     others_verify_the_evidence(&site, &full)?;
     the_pages_answer(&agent)?;

@@ -119,7 +119,7 @@ fn odd_cameras_give_the_incident_with_evidence_that_plays() -> Result<()> {
 fn has_its_incident(site: &Site, centre: &Centre, agent: &Agent, camera: &str, row: &Row) -> Result<()> {
     let of_camera = |m: &Value| m["data"]["device"]["camera_id"] == camera;
     let awaited = if row.spare { "trigger" } else { "clip" };
-    let full = centre.message_where("matter.updated", &format!("with a {awaited} of {camera}"), |m| {
+    let mut full = centre.message_where("matter.updated", &format!("with a {awaited} of {camera}"), |m| {
         let evidence = m["data"]["evidence"].as_array();
         let clip =
             evidence.is_some_and(|e| e.iter().any(|i| i["role"] == awaited && i["state"] == "available"));
@@ -131,6 +131,7 @@ fn has_its_incident(site: &Site, centre: &Centre, agent: &Agent, camera: &str, r
         };
         agent.logged(warning, kerbside_testkit::LIMIT, said)?;
     }
+    full["data"]["evidence"] = centre.evidence_of(&full["data"]["incident_id"]).into();
     let items = full["data"]["evidence"].as_array().context("no evidence")?;
     let file = |role: &str| -> Result<PathBuf> {
         let item =

@@ -33,7 +33,7 @@ pub(crate) fn message(seq: u64, topic: &str) -> Outgoing {
 
 /// A report of that incident.
 pub(crate) fn matter(incident_id: &str) -> Message {
-    kerbside_wire::matter(&who(), &report(incident_id, 1), None, None)
+    kerbside_wire::matter(&who(), &report(incident_id, 1), None, None).into()
 }
 
 pub(crate) fn runtime() -> Runtime {

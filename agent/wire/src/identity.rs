@@ -3,7 +3,7 @@
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::model::ModelNames;
 use kerbside_domain::time::{Moment, rfc3339};
-use kerbside_site::config::{Site, Zone};
+use kerbside_site::config::{Camera, Site, Zone};
 
 /// What every envelope needs of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,28 +67,35 @@ fn zone_name(zone: &Zone) -> ZoneName {
     ZoneName { id: zone.id.clone(), name: zone.name.clone(), rules: rules.collect() }
 }
 
+fn camera_names(site: &Site) -> Vec<CameraName> {
+    let name = |camera: &Camera| CameraName {
+        id: camera.id.clone(),
+        name: camera.name.clone(),
+        zones: camera.zones.iter().map(zone_name).collect(),
+        gb28181_id: camera.gb28181_id.clone(),
+    };
+    site.cameras.iter().map(name).collect()
+}
+
 impl Identity {
     /// The box of a site file, without models and key.
     pub fn from_site(site: &Site) -> Self {
-        let cameras = site.cameras.iter();
         Identity {
             division: site.device.division.clone(),
             edge_id: site.device.edge_id.clone(),
             utc_offset_s: site.device.utc_offset_s,
             address: site.device.address.clone(),
-            cameras: cameras
-                .map(|c| CameraName {
-                    id: c.id.clone(),
-                    name: c.name.clone(),
-                    zones: c.zones.iter().map(zone_name).collect(),
-                    gb28181_id: c.gb28181_id.clone(),
-                })
-                .collect(),
+            cameras: camera_names(site),
             models: ModelNames::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             journal_id: None,
             key: None,
         }
+    }
+
+    /// The same with the names that a site file gives now: zones and rules may have changed while the box runs.
+    pub fn with_names_of(&self, site: &Site) -> Self {
+        Identity { cameras: camera_names(site), ..self.clone() }
     }
 
     /// The same with these models.

@@ -50,6 +50,14 @@ impl Centre {
         self.message_where(kind, "any", |_| true)
     }
 
+    /// The files of an incident that were named so far, in order. Each revision names only its own.
+    pub fn evidence_of(&self, incident_id: &Value) -> Vec<Value> {
+        let of_incident =
+            self.messages("matter.updated").into_iter().filter(|m| m["data"]["incident_id"] == *incident_id);
+        let named = of_incident.flat_map(|m| m["data"]["evidence"].as_array().cloned().unwrap_or_default());
+        named.filter(|e| e["state"] == "available").collect()
+    }
+
     /// Waits for a message of this kind that satisfies `wanted`; `which` says in words what that is.
     pub fn message_where(
         &self,

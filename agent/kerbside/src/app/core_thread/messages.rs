@@ -13,7 +13,8 @@ use kerbside_wire::{self as wire, ReplyResult};
 pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
     let place = placer.place(report.camera, report.bbox);
     let matter = site.codes.matter(report.kind, &site.device.division);
-    let message = wire::matter(delivery.identity(), report, place.as_ref(), matter.as_ref());
+    let who = delivery.identity().with_names_of(site);
+    let message = wire::matter(&who, report, place.as_ref(), matter.as_ref());
     let replies = report.recheck.iter().flat_map(|r| r.commands.iter().map(move |id| (id, r)));
     let replies = replies.map(|(id, recheck)| {
         let detail = serde_json::json!({"incident_id": report.incident_id, "revision": report.revision,
