@@ -26,11 +26,45 @@ pub enum Kind {
     /// Goods that merely stand there (乱堆杂物).
     #[serde(rename = "pile.goods")]
     PileGoods,
+    /// Smoke, as a sensor measures it.
+    #[serde(rename = "fire.smoke")]
+    FireSmoke,
+    /// Louder than allowed, as a sensor measures it.
+    #[serde(rename = "noise.excessive")]
+    NoiseExcessive,
+    /// A door or lid that stands open.
+    #[serde(rename = "door.open")]
+    DoorOpen,
+    /// A pole, cover or cabinet that leans.
+    #[serde(rename = "facility.tilted")]
+    FacilityTilted,
+    /// Somebody is where nobody should be.
+    #[serde(rename = "presence.detected")]
+    PresenceDetected,
+    /// Somebody calls for help with a button.
+    #[serde(rename = "call.help")]
+    CallHelp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 13] = [
+        Kind::StallOccupying,
+        Kind::StallMobileVendor,
+        Kind::ShopfrontOverflow,
+        Kind::WasteExposed,
+        Kind::WasteAccumulated,
+        Kind::BinOverflow,
+        Kind::PileGoods,
+        Kind::FireSmoke,
+        Kind::NoiseExcessive,
+        Kind::DoorOpen,
+        Kind::FacilityTilted,
+        Kind::PresenceDetected,
+        Kind::CallHelp,
+    ];
+    /// Those that a camera can see, which a rule may name.
+    pub const SEEN: [Kind; 7] = [
         Kind::StallOccupying,
         Kind::StallMobileVendor,
         Kind::ShopfrontOverflow,
@@ -50,6 +84,12 @@ impl Kind {
             Kind::WasteAccumulated => "waste.accumulated",
             Kind::BinOverflow => "bin.overflow",
             Kind::PileGoods => "pile.goods",
+            Kind::FireSmoke => "fire.smoke",
+            Kind::NoiseExcessive => "noise.excessive",
+            Kind::DoorOpen => "door.open",
+            Kind::FacilityTilted => "facility.tilted",
+            Kind::PresenceDetected => "presence.detected",
+            Kind::CallHelp => "call.help",
         }
     }
 
@@ -60,6 +100,11 @@ impl Kind {
             Kind::WasteExposed | Kind::WasteAccumulated | Kind::BinOverflow | Kind::PileGoods => {
                 Category::CityAppearance
             }
+            Kind::FireSmoke => Category::PublicSafety,
+            Kind::NoiseExcessive => Category::Environment,
+            Kind::DoorOpen | Kind::FacilityTilted => Category::PublicFacilities,
+            Kind::PresenceDetected => Category::SocialOrder,
+            Kind::CallHelp => Category::Livelihood,
         }
     }
 

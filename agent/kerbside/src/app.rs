@@ -60,6 +60,8 @@ pub use walls::walls;
 
 /// GNSS events on their way to the core; the newest is dropped beyond.
 const GNSS_EVENTS: usize = 16;
+/// Presses of call buttons on their way to the core; whoever brings one waits beyond.
+const PRESSES: usize = 16;
 /// How long the link may send waiting messages when the program ends, s. systemd kills after 30 s (kerbside.service).
 const GRACE_S: f64 = 8.0;
 
@@ -110,6 +112,7 @@ pub fn run_with(
     let restart = Arc::new(Notify::new());
     let (gnss, gnss_events) = bounded(GNSS_EVENTS);
     let (sites, new_sites) = bounded(reload::SITES);
+    let (presses, pressed) = bounded(PRESSES);
 
     let tasks = runtime.enter();
     let (uploads, uploading) = upload::spawn(upload::Uploader {
@@ -129,6 +132,7 @@ pub fn run_with(
         saved: opened.incidents,
         centre: opened.inputs,
         gnss: gnss_events,
+        presses: pressed,
         sites: new_sites,
         uploads,
         restart: restart.clone(),
@@ -138,7 +142,7 @@ pub fn run_with(
     link_settings.status = meters.link();
     let link = link::spawn(link_settings, opened.link, clock.clone());
     meters.watch_delivery(delivery.clone());
-    let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss);
+    let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss, presses);
     let pages = meters.serve(&site);
     let reload = Reload { path: file, as_read, running: site.clone(), delivery: delivery.clone(), sites };
     let reloading = tokio::spawn(panics::named("reload", signals.serve(read_again(reload))));

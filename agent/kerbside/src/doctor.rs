@@ -121,7 +121,7 @@ pub fn run(
     findings.extend(trust::check(&site, clock));
     progress("cameras");
     findings.extend(cameras::check(&site, hooks.try_camera, &walls, page.as_ref()));
-    findings.extend(site.gnss.as_ref().map(gnss));
+    findings.extend(site.gnss.as_ref().map(|g| gnss(&g.source)));
     findings.extend(sensor_broker(&site));
     findings.push(health_port(&site));
     findings

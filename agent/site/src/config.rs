@@ -2,11 +2,11 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `site` | the checked [`Site`] |
+//! | `site`, `instruments`, `with` | the checked [`Site`]; its receiver and sensors; a sensor's say in a rule |
 //! | `assemble` | the order in which the tables are checked |
 //! | `keys` | the centre's keys, and what must be signed |
 //! | `exposure` | secrets and evidence that other users of the machine can read or change |
-//! | `tables`, `sensors`, `camera`, `zones` | one table each: from raw values to checked ones |
+//! | `tables`, `sensors`, `sensor_source`, `camera`, `zones` | one table each: from raw values to checked ones |
 //! | `check` | checks that every table needs |
 //! | `raw`, `read` | the file as it is written; from the TOML tree to raw structs |
 //! | `values`, `shape` | small languages inside values; polygons |
@@ -16,10 +16,12 @@ mod assemble;
 mod camera;
 mod check;
 mod exposure;
+mod instruments;
 mod keys;
 mod problem;
 mod raw;
 mod read;
+mod sensor_source;
 mod sensors;
 mod shape;
 mod site;
@@ -27,18 +29,24 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
+mod with;
 mod zones;
 
 use std::path::Path;
 
 use crate::text;
 
+pub use instruments::{
+    Bias, Gnss, GnssSource, GpioLine, ModbusLine, ModbusPoint, NumberForm, Parity, Register, RegisterData,
+    Sensor, SensorKind, SensorSource, SensorView, Sensors, SerialPort,
+};
 pub use keys::SCOPES;
 pub use problem::{Problem, Problems};
 pub use site::{
-    Backend, Camera, Centre, Confine, Device, Evidence, GnssSource, Health, Hours, Models, Patrol, Permit,
-    Protocol, Proxy, ProxyLogin, Rule, Sensor, SensorKind, Sensors, Site, Tls, TlsTrust, Transport, Zone,
+    Backend, Camera, Centre, Confine, Device, Evidence, Health, Hours, Models, Patrol, Permit, Protocol,
+    Proxy, ProxyLogin, Rule, Site, Tls, TlsTrust, Transport, Zone,
 };
+pub use with::{Comparison, With, WithMode};
 
 /// A larger file is no configuration, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -1,8 +1,12 @@
 //! Where something in a camera's picture is on the ground: the cameras and grids of a checked site. Pure.
 
+mod track;
+
 use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::time::Mono;
 use serde::{Deserialize, Serialize};
 
+use self::track::Track;
 use crate::config::Site;
 use crate::geo::{GridNames, GridTable, Ground, Homography, gcj02};
 
@@ -65,6 +69,8 @@ pub struct Placer {
     /// The box: surveyed, or the newest position of GNSS, with its accuracy in metres.
     box_point: Option<((f64, f64), f64)>,
     surveyed: bool,
+    /// Of a box that moves.
+    track: Option<Track>,
     address: Option<String>,
 }
 
@@ -86,6 +92,7 @@ impl Placer {
             grid: site.grid.clone(),
             box_point: site.device.point.map(|p| (p, 0.0)),
             surveyed: site.device.point.is_some(),
+            track: site.gnss.as_ref().filter(|g| g.mobile).map(|_| Track::default()),
             address: site.device.address.clone(),
         }
     }
@@ -95,6 +102,27 @@ impl Placer {
         if !self.surveyed {
             self.box_point = Some((point, accuracy_m));
         }
+    }
+
+    /// A box that moves was here at this time: lon_deg, lat_deg, accuracy in metres. Ignored where it does not move.
+    pub fn moved(&mut self, at: Mono, point: (f64, f64), accuracy_m: f64) {
+        if let Some(track) = &mut self.track {
+            track.push(at, point, accuracy_m);
+        }
+    }
+
+    /// Whether the box moves.
+    pub fn is_mobile(&self) -> bool {
+        self.track.is_some()
+    }
+
+    /// Place of what a camera saw at a time: of a box that moves, by its fixes at that time. `None`: none is near enough, or it has
+    /// no point yet.
+    pub fn place_at(&self, camera: CameraIx, bbox: BBox, when: Mono) -> Option<Place> {
+        let Some(track) = &self.track else { return self.place(camera, bbox) };
+        let view = self.views.get(usize::from(camera.0))?;
+        let (point, own_m) = track.at(when)?;
+        Some(self.describe(point, point, view.accuracy_m + own_m, Method::Camera))
     }
 
     /// Place of a box in a camera's picture, by its foot. `None`: neither camera nor box has a point yet.

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use prometheus_client::metrics::counter::Counter;
@@ -12,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::clock_quality::ClockJudge;
 use super::meters::Meters;
 use crate::health::{DropPolicy, Stays};
-use crate::sensor::{Gnss, GnssEvent, SensorMonitor};
+use crate::sensor::{self, Gnss, GnssEvent, Intake, Press};
 use kerbside_domain::panics;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::SystemClock;
@@ -21,6 +22,10 @@ use kerbside_site::config::Site;
 
 /// Events between an adapter and its forwarding task; the newest is dropped beyond.
 const QUEUE: usize = 64;
+/// Presses between an adapter and its forwarding task; an adapter waits beyond.
+const PRESSES: usize = 16;
+/// Between two looks for room in the core's channel of presses.
+const ROOM: Duration = Duration::from_millis(50);
 /// Both adapters beat every second, also while they wait for a receiver or a broker.
 const LIVENESS_LIMIT_S: f64 = 60.0;
 
@@ -46,14 +51,16 @@ pub(super) fn start(
     meters: &Meters,
     inputs: Sender<Input>,
     gnss: Sender<GnssEvent>,
+    presses: Sender<Press>,
 ) -> Instruments {
     let judge = Arc::new(ClockJudge::new(clock.clone()));
     let clock_queries = query_clock_quality(judge.clone(), meters.ends().stays("clock"));
     let mut tasks = Vec::new();
-    if let Some(source) = &site.gnss {
+    if let Some(receiver) = &site.gnss {
         let (events, received) = mpsc::channel(QUEUE);
         let adapter = Gnss {
-            source: source.clone(),
+            source: receiver.source.clone(),
+            mobile: receiver.mobile,
             clock: clock.clone(),
             state_file: Some(site.device.data_dir.join("position.json")),
             events,
@@ -64,20 +71,25 @@ pub(super) fn start(
         tasks.push(tokio::spawn(panics::named("gnss", adapter.run())));
         tasks.push(tokio::spawn(panics::named("gnss", forward_gnss(received, judge, gnss, dropped))));
     }
-    if site.sensors.broker.is_some() && !site.sensors.sensors.is_empty() {
-        let (readings, received) = mpsc::channel(QUEUE);
-        let monitor = SensorMonitor {
-            sensors: site.sensors.clone(),
-            edge_id: site.device.edge_id.clone(),
-            clock: clock.clone(),
-            readings,
-            metrics: meters.metrics().sensors(),
-            pulse: Some(meters.pulse("sensors", LIVENESS_LIMIT_S)),
-        };
-        let dropped = meters.metrics().dropped(DropPolicy::ReadingsNewest);
-        tasks.push(tokio::spawn(panics::named("sensors", monitor.run())));
-        tasks.push(tokio::spawn(panics::named("sensors", forward_readings(received, inputs, dropped))));
+    let (readings, received) = mpsc::channel(QUEUE);
+    let (pressed, brought) = mpsc::channel(PRESSES);
+    let mut intake = Intake {
+        clock: clock.clone(),
+        readings,
+        presses: pressed,
+        metrics: meters.metrics().sensors(),
+        pulse: None,
+    };
+    if !site.sensors.sensors.is_empty() {
+        intake.pulse = Some(meters.pulse("sensors", LIVENESS_LIMIT_S));
     }
+    let ways = sensor::ways(&site.sensors, &site.device.edge_id, &intake);
+    if !ways.is_empty() {
+        let dropped = meters.metrics().dropped(DropPolicy::ReadingsNewest);
+        tasks.push(tokio::spawn(panics::named("sensors", forward_readings(received, inputs, dropped))));
+        tasks.push(tokio::spawn(panics::named("sensors", forward_presses(brought, presses))));
+    }
+    tasks.extend(ways.into_iter().map(|(name, way)| tokio::spawn(panics::named(name, way))));
     Instruments { tasks, clock_queries }
 }
 
@@ -103,6 +115,20 @@ async fn forward_readings(mut received: mpsc::Receiver<Reading>, inputs: Sender<
             Ok(()) => {}
             Err(TrySendError::Full(_)) => drop(dropped.inc()),
             Err(TrySendError::Disconnected(_)) => return,
+        }
+    }
+}
+
+/// A press waits for room: none is lost.
+async fn forward_presses(mut brought: mpsc::Receiver<Press>, presses: Sender<Press>) {
+    while let Some(mut press) = brought.recv().await {
+        loop {
+            match presses.try_send(press) {
+                Ok(()) => break,
+                Err(TrySendError::Full(waits)) => press = waits,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            tokio::time::sleep(ROOM).await;
         }
     }
 }

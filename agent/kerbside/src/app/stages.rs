@@ -30,7 +30,7 @@ use super::paths::{evidence_dir, watermark};
 use super::restore;
 use crate::evidence::{self, DamagedFile, Evidence, EvidenceCamera, JournalPosition, Scrub, Sealer, Signing};
 use crate::review;
-use crate::sensor::GnssEvent;
+use crate::sensor::{GnssEvent, Press};
 
 /// Inputs on their way to the core; senders wait beyond.
 const INPUTS: usize = 256;
@@ -54,6 +54,7 @@ pub(super) struct Parts<'a> {
     pub(super) saved: Vec<SavedIncident>,
     pub(super) centre: Receiver<StoredInput>,
     pub(super) gnss: Receiver<GnssEvent>,
+    pub(super) presses: Receiver<Press>,
     pub(super) sites: Receiver<Arc<Site>>,
     pub(super) uploads: mpsc::Sender<Grant>,
     pub(super) restart: Arc<Notify>,
@@ -109,6 +110,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         saved,
         centre,
         gnss,
+        presses,
         sites,
         uploads,
         restart,
@@ -154,6 +156,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         reviews: reviews_out,
         centre,
         gnss,
+        presses,
         sites,
     };
     let stays = meters.ends().stays("core");

@@ -19,6 +19,8 @@ const MAX_WRONG_CHECKSUMS: u32 = 6;
 #[derive(Debug, Default)]
 pub(super) struct DoubtJudge {
     trusted: Option<(f64, f64)>,
+    /// The box moves: what is trusted moves with it.
+    pub(super) follows: bool,
     rival: Option<((f64, f64), u32)>,
     last_time: Option<(i64, Mono)>,
     /// Of the last 64 lines, one bit each: the checksum was wrong.
@@ -54,6 +56,9 @@ impl DoubtJudge {
         };
         if distance_m(trusted, at) <= JUMP_M {
             self.rival = None;
+            if self.follows {
+                self.trusted = Some(at);
+            }
             return false;
         }
         let agreeing = match self.rival {

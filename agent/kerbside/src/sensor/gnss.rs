@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 
-use super::fix::Fix;
+use super::fix::{Fix, FixDoubt};
 use super::gpsd::{self, GpsdParser};
+use super::jump::{Jump, JumpWatch};
 use super::lines::LineBuffer;
 use super::log_limit::LogLimit;
-use super::mean::{FixedMean, MeanChange};
+use super::mean::{FixedMean, MeanChange, single};
 use super::nmea::Assembler;
 use super::{receiver, settled};
 use crate::health::{Pulse, SensorMetrics};
@@ -41,6 +42,17 @@ pub(crate) enum GnssEvent {
         limit_m: f64,
         at: Moment,
     },
+    /// Within seconds the fixes are elsewhere: the box was moved, or the signal is forged.
+    Jumped {
+        lon_deg: f64,
+        lat_deg: f64,
+        away_m: Option<f64>,
+        at: Moment,
+    },
+    /// The fixes are where they were before the jump.
+    Returned {
+        at: Moment,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +71,8 @@ pub(crate) enum GnssError {
 #[derive(Debug)]
 pub(crate) struct Gnss {
     pub(crate) source: GnssSource,
+    /// The box moves: each fix is its position, and no mean is taken.
+    pub(crate) mobile: bool,
     pub(crate) clock: Arc<dyn Clock>,
     /// The settled mean stays here over restarts, e.g. `data_dir/position.json`.
     pub(crate) state_file: Option<PathBuf>,
@@ -71,7 +85,7 @@ impl Gnss {
     /// Runs until nobody receives events; the end of a file ends it too.
     pub(crate) async fn run(self) {
         let mut session = Session::new(&self);
-        if let Some(position) = session.mean.settled(self.clock.now()) {
+        if let Some(position) = session.mean.settled(self.clock.now()).filter(|_| !self.mobile) {
             session.send(GnssEvent::Position(position));
         }
         let mut wait_s = *BACKOFF_S.start();
@@ -100,6 +114,7 @@ impl Gnss {
 struct Session<'a> {
     gnss: &'a Gnss,
     mean: FixedMean,
+    jumps: JumpWatch,
     assembler: Assembler,
     gpsd: GpsdParser,
     fixes: u64,
@@ -109,8 +124,13 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(gnss: &'a Gnss) -> Self {
         let mean = gnss.state_file.as_deref().and_then(settled::load).unwrap_or_default();
-        let (assembler, gpsd) = (Assembler::default(), GpsdParser::default());
-        Session { gnss, mean, assembler, gpsd, fixes: 0, drops: LogLimit::default() }
+        let (mut assembler, mut gpsd) = (Assembler::default(), GpsdParser::default());
+        if gnss.mobile {
+            assembler.follow();
+            gpsd.follow();
+        }
+        let jumps = JumpWatch::default();
+        Session { gnss, mean, jumps, assembler, gpsd, fixes: 0, drops: LogLimit::default() }
     }
 
     /// One connection. `Ok`: nobody receives events any more, or the file has ended.
@@ -175,7 +195,16 @@ impl<'a> Session<'a> {
 
     fn take(&mut self, fix: Fix) {
         self.fixes += 1;
+        if self.gnss.mobile {
+            let position = fix.doubts.is_empty().then(|| GnssEvent::Position(single(&fix)));
+            let jump = self.jumps.of_doubt(fix.doubts.contains(&FixDoubt::Jump));
+            position.into_iter().for_each(|event| self.send(event));
+            self.tell(jump, &fix);
+            return self.send(GnssEvent::Fix(fix));
+        }
         let was_frozen = self.mean.is_frozen();
+        let jump = self.jumps.push(&fix, self.mean.best());
+        self.tell(jump, &fix);
         let change = self.mean.push(&fix);
         self.send(GnssEvent::Fix(fix));
         match change {
@@ -194,6 +223,15 @@ impl<'a> Session<'a> {
             && let Err(error) = settled::save(path, &self.mean)
         {
             tracing::warn!(path = %path.display(), %error, "the settled position could not be saved");
+        }
+    }
+
+    fn tell(&mut self, jump: Option<Jump>, fix: &Fix) {
+        let (lon_deg, lat_deg, at) = (fix.lon_deg, fix.lat_deg, fix.at);
+        match jump {
+            Some(Jump::Away { away_m }) => self.send(GnssEvent::Jumped { lon_deg, lat_deg, away_m, at }),
+            Some(Jump::Back) => self.send(GnssEvent::Returned { at }),
+            None => {}
         }
     }
 
@@ -242,7 +280,15 @@ mod tests {
         let (events, received) = mpsc::channel(room);
         let metrics = Metrics::new().sensors();
         (
-            Gnss { source, clock: VirtualClock::new(0), state_file: None, events, metrics, pulse: None },
+            Gnss {
+                source,
+                mobile: false,
+                clock: VirtualClock::new(0),
+                state_file: None,
+                events,
+                metrics,
+                pulse: None,
+            },
             received,
         )
     }

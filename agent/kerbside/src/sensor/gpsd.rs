@@ -38,6 +38,11 @@ pub struct GpsdParser {
 }
 
 impl GpsdParser {
+    /// The box moves: a place that it reaches step by step is no jump.
+    pub(super) fn follow(&mut self) {
+        self.doubt.follows = true;
+    }
+
     /// Takes one line; a TPV with a fix gives one.
     pub fn push(&mut self, line: &[u8], at: Moment) -> Option<Fix> {
         let Ok(report) = serde_json::from_slice::<Report>(line) else {

@@ -64,6 +64,13 @@ struct Frozen {
 }
 
 impl FixedMean {
+    /// lon_deg, lat_deg of the settled mean, or of the mean so far; `None` in the first ten minutes.
+    pub(super) fn best(&self) -> Option<(f64, f64)> {
+        let plane = LocalPlane::new(self.origin?);
+        let of_blocks = || (!self.medians.is_empty()).then(|| robust_mean(&self.medians).0);
+        self.frozen.map(|f| f.mean).or_else(of_blocks).map(|mean| plane.degrees(mean))
+    }
+
     pub(super) fn is_frozen(&self) -> bool {
         self.frozen.is_some()
     }
@@ -129,7 +136,8 @@ impl FixedMean {
     }
 }
 
-fn single(fix: &Fix) -> Position {
+/// The position that one fix gives.
+pub(super) fn single(fix: &Fix) -> Position {
     Position {
         lon_deg: fix.lon_deg,
         lat_deg: fix.lat_deg,

@@ -49,6 +49,11 @@ pub struct Assembler {
 }
 
 impl Assembler {
+    /// The box moves: a place that it reaches step by step is no jump.
+    pub(super) fn follow(&mut self) {
+        self.doubt.follows = true;
+    }
+
     /// Takes one line. A fix comes out when the next epoch begins.
     pub fn push(&mut self, line: &[u8], at: Moment) -> Option<Fix> {
         let sentence = match nmea::parse_bytes(line) {

@@ -1,24 +1,23 @@
 //! Readings: the payload of a sensor, checked. Pure.
 //!
-//! A payload is JSON: `{"value": 83.5, "unit": "%", "time": "2026-11-21T08:30:00+08:00"}`. Unit and time may be absent;
-//! other fields are ignored.
+//! A payload is JSON: `{"value": 83.5, "unit": "%", "time": "2026-11-21T08:30:00+08:00"}`. Unit and time may be absent; a state
+//! may be `true` or `false`; a press may carry an `id`, by which it is known when it is brought again. Other fields are ignored.
 
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::Moment;
 use kerbside_site::config::{Sensor, SensorKind};
 
 /// Largest payload, bytes. A reading is a number and a few words.
-const MAX_PAYLOAD: usize = 1024;
+pub(super) const MAX_PAYLOAD: usize = 1024;
 /// How far a sensor's clock may be ahead of ours, ms.
 const AHEAD_MS: i64 = 60_000;
-/// A bin level that rises by more than this, in its unit, within [`JUMP_S`] is a fault: nothing fills half a bin that fast.
-const JUMP: f64 = 50.0;
-/// Time within which a rise counts as a jump, s.
-const JUMP_S: f64 = 10.0;
+/// Longest id of a press; a longer one is cut.
+const MAX_ID: usize = 64;
 
 /// Why a payload is no reading.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -63,9 +62,40 @@ impl ReadingDoubt {
 
 #[derive(Deserialize)]
 struct Payload {
+    #[serde(deserialize_with = "number_or_state")]
     value: f64,
     unit: Option<String>,
     time: Option<String>,
+    id: Option<String>,
+}
+
+/// A number, or true for 1 and false for 0.
+fn number_or_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    struct NumberOrState;
+    impl Visitor<'_> for NumberOrState {
+        type Value = f64;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("f64")
+        }
+
+        fn visit_f64<E: de::Error>(self, v: f64) -> Result<f64, E> {
+            Ok(v)
+        }
+
+        fn visit_i64<E: de::Error>(self, v: i64) -> Result<f64, E> {
+            Ok(v as f64)
+        }
+
+        fn visit_u64<E: de::Error>(self, v: u64) -> Result<f64, E> {
+            Ok(v as f64)
+        }
+
+        fn visit_bool<E: de::Error>(self, v: bool) -> Result<f64, E> {
+            Ok(f64::from(u8::from(v)))
+        }
+    }
+    deserializer.deserialize_any(NumberOrState)
 }
 
 /// Checks the readings of one sensor.
@@ -84,32 +114,47 @@ impl Checker {
         Checker { id, unit, kind: sensor.kind, max_age_s: sensor.max_age_s, last: None }
     }
 
-    /// Makes a reading of a payload that arrived `now`. A doubtful reading is accepted and carries its doubts.
-    pub(super) fn check(&mut self, bytes: &[u8], now: Moment) -> Result<Reading, BadReading> {
+    /// Makes a reading of a payload that arrived `now`; with it the payload's own id, if it has one. A doubtful reading is
+    /// accepted and carries its doubts.
+    pub(super) fn check(
+        &mut self,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(Reading, Option<String>), BadReading> {
         if bytes.len() > MAX_PAYLOAD {
             return Err(BadReading::TooLarge { bytes: bytes.len() });
         }
         let payload: Payload =
             serde_json::from_slice(bytes).map_err(|e| BadReading::NotJson(e.to_string()))?;
-        if !payload.value.is_finite() {
-            return Err(BadReading::NotFinite);
-        }
         if let Some(found) = payload.unit.filter(|u| u.as_str() != &*self.unit) {
             let found = found.chars().take(32).collect();
             return Err(BadReading::Unit { found, wanted: self.unit.to_string() });
         }
         let stated_ms = payload.time.map(|text| parse_time(&text)).transpose()?;
+        let id = payload.id.map(|id| id.chars().take(MAX_ID).collect());
+        Ok((self.reading(payload.value, stated_ms, now)?, id))
+    }
+
+    /// Makes a reading of a value that was measured `now`.
+    pub(super) fn value(&mut self, value: f64, now: Moment) -> Result<Reading, BadReading> {
+        self.reading(value, None, now)
+    }
+
+    fn reading(&mut self, value: f64, stated_ms: Option<i64>, now: Moment) -> Result<Reading, BadReading> {
+        if !value.is_finite() {
+            return Err(BadReading::NotFinite);
+        }
         let phenomenon = stated_ms.map_or(now, |wall_ms| measured(wall_ms, now));
-        let suspicious = self.doubts(payload.value, stated_ms, phenomenon, now);
-        self.last = Some((phenomenon, payload.value));
+        let suspicious = self.doubts(value, stated_ms, phenomenon, now);
+        self.last = Some((phenomenon, value));
         let (sensor, unit) = (self.id.clone(), self.unit.clone());
-        Ok(Reading { sensor, phenomenon, arrived: now, value: payload.value, unit, suspicious })
+        Ok(Reading { sensor, phenomenon, arrived: now, value, unit, suspicious })
     }
 
     /// The doubts about a reading, as words joined by commas; `None`: there are none.
     fn doubts(&self, value: f64, stated_ms: Option<i64>, phenomenon: Moment, now: Moment) -> Option<String> {
         let mut doubts = Vec::new();
-        if !range(self.kind, &self.unit).contains(&value) {
+        if !self.kind.range(&self.unit).contains(&value) {
             doubts.push(ReadingDoubt::OutOfRange);
         }
         if let Some(stated_ms) = stated_ms {
@@ -120,25 +165,15 @@ impl Checker {
             }
         }
         if let Some((before, last)) = self.last {
-            let is_bin = self.kind == SensorKind::BinLevel;
+            let took_s = phenomenon.mono.since_s(before.mono);
             if phenomenon.mono < before.mono {
                 doubts.push(ReadingDoubt::OutOfOrder);
-            } else if is_bin && phenomenon.mono.since_s(before.mono) < JUMP_S && value - last > JUMP {
+            } else if self.kind.fastest_rise().is_some_and(|(rise, s)| took_s < s && value - last > rise) {
                 doubts.push(ReadingDoubt::Jump);
             }
         }
         let words: Vec<&str> = doubts.into_iter().map(ReadingDoubt::as_str).collect();
         (!words.is_empty()).then(|| words.join(","))
-    }
-}
-
-/// What a sensor of this kind can measure, in its unit.
-fn range(kind: SensorKind, unit: &str) -> std::ops::RangeInclusive<f64> {
-    match (kind, unit) {
-        (SensorKind::BinLevel, "%") => 0.0..=100.0,
-        (SensorKind::BinLevel, _) => 0.0..=10_000.0,
-        (SensorKind::Smoke, _) => 0.0..=1_000_000.0,
-        (SensorKind::Noise, _) => 0.0..=194.0,
     }
 }
 
@@ -156,23 +191,14 @@ fn measured(wall_ms: i64, now: Moment) -> Moment {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use kerbside_domain::time::{ClockQuality, Mono};
 
-    pub(in crate::sensor) fn sensor(kind: SensorKind, unit: &str) -> Sensor {
-        Sensor {
-            id: "bin-1".into(),
-            kind,
-            topic: "sensors/bin-1".into(),
-            unit: unit.into(),
-            max_age_s: 600.0,
-            alarm_above: None,
-            alarm_for_s: 60.0,
-            point: None,
-        }
+    fn sensor(kind: SensorKind, unit: &str) -> Sensor {
+        Sensor::on_topic("bin-1", kind, unit, "sensors/bin-1")
     }
 
     /// 2026-11-21T08:30:00+08:00, the monotonic clock at `s`.
@@ -184,7 +210,8 @@ pub(super) mod tests {
     fn a_reading_with_its_time_is_placed_on_both_clocks() {
         let mut checker = Checker::new(&sensor(SensorKind::BinLevel, "%"));
         let payload = br#"{"value": 83.5, "unit": "%", "time": "2026-11-21T08:29:30+08:00", "battery": 3.6}"#;
-        let reading = checker.check(payload, now(100.0)).unwrap();
+        let (reading, id) = checker.check(payload, now(100.0)).unwrap();
+        assert_eq!(id, None);
         assert_eq!((reading.value, reading.suspicious.as_deref()), (83.5, None));
         assert_eq!((reading.phenomenon.mono, reading.arrived), (Mono::from_s(70.0), now(100.0)));
         assert_eq!(reading.phenomenon.wall_ms, 1_795_220_970_000);
@@ -204,12 +231,24 @@ pub(super) mod tests {
             ),
         ];
         for (kind, unit, payload, why) in cases {
-            let reading = Checker::new(&sensor(kind, unit)).check(payload.as_bytes(), now(9000.0)).unwrap();
+            let (reading, _) =
+                Checker::new(&sensor(kind, unit)).check(payload.as_bytes(), now(9000.0)).unwrap();
             assert_eq!(reading.suspicious.as_deref(), Some(why), "{payload}");
         }
         let mut bin = Checker::new(&sensor(SensorKind::BinLevel, "%"));
         bin.check(br#"{"value": 10}"#, now(1.0)).unwrap();
-        assert_eq!(bin.check(br#"{"value": 90}"#, now(3.0)).unwrap().suspicious.as_deref(), Some("jump"));
+        assert_eq!(bin.check(br#"{"value": 90}"#, now(3.0)).unwrap().0.suspicious.as_deref(), Some("jump"));
+        assert_eq!(bin.value(10.0, now(4.0)).unwrap().suspicious, None, "it was emptied");
+        assert_eq!(bin.value(f64::NAN, now(5.0)), Err(BadReading::NotFinite));
+    }
+
+    #[test]
+    fn a_state_may_be_true_and_a_press_has_an_id() {
+        let mut button = Checker::new(&sensor(SensorKind::CallButton, "1"));
+        let (reading, id) = button.check(br#"{"value": true, "id": "p-17"}"#, now(1.0)).unwrap();
+        assert_eq!((reading.value, id.as_deref(), reading.suspicious), (1.0, Some("p-17"), None));
+        let (reading, _) = button.check(br#"{"value": 2}"#, now(2.0)).unwrap();
+        assert_eq!(reading.suspicious.as_deref(), Some("out_of_range"));
     }
 
     #[test]
@@ -248,7 +287,7 @@ pub(super) mod tests {
         ) {
             let payload = format!("{{\"value\": {value}, \"time\": \"{time}\"}}");
             let mut checker = Checker::new(&sensor(SensorKind::Smoke, "ppm"));
-            if let Ok(reading) = checker.check(payload.as_bytes(), now(50.0)) {
+            if let Ok((reading, _)) = checker.check(payload.as_bytes(), now(50.0)) {
                 prop_assert!(reading.value.is_finite());
                 prop_assert!(reading.phenomenon.mono <= Mono::from_s(50.0));
             }

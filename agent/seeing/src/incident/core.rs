@@ -62,6 +62,7 @@ impl Core {
                 });
             }
             Input::Reading(reading) => self.reading(reading, effects),
+            Input::Press(reading) => self.press(reading, effects),
             Input::Evidence(outcome) => self.evidence(outcome, effects),
             Input::Reviewed(answer) => {
                 let now = self.now;
@@ -161,6 +162,16 @@ impl Core {
         context.counters.readings += 1;
         match self.sensors.iter_mut().find(|s| s.is(&reading.sensor)) {
             Some(sensor) => sensor.reading(reading, &mut context),
+            None => context.counters.readings_unknown += 1,
+        }
+    }
+
+    fn press(&mut self, reading: Reading, effects: &mut Vec<Effect>) {
+        self.advance(reading.arrived);
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        context.counters.readings += 1;
+        match self.sensors.iter_mut().find(|s| s.is(&reading.sensor)) {
+            Some(sensor) => sensor.press(reading, &mut context),
             None => context.counters.readings_unknown += 1,
         }
     }

@@ -46,6 +46,8 @@ pub enum Input {
     },
     /// A sensor's reading.
     Reading(Reading),
+    /// Somebody pressed a call button. Whoever brought it waits until what follows is durable.
+    Press(Reading),
     /// What came of a request for evidence.
     Evidence(EvidenceOutcome),
     /// The answer to a review request.

@@ -91,6 +91,13 @@ impl Sort {
             Kind::BinOverflow => matches!(self, Sort::Overflow | Sort::Bin),
             Kind::StallOccupying | Kind::StallMobileVendor => matches!(self, Sort::Stall | Sort::Goods),
             Kind::ShopfrontOverflow | Kind::PileGoods => matches!(self, Sort::Goods | Sort::Stall),
+            // Only sensors report the rest.
+            Kind::FireSmoke
+            | Kind::NoiseExcessive
+            | Kind::DoorOpen
+            | Kind::FacilityTilted
+            | Kind::PresenceDetected
+            | Kind::CallHelp => false,
         }
     }
 }

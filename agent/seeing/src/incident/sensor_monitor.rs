@@ -16,11 +16,13 @@ pub(super) struct SensorMonitor {
     last: Option<Reading>,
     /// Since when the readings require the other state.
     pending_since: Option<Mono>,
+    /// Since when it reads the same, to the last digit.
+    unchanged_since: Option<Mono>,
 }
 
 impl SensorMonitor {
     pub(super) fn new(config: Sensor) -> Self {
-        SensorMonitor { config, active: false, last: None, pending_since: None }
+        SensorMonitor { config, active: false, last: None, pending_since: None, unchanged_since: None }
     }
 
     pub(super) fn is(&self, sensor: &str) -> bool {
@@ -32,16 +34,30 @@ impl SensorMonitor {
             context.counters.readings_suspicious += 1;
             return;
         }
-        let Some(limit) = self.config.alarm_above else { return };
-        let at = reading.arrived.mono;
-        let above = reading.value > limit;
+        let (at, value) = (reading.arrived.mono, reading.value);
+        if self.last.as_ref().is_none_or(|last| last.value != value) {
+            self.unchanged_since = Some(at);
+        }
         self.last = Some(reading);
-        if above == self.active {
-            self.pending_since = None;
-        } else {
+        let Some(limit) = self.config.alarm_above else { return };
+        // Between the two limits the alarm stays as it is: a level that swings about one of them is one alarm.
+        let requires_other = match self.active {
+            false => value > limit,
+            true => value <= self.config.clear_below.unwrap_or(limit),
+        };
+        if requires_other {
             self.pending_since.get_or_insert(at);
+        } else {
+            self.pending_since = None;
         }
         self.advance(at, context);
+    }
+
+    /// A press of a call button. Each is told, with the durable message that its acknowledgement waits for.
+    pub(super) fn press(&mut self, reading: Reading, context: &mut StepContext<'_>) {
+        context.counters.sensor_alarms += 1;
+        self.last = Some(reading.clone());
+        context.effects.push(Effect::SensorAlarm { reading, active: true });
     }
 
     /// Sensors that report on change only alarm without a second reading, as long as the first is not too old.

@@ -28,14 +28,17 @@ pub(super) fn site(mut root: Table<'_>, base: &Path, sink: &mut Sink) -> Site {
     let grid = tables::grid(cx, &mut root);
     let health = tables::health(cx, &mut root);
     let evidence = tables::evidence(cx, &mut root);
-    let gnss = sensors::gnss(cx, &mut root);
-    let sensors = sensors::all(cx, &mut root);
+    let (gnss, mobile_at) = sensors::gnss(cx, &mut root).unzip();
+    let (mut sensors, views) = sensors::all(cx, &mut root, &codes);
     let facts = SiteFacts {
         codes: &codes,
         evidence: &evidence,
         box_has_place: box_was_placed || gnss.is_some() || cx.sink.is_spoilt(&(0..0), "gnss"),
+        sensors: &sensors.sensors,
     };
     let cameras = camera::all(cx, &mut root, &facts, ring_budget_mb);
+    sensors::see(cx, &mut sensors, views, &cameras);
+    sensors::moves(cx, mobile_at.flatten(), &device, &cameras, &sensors);
     let top: raw::Root = root.read(&ROOT_TABLES, cx.sink);
     match top.schema {
         Some(schema) if *schema.get_ref() != SCHEMA => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use super::instruments::Sensor;
 use super::problem::{Problem, Sink, nearest, one_of};
 use super::raw::At;
 use super::read::Table;
@@ -27,6 +28,8 @@ pub(super) struct SiteFacts<'a> {
     pub(super) evidence: &'a Evidence,
     /// The box has a place of its own, surveyed or by GNSS, or was meant to.
     pub(super) box_has_place: bool,
+    /// The sensors that rules may name.
+    pub(super) sensors: &'a [Sensor],
 }
 
 impl Check<'_> {

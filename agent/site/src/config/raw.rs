@@ -116,6 +116,7 @@ pub(super) struct Evidence {
 #[serde(deny_unknown_fields)]
 pub(super) struct Gnss {
     pub(super) source: At<String>,
+    pub(super) mobile: At<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,17 +125,50 @@ pub(super) struct Sensors {
     pub(super) broker: At<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sensor {
     pub(super) id: At<String>,
     pub(super) kind: At<String>,
     pub(super) topic: At<String>,
+    pub(super) source: At<String>,
+    pub(super) name: At<String>,
     pub(super) unit: At<String>,
     pub(super) max_age_s: At<f64>,
+    pub(super) stuck_after_s: At<f64>,
     pub(super) alarm_above: At<f64>,
+    pub(super) clear_below: At<f64>,
     pub(super) alarm_for_s: At<f64>,
+    pub(super) matter: At<String>,
+    pub(super) repeat_s: At<f64>,
     pub(super) point: At<[f64; 2]>,
+    pub(super) camera: At<String>,
+    pub(super) bbox_norm: At<[f64; 4]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Modbus {
+    pub(super) unit_id: At<f64>,
+    pub(super) register: At<String>,
+    pub(super) address: At<f64>,
+    #[serde(rename = "type")]
+    pub(super) form: At<String>,
+    pub(super) word_order: At<String>,
+    pub(super) byte_order: At<String>,
+    pub(super) scale: At<f64>,
+    pub(super) offset: At<f64>,
+    pub(super) poll_s: At<f64>,
+    pub(super) timeout_s: At<f64>,
+    pub(super) reset: At<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gpio {
+    pub(super) active_low: At<bool>,
+    pub(super) bias: At<String>,
+    pub(super) debounce_ms: At<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,6 +221,9 @@ pub(super) struct Rule {
     pub(super) sensitivity: At<f64>,
     pub(super) repeat_s: At<f64>,
     pub(super) clear_after_s: At<f64>,
+    pub(super) with: At<String>,
+    pub(super) with_mode: At<String>,
+    pub(super) with_for_s: At<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

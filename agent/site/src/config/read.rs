@@ -31,6 +31,11 @@ impl<'i> Table<'i> {
         self.entries.get(key)?.get_ref().as_str()
     }
 
+    /// Whether there is such a key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Takes a nested table out. `None`: absent, or not a table (then reported).
     pub(super) fn take_table(&mut self, key: &str, name: &str, sink: &mut Sink) -> Option<Table<'i>> {
         let value = self.take(key)?;

@@ -7,6 +7,8 @@ use kerbside_crypto::sign::CentreKey;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
 
+use super::instruments::{Gnss, Sensors};
+use super::with::With;
 use crate::geo::{CodeTable, GridTable};
 
 /// A checked configuration.
@@ -29,7 +31,7 @@ pub struct Site {
     /// Pictures and clips.
     pub evidence: Evidence,
     /// The GNSS receiver, if there is one.
-    pub gnss: Option<GnssSource>,
+    pub gnss: Option<Gnss>,
     /// Sensors of the street, and their broker.
     pub sensors: Sensors,
     /// Indexed by [`CameraIx`].
@@ -233,65 +235,6 @@ pub struct Evidence {
     pub clip: bool,
 }
 
-/// `[gnss]`: the receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GnssSource {
-    /// NMEA over a serial port.
-    Serial {
-        /// The device.
-        path: PathBuf,
-        /// Its speed.
-        baud: u32,
-    },
-    /// NMEA over TCP, `host:port`.
-    Tcp(String),
-    /// NMEA from a file, once.
-    File(PathBuf),
-    /// gpsd at `host:port`.
-    Gpsd(String),
-}
-
-/// `[sensors]` and `[[sensor]]`: sensors of the street.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sensors {
-    /// Host and port of the box's own broker.
-    pub broker: Option<(String, u16)>,
-    /// All sensors, each with an id and a topic of its own.
-    pub sensors: Vec<Sensor>,
-}
-
-/// What a sensor measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SensorKind {
-    /// Fill level of a bin.
-    BinLevel,
-    /// Smoke.
-    Smoke,
-    /// Sound level.
-    Noise,
-}
-
-/// `[[sensor]]`: one sensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sensor {
-    /// Unique on this box.
-    pub id: String,
-    /// What it measures.
-    pub kind: SensorKind,
-    /// The MQTT topic of its readings.
-    pub topic: String,
-    /// The unit of its readings.
-    pub unit: String,
-    /// An older reading counts as stale, s.
-    pub max_age_s: f64,
-    /// A larger value for longer than `alarm_for_s` is an alarm.
-    pub alarm_above: Option<f64>,
-    /// See `alarm_above`, s.
-    pub alarm_for_s: f64,
-    /// lon_deg, lat_deg, WGS-84.
-    pub point: Option<(f64, f64)>,
-}
-
 /// The library that opens a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -410,6 +353,8 @@ pub struct Rule {
     pub repeat_s: f64,
     /// A thing that has not been seen for this long is cleared, s.
     pub clear_after_s: f64,
+    /// What a sensor has to say in it.
+    pub with: Option<With>,
 }
 
 /// Weekly hours in the site's own time. `to_min <= from_min` runs over midnight.

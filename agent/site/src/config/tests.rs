@@ -57,7 +57,8 @@ fn the_example_for_four_cameras_is_accepted() {
     assert_eq!(site.cameras.iter().map(|c| c.ix.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!(site.cameras[3].backend, Backend::OpenCv);
     assert_eq!(site.cameras[0].control_points.len(), 7);
-    assert_eq!(site.gnss, Some(GnssSource::Gpsd("127.0.0.1:2947".into())));
+    let source = GnssSource::Gpsd("127.0.0.1:2947".into());
+    assert_eq!(site.gnss, Some(Gnss { source, mobile: false }));
     assert_eq!(site.sensors.broker, Some(("127.0.0.1".into(), 1884)));
     assert_eq!(site.centre.keys[0].id, "ops-2026");
     assert!(site.centre.tls.unwrap().key_file.unwrap().ends_with("edge-config/secrets/box.key"));

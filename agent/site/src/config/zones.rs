@@ -9,6 +9,7 @@ use super::problem::{nearest, one_of};
 use super::raw;
 use super::read::Table;
 use super::site::{Camera, Hours, Permit, Rule, Zone};
+use super::with::{self, With, WithMode};
 use super::{shape, values};
 use crate::limits;
 use kerbside_domain::kind::Kind;
@@ -109,11 +110,48 @@ fn rule(
         sensitivity: cx.whole("sensitivity", &raw.sensitivity, 1..=10, 5) as u8,
         repeat_s: cx.number("repeat_s", &raw.repeat_s, 0.0..=604_800.0, 1800.0),
         clear_after_s: cx.number("clear_after_s", &raw.clear_after_s, 1.0..=86_400.0, 30.0),
+        with: with_sensor(cx, &raw, facts),
+    }
+}
+
+const WITH_MODES: [(&str, WithMode); 3] =
+    [("both", WithMode::Both), ("either", WithMode::Either), ("faster", WithMode::Faster)];
+
+/// A sensor's say in the rule.
+fn with_sensor(cx: &mut Check<'_>, raw: &raw::Rule, facts: &SiteFacts<'_>) -> Option<With> {
+    let mode = raw.with_mode.as_ref().and_then(|v| cx.word("with_mode", v, &WITH_MODES)).unwrap_or_default();
+    let for_s = cx.number("with_for_s", &raw.with_for_s, 0.0..=3600.0, 60.0);
+    let Some(v) = &raw.with else {
+        let spans = [raw.with_mode.as_ref().map(Spanned::span), raw.with_for_s.as_ref().map(Spanned::span)];
+        for span in spans.into_iter().flatten() {
+            cx.sink
+                .at(span, "it says how a sensor counts, and there is no `with`")
+                .help("add with = \"bin-1 > 85\"");
+        }
+        return None;
+    };
+    if let Some(v) = raw.with_for_s.as_ref().filter(|_| mode != WithMode::Faster) {
+        cx.sink.at(v.span(), "`with_for_s` counts only with with_mode = \"faster\"").help("remove it");
+    }
+    match with::parse(v.get_ref(), facts.sensors) {
+        Ok(with) => Some(With { mode, for_s, ..with }),
+        Err(fault) => {
+            // Where the text stands as it is between its quotes, the place within it is known.
+            let (span, quoted) = (v.span(), v.get_ref().len() + 2);
+            let is_plain = span.len() == quoted;
+            let at = span.start + 1 + fault.at.start..span.start + 1 + fault.at.end.max(fault.at.start + 1);
+            let at = if is_plain && at.end < span.end { at } else { span };
+            let problem = cx.sink.at(at, format!("`with`: {}", fault.what));
+            for line in fault.help {
+                problem.help(line);
+            }
+            None
+        }
     }
 }
 
 fn kinds(cx: &mut Check<'_>, list: &Spanned<Vec<Spanned<String>>>, facts: &SiteFacts<'_>) -> Vec<Kind> {
-    let names = || Kind::ALL.into_iter().map(Kind::as_str);
+    let names = || Kind::SEEN.into_iter().map(Kind::as_str);
     if list.get_ref().is_empty() {
         cx.sink
             .at(list.span(), "`kinds` is empty: the rule would report nothing")
@@ -122,7 +160,7 @@ fn kinds(cx: &mut Check<'_>, list: &Spanned<Vec<Spanned<String>>>, facts: &SiteF
     let mut kinds = Vec::new();
     for v in list.get_ref() {
         let text = v.get_ref();
-        match Kind::parse(text) {
+        match Kind::parse(text).filter(|kind| Kind::SEEN.contains(kind)) {
             None => {
                 let problem = cx.sink.at(v.span(), format!("unknown kind `{text}`"));
                 if let Some(near) = nearest(text, names()) {

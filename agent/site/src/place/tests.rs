@@ -14,7 +14,14 @@ fn view(homography: bool) -> CameraView {
 
 fn placer(views: Vec<CameraView>) -> Placer {
     let grid = GridTable::parse(include_str!("../../../../edge-config/grids/example.geojson")).unwrap();
-    Placer { views, grid, box_point: None, surveyed: false, address: Some("Kerb street 1".into()) }
+    Placer {
+        views,
+        grid,
+        box_point: None,
+        surveyed: false,
+        track: None,
+        address: Some("Kerb street 1".into()),
+    }
 }
 
 fn foot_at(x: f32, y: f32) -> BBox {
@@ -75,4 +82,24 @@ fn ground_area_does_not_take_height_for_depth() {
     let area = placer.ground_area_m2(CameraIx(0), man).unwrap();
     assert!((0.7..1.5).contains(&area), "{area}");
     assert_eq!(placer.ground_area_m2(CameraIx(1), man), None);
+}
+
+#[test]
+fn what_a_moving_box_saw_is_placed_by_the_fix_of_its_time() {
+    let mut placer = placer(vec![view(true)]);
+    placer.moved(Mono::from_s(1.0), ORIGIN, 4.0);
+    assert!(
+        !placer.is_mobile() && placer.place_at(CameraIx(0), foot_at(0.4, 0.6), Mono::from_s(500.0)).is_some()
+    );
+    placer.track = Some(Track::default());
+    let there = LocalPlane::new(ORIGIN).degrees((0.0, 200.0));
+    placer.moved(Mono::from_s(10.0), ORIGIN, 4.0);
+    placer.moved(Mono::from_s(30.0), there, 4.0);
+    let at = |s: f64| placer.place_at(CameraIx(0), foot_at(0.4, 0.6), Mono::from_s(s));
+    let (early, late) = (at(10.0).unwrap(), at(31.0).unwrap());
+    assert!(distance_m(ORIGIN, (early.lon_deg, early.lat_deg)) < 0.1, "{early:?}");
+    assert!(distance_m(there, (late.lon_deg, late.lat_deg)) < 0.1, "{late:?}");
+    // Its own accuracy, that of the fix, and a second at 15 m/s.
+    assert_eq!((late.method, late.accuracy_m), (Method::Camera, 15.0 + 4.0 + 15.0));
+    assert_eq!(at(200.0), None);
 }

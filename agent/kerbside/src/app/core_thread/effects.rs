@@ -130,6 +130,8 @@ impl CoreThread {
             match action {
                 AfterWrite::Evidence(task) => self.submit_evidence(*task),
                 AfterWrite::Restart => self.restart.notify_one(),
+                // Who brought it may have gone meanwhile.
+                AfterWrite::Durable(told) => drop(told.send(())),
             }
         }
     }

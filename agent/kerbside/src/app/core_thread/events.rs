@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use kerbside_domain::case::CaseUpdate;
 use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::position::Position;
 use kerbside_domain::reading::Reading;
+use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::Input;
 use kerbside_site::config::Site;
+use kerbside_site::geo::distance_m;
 use kerbside_trace::delivery::{Item, StageCommand, StageInput, StoredInput};
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, Grant};
@@ -17,7 +20,14 @@ use super::write_queue::AfterWrite;
 use crate::app::commands::CommandStart;
 use crate::app::paths::evidence_dir;
 use crate::evidence::{self, EvidenceCamera, EvidenceTask, HoldChange};
-use crate::sensor::GnssEvent;
+use crate::sensor::{GnssEvent, Press};
+
+/// A moving box tells its position at least this often, s ...
+const POSITION_AFTER_S: f64 = 60.0;
+/// ... and at most this often, s, ...
+const POSITION_EVERY_S: f64 = 10.0;
+/// ... when it has gone this far, m.
+const POSITION_MOVED_M: f64 = 20.0;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -27,6 +37,8 @@ pub(super) enum Event {
     /// Everything that waited, oldest first.
     Centre(Vec<StoredInput>),
     Gnss(GnssEvent),
+    /// Somebody pressed a call button.
+    Press(Press),
     /// The site file was read again: zones, rules, limits.
     Site(Arc<Site>),
 }
@@ -40,6 +52,7 @@ impl CoreThread {
             Event::Input(input) => self.step(input),
             Event::Evidence(outcome) => self.evidence_outcome(outcome),
             Event::Gnss(event) => self.gnss(event),
+            Event::Press(press) => self.press(press),
             Event::Centre(inputs) => self.centre(inputs),
             Event::Site(site) => self.replace_site(site),
         }
@@ -134,18 +147,59 @@ impl CoreThread {
 
     fn gnss(&mut self, event: GnssEvent) {
         match event {
-            GnssEvent::Position(position) => {
-                self.placer.set_box_point((position.lon_deg, position.lat_deg), position.accuracy_m);
-                self.writes.message(wire::position(&position, position.at));
-            }
+            GnssEvent::Position(position) => self.position(position),
             GnssEvent::Moved { away_m, limit_m, .. } => {
                 tracing::warn!(away_m, limit_m, "the box left its settled position");
                 let body = serde_json::json!({ "moved_m": away_m, "limit_m": limit_m });
                 self.writes.item(Item::Note { kind: RecordKind::Position, body });
+                self.doubt_position(Some("moved"), None);
+            }
+            GnssEvent::Jumped { lon_deg, lat_deg, away_m, at } => {
+                tracing::error!(away_m, "the fixes jumped: the box was moved, or the signal is forged");
+                let body = serde_json::json!({ "jumped_m": away_m, "lon_deg": lon_deg, "lat_deg": lat_deg });
+                self.writes.item(Item::Note { kind: RecordKind::Position, body });
+                self.doubt_position(Some("jump"), Some(at));
+            }
+            GnssEvent::Returned { at } => {
+                tracing::info!("the fixes are where they were before the jump");
+                self.doubt_position(None, Some(at));
             }
             GnssEvent::Fix(_) => {}
         }
         self.write();
+    }
+
+    /// Whoever brought the press is told once what it leads to is durable.
+    fn press(&mut self, press: Press) {
+        self.step(Input::Press(press.reading));
+        self.writes.then(AfterWrite::Durable(press.durable));
+        self.write();
+    }
+
+    /// Of a box that moves each fix is one: the centre is told when it has gone a while or a way.
+    fn position(&mut self, position: Position) {
+        let point = (position.lon_deg, position.lat_deg);
+        self.placer.moved(position.at.mono, point, position.accuracy_m);
+        self.placer.set_box_point(point, position.accuracy_m);
+        let is_due = !self.placer.is_mobile()
+            || self.told_position.as_ref().is_none_or(|told| {
+                let (s, m) =
+                    (position.at.mono.since_s(told.at.mono), distance_m((told.lon_deg, told.lat_deg), point));
+                s >= POSITION_AFTER_S || (s >= POSITION_EVERY_S && m >= POSITION_MOVED_M)
+            });
+        if is_due {
+            self.writes.message(wire::position(&position, position.at));
+            self.told_position = Some(position);
+        }
+    }
+
+    /// The centre is told at once that the position is doubted, or is so no more. Reports stay where they were placed.
+    fn doubt_position(&mut self, why: Option<&str>, at: Option<Moment>) {
+        let Some(told) = &mut self.told_position else { return };
+        told.suspicious = why.map(str::to_owned);
+        told.at = at.unwrap_or(told.at);
+        let message = wire::position(told, told.at);
+        self.writes.message(message);
     }
 
     fn reading(&mut self, reading: Reading) {

@@ -11,7 +11,7 @@ use kerbside_site::config::Site;
 use kerbside_trace::delivery::StoredInput;
 
 use super::events::Event;
-use crate::sensor::GnssEvent;
+use crate::sensor::{GnssEvent, Press};
 
 /// All channels are bounded; their senders wait.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Inbox {
     /// Receipts, case states and commands, already in the journal.
     pub(crate) centre: Receiver<StoredInput>,
     pub(crate) gnss: Receiver<GnssEvent>,
+    /// Of call buttons.
+    pub(crate) presses: Receiver<Press>,
     /// The site file as it was read again.
     pub(crate) sites: Receiver<Arc<Site>>,
 }
@@ -51,6 +53,7 @@ impl Inbox {
             recv(self.centre) -> first => open(&mut self.centre, first)
                 .map(|first| Event::Centre(iter::once(first).chain(self.centre.try_iter()).collect())),
             recv(self.gnss) -> event => open(&mut self.gnss, event).map(Event::Gnss),
+            recv(self.presses) -> press => open(&mut self.presses, press).map(Event::Press),
             recv(self.sites) -> site => open(&mut self.sites, site).map(Event::Site),
             default(limit) => None,
         };

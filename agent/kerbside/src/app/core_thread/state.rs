@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kerbside_domain::position::Position;
 use kerbside_domain::time::Clock;
 use kerbside_seeing::incident::Core;
 #[cfg(test)]
@@ -54,6 +55,8 @@ pub(crate) struct CoreThread {
     pub(super) commands: Commands,
     pub(super) writes: WriteQueue,
     pub(super) due: Due,
+    /// The position that the centre was told last.
+    pub(super) told_position: Option<Position>,
     /// A report was made since the incidents were saved last.
     pub(super) unsaved_report: bool,
     /// Every input of the core, in order.
@@ -81,6 +84,7 @@ impl CoreThread {
             meter,
             writes: WriteQueue::default(),
             due,
+            told_position: None,
             unsaved_report: false,
             #[cfg(test)]
             stepped: Vec::new(),

@@ -106,8 +106,9 @@ fn a_refusing_disk_is_tried_at_ticks_and_the_queue_stays_bounded() {
     // The disk recovers while the program stops, when no more inputs come.
     bench.thread.writes.remove_first();
     let (_, inputs) = bounded(1);
-    let (evidence, reviews, centre, gnss, sites) = (never(), never(), never(), never(), never());
-    bench.thread.run(Inbox { inputs, evidence, reviews, centre, gnss, sites });
+    let (evidence, reviews, centre, gnss) = (never(), never(), never(), never());
+    let (presses, sites) = (never(), never());
+    bench.thread.run(Inbox { inputs, evidence, reviews, centre, gnss, presses, sites });
     assert!(bench.delivery.stats().unwrap().last_seq >= MAX_ITEMS_FOR_OBSERVATIONS as u64 - 1);
 }
 

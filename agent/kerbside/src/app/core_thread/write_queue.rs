@@ -2,6 +2,7 @@
 
 use kerbside_trace::delivery::{Delivery, Item};
 use kerbside_wire::Message;
+use tokio::sync::oneshot;
 
 use crate::evidence::EvidenceTask;
 
@@ -17,6 +18,8 @@ pub(super) enum AfterWrite {
     Evidence(Box<EvidenceTask>),
     /// The program ends and is started again.
     Restart,
+    /// Somebody waits to hear that it is durable.
+    Durable(oneshot::Sender<()>),
 }
 
 impl AfterWrite {
@@ -58,7 +61,7 @@ impl WriteQueue {
                 EvidenceTask::Make(request) => request.subject.incident_id() == Some(incident_id),
                 _ => false,
             },
-            AfterWrite::Restart => false,
+            AfterWrite::Restart | AfterWrite::Durable(_) => false,
         })
     }
 

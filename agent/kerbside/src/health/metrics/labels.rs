@@ -84,6 +84,12 @@ label! {
         Suspicious = "suspicious",
         Malformed = "malformed",
         UnknownTopic = "unknown_topic",
+        /// A device did not answer in time.
+        NoAnswer = "no_answer",
+        /// A device answered that it will not.
+        Refused = "refused",
+        /// A broker, server, bus, port or line was lost and is opened again.
+        LineLost = "line_lost",
     }
 }
 

@@ -97,7 +97,7 @@ fn nexts() -> impl Strategy<Value = (u16, Next)> {
 }
 
 fn two_cameras() -> Settings {
-    let mut all = rule(&Kind::ALL);
+    let mut all = rule(&Kind::SEEN);
     all.dwell_s = 5.0;
     all.clear_after_s = 4.0;
     let mut settings = settings(vec![camera(0, vec![all.clone()]), camera(1, vec![all])]);

@@ -110,14 +110,9 @@ fn the_patrol_says_what_was_seen() {
 fn a_sensor_alarms_after_its_time_and_doubtful_readings_never() {
     let mut settings = settings(vec![camera(0, vec![waste()])]);
     settings.sensors = vec![Sensor {
-        id: "bin-1".into(),
-        kind: SensorKind::BinLevel,
-        topic: "t".into(),
-        unit: "%".into(),
-        max_age_s: 600.0,
         alarm_above: Some(85.0),
         alarm_for_s: 20.0,
-        point: None,
+        ..Sensor::on_topic("bin-1", SensorKind::BinLevel, "%", "t")
     }];
     let mut street = Street::new(settings);
     let say = |street: &mut Street, value: f64, suspicious: Option<&str>, sensor: &str| {

@@ -76,6 +76,7 @@ pub(super) fn rule(kinds: &[Kind]) -> Rule {
         sensitivity: 5,
         repeat_s: 120.0,
         clear_after_s: 10.0,
+        with: None,
     }
 }
 
