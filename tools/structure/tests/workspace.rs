@@ -71,3 +71,16 @@ fn no_error_prints_its_cause_twice() {
 fn every_exception_to_an_advisory_has_a_date_a_reason_and_a_package() {
     assert_eq!(exceptions::problems(&text("deny.toml"), &text("Cargo.lock")).unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn every_test_that_a_document_names_exists() {
+    for (document, at_least) in [("ARCHITECTURE.md", 15), ("tests/README.md", 21)] {
+        let text = text(document);
+        let named: Vec<_> = text.split('`').filter_map(|token| token.split_once(".rs::")).collect();
+        assert!(named.len() >= at_least, "{document} names {} tests", named.len());
+        for (file, name) in named {
+            let source = std::fs::read_to_string(root().join(file).with_extension("rs")).unwrap_or_default();
+            assert!(source.contains(&format!("fn {name}(")), "{document}: there is no {file}.rs::{name}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use kerbside_testkit::MjpegCamera;
 use kerbside_testkit::clips::picture;
 use kerbside_testkit::rtsp::{Camera, Codec, Film, Quirk};
 
-use super::support::{Seen, bag_left, kerbside, run, run_for, setup};
+use super::support::{Seen, bag_left, kerbside, run, run_for, run_frames, setup};
 
 /// How long each camera is watched, s.
 const WATCHED_S: f64 = 24.0;
@@ -29,6 +29,7 @@ type Encoded = (Codec, &'static str);
 const USUAL: Encoded = (Codec::H264, "keyint=20:min-keyint=20");
 const USUAL_H265: Encoded = (Codec::H265, "keyint=20:min-keyint=20");
 const REFRESHED: Encoded = (Codec::H264, "keyint=20:intra-refresh=1");
+const REFRESHED_H265: Encoded = (Codec::H265, "keyint=20:intra-refresh=1");
 
 struct Row {
     name: &'static str,
@@ -57,6 +58,7 @@ fn table() -> Vec<Row> {
         row("two pictures have one time", USUAL, || vec![Quirk::ClockInPairs], None, 0.8),
         row("no picture is marked as ended", USUAL, || vec![Quirk::NoMarker], None, 0.8),
         row("it refreshes its picture in parts", REFRESHED, Vec::new, None, 0.8),
+        row("it refreshes its picture in parts, H.265", REFRESHED_H265, Vec::new, None, 0.8),
         row("refreshed, and its clock stands", REFRESHED, || vec![Quirk::ClockStands], Some(Stands), 0.6),
         row("pictures are never sent and lost", USUAL, || vec![Quirk::SkipsPictures(0.02)], None, 0.2),
         row(
@@ -75,7 +77,7 @@ fn table() -> Vec<Row> {
 #[test]
 fn every_camera_is_watched_in_real_time_whatever_is_odd_about_it() {
     let dir = tempfile::tempdir().unwrap();
-    let films: Vec<(Encoded, Arc<Film>)> = [USUAL, USUAL_H265, REFRESHED]
+    let films: Vec<(Encoded, Arc<Film>)> = [USUAL, USUAL_H265, REFRESHED, REFRESHED_H265]
         .into_iter()
         .enumerate()
         .map(|(n, film)| (film, film_of(dir.path(), &format!("film{n}"), film)))
@@ -198,13 +200,10 @@ fn playing_s(clip: &Path) -> Result<f64, String> {
     String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|e| format!("{}: {e}", clip.display()))
 }
 
-/// Every picture at its own time: by itself FFmpeg rounds times to a rate, and complains of those that it rounds to one.
-const EXACTLY: [&str; 6] = ["-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null"];
-
-/// What FFmpeg says while it decodes a file.
+/// What FFmpeg says while it decodes a file, as anybody would have it do so.
 fn decode_errors(clip: &Path) -> Result<String, String> {
     let mut decode = Command::new("ffmpeg");
-    decode.args(["-v", "error", "-nostdin", "-i"]).arg(clip).args(EXACTLY).arg("-");
+    decode.args(["-v", "error", "-nostdin", "-i"]).arg(clip).args(["-f", "null", "-"]);
     let output = decode.output().map_err(|e| e.to_string())?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -335,6 +334,58 @@ fn a_ring_smaller_than_a_group_of_pictures_has_the_moment_as_a_spare_picture() {
         assert_eq!(made.stills, [Ok(shown.pts)]);
     }
     assert_eq!(picture(&dir.path().join("spare.jpg"), None).unwrap().width, 640);
+}
+
+/// By FFmpeg's decoder, which knows the same message: how its first picture is turned, degrees.
+fn rotation_of(film: &Film, at: &Path) -> String {
+    let start_code = |nal: Vec<u8>| [&[0, 0, 0, 1][..], &nal].concat();
+    std::fs::write(at, film.nal_units().into_iter().flat_map(start_code).collect::<Vec<u8>>()).unwrap();
+    let mut probe = Command::new("ffprobe");
+    probe.args(["-v", "error", "-read_intervals", "%+#1", "-show_frames"]).arg(at);
+    let shown = String::from_utf8_lossy(&probe.output().unwrap().stdout).into_owned();
+    shown.lines().find_map(|line| line.strip_prefix("rotation=")).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_stream_that_says_it_lies_on_its_side_is_turned_upright_and_so_is_its_clip() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = bag_left();
+    let upright = &picture(&source, Some((160, 90))).unwrap();
+    for (codec, filter, anticlockwise, rotation) in [
+        (Codec::H264, "transpose=1", 1, "90"),
+        (Codec::H265, "transpose=1", 1, "90"),
+        (Codec::H264, "hflip,vflip", 2, "-180"),
+        (Codec::H265, "transpose=2", 3, "-90"),
+    ] {
+        let what = format!("{codec:?}, {filter}");
+        let input = ["-t", "4", "-i", source.to_str().unwrap(), "-vf", filter];
+        let film = Film::encode_as(codec, dir.path(), "lying", &input, "keyint=10:min-keyint=10").unwrap();
+        let film = film.lying(anticlockwise);
+        assert_eq!(rotation_of(&film, &dir.path().join("lying.bin")), rotation, "{what}");
+        let camera = Camera::start(film).unwrap();
+        let mut setup = setup(camera.url(), Pace::Live);
+        (setup.stall_after_s, setup.restart_after_s) = (10.0, 20.0);
+        let (seen, ring) = run_frames(setup, 8);
+        let frame = seen.frames.first().unwrap();
+        assert_eq!((frame.width, frame.height), (320, 180), "{what}");
+        let streams: Vec<u32> = seen.streams.iter().map(|stream| stream.epoch).collect();
+        assert!(streams.iter().all(|epoch| *epoch == 1), "{what}: {streams:?}");
+        let RingSpan { stream, packets } = ring.span(Mono::ZERO, ring.latest().unwrap().mono).unwrap();
+        let (clip, still) = (dir.path().join("clip.mp4"), dir.path().join("still.jpg"));
+        let pts = packets[0].pts;
+        let stills = vec![StillJob { pts, path: still.clone(), max_bytes: 200_000, drawings: Vec::new() }];
+        let job = ClipJob { stream, packets, clip: Some(clip.clone()), stills };
+        let made = make(&kerbside(), Duration::from_secs(60), &job).unwrap();
+        assert_eq!((made.clip, made.stills.len()), (Some(ClipForm::AsSent), 1), "{what}");
+        // FFmpeg turns a clip as its container says.
+        for shown in [&clip, &still] {
+            let size = picture(shown, None).unwrap();
+            assert_eq!((size.width, size.height), (640, 360), "{what}");
+            let shown = picture(shown, Some((160, 90))).unwrap();
+            let sum: u64 = shown.rgb.iter().zip(&upright.rgb).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            assert!(sum as f64 / (upright.rgb.len() as f64) < 6.0, "{what}: {sum}");
+        }
+    }
 }
 
 #[test]

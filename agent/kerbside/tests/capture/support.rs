@@ -120,6 +120,12 @@ pub fn run_for(setup: CaptureSettings, limit: Duration, judge: Judge) -> (Seen, 
     (seen, ring)
 }
 
+/// Runs a live source until so many frames came, or until its child is to be replaced for the first time.
+pub fn run_frames(setup: CaptureSettings, enough: u64) -> (Seen, PacketRing) {
+    let (_, seen, ring) = run_until(setup, Box::new(|_| Level::L2), None, enough);
+    (seen, ring)
+}
+
 /// Runs a live source until so many frames came, or until it fails for the first time.
 pub fn watch(setup: CaptureSettings, enough: u64) -> Seen {
     run_until(setup, Box::new(|_| Level::L2), None, enough).1

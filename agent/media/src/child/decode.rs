@@ -121,6 +121,11 @@ impl FrameDecoder {
         Ok(())
     }
 
+    /// Pictures must be turned like this from now on.
+    pub(super) fn turn(&mut self, turn: Turn) {
+        self.turn = turn;
+    }
+
     /// The packet ring cannot hold the groups of pictures of this stream, or can again.
     pub(super) fn spare_pictures(&mut self, wanted: bool) {
         self.spare.want(wanted);

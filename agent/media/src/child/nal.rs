@@ -1,14 +1,17 @@
-//! Just enough of H.264 and H.265 to find parameter sets and places where decoding can begin, in either packing. Pure; every slice
-//! may be hostile.
+//! Just enough of H.264 and H.265 to find parameter sets, places where decoding can begin, and how pictures must be turned, in
+//! either packing. Pure; every slice may be hostile.
 //!
 //! Sources: ITU-T H.264 7.3.1, D.1 and annex B; ITU-T H.265 7.3.1.2, D.2 and annex B; ISO/IEC 14496-15 5.3.3 and 8.3.3.
 
 mod bits;
 mod entry;
+mod orientation;
 mod parameter_sets;
+mod sei;
 mod units;
 
 pub(super) use entry::{Entry, entry};
+pub(super) use orientation::turn;
 pub(super) use parameter_sets::ParameterSets;
 pub(super) use units::{Packing, trailing_zeros, without_padding};
 

@@ -1,5 +1,7 @@
 //! Timestamps of a clip. Pure.
 
+use std::ops::Range;
+
 /// A gap that is further than this share from a whole number of usual gaps is irregular.
 const IRREGULAR_SHARE: f64 = 0.2;
 /// With more irregular gaps than this share the pictures are spaced evenly.
@@ -8,6 +10,8 @@ const TOLERATED: f64 = 0.1;
 const MOST_SHIFTED: f64 = 8.0;
 /// Else a gap of more than so many usual ones is a pause, which stays.
 const PAUSE: f64 = 3.0;
+/// Pictures behind a pause that come in less than this share of the usual time were held back by it.
+const HELD_BACK: f64 = 0.75;
 
 /// (pts, dts) of a clip's packets in decoding order, moved to begin at zero: dts strictly rising, pts never before dts.
 /// Where a camera's dts do not rise (some send none), they are made from the sorted pts. Pictures whose times come from their
@@ -55,10 +59,24 @@ fn space_evenly(order: &mut [i64]) -> bool {
         if end < order.len() && gaps[end - 1] <= usual * PAUSE {
             continue;
         }
+        catch_up(order, begin..end, usual);
         spread(&mut order[begin..end]);
         begin = end;
     }
     true
+}
+
+/// What comes faster than usual after a pause was taken during it: its first picture moves back into the pause.
+fn catch_up(order: &mut [i64], stretch: Range<usize>, usual: f64) {
+    let before = stretch.start.checked_sub(1).and_then(|ix| order.get(ix)).copied();
+    let (Some(before), Some(&last)) = (before, order.get(stretch.end - 1)) else { return };
+    let took = (stretch.len().saturating_sub(1) as f64 * usual).round() as i64;
+    let earliest = before.saturating_add(usual.round() as i64);
+    if let Some(first) = order.get_mut(stretch.start)
+        && (last.saturating_sub(*first) as f64) < took as f64 * HELD_BACK
+    {
+        *first = (*first).min(last.saturating_sub(took).max(earliest));
+    }
 }
 
 /// Where each time would lie if all were spaced evenly between the first and the last.
@@ -118,6 +136,10 @@ mod tests {
         assert_eq!(pts(&[0, 130, 180, 310, 400]), [0, 100, 200, 300, 400]);
         assert_eq!(pts(&[0, 0, 200, 200, 400, 400, 600]), [0, 100, 200, 300, 400, 500, 600], "in pairs");
         assert_eq!(pts(&[0, 130, 200, 5900, 6030, 6100]), [0, 100, 200, 5900, 6000, 6100], "a pause");
+        // What was taken during a pause comes in a burst behind it.
+        let burst =
+            [0, 130, 200, 330, 400, 530, 600, 730, 800, 930, 1000, 3000, 3010, 3020, 3030, 3040, 3050];
+        assert_eq!(pts(&burst)[10..], [1000, 2700, 2770, 2840, 2910, 2980, 3050], "caught up");
         let regular = [0, 100, 200, 305, 400, 700, 800, 900, 1000, 1100, 1200, 1300];
         assert_eq!(pts(&regular), regular, "a camera's own times stay");
     }

@@ -75,6 +75,27 @@ impl Film {
         Arc::new(Film { codec: self.codec, units })
     }
 
+    /// The same film as a camera sends it that hangs on its side: before each key frame a message says that pictures must be turned
+    /// by so many quarters anticlockwise (display orientation: H.264 D.1.27, H.265 D.2.17).
+    pub fn lying(&self, quarters_anticlockwise: u8) -> Arc<Film> {
+        let angle = u32::from(quarters_anticlockwise) << 14;
+        // Not taken back, no flip, the angle; H.264: for as long as nothing else is said (010), H.265: the same (1).
+        let (head, rest) = match self.codec {
+            Codec::H264 => (&[6][..], 0b010 << 10),
+            Codec::H265 => (&[39 << 1, 1][..], 1 << 12),
+        };
+        let payload = (angle << 13 | rest).to_be_bytes();
+        let message = [head, &[47, 3], &payload[..3], &[0x80]].concat();
+        let say = |unit: &Unit| {
+            let mut nals = unit.nals.clone();
+            if let Some(at) = nals.iter().position(|nal| self.codec.is_key(nal)) {
+                nals.insert(at, message.clone());
+            }
+            Unit { nals, is_key: unit.is_key }
+        };
+        Arc::new(Film { codec: self.codec, units: self.units.iter().map(say).collect() })
+    }
+
     /// Everything that the camera sends, in order, unit by unit.
     pub fn nal_units(&self) -> Vec<Vec<u8>> {
         self.units.iter().flat_map(|unit| unit.nals.clone()).collect()

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next::Packet;
 use ffmpeg_next::packet::side_data::Type;
-use kerbside_domain::frame::StreamInfo;
+use kerbside_domain::frame::{StreamInfo, Turn};
 
 use crate::child::nal::{self, Entry, Family, Packing, ParameterSets};
 
@@ -18,6 +18,8 @@ pub(super) struct Sequence {
 #[derive(Debug, Default)]
 pub(super) struct PacketView {
     pub(super) entry: Option<Entry>,
+    /// How pictures from here on must be turned, where the stream says so.
+    pub(super) turn: Option<Turn>,
     /// Packets from this one on need other extradata.
     pub(super) new_extradata: Option<Bytes>,
     /// Extradata that the stream lacked so far: what it says holds for all of it.
@@ -68,6 +70,7 @@ impl Sequence {
         };
         let units = self.packing.units(packet.data().unwrap_or_default());
         view.entry = nal::entry(family, &units, packet.is_key());
+        view.turn = nal::turn(family, &units);
         let sets = ParameterSets::of_units(family, &units);
         if sets.is_empty() {
             return view;
@@ -87,7 +90,6 @@ impl Sequence {
 #[cfg(test)]
 mod tests {
     use ffmpeg_next::packet::Flags;
-    use kerbside_domain::frame::Turn;
 
     use super::*;
 

@@ -38,6 +38,9 @@ pub(in crate::child) struct StreamReader {
     group: GroupSize,
     /// Only live: a file keeps its own time.
     clock: Option<StreamClock>,
+    /// How the stream itself says that its pictures must be turned, where its container says nothing; told with the next picture
+    /// that decoding can begin with.
+    turn: Option<Turn>,
     last_dts: Option<i64>,
     last_pts: i64,
     /// Something of the next packet did not come.
@@ -93,6 +96,7 @@ impl StreamReader {
         let rational = Rational(time_base.0, time_base.1);
         let decoder = FrameDecoder::new(open, parameters, rational, &info)?;
         parent.stream(&info)?;
+        let turn = (info.turn == Turn::NONE).then_some(Turn::NONE);
         let tick_s = f64::from(time_base.0) / f64::from(time_base.1.max(1));
         Ok(StreamReader {
             index,
@@ -104,6 +108,7 @@ impl StreamReader {
             key_spacing: KeyFrameSpacing::default(),
             group: GroupSize::new(open.ring_bytes),
             clock: live.then(|| StreamClock::new(tick_s, has_clock, parent.now())),
+            turn,
             last_dts: None,
             last_pts: 0,
             lost: false,
@@ -133,6 +138,7 @@ impl StreamReader {
         let view = self.sequence.look(&packet, &self.info);
         let entry = view.entry;
         let Times { pts, dts } = self.date(&mut packet, arrived, parent)?;
+        self.check_turn(&view, parent)?;
         self.check_parameters(view, &packet, parent)?;
         let dts_s = dts as f64 * self.tick_s;
         if let Some(pacer) = &mut self.pacer {
@@ -205,6 +211,19 @@ impl StreamReader {
         self.info.epoch += 1;
         self.decoder.restart();
         parent.stream(&self.info)
+    }
+
+    /// Another turn begins a new epoch: a clip has one.
+    fn check_turn(&mut self, view: &PacketView, parent: &mut ParentLink) -> Result<(), CaptureError> {
+        let Some(turn) = &mut self.turn else { return Ok(()) };
+        *turn = view.turn.unwrap_or(*turn);
+        if view.entry.is_none() || *turn == self.info.turn {
+            return Ok(());
+        }
+        self.info.turn = *turn;
+        self.decoder.turn(self.info.turn);
+        // What was announced before the first packet is known better now.
+        if parent.stats.packets == 0 { parent.stream(&self.info) } else { self.begin_epoch(parent) }
     }
 
     /// New parameters begin a new epoch: its packets need other extradata.

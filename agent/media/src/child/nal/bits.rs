@@ -18,6 +18,11 @@ impl<'a> Bits<'a> {
         Some(u32::from(bit))
     }
 
+    /// u(n), of at most 32 bits.
+    pub(super) fn fixed(&mut self, bits: u32) -> Option<u32> {
+        (0..bits).try_fold(0, |value, _| Some(value << 1 | self.bit()?))
+    }
+
     /// ue(v): as many zeros as bits follow the one.
     pub(super) fn unsigned(&mut self) -> Option<u32> {
         let mut zeros = 0;

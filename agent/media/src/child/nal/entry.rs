@@ -1,7 +1,7 @@
 //! Where decoding can begin. Pure.
 
-use super::Family;
-use super::bits::{Bits, without_emulation_prevention};
+use super::bits::Bits;
+use super::{Family, sei};
 
 /// The payload type of a recovery point message, in H.264 and H.265.
 const RECOVERY_POINT: u32 = 6;
@@ -36,42 +36,13 @@ pub(in crate::child) fn entry(family: Family, units: &[&[u8]], flagged: bool) ->
 
 /// Pictures until the recovery is complete, of a unit that holds a recovery point message.
 fn recovery_point(family: Family, unit: &[u8]) -> Option<u16> {
-    let body = match (family, family.kind(unit)?) {
-        (Family::H264, 6) => unit.get(1..)?,
-        (Family::Hevc, 39) => unit.get(2..)?,
-        _ => return None,
+    let payload = sei::payload(family, unit, RECOVERY_POINT)?;
+    let mut bits = Bits::new(&payload);
+    let pictures = match family {
+        Family::H264 => bits.unsigned()?,
+        Family::Hevc => u32::try_from(bits.signed()?.max(0)).ok()?,
     };
-    let body = without_emulation_prevention(body);
-    let mut rest = body.as_slice();
-    // Messages follow one another until the stop bit.
-    while rest.len() > 2 {
-        let kind = number(&mut rest)?;
-        let len = number(&mut rest)? as usize;
-        let (payload, after) = rest.split_at_checked(len)?;
-        if kind == RECOVERY_POINT {
-            let mut bits = Bits::new(payload);
-            let pictures = match family {
-                Family::H264 => bits.unsigned()?,
-                Family::Hevc => u32::try_from(bits.signed()?.max(0)).ok()?,
-            };
-            return u16::try_from(pictures.min(MAX_REFRESH)).ok();
-        }
-        rest = after;
-    }
-    None
-}
-
-/// A type or a length: bytes of 255 add up.
-fn number(rest: &mut &[u8]) -> Option<u32> {
-    let mut value = 0u32;
-    loop {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value = value.checked_add(u32::from(*byte))?;
-        if *byte != 255 {
-            return Some(value);
-        }
-    }
+    u16::try_from(pictures.min(MAX_REFRESH)).ok()
 }
 
 #[cfg(test)]
