@@ -86,6 +86,16 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
         data.get("dwell_s").map(Value::to_string).unwrap_or_default(),
         event.get("id").and_then(Value::as_str).unwrap_or("?"),
     ));
+    if let (Some(state), Some(because)) = (text("/state"), text("/reported_because")) {
+        let zh = match state {
+            "open" => "存在",
+            "cleared" => "已消失",
+            "withdrawn" => "已撤回",
+            _ => "",
+        };
+        let previous = text("/previous").map(|id| format!("  前一事件 previous: {id}")).unwrap_or_default();
+        out.push_str(&format!("\n          状态 state: {zh} {state}, {because}{previous}"));
+    }
     if let Some(result) = text("/recheck/result") {
         let zh = match result {
             "cleared" => "已消失",
@@ -143,7 +153,7 @@ mod tests {
     fn an_incident_in_the_terminal() {
         let event = json!({"id": "01J.0002", "source": "urn:kerbside:310112:mh-xz-017",
             "type": "kerbside.matter.opened.v1", "time": "2026-11-21T08:31:05.120+08:00",
-            "data": {"phase": "opened", "kind": "waste.exposed", "confidence": 0.91, "dwell_s": 61.5,
+            "data": {"phase": "opened", "state": "open", "reported_because": "dwell", "previous": "01H", "kind": "waste.exposed", "confidence": 0.91, "dwell_s": 61.5,
                 "matter": {"code": "06010", "name": "暴露垃圾"},
                 "location": {"geometry": {"coordinates": [121.3761234, 31.1124567]}, "properties": {"accuracy_m": 2.8}},
                 "grid": {"unit_grid": "310112001002003"}, "device": {"camera_id": "cam1"}, "zone": {"id": "sidewalk-1"},
@@ -153,6 +163,7 @@ mod tests {
         expect![[r#"
             08:31:05  发现 OPENED    waste.exposed 暴露垃圾 06010  91 %  mh-xz-017/cam1
                       地点 place: 31.112457, 121.376123 ±2.8 m 网格 310112001002003  区域 zone: sidewalk-1  停留 dwell: 61.5 s  编号 id: 01J.0002
+                      状态 state: 存在 open, dwell  前一事件 previous: 01H
                       证据 evidence: trigger   /var/lib/kerbside/evidence/2026/a.jpg
                       证据 evidence: clip      pending"#]]
         .assert_eq(&text);
