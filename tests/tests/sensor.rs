@@ -1,4 +1,4 @@
-//! A reading on the box's own broker and the sentences of a GNSS receiver travel the line to the centre.
+//! What hangs on the box beside cameras: sensors and a GNSS receiver travel the line to the centre, and a rule speaks at the place.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What fails here fails the test.
 
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 
 use anyhow::Result;
 use kerbside_testkit::sensors::{gga, publish};
-use kerbside_testkit::{Agent, Broker, Centre, LIMIT, Site, free_port};
+use kerbside_testkit::{Agent, Broker, Cameras, Centre, LIMIT, Site, clip, free_port};
 
 const SENSORS: &str = r#"
 [[sensor]]
@@ -62,5 +62,46 @@ fn readings_and_position_reach_the_centre() -> Result<()> {
         (all.len() >= 2).then(|| all.to_vec())
     })?;
     assert_eq!(all[1]["data"]["result"], 93.0, "{all:?}");
+    agent.stop()
+}
+
+/// A bag lies there from 11.7 to 34.2 s. The rule warns after 10 s and would open a minute later: it is taken away in time.
+#[test]
+fn what_goes_away_after_a_warning_is_settled() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let broker = Broker::start(dir.path())?;
+    let local = tempfile::tempdir()?;
+    let own = Broker::start(local.path())?;
+    let source = clip("bag-removed.mp4");
+    let cameras = Cameras::serve(&[("/cam1", &source)], false)?;
+    let site = Site::of_scene(dir.path(), "kerb-day.site.toml", &broker, &[cameras.url(0)?])?;
+    let (sound, said) = (dir.path().join("move-on.wav"), dir.path().join("said"));
+    std::fs::write(&sound, "请勿占道\n")?;
+    let play = format!("cat \"$0\" >> {}", said.display());
+    site.set("sensors", "broker", &own.url())?;
+    site.edit(|text| {
+        let warn = "clear_after_s = 6\n\n  [camera.zone.rule.warn]\n  by = [\"loud\", \"sign\"]\n  wait_s = 60\n";
+        let outputs = format!(
+            "\n[[output]]\nid = \"loud\"\nkind = \"player\"\nprogram = [\"sh\", \"-c\", {play:?}]\nfile = {sound:?}\n\
+             \n[[output]]\nid = \"sign\"\nkind = \"mqtt\"\ntopic = \"signs/1\"\npayload = \"move on\"\n"
+        );
+        text.replacen("clear_after_s = 6\n", warn, 1) + &outputs
+    })?;
+    let centre = Centre::start(&broker)?;
+    let agent = Agent::start(&site)?;
+
+    let settled = centre.message("matter.settled")?;
+    let data = &settled["data"];
+    assert_eq!((&data["state"], &data["revision"]), (&"settled".into(), &1.into()), "{settled}");
+    assert_eq!(data["reasons"]["warning"], "spoken", "{settled}");
+    assert_eq!(std::fs::read_to_string(&said)?, "请勿占道\n", "one warning, spoken once");
+    own.logged("the sign's message", |line| line.contains("demo-box-01-outputs"))?;
+    let named = centre.message_where("matter.updated", "with the pictures", |m| {
+        m["data"]["evidence"].as_array().is_some_and(|e| e.iter().any(|i| i["role"] == "after"))
+    })?;
+    let roles = named["data"]["evidence"].as_array().unwrap().iter().map(|i| i["role"].as_str().unwrap());
+    let roles: Vec<&str> = roles.collect();
+    assert!(roles.contains(&"before") && named["data"]["state"] == "settled", "{named}");
+    assert!(centre.messages("matter.opened").is_empty(), "nobody is sent");
     agent.stop()
 }

@@ -20,6 +20,8 @@ pub enum Phase {
     Cleared,
     /// It was none.
     Withdrawn,
+    /// The box warned at the place, and it went away: no case. The only report of what it says but for evidence.
+    Settled,
     /// The place was looked at again.
     Recheck,
 }
@@ -36,6 +38,8 @@ pub enum IncidentState {
     Cleared,
     /// It was none.
     Withdrawn,
+    /// It went away after a warning; nobody was sent.
+    Settled,
 }
 
 impl IncidentState {
@@ -45,6 +49,7 @@ impl IncidentState {
             IncidentState::Open => "open",
             IncidentState::Cleared => "cleared",
             IncidentState::Withdrawn => "withdrawn",
+            IncidentState::Settled => "settled",
         }
     }
 }

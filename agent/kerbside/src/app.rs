@@ -49,10 +49,10 @@ use kerbside_trace::delivery::{self, Delivery};
 use kerbside_wire::{Identity, MustSign};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::data_folder::DataFolder;
-use crate::health;
+use crate::{health, outputs};
 use paths::evidence_dir;
 use reload::Reload;
 
@@ -123,6 +123,7 @@ pub fn run_with(
         local_allowed: site.evidence.local_uploads,
         proxy: site.centre.proxy.clone(),
     });
+    let (warnings, to_speak) = mpsc::channel(outputs::QUEUE);
     let stages = stages::start(stages::Parts {
         site: site.clone(),
         clock: clock.clone(),
@@ -135,6 +136,7 @@ pub fn run_with(
         presses: pressed,
         sites: new_sites,
         uploads,
+        warnings,
         restart: restart.clone(),
         meters: &meters,
     })?;
@@ -142,7 +144,7 @@ pub fn run_with(
     link_settings.status = meters.link();
     let link = link::spawn(link_settings, opened.link, clock.clone());
     meters.watch_delivery(delivery.clone());
-    let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss, presses);
+    let instruments = instruments::start(&site, &clock, &meters, stages.inputs(), gnss, presses, to_speak);
     let pages = meters.serve(&site);
     let reload = Reload { path: file, as_read, running: site.clone(), delivery: delivery.clone(), sites };
     let reloading = tokio::spawn(panics::named("reload", signals.serve(read_again(reload))));

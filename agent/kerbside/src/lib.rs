@@ -8,6 +8,7 @@
 //!   effects.
 //! * [`evidence`] makes pictures, clips and manifests durable. [`review`] decodes the packet ring to find who left an object.
 //! * `sensor` reads GNSS and the sensors of the street. `ntp` asks the machine whether its clock is synchronised.
+//! * `outputs` speaks at the place when a rule warns.
 //! * `health` has the metrics, the liveness of the stages, and the loopback pages that show both.
 //! * [`replay`] plays a file through the same line; [`score`] counts over many files how often it was right.
 //! * [`data_folder`] knows a data folder again, or says that it is not this box's.
@@ -34,6 +35,7 @@ pub(crate) mod health;
 pub mod inspect;
 pub mod log;
 pub(crate) mod ntp;
+pub(crate) mod outputs;
 pub mod proof;
 pub mod replay;
 pub mod review;

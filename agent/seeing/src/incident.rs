@@ -29,6 +29,7 @@
 //! | `grouping` | which parts are one candidate, which are gone |
 //! | `closing` | open incidents: seen, grown, cleared, withdrawn |
 //! | `review_request` | when the ring shall be reviewed |
+//! | `warning` | a word at the place before a case is opened; what goes away after it is settled |
 //! | `judge`, `refusal`, `opening` | whether a candidate is an incident, why not, its first revision |
 //! | `recheck` | looking again, for the centre |
 //! | `pin` | packets pinned for candidates |
@@ -76,6 +77,7 @@ mod tests;
 mod told;
 mod tuning;
 mod visibility;
+mod warning;
 
 pub use self::case_file::CaseFile;
 pub use self::core::Core;
@@ -89,3 +91,4 @@ pub use self::settings::Settings;
 pub use self::told::PendingEvidence;
 #[cfg(test)]
 pub(crate) use self::tuning::bounds::MAX_CANDIDATES;
+pub use self::warning::Warning;

@@ -6,7 +6,7 @@
 //! | `assemble` | the order in which the tables are checked |
 //! | `keys` | the centre's keys, and what must be signed |
 //! | `exposure` | secrets and evidence that other users of the machine can read or change |
-//! | `tables`, `sensors`, `sensor_source`, `camera`, `zones` | one table each: from raw values to checked ones |
+//! | `tables`, `sensors`, `sensor_source`, `outputs`, `camera`, `zones` | one table each: from raw values to checked ones |
 //! | `check` | checks that every table needs |
 //! | `raw`, `read` | the file as it is written; from the TOML tree to raw structs |
 //! | `values`, `shape` | small languages inside values; polygons |
@@ -18,6 +18,7 @@ mod check;
 mod exposure;
 mod instruments;
 mod keys;
+mod outputs;
 mod problem;
 mod raw;
 mod read;
@@ -41,10 +42,11 @@ pub use instruments::{
     Sensor, SensorKind, SensorSource, SensorView, Sensors, SerialPort,
 };
 pub use keys::SCOPES;
+pub use outputs::{Output, OutputWay};
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Confine, Device, Evidence, Health, Hours, Models, Patrol, Permit, Protocol,
-    Proxy, ProxyLogin, Rule, Site, Tls, TlsTrust, Transport, Zone,
+    Proxy, ProxyLogin, Rule, Site, Tls, TlsTrust, Transport, WarnFirst, Zone,
 };
 pub use with::{Comparison, With, WithMode};
 

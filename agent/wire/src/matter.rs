@@ -1,4 +1,4 @@
-//! `matter.opened`, `updated`, `cleared`, `withdrawn`, `recheck`: one report about one incident, at most 4 KiB.
+//! `matter.opened`, `updated`, `cleared`, `withdrawn`, `settled`, `recheck`: one report about one incident, at most 4 KiB.
 //!
 //! A [`MatterMessage`] cannot be longer: nothing else makes one. What does not fit is left out step by step, the least needed
 //! first, and the message says so: `omitted` counts objects and files and names the other parts. State, address and the paths
@@ -79,6 +79,7 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::Updated => "updated",
         Phase::Cleared => "cleared",
         Phase::Withdrawn => "withdrawn",
+        Phase::Settled => "settled",
         Phase::Recheck => "recheck",
     }
 }

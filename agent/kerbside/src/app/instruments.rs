@@ -13,11 +13,12 @@ use tokio::task::JoinHandle;
 use super::clock_quality::ClockJudge;
 use super::meters::Meters;
 use crate::health::{DropPolicy, Stays};
+use crate::outputs::Outputs;
 use crate::sensor::{self, Gnss, GnssEvent, Intake, Press};
 use kerbside_domain::panics;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::SystemClock;
-use kerbside_seeing::incident::Input;
+use kerbside_seeing::incident::{Input, Warning};
 use kerbside_site::config::Site;
 
 /// Events between an adapter and its forwarding task; the newest is dropped beyond.
@@ -52,6 +53,7 @@ pub(super) fn start(
     inputs: Sender<Input>,
     gnss: Sender<GnssEvent>,
     presses: Sender<Press>,
+    warnings: mpsc::Receiver<Warning>,
 ) -> Instruments {
     let judge = Arc::new(ClockJudge::new(clock.clone()));
     let clock_queries = query_clock_quality(judge.clone(), meters.ends().stays("clock"));
@@ -86,10 +88,15 @@ pub(super) fn start(
     let ways = sensor::ways(&site.sensors, &site.device.edge_id, &intake);
     if !ways.is_empty() {
         let dropped = meters.metrics().dropped(DropPolicy::ReadingsNewest);
-        tasks.push(tokio::spawn(panics::named("sensors", forward_readings(received, inputs, dropped))));
+        tasks.push(tokio::spawn(panics::named(
+            "sensors",
+            forward_readings(received, inputs.clone(), dropped),
+        )));
         tasks.push(tokio::spawn(panics::named("sensors", forward_presses(brought, presses))));
     }
     tasks.extend(ways.into_iter().map(|(name, way)| tokio::spawn(panics::named(name, way))));
+    let outputs = Outputs::new(site, clock.clone(), inputs);
+    tasks.push(tokio::spawn(panics::named("outputs", outputs.run(warnings))));
     Instruments { tasks, clock_queries }
 }
 

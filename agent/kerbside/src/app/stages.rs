@@ -14,7 +14,7 @@ use kerbside_infer::slots::Slots;
 use kerbside_infer::{Cascade, LIVE_RUN_LIMIT};
 use kerbside_media::ring::PacketRing;
 use kerbside_media::{CaptureProgram, CaptureSession, CaptureSettings, FrameSource as _};
-use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer};
+use kerbside_seeing::incident::{Core, Input, Observation, ReviewAnswer, Warning};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob};
 use kerbside_site::config::Site;
 use kerbside_trace::delivery::{Delivery, Item, SavedIncident, StoredInput};
@@ -57,6 +57,8 @@ pub(super) struct Parts<'a> {
     pub(super) presses: Receiver<Press>,
     pub(super) sites: Receiver<Arc<Site>>,
     pub(super) uploads: mpsc::Sender<Grant>,
+    /// To the outputs, which speak at the place.
+    pub(super) warnings: mpsc::Sender<Warning>,
     pub(super) restart: Arc<Notify>,
     pub(super) meters: &'a Meters,
 }
@@ -113,6 +115,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         presses,
         sites,
         uploads,
+        warnings,
         restart,
         meters,
     } = parts;
@@ -147,6 +150,7 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         review,
         cameras: cameras.controls,
         uploads,
+        warnings,
         restart,
         meter: meters.core(),
     });

@@ -278,6 +278,7 @@ impl Metrics {
             Phase::Updated => "updated",
             Phase::Cleared => "cleared",
             Phase::Withdrawn => "withdrawn",
+            Phase::Settled => "settled",
             Phase::Recheck => "recheck",
         };
         self.families.reports.get_or_create_owned(&ByReport { kind: kind.as_str(), phase })

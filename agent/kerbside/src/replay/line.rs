@@ -21,7 +21,7 @@ use kerbside_infer::Cascade;
 use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::PacketRing;
 use kerbside_media::{FrameSink, Notice};
-use kerbside_seeing::incident::{Core, Effect, Input, Observation};
+use kerbside_seeing::incident::{Core, Effect, Input, Observation, Warning};
 use kerbside_seeing::pipeline::{CameraControl, CameraLine, DetectionJob, Route, Ticks, Unloaded};
 use kerbside_site::config::{Camera, Site};
 
@@ -161,7 +161,13 @@ impl<'a> Line<'a> {
                     review(&self.review_camera, self.cascade.street(), &mut self.make_clip, &request);
                 return Ok(vec![Input::Reviewed(answer)]);
             }
-            Effect::Patrol(_) | Effect::SensorAlarm { .. } | Effect::UnknownIncident { .. } => {}
+            Effect::Warn(Warning { at, by, .. }) => {
+                self.output.warning(at.mono.since_s(Mono::ZERO), &by)?;
+            }
+            Effect::WarningAnswered { .. }
+            | Effect::Patrol(_)
+            | Effect::SensorAlarm { .. }
+            | Effect::UnknownIncident { .. } => {}
         }
         Ok(Vec::new())
     }

@@ -67,6 +67,10 @@ impl<'a> Output<'a> {
         self.line(&timeline::camera(at_s, state))
     }
 
+    pub(super) fn warning(&mut self, at_s: f64, by: &[String]) -> anyhow::Result<()> {
+        self.line(&timeline::warning(at_s, by))
+    }
+
     fn line(&mut self, line: &str) -> anyhow::Result<()> {
         (self.print)(line);
         writeln!(self.timeline, "{line}").context("timeline.txt")

@@ -12,6 +12,7 @@ pub(super) fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> Str
         Phase::Updated => report.cause.as_str(),
         Phase::Cleared => "cleared",
         Phase::Withdrawn => "withdrawn",
+        Phase::Settled => "settled",
         Phase::Recheck => "recheck",
     };
     let name = matter.map(|m| format!(" {}", m.name)).unwrap_or_default();
@@ -37,6 +38,11 @@ pub(super) fn report(at_s: f64, report: &Report, matter: Option<&Matter>) -> Str
         }
     }
     line
+}
+
+/// A replay says nothing at any place.
+pub(super) fn warning(at_s: f64, by: &[String]) -> String {
+    format!("{at_s:8.1} s  warning    by {} (not spoken in a replay)", by.join(", "))
 }
 
 pub(super) fn camera(at_s: f64, state: CameraState) -> String {

@@ -12,6 +12,7 @@ use super::refusal::RefusalLog;
 use super::review::ReviewState;
 use super::tuning::candidate::{EXPLAINED_SHARE, PRINCIPAL_SHARE};
 use super::tuning::frames::MIN_DETECTIONS;
+use super::warning::Warned;
 use crate::tracker::Witness;
 
 /// Something static that is no incident yet, or that an open incident stands on.
@@ -31,6 +32,8 @@ pub(super) struct Candidate {
     pub(super) parts: Vec<Part>,
     pub(super) attendance: Attendance,
     pub(super) labels: Labels,
+    /// The box has warned at the place.
+    pub(super) warned: Option<Warned>,
     /// What has been counted as refused already.
     pub(super) refusals: RefusalLog,
 }
@@ -47,6 +50,7 @@ impl Candidate {
             parts: vec![part],
             attendance: Attendance::new(alone_s),
             labels: Labels::default(),
+            warned: None,
             refusals: RefusalLog::default(),
         }
     }

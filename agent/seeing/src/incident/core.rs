@@ -70,6 +70,11 @@ impl Core {
                     camera.reviewed(answer, now, context)
                 });
             }
+            Input::Warned { camera, incident_id, spoken } => {
+                self.with_camera(camera, effects, |camera, context| {
+                    camera.warning_answered(&incident_id, spoken, context);
+                });
+            }
             Input::Receipt(receipt) => self.receipt(receipt),
             Input::Case(update) => self.case(update, effects),
             Input::Recheck { incident_id, command_id } => self.recheck(incident_id, command_id, effects),

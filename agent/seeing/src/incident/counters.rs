@@ -23,6 +23,10 @@ pub struct CoreCounters {
     pub cleared: u64,
     /// Incidents withdrawn.
     pub withdrawn: u64,
+    /// Candidates that the box warned of.
+    pub warned: u64,
+    /// Of these, those that went away: reported as settled.
+    pub settled: u64,
     /// Places looked at again for the centre, answered.
     pub rechecks: u64,
     /// Candidates for which a review of the ring was requested.
@@ -59,7 +63,7 @@ impl CoreCounters {
     }
 
     /// Every plain count under its metric label; refusals are apart.
-    pub fn named(&self) -> [(&'static str, u64); 19] {
+    pub fn named(&self) -> [(&'static str, u64); 21] {
         [
             ("candidates", self.candidates),
             ("candidates_gone", self.candidates_gone),
@@ -69,6 +73,8 @@ impl CoreCounters {
             ("reappeared", self.reappeared),
             ("cleared", self.cleared),
             ("withdrawn", self.withdrawn),
+            ("warned", self.warned),
+            ("settled", self.settled),
             ("rechecks", self.rechecks),
             ("reviews", self.reviews),
             ("incidents_refused", self.incidents_refused),

@@ -9,6 +9,7 @@ use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
 
 use super::review::ReviewRequest;
+use super::warning::Warning;
 
 /// What the core wants done. Whoever applies it makes `Report`s durable before anything else.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +62,15 @@ pub enum Effect {
     },
     /// Send the report of a patrol period.
     Patrol(PatrolReport),
+    /// Say at the place that this must not stay. The answer is an [`Input::Warned`](super::Input::Warned).
+    Warn(Warning),
+    /// Whether a warning was spoken: for the trace.
+    WarningAnswered {
+        /// The incident that it may become.
+        incident_id: String,
+        /// At least one output spoke.
+        spoken: bool,
+    },
     /// A reading crossed its limit for long enough, or came back.
     SensorAlarm {
         /// The latest reading.

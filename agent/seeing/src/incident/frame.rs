@@ -61,7 +61,7 @@ impl CameraCore {
         self.pass_time(dt_s, &movers);
         self.sample(frame, &movers);
         self.regroup(at, context);
-        self.forget_gone(context);
+        self.forget_gone(at, context);
         self.follow_incidents(at, dt_s, &movers, context);
         self.request_review(at, context);
         self.judge_candidates(at, context);

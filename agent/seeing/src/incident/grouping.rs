@@ -102,14 +102,18 @@ impl CameraCore {
         } else {
             unpin(&mut merged, context);
         }
+        kept.warned = kept.warned.take().or(merged.warned.take());
         kept.parts.append(&mut merged.parts);
     }
 
     /// Forgets candidates that went away, and parts of an incident that did while others stand.
-    pub(super) fn forget_gone(&mut self, context: &mut StepContext<'_>) {
+    pub(super) fn forget_gone(&mut self, at: Moment, context: &mut StepContext<'_>) {
+        self.settle_gone(at, context);
         for candidate in self.candidates.iter_mut() {
             let incident = self.incidents.on_candidate(candidate.id);
-            let gone_s = incident.map_or(FORGET_GONE_S, |i| i.clear_after_s.max(FORGET_GONE_S));
+            let warned = candidate.warned.as_ref().map(|warned| warned.opening.clear_after_s);
+            let clear_after_s = incident.map(|i| i.clear_after_s).or(warned);
+            let gone_s = clear_after_s.map_or(FORGET_GONE_S, |s| s.max(FORGET_GONE_S));
             let hidden_s = if incident.is_some() { f64::INFINITY } else { FORGET_HIDDEN_S };
             let is_gone = |p: &Part| p.gone_s >= gone_s || p.absent_s >= hidden_s;
             let some_stand = candidate.parts.iter().any(|p| !is_gone(p));

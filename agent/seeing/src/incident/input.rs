@@ -52,6 +52,15 @@ pub enum Input {
     Evidence(EvidenceOutcome),
     /// The answer to a review request.
     Reviewed(ReviewAnswer),
+    /// Whether a warning was spoken at the place.
+    Warned {
+        /// The camera that saw it.
+        camera: CameraIx,
+        /// The incident that it may become, or has become.
+        incident_id: String,
+        /// At least one output spoke.
+        spoken: bool,
+    },
     /// The centre has one of our messages.
     Receipt(Receipt),
     /// The centre's case went a step further.

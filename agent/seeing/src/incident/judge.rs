@@ -13,6 +13,7 @@ use super::tuning::judge::{
     ACCUMULATED, HANDLED, MAX_AREA, MAX_ASPECT, MOSTLY_SHADE, NAMED_STALL_SHARE, OWNED_DWELLS,
     PATIENT_DWELLS, STEADY_SHARE, THIN, VENDOR_VISITS,
 };
+use super::warning;
 use crate::rules::{OperatingPoint, REGION_SHARE, RuleStatus, rule_status, share_inside};
 
 /// What the judge says of one candidate and one rule.
@@ -49,7 +50,7 @@ pub(super) struct Circumstances {
 /// One candidate against one rule.
 pub(super) fn judge(candidate: &Candidate, zone: &Zone, rule: &Rule, now: Circumstances) -> Judgement {
     let point = OperatingPoint::of(rule.sensitivity);
-    if !is_ready(candidate, zone, rule, &point) {
+    if !is_ready(candidate, zone, rule, &point, now) {
         return Judgement::NotYet;
     }
     match classify(candidate, zone, rule, &point, now) {
@@ -58,15 +59,21 @@ pub(super) fn judge(candidate: &Candidate, zone: &Zone, rule: &Rule, now: Circum
     }
 }
 
-/// It was sampled, stands in the zone, can be judged in this frame, and has stood for the rule's dwell.
-fn is_ready(candidate: &Candidate, zone: &Zone, rule: &Rule, point: &OperatingPoint) -> bool {
+/// It was sampled, stands in the zone, can be judged in this frame, and has stood until the rule's next step.
+fn is_ready(
+    candidate: &Candidate,
+    zone: &Zone,
+    rule: &Rule,
+    point: &OperatingPoint,
+    now: Circumstances,
+) -> bool {
     if !candidate.is_sampled() || share_inside(&zone.polygon_norm, &candidate.bbox()) < REGION_SHARE {
         return false;
     }
     // A vehicle's region is behind its own box by nature; everything else must be in sight to be judged.
     let is_judgeable = candidate.is_in_the_open()
         || (candidate.is_present() && candidate.explanation(point.max_covered).is_some());
-    is_judgeable && candidate.dwell_s() >= rule.dwell_s
+    is_judgeable && candidate.dwell_s() >= warning::dwell_s(candidate, rule, now.wall_ms, now.utc_offset_s)
 }
 
 fn classify(

@@ -15,7 +15,7 @@ use super::case_file::CaseFile;
 use super::context::StepContext;
 use super::effect::Effect;
 use super::labels::Named;
-use super::pin_span::{before_moment, clip_span};
+use super::pin_span::{before_moment, clip_span, standing_moment};
 use super::place::{Mover, covered_by, is_same_place, lies_in};
 use super::reasons::{self, tenths};
 use super::settings::Settings;
@@ -225,7 +225,8 @@ impl Incident {
         }
         report.objects = vec![object_of(candidate, report)];
         report.objects.extend(attendants.iter().take(MAX_OBJECTS).cloned());
-        report.reasons = reasons::of(candidate, settings.size_m2(report.camera, self.last_box));
+        let seen = reasons::of(candidate, settings.size_m2(report.camera, self.last_box));
+        reasons::renew(&mut report.reasons, seen);
     }
 
     /// Reports the next revision. It names no evidence.
@@ -261,7 +262,7 @@ impl Incident {
             Phase::Updated => context.counters.updated += 1,
             Phase::Cleared => context.counters.cleared += 1,
             Phase::Withdrawn => context.counters.withdrawn += 1,
-            Phase::Recheck => {} // Counted where it is answered.
+            Phase::Recheck | Phase::Settled => {} // Counted where it is answered or settled.
         }
         context.effects.push(Effect::Report(Box::new(report.clone())));
     }
@@ -286,7 +287,10 @@ impl Incident {
             revision,
             kind: Some(report.kind),
             camera: report.camera,
-            before_at: requires(EvidenceRole::Before).then(|| before_moment(appeared, settings)),
+            before_at: requires(EvidenceRole::Before).then(|| match self.state {
+                IncidentState::Settled => standing_moment(appeared, settings),
+                _ => before_moment(appeared, settings),
+            }),
             trigger_at: at,
             clip: requires(EvidenceRole::Clip).then(|| clip_span(appeared, settings)),
             zone: report.zone.clone(),

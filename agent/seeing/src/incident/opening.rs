@@ -9,16 +9,18 @@ use super::candidate::Candidate;
 use super::context::StepContext;
 use super::judge::{Circumstances, Classification, Judgement, judge};
 use super::lifecycle::Incident;
+use super::reasons;
 use super::refusal::Refusal;
 use super::tuning::place::WITNESS_BUFFER;
+use super::warning::{self, Step};
 
 /// A classification with what its rule says about the incident's life.
-#[derive(Debug)]
-struct Opening {
+#[derive(Clone, Debug)]
+pub(super) struct Opening {
     classification: Classification,
-    zone: String,
-    rule: String,
-    clear_after_s: f64,
+    pub(super) zone: String,
+    pub(super) rule: String,
+    pub(super) clear_after_s: f64,
     repeat_s: f64,
 }
 
@@ -29,14 +31,22 @@ impl CameraCore {
             if self.incidents.stand_on(id) {
                 continue;
             }
-            if let Some(opening) = self.find_opening(id, at, context) {
-                self.open_incident(id, opening, at, context);
+            match self.find_opening(id, at, context) {
+                Some((Step::Open, opening)) => self.open_incident(id, opening, at, context),
+                Some((Step::Warn, opening)) => self.warn(id, opening, at, context),
+                Some((Step::Wait, _)) | None => {}
             }
         }
     }
 
-    /// The first rule, in the order of the configuration, that the candidate fulfils. Refusals are counted once each.
-    fn find_opening(&mut self, id: u32, at: Moment, context: &mut StepContext<'_>) -> Option<Opening> {
+    /// The first rule, in the order of the configuration, that the candidate fulfils, and what it does. Refusals are counted once
+    /// each.
+    fn find_opening(
+        &mut self,
+        id: u32,
+        at: Moment,
+        context: &mut StepContext<'_>,
+    ) -> Option<(Step, Opening)> {
         let candidate = self.candidates.get(id)?;
         let now = Circumstances {
             wall_ms: at.wall_ms,
@@ -55,13 +65,14 @@ impl CameraCore {
                         }
                     }
                     Judgement::Incident(classification) => {
-                        return Some(Opening {
+                        let opening = Opening {
                             classification,
                             zone: zone.id.clone(),
                             rule: rule.id.clone(),
                             clear_after_s: rule.clear_after_s,
                             repeat_s: rule.repeat_s,
-                        });
+                        };
+                        return Some((warning::step(candidate, rule, at, now.utc_offset_s), opening));
                     }
                 }
             }
@@ -98,6 +109,7 @@ impl CameraCore {
         incident.open_on(candidate, at);
         incident.report.confidence = confidence;
         incident.report.act = act;
+        note_service(&mut incident, candidate, &opening, context);
         let attendants = attendants_of(&self.tracker, candidate);
         incident.refresh(at, candidate, &attendants, context.settings);
         let mut roles = vec![EvidenceRole::Before, EvidenceRole::Trigger, EvidenceRole::Annotated];
@@ -113,7 +125,7 @@ impl CameraCore {
     }
 
     /// An incident that has not been reported yet.
-    fn first_revision(
+    pub(super) fn first_revision(
         &self,
         candidate: &Candidate,
         opening: &Opening,
@@ -169,4 +181,19 @@ pub(super) fn report_opening(
 ) {
     let phase = if cause == Cause::Reappeared { Phase::Updated } else { Phase::Opened };
     incident.report_with_evidence(at, phase, cause, roles, context);
+}
+
+/// What was done for whoever stands there before the case was opened, and where else they are welcome.
+fn note_service(
+    incident: &mut Incident,
+    candidate: &Candidate,
+    opening: &Opening,
+    context: &StepContext<'_>,
+) {
+    if let Some(warned) = &candidate.warned {
+        warned.note(&mut incident.report.reasons);
+    }
+    let rule = context.settings.rule(incident.report.camera, &opening.zone, &opening.rule);
+    let places = rule.iter().flat_map(|(_, rule)| &rule.permits).filter_map(|p| p.welcome_at.as_deref());
+    reasons::set_welcome(&mut incident.report.reasons, places);
 }

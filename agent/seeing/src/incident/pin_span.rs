@@ -14,3 +14,8 @@ pub(super) fn clip_span(appeared: Moment, settings: &Settings) -> (Moment, Momen
 pub(super) fn before_moment(appeared: Moment, settings: &Settings) -> Moment {
     appeared.minus_s(BEFORE_S.min(settings.pre_s))
 }
+
+/// A moment of the span at which the object stands: what was there before it was settled.
+pub(super) fn standing_moment(appeared: Moment, settings: &Settings) -> Moment {
+    appeared.at(appeared.mono.plus_s(settings.post_s / 2.0))
+}

@@ -8,7 +8,12 @@ use kerbside_domain::detection::Group;
 use super::candidate::Candidate;
 
 /// Name and value.
-type Reasons = Vec<(String, Value)>;
+pub(super) type Reasons = Vec<(String, Value)>;
+
+/// What the box did before it opened a case. These stay when the other reasons are made anew.
+const WARNED: &str = "warned_after_s";
+const WARNING: &str = "warning";
+const WELCOME: &str = "welcome_at";
 
 const SHORTFALL: &str = "evidence_shortfall";
 
@@ -47,6 +52,44 @@ pub(super) fn of(candidate: &Candidate, size_m2: Option<f64>) -> Reasons {
 pub(super) fn set_shortfall(reasons: &mut Reasons, shortfall: Option<String>) {
     reasons.retain(|r| r.0 != SHORTFALL);
     reasons.extend(shortfall.map(|shortfall| (SHORTFALL.to_owned(), json!(shortfall))));
+}
+
+/// What was said at the place, after how long, and whether an output spoke.
+pub(super) fn set_warned(reasons: &mut Reasons, dwell_s: f64, spoken: Option<bool>) {
+    reasons.retain(|r| r.0 != WARNED);
+    reasons.push((WARNED.to_owned(), json!(tenths(dwell_s))));
+    set_spoken(reasons, spoken);
+}
+
+/// Whether an output spoke.
+pub(super) fn set_spoken(reasons: &mut Reasons, spoken: Option<bool>) {
+    let word = match spoken {
+        Some(true) => "spoken",
+        Some(false) => "not_spoken",
+        None => "not_known",
+    };
+    reasons.retain(|r| r.0 != WARNING);
+    reasons.push((WARNING.to_owned(), json!(word)));
+}
+
+/// Where vendors are welcome instead, each place once.
+pub(super) fn set_welcome<'a>(reasons: &mut Reasons, places: impl Iterator<Item = &'a str>) {
+    let mut welcome: Vec<&str> = Vec::new();
+    for place in places {
+        if !welcome.contains(&place) {
+            welcome.push(place);
+        }
+    }
+    reasons.retain(|r| r.0 != WELCOME);
+    if !welcome.is_empty() {
+        reasons.push((WELCOME.to_owned(), json!(welcome.join("; "))));
+    }
+}
+
+/// The reasons as they are now, with what stays of the older ones.
+pub(super) fn renew(older: &mut Reasons, newer: Reasons) {
+    older.retain(|r| [WARNED, WARNING, WELCOME].contains(&r.0.as_str()));
+    older.splice(0..0, newer);
 }
 
 fn hundredths(share: f32) -> f64 {

@@ -57,7 +57,7 @@ impl IncidentRecord {
         self.state = report.state;
         if report.state == IncidentState::Open {
             self.closed = None;
-        } else if matches!(report.phase, Phase::Cleared | Phase::Withdrawn) {
+        } else if matches!(report.phase, Phase::Cleared | Phase::Withdrawn | Phase::Settled) {
             self.closed = Some(report.at);
         }
         self.report = report;

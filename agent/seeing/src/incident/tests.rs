@@ -8,3 +8,4 @@ mod ended;
 mod found;
 mod lives;
 mod street;
+mod warned;

@@ -36,6 +36,11 @@ pub(crate) fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleS
     }
 }
 
+/// Whether a moment lies in any of these hours; no hours hold none. A clock that woke up in 1970 is in none.
+pub(crate) fn is_within(hours: &[Hours], wall_ms: i64, utc_offset_s: i32) -> bool {
+    wall_ms >= EARLIEST_MS && hours.iter().any(|h| hours_include(h, wall_ms, utc_offset_s))
+}
+
 /// Whether a moment lies in weekly hours. `from_min` belongs to the hours, `to_min` does not. `to_min <= from_min` runs over midnight and belongs to the day it began.
 fn hours_include(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
     let local_min = (wall_ms + i64::from(utc_offset_s) * 1000).div_euclid(60_000);

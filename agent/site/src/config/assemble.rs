@@ -6,13 +6,13 @@ use super::check::{Check, SiteFacts};
 use super::problem::Sink;
 use super::read::Table;
 use super::site::Site;
-use super::{camera, raw, sensors, tables};
+use super::{camera, outputs, raw, sensors, tables};
 
 /// The form of configuration that this program reads.
 const SCHEMA: i64 = 1;
-const ROOT_TABLES: [&str; 12] = [
+const ROOT_TABLES: [&str; 13] = [
     "device", "centre", "patrol", "models", "codes", "grid", "health", "evidence", "gnss", "sensors",
-    "sensor", "camera",
+    "sensor", "output", "camera",
 ];
 
 /// Checks the whole tree. The result is only meaningful when the sink stayed empty.
@@ -30,7 +30,9 @@ pub(super) fn site(mut root: Table<'_>, base: &Path, sink: &mut Sink) -> Site {
     let evidence = tables::evidence(cx, &mut root);
     let (gnss, mobile_at) = sensors::gnss(cx, &mut root).unzip();
     let (mut sensors, views) = sensors::all(cx, &mut root, &codes);
+    let outputs = outputs::all(cx, &mut root, sensors.broker.is_some());
     let facts = SiteFacts {
+        outputs: &outputs,
         codes: &codes,
         evidence: &evidence,
         box_has_place: box_was_placed || gnss.is_some() || cx.sink.is_spoilt(&(0..0), "gnss"),
@@ -53,5 +55,19 @@ pub(super) fn site(mut root: Table<'_>, base: &Path, sink: &mut Sink) -> Site {
         }
     }
     let warnings = Vec::new();
-    Site { device, centre, patrol, models, codes, grid, health, evidence, gnss, sensors, cameras, warnings }
+    Site {
+        device,
+        centre,
+        patrol,
+        models,
+        codes,
+        grid,
+        health,
+        evidence,
+        gnss,
+        sensors,
+        outputs,
+        cameras,
+        warnings,
+    }
 }

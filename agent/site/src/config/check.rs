@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::instruments::Sensor;
+use super::outputs::Output;
 use super::problem::{Problem, Sink, nearest, one_of};
 use super::raw::At;
 use super::read::Table;
@@ -26,6 +27,7 @@ pub(super) struct Check<'a> {
 pub(super) struct SiteFacts<'a> {
     pub(super) codes: &'a CodeTable,
     pub(super) evidence: &'a Evidence,
+    pub(super) outputs: &'a [Output],
     /// The box has a place of its own, surveyed or by GNSS, or was meant to.
     pub(super) box_has_place: bool,
     /// The sensors that rules may name.

@@ -228,6 +228,34 @@ pub(super) struct Rule {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Warn {
+    pub(super) after_s: At<f64>,
+    pub(super) wait_s: At<f64>,
+    pub(super) by: At<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Output {
+    pub(super) id: At<String>,
+    pub(super) kind: At<String>,
+    pub(super) program: At<Vec<Spanned<String>>>,
+    pub(super) file: At<String>,
+    pub(super) url: At<String>,
+    pub(super) method: At<String>,
+    pub(super) body: At<String>,
+    pub(super) username: At<String>,
+    pub(super) password_file: At<String>,
+    pub(super) topic: At<String>,
+    pub(super) payload: At<String>,
+    pub(super) chip: At<String>,
+    pub(super) line: At<f64>,
+    pub(super) on_s: At<f64>,
+    pub(super) active_low: At<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Hours {
     pub(super) days: At<String>,
     pub(super) hours: At<String>,
@@ -237,6 +265,7 @@ pub(super) struct Hours {
 #[serde(deny_unknown_fields)]
 pub(super) struct Permit {
     pub(super) holder: At<String>,
+    pub(super) welcome_at: At<String>,
     pub(super) days: At<String>,
     pub(super) hours: At<String>,
 }

@@ -8,6 +8,7 @@ use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
 
 use super::instruments::{Gnss, Sensors};
+use super::outputs::Output;
 use super::with::With;
 use crate::geo::{CodeTable, GridTable};
 
@@ -34,6 +35,8 @@ pub struct Site {
     pub gnss: Option<Gnss>,
     /// Sensors of the street, and their broker.
     pub sensors: Sensors,
+    /// What speaks or shines at the place when a rule warns.
+    pub outputs: Vec<Output>,
     /// Indexed by [`CameraIx`].
     pub cameras: Vec<Camera>,
     /// What is accepted but should be changed, a line each: old names of keys.
@@ -355,6 +358,21 @@ pub struct Rule {
     pub clear_after_s: f64,
     /// What a sensor has to say in it.
     pub with: Option<With>,
+    /// The box warns at the place before it opens a case.
+    pub warn: Option<WarnFirst>,
+}
+
+/// `[camera.zone.rule.warn]`: serve first, then manage. What goes away after the warning is filed as settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WarnFirst {
+    /// How long a thing stays until the box warns, s.
+    pub after_s: f64,
+    /// How long it waits after the warning until it opens a case, s.
+    pub wait_s: f64,
+    /// Ids of the outputs, at least one.
+    pub by: Vec<String>,
+    /// When nothing is said; the rule then opens by its dwell, without a warning.
+    pub quiet: Vec<Hours>,
 }
 
 /// Weekly hours in the site's own time. `to_min <= from_min` runs over midnight.
@@ -375,4 +393,6 @@ pub struct Permit {
     pub holder: String,
     /// When it applies.
     pub hours: Hours,
+    /// Where vendors are welcome instead, for people: reports of this rule say so.
+    pub welcome_at: Option<String>,
 }

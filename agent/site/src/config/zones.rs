@@ -8,11 +8,14 @@ use super::check::{Check, SiteFacts};
 use super::problem::{nearest, one_of};
 use super::raw;
 use super::read::Table;
-use super::site::{Camera, Hours, Permit, Rule, Zone};
+use super::site::{Camera, Hours, Permit, Rule, WarnFirst, Zone};
 use super::with::{self, With, WithMode};
 use super::{shape, values};
 use crate::limits;
 use kerbside_domain::kind::Kind;
+
+/// Longest text that names where vendors are welcome, characters: it stands in every report of the rule.
+const MAX_WELCOME: usize = 60;
 
 pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {
     let name = table.named("[[camera.zone]]");
@@ -82,7 +85,8 @@ fn rule(
         "permits = [{ holder = \"...\", days = \"...\", hours = \"...\" }]",
         cx.sink,
     );
-    let raw: raw::Rule = table.read(&["schedule", "permits"], cx.sink);
+    let warn_table = table.take_table("warn", "[camera.zone.rule.warn]", cx.sink);
+    let raw: raw::Rule = table.read(&["schedule", "permits", "warn"], cx.sink);
     let here = (name.as_str(), &span);
     let id_at = cx.required("id", &raw.id, here, "\"no-dumping\"");
     let id = id_at.as_ref().map(|v| cx.id("id", v)).unwrap_or_default();
@@ -98,18 +102,20 @@ fn rule(
     }
     let min_size_m2 =
         raw.min_size_m2.is_some().then(|| cx.number("min_size_m2", &raw.min_size_m2, 0.0..=1000.0, 0.0));
+    let dwell_s = cx.number("dwell_s", &raw.dwell_s, 0.5..=86_400.0, 60.0);
     Rule {
         id,
         name: cx.text("name", &raw.name, limits::NAME_BYTES),
         kinds,
-        dwell_s: cx.number("dwell_s", &raw.dwell_s, 0.5..=86_400.0, 60.0),
+        dwell_s,
         min_area_norm: cx.number("min_area_norm", &raw.min_area_norm, 0.0..=1.0, 0.0005) as f32,
         min_size_m2,
-        schedule: schedule_tables.into_iter().filter_map(|t| schedule(cx, t)).collect(),
+        schedule: schedule_tables.into_iter().filter_map(|t| hours_of(cx, "schedule", t)).collect(),
         permits: permit_tables.into_iter().filter_map(|t| permit(cx, t)).collect(),
         sensitivity: cx.whole("sensitivity", &raw.sensitivity, 1..=10, 5) as u8,
         repeat_s: cx.number("repeat_s", &raw.repeat_s, 0.0..=604_800.0, 1800.0),
         clear_after_s: cx.number("clear_after_s", &raw.clear_after_s, 1.0..=86_400.0, 30.0),
+        warn: warn_table.map(|table| warn(cx, table, facts, dwell_s)),
         with: with_sensor(cx, &raw, facts),
     }
 }
@@ -183,10 +189,10 @@ fn kinds(cx: &mut Check<'_>, list: &Spanned<Vec<Spanned<String>>>, facts: &SiteF
     kinds
 }
 
-fn schedule(cx: &mut Check<'_>, table: Table<'_>) -> Option<Hours> {
+fn hours_of(cx: &mut Check<'_>, key: &str, table: Table<'_>) -> Option<Hours> {
     let span = table.span.clone();
     let raw: raw::Hours = table.read(&[], cx.sink);
-    hours(cx, ("schedule", &span), &raw.days, &raw.hours)
+    hours(cx, (key, &span), &raw.days, &raw.hours)
 }
 
 fn permit(cx: &mut Check<'_>, table: Table<'_>) -> Option<Permit> {
@@ -194,7 +200,51 @@ fn permit(cx: &mut Check<'_>, table: Table<'_>) -> Option<Permit> {
     let raw: raw::Permit = table.read(&[], cx.sink);
     let holder = cx.required("holder", &raw.holder, ("permits", &span), "\"night market, licence 17\"");
     let hours = hours(cx, ("permits", &span), &raw.days, &raw.hours)?;
-    Some(Permit { holder: holder?.into_inner(), hours })
+    let welcome_at = raw.welcome_at.and_then(|v| {
+        let text = v.get_ref().trim().to_owned();
+        if text.is_empty() || text.chars().count() > MAX_WELCOME {
+            let what = format!("`welcome_at` has {} characters", text.chars().count());
+            cx.sink.at(v.span(), what).help(format!("allowed: 1 to {MAX_WELCOME} characters"));
+            return None;
+        }
+        Some(text)
+    });
+    Some(Permit { holder: holder?.into_inner(), hours, welcome_at })
+}
+
+/// Warn first: `after_s` is the rule's dwell unless it says otherwise.
+fn warn(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, dwell_s: f64) -> WarnFirst {
+    let name = "[camera.zone.rule.warn]";
+    let span = table.span.clone();
+    let quiet = table.take_tables("quiet", "quiet = [{ hours = \"21:00-07:00\" }]", cx.sink);
+    let raw: raw::Warn = table.read(&["quiet"], cx.sink);
+    let by = cx.required("by", &raw.by, (name, &span), "[\"speaker-1\"]");
+    let mut outputs: Vec<String> = Vec::new();
+    if let Some(list) = by.as_ref().filter(|list| list.get_ref().is_empty()) {
+        let what = "`by` is empty: nothing would be said at the place";
+        cx.sink.at(list.span(), what).help("name an [[output]], or remove [camera.zone.rule.warn]");
+    }
+    for v in by.iter().flat_map(|list| list.get_ref()) {
+        let id = v.get_ref();
+        if outputs.contains(id) {
+            cx.sink.at(v.span(), format!("output \"{id}\" is named twice"));
+        } else if facts.outputs.iter().any(|output| &output.id == id) {
+            outputs.push(id.clone());
+        } else {
+            let names = || facts.outputs.iter().map(|output| output.id.as_str());
+            let problem = cx.sink.at(v.span(), format!("there is no [[output]] \"{id}\""));
+            if let Some(near) = nearest(id, names()) {
+                problem.help(format!("did you mean \"{near}\"?"));
+            }
+            problem.help("add an [[output]] with this id: something that speaks or shines at the place");
+        }
+    }
+    WarnFirst {
+        after_s: cx.number("after_s", &raw.after_s, 0.5..=86_400.0, dwell_s),
+        wait_s: cx.number("wait_s", &raw.wait_s, 5.0..=86_400.0, 120.0),
+        by: outputs,
+        quiet: quiet.into_iter().filter_map(|t| hours_of(cx, "quiet", t)).collect(),
+    }
 }
 
 /// `days` may be left out (every day), `hours` too (all day), but not both.

@@ -6,7 +6,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::report::Report;
-use kerbside_seeing::incident::{Effect, IncidentRecord, Input, ReviewRequest};
+use kerbside_seeing::incident::{Effect, IncidentRecord, Input, ReviewRequest, Warning};
 use kerbside_trace::delivery::Item;
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, ReplyResult};
@@ -57,6 +57,11 @@ impl CoreThread {
                 self.writes.message(wire::patrol(self.delivery.identity(), &report, last));
             }
             Effect::SensorAlarm { reading, active } => self.sensor_alarm(&reading, active),
+            Effect::Warn(warning) => return self.warn(warning),
+            Effect::WarningAnswered { incident_id, spoken } => {
+                let note = serde_json::json!({"warning_spoken": spoken, "incident_id": incident_id});
+                self.writes.item(Item::Note { kind: RecordKind::Note, body: note });
+            }
         }
         None
     }
@@ -92,6 +97,19 @@ impl CoreThread {
             None => Some(request.failed("no detector".to_owned())),
         };
         answer.map(Input::Reviewed)
+    }
+
+    /// Returns the answer if nobody can speak, or too many warnings wait.
+    fn warn(&mut self, warning: Warning) -> Option<Input> {
+        let Warning { incident_id, camera, by, .. } = &warning;
+        tracing::info!(incident = incident_id, ?by, "warning at the place");
+        let note = serde_json::json!({"warned": {"incident_id": incident_id, "by": by}});
+        self.writes.item(Item::Note { kind: RecordKind::Note, body: note });
+        let unspoken = Input::Warned { camera: *camera, incident_id: incident_id.clone(), spoken: false };
+        self.warnings.try_send(warning).is_err().then(|| {
+            tracing::warn!("the warning is not spoken: too many wait, or the outputs have ended");
+            unspoken
+        })
     }
 
     fn camera_changed(&mut self, camera: CameraIx, state: CameraState) {

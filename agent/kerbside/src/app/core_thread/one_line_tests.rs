@@ -176,6 +176,7 @@ impl Live {
             review: None,
             cameras: vec![control.clone()],
             uploads: mpsc::channel(1).0,
+            warnings: mpsc::channel(1).0,
             restart: Arc::new(Notify::new()),
             meter: meters.core(),
         });

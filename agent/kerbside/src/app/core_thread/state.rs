@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use kerbside_domain::position::Position;
 use kerbside_domain::time::Clock;
-use kerbside_seeing::incident::Core;
 #[cfg(test)]
 use kerbside_seeing::incident::Input;
+use kerbside_seeing::incident::{Core, Warning};
 use kerbside_seeing::pipeline::CameraControl;
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
@@ -34,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) cameras: Vec<Arc<CameraControl>>,
     /// Where grants of the centre go.
     pub(crate) uploads: mpsc::Sender<Grant>,
+    pub(crate) warnings: mpsc::Sender<Warning>,
     /// Notified when the centre has ordered a restart and its reply is durable.
     pub(crate) restart: Arc<Notify>,
     pub(crate) meter: CoreMeter,
@@ -50,6 +51,7 @@ pub(crate) struct CoreThread {
     pub(super) review: Option<review::ReviewStage>,
     pub(super) cameras: Vec<Arc<CameraControl>>,
     pub(super) uploads: mpsc::Sender<Grant>,
+    pub(super) warnings: mpsc::Sender<Warning>,
     pub(super) restart: Arc<Notify>,
     pub(super) meter: CoreMeter,
     pub(super) commands: Commands,
@@ -67,7 +69,19 @@ pub(crate) struct CoreThread {
 impl CoreThread {
     /// A thread with nothing pending.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { core, site, clock, delivery, evidence, review, cameras, uploads, restart, meter } = parts;
+        let Parts {
+            core,
+            site,
+            clock,
+            delivery,
+            evidence,
+            review,
+            cameras,
+            uploads,
+            warnings,
+            restart,
+            meter,
+        } = parts;
         let due = Due::from(clock.now().mono);
         CoreThread {
             placer: Placer::new(&site),
@@ -80,6 +94,7 @@ impl CoreThread {
             review,
             cameras,
             uploads,
+            warnings,
             restart,
             meter,
             writes: WriteQueue::default(),

@@ -62,6 +62,7 @@ impl Bench {
             review: None,
             cameras: Vec::new(),
             uploads,
+            warnings: mpsc::channel(1).0,
             restart: restart.clone(),
             meter: Meters::new(&site, clock.clone()).core(),
         };

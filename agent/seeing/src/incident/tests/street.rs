@@ -77,6 +77,7 @@ pub(super) fn rule(kinds: &[Kind]) -> Rule {
         repeat_s: 120.0,
         clear_after_s: 10.0,
         with: None,
+        warn: None,
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) fn hours(from: u16, to: u16) -> Hours {
 }
 
 pub(super) fn permit(from: u16, to: u16) -> Permit {
-    Permit { holder: "market".into(), hours: hours(from, to) }
+    Permit { holder: "market".into(), hours: hours(from, to), welcome_at: None }
 }
 
 pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
@@ -423,6 +424,16 @@ impl Street {
         self.effects.iter().filter_map(report).collect()
     }
 
+    /// The outputs say whether they spoke of the last warning.
+    pub(super) fn answer_warning(&mut self, spoken: bool) {
+        let warning = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Warn(warning) => Some(warning.clone()),
+            _ => None,
+        });
+        let Warning { incident_id, camera, .. } = warning.expect("a warning");
+        self.step(Input::Warned { camera, incident_id, spoken });
+    }
+
     /// Killed and started again `gone_s` later: monotonic time begins anew, the gate too, the street goes on.
     pub(super) fn restart(&mut self, gone_s: f64) {
         let records = self.core.snapshot();
@@ -481,6 +492,7 @@ fn describe(effect: &Effect) -> (String, String) {
             let what = match r.phase {
                 Phase::Opened => "opened",
                 Phase::Cleared => "cleared",
+                Phase::Settled => "settled",
                 _ => r.cause.as_str(),
             };
             (
@@ -507,6 +519,8 @@ fn describe(effect: &Effect) -> (String, String) {
         Effect::Review(request) => {
             ("review".to_owned(), format!(" {}..{} (tenths)", tenths(request.from), tenths(request.to)))
         }
+        Effect::Warn(warning) => (format!("warn by {}", warning.by.join(", ")), String::new()),
+        Effect::WarningAnswered { spoken, .. } => (format!("warning answered: {spoken}"), String::new()),
         Effect::Unpin { .. } => ("unpin".to_owned(), String::new()),
         Effect::UnknownIncident { command_id, .. } => (format!("{command_id}: not known"), String::new()),
         Effect::WatchRequired { camera, required } => {
