@@ -165,6 +165,12 @@ mod child {
     pub(crate) const MAX_GOP_PACKETS: usize = 400;
     /// Without a picture for this long although packets were fed, the stream is undecodable, s of stream time.
     pub(crate) const UNDECODABLE_S: f64 = 3.0;
+    /// A stream that is damaged and sends nothing to begin with again for so long is opened again, s. Chosen: usual groups of
+    /// pictures are shorter.
+    pub(crate) const REOPEN_AFTER_S: f64 = 10.0;
+    /// A camera whose first key frame comes within this begins with one when it is opened, s. Chosen: one that waits for its own
+    /// beat is seldom as quick.
+    pub(crate) const KEY_AT_START_S: f64 = 1.0;
     /// With fewer packets than this nothing is called undecodable: a single broken key frame is no verdict.
     pub(crate) const UNDECODABLE_PACKETS: u32 = 3;
     /// Pictures that a decoder holds at most. Bound: H.264 and H.265 allow 16 references and as many that wait to be shown.

@@ -6,14 +6,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kerbside_domain::camera_state::{Blind, CameraState};
 use kerbside_domain::frame::{Frame, Level};
 use kerbside_domain::time::Mono;
 use kerbside_media::clip::{ClipForm, ClipJob, StillJob, make};
 use kerbside_media::ring::RingSpan;
-use kerbside_media::{ClockFault, Notice, Pace, PacketRing};
+use kerbside_media::{CaptureSettings, ClockFault, Notice, Pace, PacketRing};
 use kerbside_testkit::MjpegCamera;
 use kerbside_testkit::clips::picture;
-use kerbside_testkit::rtsp::{Camera, Codec, Film, Quirk};
+use kerbside_testkit::rtsp::{Camera, CameraFault, Codec, Film, Quirk};
 
 use super::support::{Seen, bag_left, kerbside, run, run_for, run_frames, setup};
 
@@ -276,6 +277,29 @@ fn difference(a: &Frame, b: &Frame) -> f64 {
         }
     }
     worst
+}
+
+#[test]
+fn a_stream_that_is_damaged_and_never_begins_anew_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    // One key frame at its begin, and nothing that marks where its picture has been refreshed.
+    let camera = Arc::new(Camera::start(film_of(dir.path(), "refreshed", REFRESHED_H265)).unwrap());
+    let settings = || {
+        let (stall_after_s, restart_after_s) = (10.0, 20.0);
+        CaptureSettings { stall_after_s, restart_after_s, ..setup(camera.url(), Pace::Live) }
+    };
+    let hit = camera.clone();
+    let judge = move |frame| {
+        if frame == 5 {
+            hit.set(CameraFault::Loses(0.5));
+        }
+        Level::L2
+    };
+    let (seen, _) = run_for(settings(), Duration::from_secs(100), Box::new(judge));
+    assert_eq!(seen.states.last(), Some(&CameraState::Blind(Blind::Undecodable)), "{:?}", seen.why);
+    assert!(seen.notices.iter().any(|n| matches!(n, Notice::Restarting { .. })), "{:?}", seen.why);
+    camera.set(CameraFault::None);
+    assert!(run_frames(settings(), 5).0.frames.len() >= 5, "opened again it is seen again");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod fed;
 mod gop;
 mod health;
+mod reopening;
 mod sampling;
 mod spare;
 
@@ -18,6 +19,7 @@ use kerbside_domain::frame::{Level, StreamInfo, Turn};
 pub(super) use self::fed::Fed;
 use self::gop::GroupOfPictures;
 use self::health::DecodeHealth;
+use self::reopening::Reopening;
 use self::sampling::Sampling;
 use self::spare::SparePictures;
 use super::error::CaptureError;
@@ -27,8 +29,9 @@ use super::wholeness::{Fault, Wholeness};
 use super::{decoder as opening, libav_log, libav_sys};
 use crate::picture::scale::{ScaledPicture, Scaler};
 use crate::picture::turned::Turned;
-use crate::proto::{CaptureEvent, FromChild, OpenSource, RawFrame, RawPacket, SourceFault};
+use crate::proto::{CaptureEvent, FromChild, OpenSource, Pace, RawFrame, RawPacket, SourceFault};
 use crate::tuning::UNDECODABLE_S;
+use crate::url;
 
 /// Decoder, scaler and sampling of one stream.
 pub(super) struct FrameDecoder {
@@ -46,6 +49,8 @@ pub(super) struct FrameDecoder {
     analysis_width: u32,
     health: DecodeHealth,
     wholeness: Wholeness,
+    /// Only of a camera on a network.
+    reopening: Option<Reopening>,
     spare: SparePictures,
     size: Option<(u32, u32)>,
     tick_s: f64,
@@ -68,6 +73,7 @@ impl FrameDecoder {
         time_base: Rational,
         info: &StreamInfo,
     ) -> Result<Self, CaptureError> {
+        let is_camera = open.pace == Pace::Live && url::is_network(&open.url);
         // The demuxer's own parameters die with it.
         let parameters = parameters.clone();
         let decoder = opening::open(&parameters, time_base).map_err(|e| {
@@ -90,6 +96,7 @@ impl FrameDecoder {
             analysis_width: open.analysis_width,
             health: DecodeHealth::default(),
             wholeness: Wholeness::default(),
+            reopening: is_camera.then(Reopening::default),
             spare: SparePictures::default(),
             size: None,
             tick_s: f64::from(time_base),
@@ -101,6 +108,7 @@ impl FrameDecoder {
         self.flush();
         self.gop.clear();
         self.sampling.restart();
+        self.reopening.iter_mut().for_each(Reopening::restart);
     }
 
     fn flush(&mut self) {
@@ -160,6 +168,13 @@ impl FrameDecoder {
             Level::L2 => self.feed(&packet, kind, at_s, epoch, parent)?,
         }
         self.gop.push(packet, kind);
+        let broken = self.level == Level::L2 && self.wholeness.is_broken();
+        if let Some(reopening) = &mut self.reopening
+            && reopening.packet(at_s, kind.entry.is_some(), broken)
+        {
+            let text = "the stream is damaged and no key frame comes to go on from: it is opened again";
+            return Err(CaptureError::source(SourceFault::Garbled, text));
+        }
         Ok(self.size)
     }
 

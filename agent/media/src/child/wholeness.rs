@@ -73,6 +73,11 @@ impl Wholeness {
         self.state == State::Whole
     }
 
+    /// Pictures are not whole, and will not be by what has come.
+    pub(super) fn is_broken(&self) -> bool {
+        self.state == State::Broken
+    }
+
     /// A packet went into the decoder, and `fault` was found. True if this broke what was whole or about to be, or what this
     /// packet would have made whole.
     pub(super) fn fed(&mut self, pts: i64, entry: Option<Entry>, fault: Fault) -> bool {
