@@ -9,7 +9,8 @@ mod grid;
 pub(crate) mod homography;
 
 pub use categories::{CategoryTable, NamedCategory};
-pub use codes::{AlsoCode, CURRENT_SCHEME, CodeTable, CodesError, Matter};
+pub use codes::{AlsoCode, CURRENT_SCHEME, CodeTable, Matter};
+pub use csv_table::CodesError;
 pub use datum::{LocalPlane, distance_m, gcj02};
 pub use grid::{GridError, GridNames, GridTable, Located};
 pub use homography::{ControlPoint, Ground, Homography, HomographyError};

@@ -6,6 +6,7 @@
 
 mod cut;
 mod data;
+mod parts;
 #[cfg(test)]
 mod size_tests;
 
@@ -16,6 +17,7 @@ use kerbside_site::geo::Matter;
 use kerbside_site::place::Place;
 
 use self::data::Shortening;
+use self::parts::Parts;
 use crate::identity::Identity;
 use crate::limits;
 use crate::message::Message;
@@ -82,15 +84,6 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::Settled => "settled",
         Phase::Recheck => "recheck",
     }
-}
-
-/// What a message is made of.
-#[derive(Clone, Copy, Debug)]
-struct Parts<'a> {
-    who: &'a Identity,
-    report: &'a Report,
-    place: Option<&'a Place>,
-    matter: Option<&'a Matter>,
 }
 
 impl Parts<'_> {

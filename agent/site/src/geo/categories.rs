@@ -4,8 +4,7 @@
 use kerbside_domain::kind::{Category, Kind};
 use serde::{Deserialize, Serialize};
 
-use super::codes::CodesError;
-use super::csv_table::{line_of, reason};
+use super::csv_table::{CodesError, line_of, reason};
 use crate::limits;
 
 /// A category as a message names it.

@@ -8,30 +8,11 @@ use kerbside_domain::kind::Kind;
 
 use super::categories::{CategoryTable, NamedCategory};
 use super::code_form as form;
-use super::csv_table::{line_of, reason};
+use super::csv_table::{CodesError, line_of, reason};
 use crate::limits;
 
 /// The scheme in force since 2026-07-01.
 pub const CURRENT_SCHEME: &str = "GB/T 47678.5-2026";
-
-/// Why a code table cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum CodesError {
-    /// A line is wrong.
-    #[error("line {line}: {why}")]
-    Line {
-        /// Counted from 1.
-        line: u64,
-        /// For people.
-        why: String,
-    },
-    /// Only a header, or nothing.
-    #[error("it holds no codes")]
-    Empty,
-    /// The same of a table of categories.
-    #[error("it holds no categories")]
-    NoCategories,
-}
 
 /// The coded category under which the centre files a kind: scheme, code and name, never a bare number. On the wire `matter`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use kerbside_domain::report::Report;
 use kerbside_site::geo::Matter;
 use kerbside_site::place::Place;
 
-use super::Parts;
-use crate::identity::Identity;
+use super::parts::Parts;
+use crate::identity::{CameraName, Identity};
 use crate::text::shortened;
 
 /// The parts with texts of at most so many bytes. What is left out anyway is not copied.
@@ -26,7 +26,7 @@ impl Cut {
         if let Some(recheck) = &mut recheck {
             recheck.why = cut(&recheck.why);
         }
-        let camera = |camera: &crate::CameraName| crate::CameraName {
+        let camera = |camera: &CameraName| CameraName {
             id: cut(&camera.id),
             name: None,
             zones: Vec::new(),

@@ -10,7 +10,7 @@ use kerbside_site::geo::{AlsoCode, GridNames, Matter};
 use kerbside_site::place::{Method, Place};
 use serde::Serialize;
 
-use super::Parts;
+use super::parts::Parts;
 use crate::clock::ClockTrust;
 use crate::identity::{CameraName, Identity};
 use crate::text::rounded;
