@@ -143,6 +143,12 @@ impl CaseState {
     }
 }
 
+/// Whether a reason of the centre says that what was reported is not there: in English, or in Chinese as the centres write it.
+pub fn is_false_detection(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["false", "误报", "误检", "误识别", "虚警", "不实"].iter().any(|word| reason.contains(word))
+}
+
 impl From<String> for CaseState {
     fn from(text: String) -> Self {
         CaseState::KNOWN.into_iter().find(|s| s.as_str() == text).unwrap_or(CaseState::Other(text))
@@ -172,6 +178,16 @@ mod tests {
         let unknown = CaseState::from("shelved_by_moonlight".to_owned());
         assert_eq!(unknown, CaseState::Other("shelved_by_moonlight".to_owned()));
         assert_eq!(serde_json::to_string(&unknown).expect("plain text"), "\"shelved_by_moonlight\"");
+    }
+
+    #[test]
+    fn a_false_detection_is_known_by_its_reason() {
+        for reason in ["false detection", "False_Detection", "误报", "系统误检"] {
+            assert!(is_false_detection(reason), "{reason}");
+        }
+        for reason in ["duplicate", "permitted vendor", "重复上报", "已许可", ""] {
+            assert!(!is_false_detection(reason), "{reason}");
+        }
     }
 
     #[test]

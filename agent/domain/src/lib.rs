@@ -14,6 +14,7 @@
 //! | [`evidence`] | the files that prove it |
 //! | [`patrol`] | the account of a period |
 //! | [`case`] | what the centre answers |
+//! | [`lang`] | the two languages of texts for people |
 //! | [`panics`] | which panics are caught where they happen, and what was running |
 //! | [`reading`], [`position`] | sensors; where the box is |
 //!
@@ -29,6 +30,7 @@ pub mod detection;
 pub mod evidence;
 pub mod frame;
 pub mod kind;
+pub mod lang;
 pub mod model;
 pub mod panics;
 pub mod patrol;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kerbside_domain::lang::Lang;
 
 /// Prints a line to stdout. When the reader has gone (`| head`), the program goes on; `println!` would panic.
 #[macro_export]
@@ -65,6 +66,8 @@ pub enum Command {
     },
     /// The centre's side: print incidents as they arrive, answer with receipts on request.
     Watch(WatchArgs),
+    /// Why not: what stood there and was not reported, with time, place, rule and value against threshold. Only reads.
+    Why(WhyArgs),
     /// Inspect a journal: check what it proves, and print its records. Only reads, so the box may be running.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -136,9 +139,67 @@ pub struct ReplayArgs {
     /// Play at the clip's own pace, drops and all, instead of as fast as possible in lockstep.
     #[arg(long)]
     pub realtime: bool,
+    #[command(flatten)]
+    pub lang: LangArgs,
     /// Wall clock at the first frame (RFC 3339); default: the truth's, else 2026-01-01T12:00:00 in the site's offset.
     #[arg(long, value_name = "TIME")]
     pub start: Option<String>,
+}
+
+/// The language of texts for people.
+#[derive(Debug, Args)]
+pub struct LangArgs {
+    /// Language of the texts; default: that of the locale.
+    #[arg(long = "lang", value_name = "LANG", value_enum)]
+    chosen: Option<LangChoice>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LangChoice {
+    En,
+    Zh,
+}
+
+impl LangArgs {
+    /// As chosen, else as the locale says (LC_ALL, LC_MESSAGES, LANG).
+    pub fn lang(&self) -> Lang {
+        match self.chosen {
+            Some(LangChoice::En) => Lang::En,
+            Some(LangChoice::Zh) => Lang::Zh,
+            None => {
+                let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+                let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set);
+                Lang::of_locale(&locale.unwrap_or_default())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The box's data folder.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/kerbside")]
+    pub data: PathBuf,
+    /// Only of this camera, zone, rule.
+    #[arg(long, value_name = "ID")]
+    pub camera: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub zone: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub rule: Option<String>,
+    /// Only what stood there from then on, and before (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only the newest of them.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// One JSON object a line, with every value and both texts.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lang: LangArgs,
 }
 
 #[derive(Debug, Args)]
@@ -173,7 +234,7 @@ pub struct BrokerArgs {
 
 #[derive(Debug, Args)]
 pub struct CommandArgs {
-    /// snapshot, clip, recheck, resend, detector.pause, log.pull or restart; or grant, which has the box put a file to a url:
+    /// snapshot, clip, recheck, resend, statistics, detector.pause, log.pull or restart; or grant, which has the box put a file to a url:
     /// --args '{"path": ..., "sha256": ..., "url": ...}' as its manifest names the file; without url, --into FILE.
     /// Or receipt or case, a signed statement that nobody answers: --args '{"id": ..., "result": "accepted"}',
     /// --args '{"incident_id": ..., "state": "closed"}'.

@@ -7,6 +7,7 @@
 //! * [`Evidence`] is the stage: `pictures` and `clips` make its files, `pins` holds packets for candidates, `drawings` says what is
 //!   drawn, `shortfall` says what is missing. [`EvidenceThread`] gives it a thread; a replay calls it inline.
 //! * `signing` puts a signature into each picture and clip that verifiers of others read, `box_signer` says in whose name.
+//! * `refused` keeps what was no incident, with a picture where there is time for one.
 //! * `files` makes a file durable, `manifest` lists a set of files with their hashes, `seal` signs it.
 //! * [`Scrub`] reads what lies there again, slowly, and says what a disk has changed.
 //! * [`Retention`] deletes, [`set_retention_hold`] protects, [`Watermark`] leaves room on the disk to reports.
@@ -21,6 +22,7 @@ mod folders;
 mod manifest;
 mod pictures;
 mod pins;
+mod refused;
 mod retention;
 mod retention_hold;
 mod room;
@@ -47,6 +49,8 @@ pub use seal::{JournalPosition, SIGNATURE_SUFFIX, Seal, Sealer};
 pub use stage::{Evidence, EvidenceCounters};
 pub use thread::{EvidenceTask, EvidenceThread, spawn};
 
+#[cfg(test)]
+mod refused_tests;
 #[cfg(test)]
 mod retention_tests;
 #[cfg(test)]

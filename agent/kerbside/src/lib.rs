@@ -15,6 +15,7 @@
 //! * [`doctor`] finds what is missing on a machine; [`inspect`] reads a journal; [`proof`] is evidence
 //!   outside of the running agent.
 //! * `durable` writes files that are whole under their name, or not there.
+//! * [`why`] keeps what was no incident, for whoever asks why nothing was reported.
 //! * [`box_key`] gets certificates for the key with which a box signs evidence.
 //! * [`centre`] is the terminal client of the centre's side.
 //! * [`cli`] defines the command line of all this; `log` and `signal` serve every command.
@@ -44,3 +45,4 @@ pub mod sensor;
 pub(crate) mod signal;
 #[cfg(test)]
 pub(crate) mod verdict_testing;
+pub mod why;

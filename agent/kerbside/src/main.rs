@@ -62,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Replay(args) => replay(args),
         Command::Score(args) => kerbside::score::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
+        Command::Why(args) => kerbside::why::command(&args, &mut std::io::stdout().lock()),
         Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),
         Command::Evidence(args) => kerbside::proof::run(&args, &mut std::io::stdout().lock()),
         Command::Command(args) => send_command(*args),

@@ -85,7 +85,7 @@ pub(crate) fn run(
 /// Makes the folder and deletes what an earlier replay wrote there, nothing else.
 fn prepare(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
-    for old in ["incidents.ndjson", "timeline.txt", "result.json"] {
+    for old in ["incidents.ndjson", "refusals.ndjson", "timeline.txt", "result.json"] {
         match std::fs::remove_file(out.join(old)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(e).with_context(|| format!("deleting {}", out.join(old).display()));

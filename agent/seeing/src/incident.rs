@@ -30,7 +30,8 @@
 //! | `closing` | open incidents: seen, grown, cleared, withdrawn |
 //! | `review_request` | when the ring shall be reviewed |
 //! | `warning` | a word at the place before a case is opened; what goes away after it is settled |
-//! | `judge`, `refusal`, `opening` | whether a candidate is an incident, why not, its first revision |
+//! | `judge`, `opening` | whether a candidate is an incident, its first revision |
+//! | `refusal`, `refusing`, `sight`, `standing` | why one is none, and when that is told; how it looked; how far each rule has come |
 //! | `recheck` | looking again, for the centre |
 //! | `pin` | packets pinned for candidates |
 //! | `records` | what is remembered over a restart |
@@ -67,11 +68,14 @@ mod recheck;
 mod rechecks;
 mod records;
 mod redating;
-mod refusal;
+pub mod refusal;
+mod refusing;
 mod review;
 mod review_request;
 mod sensor_monitor;
 mod settings;
+mod sight;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -85,9 +89,10 @@ pub use self::counters::CoreCounters;
 pub use self::effect::Effect;
 pub use self::input::{Input, Observation};
 pub use self::records::IncidentRecord;
-pub use self::refusal::Refusal;
+pub use self::refusal::{Refusal, RefusalKind, WhyNot};
 pub use self::review::{ReviewAnswer, ReviewRequest};
 pub use self::settings::Settings;
+pub use self::standing::{RuleStanding, Standing};
 pub use self::told::PendingEvidence;
 #[cfg(test)]
 pub(crate) use self::tuning::bounds::MAX_CANDIDATES;

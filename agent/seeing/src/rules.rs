@@ -6,7 +6,7 @@ mod schedule;
 mod zone;
 
 pub(crate) use operating::OperatingPoint;
-pub(crate) use schedule::{RuleStatus, is_within, rule_status};
+pub(crate) use schedule::{RuleStatus, hours_text, is_within, rule_status};
 pub(crate) use zone::share_inside;
 
 /// A static region belongs to a zone when this share of its box lies in it. Half: a region on the edge of two zones belongs to

@@ -35,6 +35,8 @@ mod reserve_file;
 mod room;
 mod settings;
 mod state;
+#[cfg(test)]
+mod statistics_tests;
 mod stats;
 mod store_thread;
 #[cfg(test)]

@@ -71,8 +71,13 @@ pub(crate) const FORGOTTEN_REACH_MS: i64 = 10 * 60_000;
 pub const MAX_GRANTS: usize = 256;
 /// A refused message is journalled in full, and answered, that often a minute; beyond, it is only counted.
 pub(crate) const REFUSALS_A_MINUTE: u64 = 30;
+/// A genuine command or grant that is not followed is answered that often a minute; a recording that is played again and again
+/// must not fill the outbox. Beyond, it is only counted.
+pub(crate) const ANSWERS_A_MINUTE: u64 = 240;
 /// Newest records that `log.pull` looks through.
 pub(crate) const LOG_SEARCH: u64 = 20_000;
+/// Newest records that `device.statistics` is made of: more than a day of a busy box, read in seconds from an SD card.
+pub(crate) const STATISTICS_SEARCH: u64 = 60_000;
 /// Longest body of a record in the answer to `log.pull`, and longest answer, bytes: one MQTT message.
 pub(crate) const LOG_RECORD_BYTES: usize = 1000;
 pub(crate) const LOG_BYTES: usize = 32 * 1024;

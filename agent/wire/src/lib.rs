@@ -62,8 +62,10 @@ pub mod sensor;
 pub mod signed;
 pub mod state;
 pub mod statement;
+pub mod statistics;
 pub mod text;
 pub mod topic;
+pub mod unanswerable;
 
 pub use checkpoint::checkpoint;
 pub use command::{CommandAction, SignedCommand, StageAction, StoreAction};

@@ -28,6 +28,10 @@ pub const CLOCK_SKEW_MS: i64 = 5 * 60_000;
 pub const RESEND: u64 = 1000;
 /// Longest clip that can be ordered, s: what a ring of the usual size holds.
 pub const CLIP_S: f64 = 120.0;
+/// Longest span of one `device.statistics`, ms: a week.
+pub const STATISTICS_MS: i64 = 7 * 86_400_000;
+/// Rules in one `device.statistics`.
+pub const STATISTICS_RULES: usize = 64;
 /// Longest pause of a detector, s: a day.
 pub const PAUSE_S: f64 = 86_400.0;
 /// Most journal records in one reply to `log.pull`.

@@ -288,6 +288,64 @@ fn evidence_and_checkpoints() {
     );
 }
 
+/// Two incidents at 08:34, one of them false, and a patrol from 08:31 to 09:31.
+#[test]
+fn statistics_count_in_the_hour_of_the_report_whatever_comes_when() {
+    let mut account =
+        statistics::Statistics::new(at(0.0).wall_ms - 31 * 60_000 - 5_120, at(86_400.0).wall_ms);
+    let patrol_report = PatrolReport {
+        from: at(0.0),
+        to: at(3600.0),
+        verdict: PatrolVerdict::OpenMatters,
+        cameras: vec![CameraPatrol { watched_s: 3000.0, ..Default::default() }],
+        open_incidents: vec![],
+        cleared_by_themselves: 0,
+    };
+    let said: [Message; 4] = [
+        matter(&who(), &report("01A", 1), None, None).into(),
+        matter(&who(), &report("01B", 1), None, None).into(),
+        matter(&who(), &report("01B", 2), None, None).into(),
+        patrol(&who(), &patrol_report, 3),
+    ];
+    said.iter().for_each(|message| account.message(&message.envelope(&who(), None)));
+    let receipt = |id: &str, result| kerbside_domain::case::Receipt {
+        id: id.into(),
+        result,
+        case_no: None,
+        due_at: None,
+        reason: None,
+        signed_by: None,
+    };
+    use kerbside_domain::case::{CaseState, CaseUpdate, ReceiptResult};
+    let case = |id: &str, state, reason: Option<&str>| CaseUpdate {
+        incident_id: id.into(),
+        case_no: None,
+        state,
+        reason: reason.map(str::to_owned),
+        signed_by: None,
+    };
+    for id in ["01A.0001", "01B.0001", "01B.0002", "01C.0001"] {
+        account.receipt(&receipt(id, ReceiptResult::Accepted));
+        account.receipt(&receipt(id, ReceiptResult::Duplicate));
+    }
+    for update in [
+        case("01A", CaseState::Filed, None),
+        case("01A", CaseState::Closed, None),
+        case("01A", CaseState::Reopened, None),
+        case("01B", CaseState::Voided, Some("误报")),
+        case("01C", CaseState::Closed, None),
+    ] {
+        account.case(&update);
+    }
+    check(
+        &statistics::statistics(&who(), &account, true, at(86_400.0)),
+        expect![[r#"
+            cg/v1/310112/mh-xz-017/statistics qos 1 retained
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.statistics.v1","time":"2026-11-22T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"from":"2026-11-21T08:00:00.000+08:00","to":"2026-11-22T08:31:05.120+08:00","complete":true,"columns":["hour","reported","accepted","filed","closed","rejected_false","settled"],"rules":[{"camera_id":"cam1","zone":"sidewalk-1","rule":"no-vending","total":[2,2,1,0,1,0],"rows":[[0,2,2,1,0,1,0]]}],"watched":[{"camera_id":"cam1","total_s":3000.0,"by_hour_s":[1445.7,1554.3,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}],"clock":{"source":"ntp","synced":true}
+        "#]],
+    );
+}
+
 #[test]
 fn the_last_will_keeps_the_contract_too() {
     let will = state(&who(), Presence::Lost, 3, None, None, at(0.0)).envelope(&who(), None);
@@ -314,6 +372,8 @@ fn what_comes_down_has_schemas_that_know_right_from_wrong() {
         ("clip", span),
         ("detector.pause", serde_json::json!({"for_s": 600})),
         ("restart", serde_json::json!({})),
+        ("statistics", Value::Null),
+        ("statistics", serde_json::json!({"from": "2026-11-21T00:00:00+08:00"})),
     ] {
         right(&sealed(&data("c1", verb, args))).unwrap();
         right(&sealed(&data("c1", verb, serde_json::json!({"nonsense": 1})))).unwrap_err();
@@ -332,12 +392,31 @@ fn what_comes_down_has_schemas_that_know_right_from_wrong() {
     right(&unsigned).unwrap_err();
 }
 
+/// Whoever writes a consumer begins with an example.
+#[test]
+fn every_schema_has_an_example_that_is_right() {
+    let mut examples = 0;
+    for entry in std::fs::read_dir(contract_dir()).unwrap() {
+        let path = entry.unwrap().path();
+        let schema: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let Some(types) = schema.pointer("/properties/type/enum").and_then(Value::as_array) else { continue };
+        let of_schema = schema["examples"].as_array().unwrap_or_else(|| panic!("{}", path.display()));
+        assert!(!of_schema.is_empty(), "{}", path.display());
+        for example in of_schema {
+            assert!(types.contains(&example["type"]), "{}: {}", path.display(), example["type"]);
+            schemas().check(example).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+            examples += 1;
+        }
+    }
+    assert!(examples >= schemas().types().count() - 4, "{examples}");
+}
+
 /// The AsyncAPI document names every schema, and every topic that the box hears.
 #[test]
 fn asyncapi_and_schemas_agree() {
     let text = std::fs::read_to_string(contract_dir().join("asyncapi.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(document["asyncapi"], "3.0.0");
+    assert_eq!(document["asyncapi"], "3.1.0");
     let mut types: Vec<String> = Vec::new();
     for (name, message) in document["components"]["messages"].as_object().unwrap() {
         let file = message.pointer("/payload/schema/$ref").and_then(Value::as_str);

@@ -94,6 +94,7 @@ impl Meters {
         let made = self.metrics.stage(Stage::Evidence);
         let degraded = self.metrics.dropped(DropPolicy::EvidenceClipDegraded);
         let pins = self.metrics.dropped(DropPolicy::EvidenceOldestPin);
+        let why = self.metrics.dropped(DropPolicy::WhyEntry);
         // It goes with the stage's thread, which owns what is returned.
         let stays = self.ends.stays("evidence");
         let (signed, unsigned) = self.metrics.evidence_signed();
@@ -106,6 +107,7 @@ impl Meters {
             raise(&made, now.pictures + now.clips);
             raise(&degraded, now.degraded);
             raise(&pins, now.pins_dropped);
+            raise(&why, now.shelf.dropped);
             raise(&signed, now.signed);
             raise(&unsigned, now.unsigned);
         }

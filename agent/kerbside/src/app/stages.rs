@@ -31,6 +31,7 @@ use super::restore;
 use crate::evidence::{self, DamagedFile, Evidence, EvidenceCamera, JournalPosition, Scrub, Sealer, Signing};
 use crate::review;
 use crate::sensor::{GnssEvent, Press};
+use crate::why::{self, Shelf};
 
 /// Inputs on their way to the core; senders wait beyond.
 const INPUTS: usize = 256;
@@ -190,7 +191,8 @@ fn start_evidence(
         kerbside_media::clip::in_child(program.clone()),
     )
     .with_watermark(watermark(site))
-    .with_sealer(sealer(delivery, clock));
+    .with_sealer(sealer(delivery, clock))
+    .with_shelf(Shelf::open(why::folder(&site.device.data_dir)));
     match signing(site, delivery) {
         Some(Ok(signing)) => evidence = evidence.with_signing(signing),
         Some(Err(error)) => tracing::error!(%error, "evidence is not signed"),

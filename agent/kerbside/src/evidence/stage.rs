@@ -17,6 +17,7 @@ use super::room::{Room, Watermark};
 use super::seal::Sealer;
 use super::shortfall::{self, Shortfall};
 use super::tuning::{MAX_WAITING_CLIPS, POST_ROLL_GRACE_S};
+use crate::why::{Shelf, ShelfCounters};
 
 /// Counters for the metrics page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct EvidenceCounters {
     pub scrubbed: u64,
     /// Files that are not as they were written.
     pub damaged: u64,
+    /// What was no incident.
+    pub shelf: ShelfCounters,
 }
 
 /// The stage's state. The thread of [`super::spawn`] drives it live, a replay calls it inline.
@@ -57,6 +60,10 @@ pub struct Evidence {
     pub(super) unsigned: Vec<Shortfall>,
     /// `None`: manifests are not signed.
     sealer: Option<Sealer>,
+    /// Where what was no incident is kept; `None`: nowhere.
+    pub(super) shelf: Option<Shelf>,
+    /// When a picture was last made for it.
+    pub(super) refused_pictured: Option<Mono>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -88,12 +95,19 @@ impl Evidence {
             signing: None,
             unsigned: Vec::new(),
             sealer: None,
+            shelf: None,
+            refused_pictured: None,
         }
     }
 
     /// Signs every manifest.
     pub fn with_sealer(self, sealer: Option<Sealer>) -> Self {
         Evidence { sealer, ..self }
+    }
+
+    /// Keeps what was no incident.
+    pub fn with_shelf(self, shelf: Shelf) -> Self {
+        Evidence { shelf: Some(shelf), ..self }
     }
 
     /// Leaves room on the disk to the reports.
@@ -107,7 +121,7 @@ impl Evidence {
     }
 
     pub fn counters(&self) -> EvidenceCounters {
-        EvidenceCounters { pins_dropped: self.pins.dropped(), ..self.counters }
+        EvidenceCounters { pins_dropped: self.pins.dropped(), shelf: self.shelf_counters(), ..self.counters }
     }
 
     /// Pins the packets of a span for a candidate, under the id that its incident will have.

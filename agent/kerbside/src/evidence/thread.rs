@@ -1,15 +1,18 @@
 //! The stage's own thread: tasks come over a bounded channel, outcomes go back to the core.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::scrub::Scrub;
 use super::stage::{Evidence, EvidenceCounters};
-use super::tuning::{MAX_TASKS, POLL};
+use super::tuning::{MAX_TASKS, MAX_TASKS_BEFORE_REFUSALS, POLL};
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::{Clock, Mono};
+use kerbside_seeing::incident::Refusal;
 
 /// What the core asks of the stage.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub enum EvidenceTask {
         incident_id: String,
     },
     Make(EvidenceRequest),
+    /// What was no incident.
+    Refused(Box<Refusal>),
     /// Outlines of zones from now on.
     Zones {
         camera: CameraIx,
@@ -36,6 +41,8 @@ pub enum EvidenceTask {
 pub struct EvidenceThread {
     tasks: Sender<EvidenceTask>,
     outcomes: Sender<EvidenceOutcome>,
+    /// Refusals that were not handed over.
+    refusals_dropped: Arc<AtomicU64>,
     thread: std::thread::JoinHandle<EvidenceCounters>,
 }
 
@@ -52,6 +59,14 @@ impl EvidenceThread {
             };
             tracing::warn!(subject = outcome.subject.set_id(), "evidence queue full: no pictures, no clip");
             let _ = self.outcomes.try_send(outcome);
+        }
+    }
+
+    /// Hands over what was no incident, unless the stage has enough to do with those that are; then it is counted.
+    pub fn refused(&self, refusal: Box<Refusal>) {
+        let has_room = self.tasks.len() < MAX_TASKS_BEFORE_REFUSALS;
+        if !has_room || self.tasks.try_send(EvidenceTask::Refused(refusal)).is_err() {
+            self.refusals_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -78,10 +93,17 @@ pub fn spawn(
 ) -> std::io::Result<EvidenceThread> {
     let (tasks, inbox) = bounded(MAX_TASKS);
     let answers = outcomes.clone();
-    let thread = std::thread::Builder::new()
-        .name("evidence".into())
-        .spawn(move || run(evidence, &*clock, &inbox, &answers, &alive, scrub))?;
-    Ok(EvidenceThread { tasks, outcomes, thread })
+    let refusals_dropped = Arc::<AtomicU64>::default();
+    let dropped = refusals_dropped.clone();
+    let thread = std::thread::Builder::new().name("evidence".into()).spawn(move || {
+        let alive = |counters: &EvidenceCounters| {
+            let mut counters = *counters;
+            counters.shelf.dropped += dropped.load(Ordering::Relaxed);
+            alive(&counters);
+        };
+        run(evidence, &*clock, &inbox, &answers, &alive, scrub)
+    })?;
+    Ok(EvidenceThread { tasks, outcomes, refusals_dropped, thread })
 }
 
 fn run(
@@ -109,6 +131,10 @@ fn run(
                 Vec::new()
             }
             Ok(EvidenceTask::Make(request)) => evidence.request(request),
+            Ok(EvidenceTask::Refused(refusal)) => {
+                evidence.refused(&refusal, clock.now().mono, !inbox.is_empty());
+                Vec::new()
+            }
             Ok(EvidenceTask::Zones { camera, zones }) => {
                 evidence.set_zones(camera, zones);
                 Vec::new()

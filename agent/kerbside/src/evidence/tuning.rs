@@ -16,6 +16,12 @@ pub(super) const POST_ROLL_GRACE_S: f64 = 5.0;
 pub(super) const MAX_PICTURE_BYTES: u64 = 192_000;
 /// Tasks that wait for the thread. Bound: beyond it a request is answered with its shortfall at once.
 pub(super) const MAX_TASKS: usize = 64;
+/// Largest picture of what was no incident, bytes. Bound: 500 of them are 8 MB.
+pub(super) const MAX_REFUSAL_PICTURE_BYTES: u64 = 16_000;
+/// Between two such pictures, s. Chosen: a child takes 0.1 s of a core.
+pub(super) const REFUSAL_PICTURE_EVERY_S: f64 = 2.0;
+/// With this many tasks waiting nothing is kept of what was no incident. Bound: reports come first.
+pub(super) const MAX_TASKS_BEFORE_REFUSALS: usize = 16;
 /// How often the ring is asked whether a post-roll has passed. Chosen: a clip is late by a quarter second at most.
 pub(super) const POLL: Duration = Duration::from_millis(250);
 /// Left free on the disk where the site does not say otherwise, bytes. Bound: journal and reports

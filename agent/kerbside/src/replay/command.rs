@@ -15,6 +15,9 @@ use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::CaptureProgram;
 use kerbside_site::config::Site;
 
+/// Refusals that are printed at the end; all of them stand in a file.
+const MAX_REFUSALS: usize = 20;
+
 /// Plays the clip and prints; returns the exit code.
 pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
     let truth = match args.expect.as_deref().map(Truth::load) {
@@ -37,6 +40,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         truth,
         start_wall_ms,
         realtime: args.realtime,
+        lang: args.lang.lang(),
         exe: CaptureProgram::this()?,
         models: manifests.names(),
         record_inputs: false,
@@ -79,9 +83,11 @@ fn print(outcome: &Outcome, out: &Path) {
     for shortfall in &outcome.shortfalls {
         say!("evidence incomplete: {shortfall}");
     }
-    let refused = outcome.counters.refusals.iter();
-    for ((rule, reason), count) in refused {
-        say!("not an incident by {rule}: {} ({count})", reason.as_str());
+    for sentence in outcome.refusals.iter().take(MAX_REFUSALS) {
+        say!("{sentence}");
+    }
+    if let Some(more) = outcome.refusals.len().checked_sub(MAX_REFUSALS).filter(|more| *more > 0) {
+        say!("... {more} more in {}", out.join("refusals.ndjson").display());
     }
     if let Some(score) = &outcome.score {
         print_score(score);

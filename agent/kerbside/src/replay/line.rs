@@ -113,11 +113,11 @@ impl<'a> Line<'a> {
             inferred: self.inferred,
             clip_s: self.span.map_or(0.0, |(first, last)| last.mono.since_s(first.mono)),
             score: truth.map(|truth| score(truth, &self.output.reports, &self.output.states)),
+            inputs: self.recorded.unwrap_or_default(),
+            refusals: self.output.refusals(&self.core.standing(CameraIx(0))),
+            shortfalls: self.shortfalls,
             reports: self.output.reports,
             states: self.output.states,
-            inputs: self.recorded.unwrap_or_default(),
-            counters: self.core.counters().clone(),
-            shortfalls: self.shortfalls,
         })
     }
 
@@ -156,6 +156,7 @@ impl<'a> Line<'a> {
             Effect::CameraChanged { at, state, .. } => {
                 self.output.camera(at.mono.since_s(Mono::ZERO), state)?;
             }
+            Effect::Refused(refusal) => self.output.refused(&refusal)?,
             Effect::Review(request) => {
                 let answer =
                     review(&self.review_camera, self.cascade.street(), &mut self.make_clip, &request);
@@ -209,7 +210,8 @@ impl<'a> Line<'a> {
     fn draw(&mut self, picture: Option<Frame>, observation: &Observation) {
         if let (Some(video), Some(picture)) = (&mut self.video, picture) {
             let open: Vec<&Report> = self.core.open_incidents().collect();
-            if let Err(error) = video.picture(&picture, observation, &open) {
+            let standing = self.core.standing(observation.camera);
+            if let Err(error) = video.picture(&picture, observation, &open, &standing) {
                 self.fail(error.to_string());
             }
         }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::scoring::{FirstReport, Score, StateChange};
 use super::truth::Truth;
 use kerbside_domain::frame::CameraIx;
+use kerbside_domain::lang::Lang;
 use kerbside_domain::model::ModelNames;
 use kerbside_media::CaptureProgram;
-use kerbside_seeing::incident::{CoreCounters, Input};
+use kerbside_seeing::incident::Input;
 use kerbside_site::config::Site;
 
 /// How a clip is to be played.
@@ -26,6 +27,8 @@ pub struct Options {
     /// Wall clock at the first frame.
     pub start_wall_ms: i64,
     pub realtime: bool,
+    /// Of the timeline.
+    pub lang: Lang,
     pub exe: CaptureProgram,
     /// The detectors, as reports name them.
     pub models: ModelNames,
@@ -48,7 +51,8 @@ pub struct Outcome {
     /// Empty without `record_inputs`.
     pub inputs: Vec<Input>,
     pub score: Option<Score>,
-    pub counters: CoreCounters,
+    /// What was no incident, a sentence each: what was said last of each thing and rule.
+    pub refusals: Vec<String>,
     /// Evidence that could not be made, a sentence each.
     pub shortfalls: Vec<String>,
 }

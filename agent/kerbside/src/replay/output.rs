@@ -8,9 +8,13 @@ use anyhow::Context as _;
 use super::options::Options;
 use super::scoring::{FirstReport, StateChange};
 use super::timeline;
+use crate::why::{Entry, NoPicture, Picture};
 use kerbside_domain::camera_state::CameraState;
+use kerbside_domain::lang::Lang;
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Mono;
+use kerbside_seeing::incident::refusal::Fate;
+use kerbside_seeing::incident::{Refusal, Standing};
 use kerbside_site::config::Site;
 use kerbside_site::place::Placer;
 use kerbside_wire::Identity;
@@ -21,7 +25,11 @@ pub(super) struct Output<'a> {
     who: Identity,
     placer: Placer,
     envelopes: File,
+    refusals: File,
     timeline: File,
+    lang: Lang,
+    /// What was said last of each thing and rule, in the order of their first mention.
+    refused: Vec<Entry>,
     /// The first report of each incident.
     pub(super) reports: Vec<FirstReport>,
     pub(super) states: Vec<StateChange>,
@@ -45,7 +53,10 @@ impl<'a> Output<'a> {
             who: Identity::from_site(site).with_models(options.models.clone()),
             placer: Placer::new(site),
             envelopes: create("incidents.ndjson")?,
+            refusals: create("refusals.ndjson")?,
             timeline: create("timeline.txt")?,
+            lang: options.lang,
+            refused: Vec::new(),
             reports: Vec::new(),
             states: Vec::new(),
             print,
@@ -60,6 +71,43 @@ impl<'a> Output<'a> {
         let at_s = report.at.mono.since_s(Mono::ZERO);
         self.reports.extend(FirstReport::of(report, &self.site));
         self.line(&timeline::report(at_s, report, matter.as_ref()))
+    }
+
+    /// Said once for each reason, and when the thing has gone unjudged; that it left after all is not news.
+    pub(super) fn refused(&mut self, refusal: &Refusal) -> anyhow::Result<()> {
+        let camera = self.site.camera(refusal.camera).map_or("?", |c| c.id.as_str());
+        let offset_s = self.site.device.utc_offset_s;
+        let entry = Entry::of(refusal, camera, offset_s, Picture::None(NoPicture::Replay));
+        let earlier = self.refused.iter().position(|e| e.id == entry.id);
+        let is_news = earlier.is_none_or(|at| self.refused[at].why.kind() != entry.why.kind());
+        writeln!(self.refusals, "{}", serde_json::to_string(&entry)?).context("refusals.ndjson")?;
+        let line = timeline::refused(refusal.to.mono.since_s(Mono::ZERO), &entry, self.lang);
+        match earlier {
+            Some(at) => self.refused[at] = entry,
+            None => self.refused.push(entry),
+        }
+        if is_news { self.line(&line) } else { Ok(()) }
+    }
+
+    /// What was no incident in the end, a sentence each. `standing`: what stands there when the clip is over.
+    pub(super) fn refusals(&self, standing: &[Standing]) -> Vec<String> {
+        let reported = |e: &&Entry| matches!(e.fate, Fate::Reported { .. });
+        let refused = self.refused.iter().filter(|e| !reported(e));
+        let mut sentences: Vec<String> = refused
+            .map(|e| {
+                let head = self.lang.pick("not reported: ", "未上报：");
+                format!("{head}{}", e.sentence(self.lang))
+            })
+            .collect();
+        for thing in standing.iter().filter(|s| s.incident_id.is_none()) {
+            let unjudged = thing.rules.iter().filter(|r| r.why.is_none());
+            let early = unjudged.filter(|r| r.dwell.value < r.dwell.threshold);
+            sentences.extend(early.map(|rule| {
+                let head = self.lang.pick("not yet: ", "尚未上报：");
+                format!("{head}{}", timeline::unfinished(thing, rule, self.lang))
+            }));
+        }
+        sentences
     }
 
     pub(super) fn camera(&mut self, at_s: f64, state: CameraState) -> anyhow::Result<()> {

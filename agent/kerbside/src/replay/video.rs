@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use kerbside_domain::frame::Frame;
+use kerbside_domain::frame::{BBox, Frame};
 use kerbside_domain::report::Report;
 use kerbside_media::annotated_video::{VideoError, VideoWriter};
 use kerbside_media::picture::Drawing;
-use kerbside_seeing::incident::Observation;
+use kerbside_seeing::incident::refusal::text;
+use kerbside_seeing::incident::{Observation, RuleStanding, Standing};
 use kerbside_site::config::Camera;
 
 #[derive(Debug)]
@@ -33,9 +34,15 @@ impl AnnotatedReplay {
         frame: &Frame,
         observation: &Observation,
         open: &[&Report],
+        standing: &[Standing],
     ) -> Result<(), VideoError> {
         let mut drawings = self.zones.clone();
-        for region in &observation.gate.regions {
+        // What stands in a zone says how far its rules have come; a region elsewhere says how long it has been still.
+        for thing in standing.iter().filter(|s| s.incident_id.is_none()) {
+            drawings.push(Drawing::Box { bbox: thing.bbox, label: label(thing), emphasis: false });
+        }
+        let is_told = |bbox: &BBox| standing.iter().any(|s| s.bbox.intersection(bbox) > 0.9 * bbox.area());
+        for region in observation.gate.regions.iter().filter(|r| !is_told(&r.bbox)) {
             let label = format!("still {:.0} s", frame.at.mono.since_s(region.still_since));
             drawings.push(Drawing::Box { bbox: region.bbox, label, emphasis: false });
         }
@@ -78,4 +85,15 @@ impl AnnotatedReplay {
     pub(super) fn finish(self) -> Result<(), VideoError> {
         self.writer.map_or(Ok(()), VideoWriter::finish)
     }
+}
+
+/// Rule, dwell and refusal of each rule that asks for such a thing: `no-vending: still 15 s of 20 s`. ASCII, as the picture's
+/// letters are.
+fn label(thing: &Standing) -> String {
+    let of_rule = |rule: &RuleStanding| match &rule.why {
+        Some(why) => format!("{}: no, {}", rule.rule, text::short(why)),
+        None => format!("{}: still {:.0} s of {:.0} s", rule.rule, rule.dwell.value, rule.dwell.threshold),
+    };
+    let all: Vec<String> = thing.rules.iter().map(of_rule).collect();
+    all.join("; ")
 }

@@ -12,6 +12,7 @@ use crate::replay::truth::{BlindPeriod, Footage, TrueEvent};
 use crate::replay::{run, start_wall_ms};
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
+use kerbside_domain::lang::Lang;
 use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::CaptureProgram;
 use kerbside_seeing::incident::{Core, Effect, Input};
@@ -54,6 +55,7 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Re
         truth: Some(truth.clone()),
         start_wall_ms: start_wall_ms(Some(truth), case.site.device.utc_offset_s),
         realtime: false,
+        lang: Lang::En,
         exe: exe.clone(),
         models,
         record_inputs: true,

@@ -7,9 +7,10 @@ use kerbside_domain::time::Moment;
 
 use super::attendance::Attendance;
 use super::labels::Labels;
-use super::part::{Explanation, Part};
+use super::part::{Explained, Explanation, Part};
 use super::refusal::RefusalLog;
 use super::review::ReviewState;
+use super::sight::Sight;
 use super::tuning::candidate::{EXPLAINED_SHARE, PRINCIPAL_SHARE};
 use super::tuning::frames::MIN_DETECTIONS;
 use super::warning::Warned;
@@ -20,6 +21,8 @@ use crate::tracker::Witness;
 pub(super) struct Candidate {
     /// Unique within its camera.
     pub(super) id: u32,
+    /// Names it for good. The incident that it may become has another id where it goes on with one of before.
+    pub(super) thing_id: String,
     /// Id of the incident that it may become.
     pub(super) incident_id: String,
     /// The id is that of an incident that was cleared here.
@@ -34,8 +37,10 @@ pub(super) struct Candidate {
     pub(super) labels: Labels,
     /// The box has warned at the place.
     pub(super) warned: Option<Warned>,
-    /// What has been counted as refused already.
+    /// What rules have said of it.
     pub(super) refusals: RefusalLog,
+    /// How it looked when most of it was seen.
+    pub(super) sight: Sight,
 }
 
 impl Candidate {
@@ -43,6 +48,8 @@ impl Candidate {
     pub(super) fn new(id: u32, incident_id: String, part: Part, alone_s: f64) -> Self {
         Candidate {
             id,
+            sight: Sight::of(&part),
+            thing_id: incident_id.clone(),
             incident_id,
             id_is_borrowed: false,
             is_pinned: false,
@@ -72,7 +79,7 @@ impl Candidate {
     }
 
     /// Of the parts by age, the one with which the principal share of it stands.
-    fn principal(&self) -> Option<&Part> {
+    pub(super) fn principal(&self) -> Option<&Part> {
         let mut by_age: Vec<&Part> = self.parts.iter().collect();
         by_age.sort_by(|a, b| b.dwell_s.total_cmp(&a.dwell_s));
         let principal_area = PRINCIPAL_SHARE * self.area_norm();
@@ -116,6 +123,12 @@ impl Candidate {
         let mut explanations = self.parts.iter().map(|p| p.explanation(max_covered));
         let first = explanations.next().flatten()?;
         explanations.all(|e| e.is_some()).then_some(first)
+    }
+
+    /// The same with what it rests on: that of the first part.
+    pub(super) fn explained(&self, max_covered: f32) -> Option<Explained> {
+        self.explanation(max_covered)?;
+        self.parts.first().and_then(|part| part.explained(max_covered))
     }
 
     /// Whether people, vehicles or bare ground explain all of it, where no rule says otherwise.

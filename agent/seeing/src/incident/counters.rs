@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::refusal::Refusal;
+use super::refusal::RefusalKind;
 
 /// Monotone counts since the core was made. Bounded: keys come from the configuration and a closed set of reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub struct CoreCounters {
     pub reviews: u64,
     /// Incidents that could not open because a camera had too many open ones; they open when there is room.
     pub incidents_refused: u64,
-    /// By rule id and reason: candidates that stayed long enough and still were no incident. Each candidate, rule and reason
+    /// By rule id and reason: candidates that stayed for a while and still were no incident. Each candidate, rule and reason
     /// once.
-    pub refusals: BTreeMap<(String, Refusal), u64>,
+    pub refusals: BTreeMap<(String, RefusalKind), u64>,
     /// Frames that came in the wrong order, or of a camera that is not configured.
     pub frames_ignored: u64,
     /// Boxes that the trackers could not follow.
@@ -58,8 +58,8 @@ pub struct CoreCounters {
 
 impl CoreCounters {
     /// Counts a refusal.
-    pub(super) fn refuse(&mut self, rule: &str, refusal: Refusal) {
-        *self.refusals.entry((rule.to_owned(), refusal)).or_default() += 1;
+    pub(super) fn refuse(&mut self, rule: &str, why: RefusalKind) {
+        *self.refusals.entry((rule.to_owned(), why)).or_default() += 1;
     }
 
     /// Every plain count under its metric label; refusals are apart.

@@ -8,6 +8,7 @@ use kerbside_domain::reading::Reading;
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
 
+use super::refusal::Refusal;
 use super::review::ReviewRequest;
 use super::warning::Warning;
 
@@ -37,6 +38,8 @@ pub enum Effect {
     },
     /// A candidate stands there and nobody was seen to bring it: decode the ring for who did.
     Review(ReviewRequest),
+    /// Something that stood there is no incident, and why. Nothing waits for it.
+    Refused(Box<Refusal>),
     /// A recheck was commanded of an incident that is not known (any more).
     UnknownIncident {
         /// The command to answer.

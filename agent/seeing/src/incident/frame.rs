@@ -14,6 +14,8 @@ use super::effect::Effect;
 use super::input::Observation;
 use super::pin::unpin;
 use super::place::{Mover, covered_by};
+use super::refusal::Fate;
+use super::refusing;
 use crate::tracker::{Track, VacatedPlace, is_near};
 
 impl CameraCore {
@@ -61,6 +63,9 @@ impl CameraCore {
         self.pass_time(dt_s, &movers);
         self.sample(frame, &movers);
         self.regroup(at, context);
+        for candidate in self.candidates.iter_mut() {
+            candidate.update_sight(at);
+        }
         self.forget_gone(at, context);
         self.follow_incidents(at, dt_s, &movers, context);
         self.request_review(at, context);
@@ -118,6 +123,9 @@ impl CameraCore {
         context.counters.candidates_gone += self.candidates.len() as u64;
         for mut candidate in self.candidates.take_all() {
             unpin(&mut candidate, context);
+            if !self.incidents.stand_on(candidate.id) {
+                refusing::end(&self.config, &mut candidate, Fate::LostSight, context);
+            }
         }
         self.tracker.reset();
         self.clock.background_lost();

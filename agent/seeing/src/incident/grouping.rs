@@ -9,6 +9,8 @@ use super::context::StepContext;
 use super::part::Part;
 use super::pin::unpin;
 use super::place::{are_neighbours, lies_in};
+use super::refusal::Fate;
+use super::refusing;
 use super::tuning::bounds::MAX_PARTS;
 use super::tuning::candidate::{EXPLAINED_SHARE, FORGET_GONE_S, FORGET_HIDDEN_S, REMOVAL_SURE_S};
 
@@ -32,7 +34,7 @@ impl CameraCore {
         for (from, into) in joined {
             self.hand_over(from, into);
         }
-        self.drop_empty(context);
+        self.drop_empty(&Fate::Joined, context);
     }
 
     /// The incident of a candidate whose parts have all been joined to another stands on that one, if it is free.
@@ -103,6 +105,7 @@ impl CameraCore {
             unpin(&mut merged, context);
         }
         kept.warned = kept.warned.take().or(merged.warned.take());
+        refusing::end(&self.config, &mut merged, Fate::Joined, context);
         kept.parts.append(&mut merged.parts);
     }
 
@@ -123,12 +126,13 @@ impl CameraCore {
             }
         }
         self.unpin_explained(context);
-        self.drop_empty(context);
+        self.drop_empty(&Fate::Gone, context);
     }
 
-    fn drop_empty(&mut self, context: &mut StepContext<'_>) {
+    fn drop_empty(&mut self, fate: &Fate, context: &mut StepContext<'_>) {
         for mut candidate in self.candidates.take_empty() {
             context.counters.candidates_gone += 1;
+            refusing::end(&self.config, &mut candidate, fate.clone(), context);
             unpin(&mut candidate, context);
         }
     }

@@ -187,15 +187,24 @@ impl Labels {
     /// The name for the report of an incident of a kind: of the sort that fits it, otherwise of any, the one with the best score.
     /// `None`: nobody gives it a name worth telling.
     pub(super) fn name(&self, kind: Kind) -> Option<Named> {
-        let close = Some(&self.close).filter(|_| self.close_ups_count());
-        let told = close.into_iter().chain([&self.frames]).flat_map(Statement::named);
-        let worth_telling = told.filter(|(_, named)| named.score >= TOLD_SCORE);
         let rank = |(sort, named): &(Sort, Named)| (sort.fits(kind), named.score);
-        let best = worth_telling.max_by(|a, b| {
+        let best = self.worth_telling().max_by(|a, b| {
             let (a, b) = (rank(a), rank(b));
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         });
         best.map(|(_, named)| named)
+    }
+
+    /// The name with the best score, whatever it may become.
+    pub(super) fn best_name(&self) -> Option<Named> {
+        let names = self.worth_telling().map(|(_, named)| named);
+        names.max_by(|a, b| a.score.total_cmp(&b.score))
+    }
+
+    fn worth_telling(&self) -> impl Iterator<Item = (Sort, Named)> {
+        let close = Some(&self.close).filter(|_| self.close_ups_count());
+        let told = close.into_iter().chain([&self.frames]).flat_map(Statement::named);
+        told.filter(|(_, named)| named.score >= TOLD_SCORE)
     }
 }
 

@@ -10,7 +10,9 @@ use super::context::StepContext;
 use super::judge::{Circumstances, Classification, Judgement, judge};
 use super::lifecycle::Incident;
 use super::reasons;
-use super::refusal::Refusal;
+use super::refusal::{Check, Fate, Measure, WhyNot};
+use super::refusing;
+use super::tuning::bounds::MAX_OPEN;
 use super::tuning::place::WITNESS_BUFFER;
 use super::warning::{self, Step};
 
@@ -39,8 +41,8 @@ impl CameraCore {
         }
     }
 
-    /// The first rule, in the order of the configuration, that the candidate fulfils, and what it does. Refusals are counted once
-    /// each.
+    /// The first rule, in the order of the configuration, that the candidate fulfils, and what it does. Each refusal is told
+    /// once.
     fn find_opening(
         &mut self,
         id: u32,
@@ -59,10 +61,8 @@ impl CameraCore {
             for rule in &zone.rules {
                 match judge(candidate, zone, rule, now) {
                     Judgement::NotYet => {}
-                    Judgement::No(refusal) => {
-                        if candidate.refusals.insert(&rule.id, refusal) {
-                            context.counters.refuse(&rule.id, refusal);
-                        }
+                    Judgement::No(why) => {
+                        refusing::refuse(&self.config, candidate, (&zone.id, &rule.id), why, at, context);
                     }
                     Judgement::Incident(classification) => {
                         let opening = Opening {
@@ -92,7 +92,11 @@ impl CameraCore {
     fn open_incident(&mut self, id: u32, opening: Opening, at: Moment, context: &mut StepContext<'_>) {
         if !self.incidents.has_room() {
             let Some(candidate) = self.candidates.get_mut(id) else { return };
-            if candidate.refusals.insert(&opening.rule, Refusal::TooManyOpen) {
+            let open = self.incidents.open().len() as u32 + 1;
+            let why =
+                WhyNot::TooManyOpen { check: Check::new(Measure::OpenIncidents, open, MAX_OPEN as u32) };
+            let by = (opening.zone.as_str(), opening.rule.as_str());
+            if refusing::refuse(&self.config, candidate, by, why, at, context) {
                 context.counters.incidents_refused += 1;
             }
             return;
@@ -121,6 +125,8 @@ impl CameraCore {
             roles.push(EvidenceRole::Clip);
         }
         report_opening(&mut incident, cause, &roles, at, context);
+        let fate = Fate::Reported { incident_id: incident.id().to_owned() };
+        refusing::end(&self.config, candidate, fate, context);
         self.incidents.push_open(incident);
     }
 

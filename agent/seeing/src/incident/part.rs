@@ -5,6 +5,7 @@ use kerbside_domain::frame::BBox;
 use kerbside_domain::time::Moment;
 
 use super::place::Mover;
+use super::refusal::{Check, Measure};
 use super::tuning::candidate::{
     BEGAN_BY_S, IS_MOVER_S, UNCOVERED_LEAST_S, UNCOVERED_MOST_S, UNCOVERED_SHARE, VACATED_AFTER_S,
     VACATED_BEFORE_S,
@@ -46,6 +47,13 @@ pub(super) enum Explanation {
     Vacated,
 }
 
+/// An explanation and what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Explained {
+    pub(super) by: Explanation,
+    pub(super) check: Check,
+}
+
 /// One static region over time.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
@@ -76,6 +84,8 @@ pub(super) struct Part {
     uncovered_s: f64,
     /// It has agreed with a person or vehicle for this long in a row.
     pub(super) same_as_mover_s: f64,
+    /// The longest of these.
+    longest_as_mover_s: f64,
     /// And with which, once that was long enough.
     mover: Option<Explanation>,
 }
@@ -99,6 +109,7 @@ impl Part {
             vehicle_s: 0.0,
             uncovered_s: 0.0,
             same_as_mover_s: 0.0,
+            longest_as_mover_s: 0.0,
             mover: None,
         }
     }
@@ -128,6 +139,27 @@ impl Part {
             return None;
         }
         Some(if self.vehicle_s >= self.person_s { Explanation::Vehicle } else { Explanation::Person })
+    }
+
+    /// The same with what it rests on.
+    pub(super) fn explained(&self, max_covered: f32) -> Option<Explained> {
+        let by = self.explanation(max_covered)?;
+        let share = |of_s: f64| if self.sampled_s > 0.0 { of_s / self.sampled_s } else { 0.0 };
+        let check = match (by, self.mover) {
+            (Explanation::Vehicle, Some(_)) => {
+                Check::new(Measure::SameAsVehicleS, self.longest_as_mover_s, IS_MOVER_S)
+            }
+            (_, Some(_)) => Check::new(Measure::SameAsPersonS, self.longest_as_mover_s, IS_MOVER_S),
+            (Explanation::Vehicle, None) => {
+                let hidden = share(self.person_s + self.vehicle_s);
+                Check::new(Measure::HiddenByVehiclesShare, hidden, max_covered)
+            }
+            (_, None) => {
+                let hidden = share(self.person_s + self.vehicle_s);
+                Check::new(Measure::HiddenByPeopleShare, hidden, max_covered)
+            }
+        };
+        Some(Explained { by, check })
     }
 
     /// Time passes by one frame. `present` and `covered_by` are up to date.
@@ -161,6 +193,7 @@ impl Part {
         self.uncovered_s = if self.is_in_the_open() { self.uncovered_s + dt_s } else { 0.0 };
         let mover = movers.iter().find(|m| m.bbox.iou(&self.seen.bbox) >= SAME_OBJECT_IOU);
         self.same_as_mover_s = if mover.is_some() { self.same_as_mover_s + dt_s } else { 0.0 };
+        self.longest_as_mover_s = self.longest_as_mover_s.max(self.same_as_mover_s);
         if let Some(mover) = mover.filter(|_| self.same_as_mover_s >= IS_MOVER_S) {
             let is_vehicle = mover.group == Group::Vehicle;
             self.mover = Some(if is_vehicle { Explanation::Vehicle } else { Explanation::Person });

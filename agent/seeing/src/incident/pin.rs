@@ -24,11 +24,12 @@ impl CameraCore {
     ) {
         let (bbox, appeared) = (part.seen.bbox, part.seen.appeared);
         let id = self.candidates.next_id();
-        let borrowed = self.reusable_id(&bbox);
-        let id_is_borrowed = borrowed.is_some();
-        let incident_id = borrowed.unwrap_or_else(|| self.new_id(id, &bbox, appeared, at, context));
-        let mut candidate = Candidate::new(id, incident_id, part, alone_s);
-        candidate.id_is_borrowed = id_is_borrowed;
+        let own_id = self.new_id(id, &bbox, appeared, at, context);
+        let mut candidate = Candidate::new(id, own_id, part, alone_s);
+        if let Some(borrowed) = self.reusable_id(&bbox) {
+            candidate.id_is_borrowed = true;
+            candidate.incident_id = borrowed;
+        }
         if !self.incidents.any_open_about(&bbox) {
             pin(&mut candidate, self.config.ix, context);
         }

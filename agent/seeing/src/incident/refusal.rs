@@ -1,102 +1,87 @@
-//! Why something that stayed long enough is still no incident.
+//! Refusals: what stayed for a while and is still no incident by a rule. Which thing, when, where, by which rule and why, with
+//! each value beside the threshold that it was held against.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `why` | [`WhyNot`], the closed set of reasons, with their values |
+//! | `check` | [`Check`]: a value against a threshold |
+//! | `log` | what has been said of one candidate |
+//! | `text` | the sentences, in English and Chinese |
 
-/// The reasons, in the order of their labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refusal {
-    /// A bin in order.
-    Bin,
-    /// Too long and thin for an object on the ground.
-    ImplausibleShape,
-    /// It does not look like itself for long.
-    KeepsChanging,
-    /// The rule names no kind that fits.
-    NoKindFits,
-    /// The rule's hours are over.
-    OutsideSchedule,
-    /// Somebody may be there now.
-    Permitted,
-    /// It is a person, or people and their shade.
-    Person,
-    /// Too large for an object on the ground.
-    TooLarge,
-    /// The camera has too many open incidents already.
-    TooManyOpen,
-    /// Smaller than the rule asks.
-    TooSmall,
-    /// Bare ground that something left.
-    Vacated,
-    /// It is a vehicle that nobody sells from.
-    Vehicle,
+mod check;
+mod log;
+pub mod text;
+mod why;
+
+use std::sync::Arc;
+
+use kerbside_domain::detection::Group;
+use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::time::Moment;
+use serde::{Deserialize, Serialize};
+
+pub use self::check::{Check, Measure};
+pub(super) use self::log::RefusalLog;
+pub use self::why::{Miss, RefusalKind, WhyNot};
+
+/// One thing that is no incident by one rule. It is said when the rule first refuses it, again for each other reason, and once
+/// more when it ends; all of that under the same id, and the latest counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Names thing and rule: the same inputs give the same id.
+    pub id: String,
+    /// The camera that shows it.
+    pub camera: CameraIx,
+    /// The zone it stands in.
+    pub zone: String,
+    /// The rule that refuses it, by its id in the zone.
+    pub rule: String,
+    /// What it is.
+    pub thing: Thing,
+    /// Since when it stands there.
+    pub from: Moment,
+    /// When it was seen last.
+    pub to: Moment,
+    /// When it was seen where `thing` says: the picture of that moment shows it.
+    pub seen_at: Moment,
+    /// Why it is no incident.
+    pub why: WhyNot,
+    /// What became of it.
+    pub fate: Fate,
 }
 
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Refusal; 12] = [
-        Refusal::Bin,
-        Refusal::ImplausibleShape,
-        Refusal::KeepsChanging,
-        Refusal::NoKindFits,
-        Refusal::OutsideSchedule,
-        Refusal::Permitted,
-        Refusal::Person,
-        Refusal::TooLarge,
-        Refusal::TooManyOpen,
-        Refusal::TooSmall,
-        Refusal::Vacated,
-        Refusal::Vehicle,
-    ];
-
-    /// The label in metrics and in what `replay` prints.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Refusal::Bin => "bin",
-            Refusal::ImplausibleShape => "implausible_shape",
-            Refusal::KeepsChanging => "keeps_changing",
-            Refusal::NoKindFits => "no_kind_fits",
-            Refusal::OutsideSchedule => "outside_schedule",
-            Refusal::Permitted => "permitted",
-            Refusal::Person => "person",
-            Refusal::TooLarge => "too_large",
-            Refusal::TooManyOpen => "too_many_open",
-            Refusal::TooSmall => "too_small",
-            Refusal::Vacated => "vacated",
-            Refusal::Vehicle => "vehicle",
-        }
-    }
+/// The thing itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thing {
+    /// Number of the candidate, unique within its camera since the start.
+    pub candidate: u32,
+    /// The gate's region, where one shows it.
+    pub region: Option<u32>,
+    /// The track, where its label alone shows it.
+    pub track: Option<u32>,
+    /// What a detector calls it.
+    pub label: Option<Arc<str>>,
+    /// What that means to the rules.
+    pub group: Option<Group>,
+    /// Where it was when most of it was seen, in shares of the picture.
+    pub bbox: BBox,
 }
 
-/// What has been counted of one candidate: each rule and reason once.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RefusalLog {
-    entries: Vec<(String, Refusal)>,
-}
-
-impl RefusalLog {
-    /// True the first time.
-    pub(super) fn insert(&mut self, rule: &str, refusal: Refusal) -> bool {
-        let is_new = !self.entries.iter().any(|(r, reason)| r == rule && *reason == refusal);
-        if is_new {
-            self.entries.push((rule.to_owned(), refusal));
-        }
-        is_new
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_in_order_and_differ() {
-        let labels: Vec<&str> = Refusal::ALL.into_iter().map(Refusal::as_str).collect();
-        assert!(labels.is_sorted() && Refusal::ALL.is_sorted(), "{labels:?}");
-    }
-
-    #[test]
-    fn a_refusal_is_new_once() {
-        let mut log = RefusalLog::default();
-        assert!(log.insert("r", Refusal::Bin));
-        assert!(!log.insert("r", Refusal::Bin));
-        assert!(log.insert("s", Refusal::Bin) && log.insert("r", Refusal::Person));
-    }
+/// What became of a refused thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Fate {
+    /// It still stands there.
+    Standing,
+    /// It went away.
+    Gone,
+    /// It became part of another thing.
+    Joined,
+    /// The camera stopped seeing the street as it was.
+    LostSight,
+    /// It was reported after all.
+    Reported {
+        /// As this incident.
+        incident_id: String,
+    },
 }

@@ -7,5 +7,6 @@ mod dates;
 mod ended;
 mod found;
 mod lives;
+mod refusals;
 mod street;
 mod warned;

@@ -180,6 +180,16 @@ pub(crate) mod judge {
     pub(crate) const ACCUMULATED: usize = 3;
 }
 
+/// Which things that no rule came to judge are told of.
+pub(crate) mod refusal {
+    /// A thing that went away must have stood at least this long to be told of, s: less is somebody who stopped.
+    pub(crate) const LEAST_S: f64 = 5.0;
+    /// And for this share of the rule's dwell: chosen so that a vendor who left early is told of with dwells of minutes.
+    pub(crate) const LEAST_SHARE: f64 = 0.1;
+    /// What people or vehicles explain comes and goes all day: it must have stood for this share.
+    pub(crate) const EXPLAINED_LEAST_SHARE: f64 = 0.5;
+}
+
 /// How sure a report is, 0..1. What a rule alone supports begins between 0.5 and 0.55; where a detector is surer, its own score
 /// counts. It is not calibrated: 0.8 does not mean that eight of ten are right.
 pub(crate) mod confidence {

@@ -17,6 +17,8 @@ pub(crate) enum RuleStatus {
     Permitted {
         /// Who has the permit.
         holder: String,
+        /// When it applies.
+        hours: Hours,
     },
 }
 
@@ -31,7 +33,9 @@ pub(crate) fn rule_status(rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> RuleS
     }
     let includes_now = |permit: &&Permit| hours_include(&permit.hours, wall_ms, utc_offset_s);
     match rule.permits.iter().find(includes_now) {
-        Some(permit) => RuleStatus::Permitted { holder: permit.holder.clone() },
+        Some(Permit { holder, hours, .. }) => {
+            RuleStatus::Permitted { holder: holder.clone(), hours: hours.clone() }
+        }
         None => RuleStatus::InForce,
     }
 }
@@ -54,6 +58,42 @@ fn hours_include(hours: &Hours, wall_ms: i64, utc_offset_s: i32) -> bool {
     }
     let yesterday = hours.days[(weekday + 6) % 7];
     (today && minute >= from) || (yesterday && minute < to)
+}
+
+/// Weekly hours as OpenStreetMap writes opening hours: `Mo-Fr 07:00-21:00; Sa,Su 08:00-12:00`.
+pub(crate) fn hours_text(hours: &[Hours]) -> String {
+    let texts: Vec<String> = hours.iter().map(one_text).collect();
+    texts.join("; ")
+}
+
+fn one_text(hours: &Hours) -> String {
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let span = format!("{}-{}", clock(hours.from_min), clock(hours.to_min));
+    match days_text(&hours.days) {
+        Some(days) => format!("{days} {span}"),
+        None => span,
+    }
+}
+
+/// Runs of days; `None`: every day.
+fn days_text(days: &[bool; 7]) -> Option<String> {
+    const NAMES: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
+    if days.iter().all(|day| *day) {
+        return None;
+    }
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for day in (0..days.len()).filter(|day| days[*day]) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == day => *last = day,
+            _ => runs.push((day, day)),
+        }
+    }
+    let texts = runs.into_iter().map(|(from, to)| match to - from {
+        0 => NAMES[from].to_owned(),
+        1 => format!("{},{}", NAMES[from], NAMES[to]),
+        _ => format!("{}-{}", NAMES[from], NAMES[to]),
+    });
+    Some(texts.collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]
@@ -79,6 +119,23 @@ mod tests {
     #[test]
     fn the_anchor_of_these_tests_is_a_saturday_midnight() {
         assert_eq!(kerbside_domain::time::rfc3339(SATURDAY_MS, CHINA_S), "2026-11-21T00:00:00.000+08:00");
+    }
+
+    #[test]
+    fn hours_as_text() {
+        let hours = |text: &str, from: u16, to: u16| Hours { days: days(text), from_min: from, to_min: to };
+        let table = [
+            (vec![hours("MTWTFSS", 7 * 60, 21 * 60)], "07:00-21:00"),
+            (
+                vec![hours("MTWTF--", 450, 1260), hours("-----SS", 480, 0)],
+                "Mo-Fr 07:30-21:00; Sa,Su 08:00-00:00",
+            ),
+            (vec![hours("M-WTF-S", 0, 1440)], "Mo,We-Fr,Su 00:00-24:00"),
+            (vec![], ""),
+        ];
+        for (hours, text) in table {
+            assert_eq!(hours_text(&hours), text);
+        }
     }
 
     #[test]

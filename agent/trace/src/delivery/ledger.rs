@@ -13,6 +13,7 @@
 //! | `inbound` | what comes down: journalled, judged, refused |
 //! | `commands` | commands judged once and answered once; those that the ledger carries out itself |
 //! | `checkpoints`, `checkpoint_times` | when the journal is signed, and what each checkpoint says; a change of the key |
+//! | `statistics` | what was reported and what became of it, by rule and hour |
 //! | `upkeep` | expiry, the index, old segments |
 
 mod base;
@@ -24,6 +25,7 @@ mod commit;
 mod inbound;
 mod opening;
 mod sending;
+mod statistics;
 mod upkeep;
 
 pub use base::Ledger;

@@ -48,6 +48,8 @@ pub struct DeliveryStats {
     pub refused: u64,
     /// The same, and genuine commands that were not obeyed, by reason.
     pub refusals: BTreeMap<RefusalReason, u64>,
+    /// Commands and grants that were refused and got no answer: too many in a minute, or no id to answer to.
+    pub unanswered: u64,
     pub commands: u64,
     pub segments_dropped: u64,
     /// How often the wall clock moved more than a day further than the box ran, since the program began.

@@ -62,6 +62,16 @@ pub enum StoreAction {
         /// How many.
         last: u32,
     },
+    /// What was reported in a span and what became of it.
+    #[serde(rename = "statistics")]
+    Statistics {
+        /// Wall clock, ms; `None`: the begin of this day in the site's own time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_ms: Option<i64>,
+        /// Wall clock, ms; `None`: now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_ms: Option<i64>,
+    },
 }
 
 /// What a command that is obeyed makes the box do, and who does it. In the journal both read alike, by their verb.

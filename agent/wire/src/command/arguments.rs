@@ -24,6 +24,13 @@ struct LogPullArgs {
     last: u32,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatisticsArgs {
+    from: Option<String>,
+    to: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecheckArgs {
@@ -66,6 +73,7 @@ pub(super) fn action(verb: &str, value: &Value) -> Result<CommandAction, Command
     match verb {
         "resend" => resend(args(value)?).map(CommandAction::Store),
         "log.pull" => log_pull(args(value)?).map(CommandAction::Store),
+        "statistics" => statistics(args(value)?).map(CommandAction::Store),
         "recheck" => {
             let RecheckArgs { incident_id } = args(value)?;
             Ok(CommandAction::Stage(StageAction::Recheck { incident_id: clipped(&incident_id) }))
@@ -100,6 +108,20 @@ fn log_pull(LogPullArgs { kinds, last }: LogPullArgs) -> Result<StoreAction, Com
         let (records, kinds) = (limits::LOG_RECORDS, limits::LOG_KINDS);
         Err(CommandRefusal::Arguments(format!("last must be 1 to {records}, kinds at most {kinds}")))
     }
+}
+
+fn statistics(StatisticsArgs { from, to }: StatisticsArgs) -> Result<StoreAction, CommandRefusal> {
+    let at = |what, text: Option<String>| match text {
+        Some(text) => instant(what, &text).map(Some).map_err(|e| CommandRefusal::Arguments(e.to_string())),
+        None => Ok(None),
+    };
+    let (from_ms, to_ms) = (at("from", from)?, at("to", to)?);
+    let span_ms = from_ms.zip(to_ms).map(|(from, to)| to.saturating_sub(from));
+    if span_ms.is_some_and(|ms| !(1..=limits::STATISTICS_MS).contains(&ms)) {
+        let days = limits::STATISTICS_MS / 86_400_000;
+        return Err(CommandRefusal::Arguments(format!("from..to must be at most {days} days, in order")));
+    }
+    Ok(StoreAction::Statistics { from_ms, to_ms })
 }
 
 fn clip(ClipArgs { camera_id, from, to }: ClipArgs) -> Result<StageAction, CommandRefusal> {

@@ -45,6 +45,11 @@ impl CoreThread {
                 self.submit_evidence(EvidenceTask::Pin { incident_id, camera, from: from.mono, to: to.mono });
             }
             Effect::Unpin { incident_id } => self.unpin(incident_id),
+            Effect::Refused(refusal) => {
+                if let Some(evidence) = &self.evidence {
+                    evidence.refused(refusal);
+                }
+            }
             Effect::Review(request) => return self.review(request),
             Effect::WatchRequired { camera, required } => {
                 if let Some(control) = self.cameras.get(usize::from(camera.0)) {

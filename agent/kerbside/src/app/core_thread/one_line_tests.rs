@@ -245,6 +245,7 @@ fn replayed(site: &Arc<Site>) -> Played {
         truth: None,
         start_wall_ms: START_MS,
         realtime: false,
+        lang: Default::default(),
         exe: CaptureProgram::of("/nonexistent/kerbside"),
         models: ModelNames::default(),
         record_inputs: true,

@@ -36,6 +36,9 @@ pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&DeliverySta
         if !stats.refusals.is_empty() {
             values.insert("inbound_refused".to_owned(), json!(stats.refusals));
         }
+        if stats.unanswered > 0 {
+            values.insert("inbound_unanswered".to_owned(), json!(stats.unanswered));
+        }
     }
     values
 }

@@ -64,6 +64,8 @@ label! {
         DetectorFailedFrame = "detector_failed_frame",
         EvidenceClipDegraded = "evidence_clip_degraded",
         EvidenceOldestPin = "evidence_oldest_pin",
+        /// An entry of what was no incident.
+        WhyEntry = "why_entry",
         OutboxTelemetry = "outbox_telemetry",
         OutboxDeadLettered = "outbox_dead_lettered",
         /// A frame or an observation, while the disk refuses.

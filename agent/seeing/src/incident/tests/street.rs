@@ -8,6 +8,7 @@ use kerbside_domain::detection::{CloseUp, Detection, Group};
 use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::{BBox, CameraIx, Level};
 use kerbside_domain::kind::{Act, Kind};
+use kerbside_domain::lang::Lang;
 use kerbside_domain::report::{Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_site::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
@@ -356,6 +357,9 @@ impl Street {
             if let Effect::Save(request) = effect {
                 self.requests.push(request.clone());
             }
+            if matches!(effect, Effect::Refused(_)) {
+                continue; // Told by `refusals`.
+            }
             let (story, figures) = describe(effect);
             self.log.push((self.now_s, story, figures));
         }
@@ -459,6 +463,22 @@ impl Street {
         lines.map(|(at_s, story, figures)| format!("{at_s:.1} {story}{figures}\n")).collect()
     }
 
+    /// Each thing and rule that was refused: what was said last of it.
+    pub(super) fn refusals(&self) -> Vec<&Refusal> {
+        let mut latest: Vec<&Refusal> = Vec::new();
+        let all = self.effects.iter().filter_map(|e| match e {
+            Effect::Refused(refusal) => Some(&**refusal),
+            _ => None,
+        });
+        for refusal in all {
+            match latest.iter_mut().find(|r| r.id == refusal.id) {
+                Some(earlier) => *earlier = refusal,
+                None => latest.push(refusal),
+            }
+        }
+        latest
+    }
+
     /// The latest report.
     pub(super) fn report(&self) -> &Report {
         let mut reports = self.effects.iter().filter_map(|e| match e {
@@ -522,6 +542,9 @@ fn describe(effect: &Effect) -> (String, String) {
         Effect::Warn(warning) => (format!("warn by {}", warning.by.join(", ")), String::new()),
         Effect::WarningAnswered { spoken, .. } => (format!("warning answered: {spoken}"), String::new()),
         Effect::Unpin { .. } => ("unpin".to_owned(), String::new()),
+        Effect::Refused(refusal) => {
+            (format!("refused {}", refusal::text::why(Lang::En, &refusal.why)), String::new())
+        }
         Effect::UnknownIncident { command_id, .. } => (format!("{command_id}: not known"), String::new()),
         Effect::WatchRequired { camera, required } => {
             let state = if *required { "watch required" } else { "watch optional" };

@@ -24,6 +24,21 @@ pub(super) struct RefusalMinute {
     pub(super) refused: u64,
 }
 
+impl RefusalMinute {
+    pub(super) fn new(since: Mono) -> Self {
+        RefusalMinute { since, refused: 0 }
+    }
+
+    /// Counts one more; whether it is among the first `limit` of its minute.
+    pub(super) fn admits(&mut self, now: Mono, limit: u64) -> bool {
+        if now.since_s(self.since) > 60.0 {
+            *self = RefusalMinute::new(now);
+        }
+        self.refused += 1;
+        self.refused <= limit
+    }
+}
+
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) journal: Journal,
@@ -46,10 +61,15 @@ pub struct Ledger {
     /// Up to which record the index was written, and when.
     pub(super) indexed_n: u64,
     pub(super) indexed_at: Mono,
+    /// What nobody vouches for.
     pub(super) refusals: RefusalMinute,
+    /// The centre's own word that is not followed: strangers cannot use up its answers.
+    pub(super) genuine_refusals: RefusalMinute,
     /// Signs checkpoints and manifests of evidence.
     pub(super) key: Option<Arc<SigningKey>>,
     pub(super) checkpoints: CheckpointTimes,
+    /// The day whose begin has been told, in days since 1970 of the site's own time.
+    pub(super) statistics_day: Option<i64>,
     pub(super) reserve: ReserveFile,
     /// Locked while this ledger lives: one process a folder.
     pub(super) _lock: Option<std::fs::File>,

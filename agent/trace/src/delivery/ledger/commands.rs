@@ -148,6 +148,7 @@ impl Ledger {
                 Ok(json!({"again": again, "not_on_the_box": missing}))
             }
             StoreAction::LogPull { kinds, last } => self.newest_records(kinds, *last),
+            StoreAction::Statistics { from_ms, to_ms } => self.tell_statistics(*from_ms, *to_ms),
         }
     }
 

@@ -6,6 +6,7 @@ use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_domain::time::Moment;
 use kerbside_wire::signed::Signed;
 use kerbside_wire::text::clipped;
+use kerbside_wire::unanswerable;
 use kerbside_wire::{
     GrantRefusal, Inbound, JudgedGrant, Message, MustSign, Refusal, RefusalReason, Replay, SignedGrant,
     Statement, evidence_not_sent, inbound, scope,
@@ -13,13 +14,13 @@ use kerbside_wire::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::base::{Ledger, RefusalMinute};
+use super::base::Ledger;
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
 use crate::delivery::records::{StageInput, StoredInput, parse};
 use crate::delivery::state::GRANT_VERB;
 use crate::journal::RecordKind;
-use crate::tuning::{MAX_GRANTS, REFUSALS_A_MINUTE};
+use crate::tuning::{ANSWERS_A_MINUTE, MAX_GRANTS, REFUSALS_A_MINUTE};
 
 /// What becomes of a message of the centre. It may be acknowledged when the items are durable; they can share a sync with
 /// others.
@@ -79,7 +80,7 @@ impl Ledger {
             Ok(Inbound::Case(case)) => Ok(self.case(topic, payload, case)),
             Ok(Inbound::Grant(grant)) => Ok(self.grant(topic, payload, grant)),
             Ok(Inbound::Command(command)) => self.command(topic, payload, command),
-            Err(refusal) => Ok(self.refuse(topic, payload, refusal, None)),
+            Err(refusal) => Ok(self.refuse_strange(topic, payload, refusal)),
         }
     }
 
@@ -145,7 +146,7 @@ impl Ledger {
         let judged = |now: Moment| grant.judged(&self.who, &self.settings.keys, now, is_forgotten);
         let (mut decided, mut by) = match judged(now) {
             Ok(decided) => (decided, now),
-            Err(refusal) => return self.refuse(topic, payload, &refusal, None),
+            Err(refusal) => return self.refuse_strange(topic, payload, &refusal),
         };
         // As with commands: what was issued since the wall clock jumped counts by the time before the jump too.
         if decided.is_out_of_time() {
@@ -161,10 +162,27 @@ impl Ledger {
         let full = || (self.grants_left() == 0).then_some(GrantRefusal::TooManyWait);
         if let Some(why) = refused.or_else(full) {
             let answer = evidence_not_sent(&grant, &why.to_string(), now);
-            return self.refuse(topic, payload, &why.into(), Some(answer));
+            return self.refuse_genuine(topic, payload, &why.into(), answer);
         }
         tracing::info!(id = grant.id, path = grant.path, "the centre wants a file");
         Judged::inbound(StageInput::Grant(grant), None)
+    }
+
+    /// Refuses what nobody vouches for, with an answer if it is a command or grant that names an id.
+    fn refuse_strange(&mut self, topic: &str, payload: &[u8], refusal: &Refusal) -> Judged {
+        let answer = unanswerable::refused(&self.who, topic, payload, refusal, self.clock.now());
+        self.refuse(topic, payload, refusal, answer)
+    }
+
+    /// The same of what the centre really said. Strangers cannot use up these answers.
+    fn refuse_genuine(&mut self, topic: &str, payload: &[u8], refusal: &Refusal, answer: Message) -> Judged {
+        self.stats.refused += 1;
+        self.count_refusal(refusal.reason());
+        if !self.genuine_refusals.admits(self.clock.now().mono, ANSWERS_A_MINUTE) {
+            self.stats.unanswered += 1;
+            return Judged::default();
+        }
+        self.refusal_items(topic, payload, refusal, Some(answer))
     }
 
     /// Counts a refusal; the first of each minute are journalled, and answered if there is a reply.
@@ -177,14 +195,20 @@ impl Ledger {
     ) -> Judged {
         self.stats.refused += 1;
         self.count_refusal(refusal.reason());
-        let now = self.clock.now().mono;
-        if now.since_s(self.refusals.since) > 60.0 {
-            self.refusals = RefusalMinute { since: now, refused: 0 };
+        let admitted = self.refusals.admits(self.clock.now().mono, REFUSALS_A_MINUTE);
+        if is_answered(topic) && (reply.is_none() || !admitted) {
+            self.stats.unanswered += 1;
         }
-        self.refusals.refused += 1;
-        if self.refusals.refused > REFUSALS_A_MINUTE {
-            return Judged::default();
-        }
+        if admitted { self.refusal_items(topic, payload, refusal, reply) } else { Judged::default() }
+    }
+
+    fn refusal_items(
+        &self,
+        topic: &str,
+        payload: &[u8],
+        refusal: &Refusal,
+        reply: Option<Message>,
+    ) -> Judged {
         tracing::warn!(topic = clipped(topic), %refusal, "message of the centre refused");
         let sha256 = Hash::of(payload);
         let body = json!({"topic": clipped(topic), "reason": refusal.to_string(),
@@ -197,6 +221,11 @@ impl Ledger {
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
         *self.stats.refusals.entry(reason).or_default() += 1;
     }
+}
+
+/// Commands and grants are; receipts and case states never.
+fn is_answered(topic: &str) -> bool {
+    topic.ends_with("/grant") || topic.contains("/cmd/")
 }
 
 /// By which it is known again: what was signed, where it is, for whoever plays it again can change the rest.

@@ -104,9 +104,11 @@ impl Ledger {
             journal_away_until: None,
             indexed_n: 0,
             indexed_at: now,
-            refusals: RefusalMinute { since: now, refused: 0 },
+            refusals: RefusalMinute::new(now),
+            genuine_refusals: RefusalMinute::new(now),
             key: None,
             checkpoints: CheckpointTimes::default(),
+            statistics_day: None,
             reserve,
             _lock: None,
         };

@@ -40,6 +40,7 @@ impl Ledger {
         }
         self.journal.sync()?;
         self.sign_if_due(now)?;
+        self.tell_statistics_if_due(now)?;
         self.drop_segments(now)?;
         self.write_index();
         self.reserve.reserve();

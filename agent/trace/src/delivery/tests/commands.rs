@@ -80,7 +80,10 @@ fn forged_retained_and_junk_commands_are_journalled_and_change_nothing() {
     ledger.incoming(topic, b"\xff\xfe", false).unwrap();
     ledger.incoming(RECEIPT, &vec![b' '; 100_000], false).unwrap();
     assert_eq!(ledger.stats().refused, 4);
-    assert!(replies(&mut ledger).0.is_empty(), "to whom?");
+    // What says no id gets no answer: to whom? A retained one learns why nothing comes.
+    let (told, _) = replies(&mut ledger);
+    assert!(told.len() == 1 && told[0].2.contains("retained"), "{told:?}");
+    assert_eq!(ledger.stats().unanswered, 1);
     // The forger did not use up the true command's id, nor answered for it.
     let inbound = ledger.incoming(topic, good.as_bytes(), false).unwrap();
     assert!(inbound.is_some());

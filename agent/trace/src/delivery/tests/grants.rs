@@ -113,3 +113,56 @@ fn a_grant_for_ever_is_refused_with_an_answer_that_says_so() {
     assert_eq!(event["data"]["reason"], "valid for longer than 7 days");
     assert_eq!(ledger.inputs().len(), 0);
 }
+
+/// Reasons of `evidence.failed` that went out since the last call.
+fn failures(ledger: &mut Ledger) -> Vec<String> {
+    let events = sent(ledger).into_iter().map(|o| serde_json::from_slice::<Value>(&o.body).unwrap());
+    let failed = events.filter(|e| e["type"] == "kerbside.evidence.failed.v1");
+    failed.map(|e| e["data"]["reason"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_refused_grant_is_answered_with_its_reason_and_a_forgers_only_now_and_then() {
+    use kerbside_wire::testing::grant::{data, sealed};
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut ledger = commanded(dir.path(), &clock);
+    let topic = "cg/v1/310112/mh-xz-017/grant";
+    let refused = |ledger: &mut Ledger, payload: &str, retain: bool, why: &str| {
+        assert_eq!(ledger.incoming(topic, payload.as_bytes(), retain).unwrap(), None, "{why}");
+        let told = failures(ledger);
+        assert!(told.len() == 1 && told[0].contains(why), "{why}: {told:?}");
+    };
+    for (key, value, why) in [
+        ("path", "../../site.toml", "no file of the evidence folder"),
+        ("url", "ftp://127.0.0.1/x", "only https"),
+        ("target", "urn:kerbside:310112:mh-xz-018", "another box"),
+        ("expires_at", "2026-11-20T00:00:00+08:00", "expired"),
+        ("expires_at", "tomorrow", "expires_at"),
+    ] {
+        let mut data = data("g1");
+        data[key] = Value::from(value);
+        refused(&mut ledger, &sealed(&data), false, why);
+    }
+    refused(&mut ledger, &sealed(&data("g1")), true, "retained");
+    refused(&mut ledger, &sealed(&data("g1")).replace("signature", "s"), false, "not signed");
+    let forged = sealed(&data("g1")).replace("centre.example", "thief.example");
+    refused(&mut ledger, &forged, false, "signature");
+    clock.set_vouched(false);
+    refused(&mut ledger, &sealed(&data("g9")), false, "clock");
+    clock.set_vouched(true);
+
+    // A true grant is there; a forger who uses its id ends it not, gets few answers, and takes none from the centre.
+    assert!(ledger.incoming(topic, sealed(&data("g1")).as_bytes(), false).unwrap().is_some());
+    let before = ledger.stats().unanswered;
+    for _ in 0..200 {
+        ledger.incoming(topic, forged.as_bytes(), false).unwrap();
+    }
+    let told = failures(&mut ledger);
+    assert!((1..=30).contains(&told.len()), "{}", told.len());
+    assert_eq!(ledger.stats().unanswered - before, 200 - told.len() as u64);
+    assert_eq!(ledger.inputs().len(), 1, "the true grant still waits");
+    let mut outside = data("g2");
+    outside["path"] = "../../box.key".into();
+    refused(&mut ledger, &sealed(&outside), false, "no file of the evidence folder");
+}

@@ -1,0 +1,71 @@
+//! What has been said of one candidate. Bounded: an entry for each rule of its camera.
+
+use super::why::{RefusalKind, WhyNot};
+
+/// What one rule said of a candidate.
+#[derive(Clone, Debug)]
+pub(in crate::incident) struct RuleRefusals {
+    pub(in crate::incident) zone: String,
+    pub(in crate::incident) rule: String,
+    /// Each reason once, in the order of their coming.
+    kinds: Vec<RefusalKind>,
+    /// The latest, with the values of the latest frame.
+    pub(in crate::incident) why: WhyNot,
+}
+
+/// What all rules said of a candidate.
+#[derive(Clone, Debug, Default)]
+pub(in crate::incident) struct RefusalLog {
+    rules: Vec<RuleRefusals>,
+}
+
+impl RefusalLog {
+    /// True when the rule says this reason for the first time.
+    pub(in crate::incident) fn insert(&mut self, zone: &str, rule: &str, why: &WhyNot) -> bool {
+        let kind = why.kind();
+        match self.rules.iter_mut().find(|r| r.zone == zone && r.rule == rule) {
+            Some(entry) => {
+                entry.why = why.clone();
+                let is_new = !entry.kinds.contains(&kind);
+                if is_new {
+                    entry.kinds.push(kind);
+                }
+                is_new
+            }
+            None => {
+                let (zone, rule) = (zone.to_owned(), rule.to_owned());
+                self.rules.push(RuleRefusals { zone, rule, kinds: vec![kind], why: why.clone() });
+                true
+            }
+        }
+    }
+
+    /// The latest of a rule.
+    pub(in crate::incident) fn of(&self, zone: &str, rule: &str) -> Option<&WhyNot> {
+        self.rules.iter().find(|r| r.zone == zone && r.rule == rule).map(|r| &r.why)
+    }
+
+    /// Forgets all, and gives it.
+    pub(in crate::incident) fn take(&mut self) -> Vec<RuleRefusals> {
+        std::mem::take(&mut self.rules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Check, Measure};
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_new_once_a_rule_and_reason_and_keeps_the_latest_values() {
+        let shade = |value: f64| WhyNot::Person { check: Check::new(Measure::ShadeShare, value, 0.6) };
+        let mut log = RefusalLog::default();
+        assert!(log.insert("z", "r", &WhyNot::Vacated));
+        assert!(!log.insert("z", "r", &WhyNot::Vacated));
+        assert!(log.insert("z", "s", &WhyNot::Vacated) && log.insert("z", "r", &shade(0.7)));
+        assert!(!log.insert("z", "r", &shade(0.8)));
+        assert_eq!(log.of("z", "r"), Some(&shade(0.8)));
+        assert_eq!(log.take().len(), 2);
+        assert!(log.of("z", "r").is_none());
+    }
+}

@@ -1,0 +1,277 @@
+//! `device.statistics`: by rule and hour what was reported and what the centre made of it, and how long the cameras watched.
+//! Precision by the officers' own verdicts, and false reports per camera-day, can be read off.
+
+use std::collections::BTreeMap;
+
+use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult, is_false_detection};
+use kerbside_domain::time::Moment;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::ClockTrust;
+use crate::identity::Identity;
+use crate::limits;
+use crate::message::Message;
+use crate::priority::Priority;
+use crate::text::{rounded, to_json};
+
+/// CloudEvents type without the leading `kerbside.`.
+pub const STATISTICS: &str = "device.statistics.v1";
+const OPENED: &str = "kerbside.matter.opened.v1";
+const PATROL: &str = "kerbside.patrol.report.v1";
+const HOUR_MS: i64 = 3_600_000;
+/// Incidents that are followed at once; those beyond are only said to be missing.
+const MAX_INCIDENTS: usize = 20_000;
+/// What the numbers of a row of a rule are.
+const COLUMNS: [&str; 7] = ["hour", "reported", "accepted", "filed", "closed", "rejected_false", "settled"];
+
+/// Camera, zone, rule.
+type RuleKey = (String, String, String);
+
+/// One incident, by what is known of it to date.
+#[derive(Clone, Debug)]
+struct Life {
+    rule: RuleKey,
+    /// The hour in which it was opened, counted from the span's begin.
+    hour: usize,
+    accepted: bool,
+    filed: bool,
+    closed: bool,
+    rejected_false: bool,
+}
+
+/// Folds what the box said and heard into the account of a span. Each thing counts in the hour in which its incident was opened.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    from_ms: i64,
+    to_ms: i64,
+    incidents: BTreeMap<String, Life>,
+    /// Seconds by camera and hour.
+    watched: BTreeMap<String, Vec<f64>>,
+    omitted: u64,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    time: &'a str,
+    #[serde(borrow)]
+    data: &'a serde_json::value::RawValue,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    incident_id: String,
+    zone: ZoneData,
+    device: DeviceData,
+}
+
+#[derive(Deserialize)]
+struct ZoneData {
+    id: String,
+    rule: String,
+}
+
+#[derive(Deserialize)]
+struct DeviceData {
+    camera_id: String,
+}
+
+#[derive(Deserialize)]
+struct Patrol {
+    from: String,
+    to: String,
+    cameras: Vec<CameraData>,
+}
+
+#[derive(Deserialize)]
+struct CameraData {
+    camera_id: String,
+    watched_s: f64,
+}
+
+fn instant_ms(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| t.timestamp_millis())
+}
+
+impl Statistics {
+    /// Of a span of wall-clock time, ms; at most [`limits::STATISTICS_MS`] long.
+    pub fn new(from_ms: i64, to_ms: i64) -> Self {
+        let to_ms = to_ms.clamp(from_ms, from_ms.saturating_add(limits::STATISTICS_MS));
+        Statistics { from_ms, to_ms, incidents: BTreeMap::new(), watched: BTreeMap::new(), omitted: 0 }
+    }
+
+    fn hours(&self) -> usize {
+        usize::try_from((self.to_ms - self.from_ms + HOUR_MS - 1) / HOUR_MS).unwrap_or(0)
+    }
+
+    fn hour_of(&self, ms: i64) -> Option<usize> {
+        (self.from_ms..self.to_ms).contains(&ms).then(|| ((ms - self.from_ms) / HOUR_MS) as usize)
+    }
+
+    /// A message of the box, as it went out. Only reports and patrols matter.
+    pub fn message(&mut self, envelope: &str) {
+        // Most messages are readings and health: they are not parsed.
+        if !envelope.contains(OPENED) && !envelope.contains(PATROL) {
+            return;
+        }
+        let Ok(event) = serde_json::from_str::<Envelope<'_>>(envelope) else { return };
+        match event.kind {
+            OPENED => {
+                let hour = instant_ms(event.time).and_then(|ms| self.hour_of(ms));
+                let opened = serde_json::from_str(event.data.get()).ok();
+                if let Some((hour, opened)) = hour.zip(opened) {
+                    self.opened(hour, opened);
+                }
+            }
+            PATROL => {
+                if let Ok(patrol) = serde_json::from_str(event.data.get()) {
+                    self.patrol(&patrol);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, hour: usize, opened: Opened) {
+        if self.incidents.len() >= MAX_INCIDENTS {
+            self.omitted += 1;
+            return;
+        }
+        let rule = (opened.device.camera_id, opened.zone.id, opened.zone.rule);
+        let life = Life { rule, hour, accepted: false, filed: false, closed: false, rejected_false: false };
+        self.incidents.entry(opened.incident_id).or_insert(life);
+    }
+
+    /// The seconds of a patrol belong to the hours that it spans, in proportion.
+    fn patrol(&mut self, patrol: &Patrol) {
+        let (Some(from_ms), Some(to_ms)) = (instant_ms(&patrol.from), instant_ms(&patrol.to)) else { return };
+        let (hours, begin_ms, end_ms) = (self.hours(), self.from_ms, self.to_ms);
+        if to_ms <= from_ms || to_ms <= begin_ms || from_ms >= end_ms {
+            return;
+        }
+        for camera in &patrol.cameras {
+            let by_hour = self.watched.entry(camera.camera_id.clone()).or_insert_with(|| vec![0.0; hours]);
+            for (hour, watched_s) in by_hour.iter_mut().enumerate() {
+                let hour_ms = begin_ms + hour as i64 * HOUR_MS;
+                let shared_ms = to_ms.min(hour_ms + HOUR_MS).min(end_ms) - from_ms.max(hour_ms);
+                *watched_s += camera.watched_s * shared_ms.max(0) as f64 / (to_ms - from_ms) as f64;
+            }
+        }
+    }
+
+    /// A receipt that counts.
+    pub fn receipt(&mut self, receipt: &Receipt) {
+        let incident_id = receipt.id.rsplit_once('.').map_or(receipt.id.as_str(), |(id, _)| id);
+        let Some(life) = self.incidents.get_mut(incident_id) else { return };
+        match receipt.result {
+            ReceiptResult::Accepted | ReceiptResult::Duplicate => life.accepted = true,
+            ReceiptResult::Rejected => {
+                life.rejected_false |= receipt.reason.as_deref().is_some_and(is_false_detection);
+            }
+        }
+    }
+
+    /// A state of a case that counts.
+    pub fn case(&mut self, update: &CaseUpdate) {
+        let Some(life) = self.incidents.get_mut(&update.incident_id) else { return };
+        match update.state {
+            CaseState::Accepted => life.accepted = true,
+            CaseState::Filed => life.filed = true,
+            CaseState::Closed | CaseState::FollowedUp => life.closed = true,
+            CaseState::Reopened => life.closed = false,
+            CaseState::NotAccepted | CaseState::NotFiled | CaseState::Voided => {
+                life.rejected_false |= update.reason.as_deref().is_some_and(is_false_detection);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts of each rule by hour, in the order of [`COLUMNS`] without the first.
+    fn counts(&self) -> BTreeMap<&RuleKey, BTreeMap<usize, [u64; 6]>> {
+        let mut rules: BTreeMap<&RuleKey, BTreeMap<usize, [u64; 6]>> = BTreeMap::new();
+        for life in self.incidents.values() {
+            let row = rules.entry(&life.rule).or_default().entry(life.hour).or_default();
+            // Nothing is settled at the place yet: the last stays 0.
+            let counts = [true, life.accepted, life.filed, life.closed, life.rejected_false, false];
+            for (sum, counts) in row.iter_mut().zip(counts) {
+                *sum += u64::from(counts);
+            }
+        }
+        rules
+    }
+}
+
+#[derive(Serialize)]
+struct StatisticsData<'a> {
+    from: String,
+    to: String,
+    complete: bool,
+    columns: [&'static str; 7],
+    rules: Vec<RuleData<'a>>,
+    watched: Vec<WatchedData<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: u64,
+    clock: ClockTrust,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[derive(Serialize)]
+struct RuleData<'a> {
+    camera_id: &'a str,
+    zone: &'a str,
+    rule: &'a str,
+    total: [u64; 6],
+    rows: Vec<[u64; 7]>,
+}
+
+#[derive(Serialize)]
+struct WatchedData<'a> {
+    camera_id: &'a str,
+    total_s: f64,
+    by_hour_s: Vec<f64>,
+}
+
+/// `device.statistics`. `complete`: the journal still holds all of the span. Rules beyond [`limits::STATISTICS_RULES`] are counted
+/// as omitted.
+pub fn statistics(who: &Identity, statistics: &Statistics, complete: bool, at: Moment) -> Message {
+    let counts = statistics.counts();
+    let mut omitted = statistics.omitted;
+    let mut rules = Vec::new();
+    for ((camera_id, zone, rule), hours) in counts {
+        let mut total = [0; 6];
+        let rows = hours.iter().map(|(hour, counts)| {
+            total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            let [reported, accepted, filed, closed, rejected, settled] = *counts;
+            [*hour as u64, reported, accepted, filed, closed, rejected, settled]
+        });
+        let rows: Vec<[u64; 7]> = rows.collect();
+        if rules.len() < limits::STATISTICS_RULES {
+            rules.push(RuleData { camera_id, zone, rule, total, rows });
+        } else {
+            omitted += total[0];
+        }
+    }
+    let watched = statistics.watched.iter().map(|(camera_id, by_hour)| WatchedData {
+        camera_id,
+        total_s: rounded(by_hour.iter().sum(), 1),
+        by_hour_s: by_hour.iter().map(|s| rounded(*s, 1)).collect(),
+    });
+    let time = |wall_ms| kerbside_domain::time::rfc3339(wall_ms, who.utc_offset_s);
+    let data = StatisticsData {
+        from: time(statistics.from_ms),
+        to: time(statistics.to_ms),
+        complete,
+        columns: COLUMNS,
+        rules,
+        watched: watched.collect(),
+        omitted,
+        clock: at.quality.into(),
+    };
+    let mut message = Message::new(STATISTICS, "statistics", Priority::Reply, at, to_json(&data));
+    message.retain = true;
+    message
+}
