@@ -10,7 +10,7 @@ use super::labels::Labels;
 use super::part::{Explained, Explanation, Part};
 use super::refusal::RefusalLog;
 use super::review::ReviewState;
-use super::sight::Sight;
+use super::sight::{MOST_OF_IT, Sight};
 use super::tuning::candidate::{EXPLAINED_SHARE, PRINCIPAL_SHARE};
 use super::tuning::frames::MIN_DETECTIONS;
 use super::warning::Warned;
@@ -158,6 +158,31 @@ impl Candidate {
         if let Some(close_up) = close_up {
             self.labels.sample_close_up(&bbox, close_up);
         }
+    }
+}
+
+impl Candidate {
+    /// A frame has been taken: what is to be remembered of how it looks?
+    pub(super) fn update_sight(&mut self, at: Moment) {
+        if !self.is_present() {
+            return;
+        }
+        let (bbox, area_norm, dwell_s) = (self.bbox(), self.area_norm(), self.dwell_s());
+        let is_explained = self.is_explained();
+        let detections = self.parts.iter().map(|p| p.detections).max().unwrap_or_default();
+        let is_bare_ground = self.parts.iter().all(Part::is_bare_ground);
+        let (source, from) = match self.principal() {
+            Some(part) => (part.seen.source, part.seen.appeared),
+            None => (self.sight.source, self.sight.from),
+        };
+        let sight = &mut self.sight;
+        if area_norm >= MOST_OF_IT * sight.area_norm {
+            (sight.bbox, sight.source, sight.at, sight.from) = (bbox, source, at, from);
+            sight.area_norm = sight.area_norm.max(area_norm);
+        }
+        sight.dwell_s = sight.dwell_s.max(dwell_s);
+        sight.detections = sight.detections.max(detections);
+        (sight.last, sight.is_explained, sight.is_bare_ground) = (at, is_explained, is_bare_ground);
     }
 }
 

@@ -3,7 +3,6 @@
 use kerbside_domain::frame::BBox;
 use kerbside_domain::time::Moment;
 
-use super::candidate::Candidate;
 use super::part::{Part, PartSource};
 
 /// How a candidate looked.
@@ -31,7 +30,7 @@ pub(super) struct Sight {
 }
 
 /// A candidate that lost less of its area still shows most of itself.
-const MOST_OF_IT: f32 = 0.9;
+pub(super) const MOST_OF_IT: f32 = 0.9;
 
 impl Sight {
     /// Of a candidate that begins with a part.
@@ -48,30 +47,5 @@ impl Sight {
             is_explained: false,
             is_bare_ground: part.is_bare_ground(),
         }
-    }
-}
-
-impl Candidate {
-    /// A frame has been taken: what is to be remembered of how it looks?
-    pub(super) fn update_sight(&mut self, at: Moment) {
-        if !self.is_present() {
-            return;
-        }
-        let (bbox, area_norm, dwell_s) = (self.bbox(), self.area_norm(), self.dwell_s());
-        let is_explained = self.is_explained();
-        let detections = self.parts.iter().map(|p| p.detections).max().unwrap_or_default();
-        let is_bare_ground = self.parts.iter().all(Part::is_bare_ground);
-        let (source, from) = match self.principal() {
-            Some(part) => (part.seen.source, part.seen.appeared),
-            None => (self.sight.source, self.sight.from),
-        };
-        let sight = &mut self.sight;
-        if area_norm >= MOST_OF_IT * sight.area_norm {
-            (sight.bbox, sight.source, sight.at, sight.from) = (bbox, source, at, from);
-            sight.area_norm = sight.area_norm.max(area_norm);
-        }
-        sight.dwell_s = sight.dwell_s.max(dwell_s);
-        sight.detections = sight.detections.max(detections);
-        (sight.last, sight.is_explained, sight.is_bare_ground) = (at, is_explained, is_bare_ground);
     }
 }
