@@ -15,6 +15,11 @@ pub const LUMA_HEIGHT: usize = 90;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CameraIx(pub u16);
 
+impl CameraIx {
+    /// No camera: of an incident on the word of a sensor that none sees.
+    pub const NONE: CameraIx = CameraIx(u16::MAX);
+}
+
 /// How much of a stream is decoded (design: decode ladder). L3, one GOP on demand, is a request, not a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {

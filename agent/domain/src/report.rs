@@ -65,6 +65,12 @@ pub enum Cause {
     Reappeared,
     /// It became larger.
     Grew,
+    /// A sensor says so: its alarm, or its word in a rule.
+    Sensor,
+    /// Somebody pressed a call button, for the first time or again.
+    Pressed,
+    /// The sensor says that it is over, or nobody has pressed for long.
+    SensorQuiet,
     /// Evidence is ready, or will not come.
     Evidence,
     /// A review of the packet ring showed who left it.
@@ -86,10 +92,13 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause that is reported.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 12] = [
         Cause::Dwell,
         Cause::Reappeared,
         Cause::Grew,
+        Cause::Sensor,
+        Cause::Pressed,
+        Cause::SensorQuiet,
         Cause::Evidence,
         Cause::Review,
         Cause::Gone,
@@ -104,6 +113,9 @@ impl Cause {
             Cause::Dwell => "dwell",
             Cause::Reappeared => "reappeared",
             Cause::Grew => "grew",
+            Cause::Sensor => "sensor",
+            Cause::Pressed => "pressed",
+            Cause::SensorQuiet => "sensor_quiet",
             Cause::Evidence => "evidence",
             Cause::Review => "review",
             Cause::Gone => "gone",
@@ -165,12 +177,26 @@ pub struct Report {
     pub evidence: Vec<EvidenceItem>,
     /// What is still being made of this revision, or of the one whose files it names.
     pub evidence_pending: Vec<EvidenceRole>,
+    /// The sensor on whose word it is reported, and what it read last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<SensorWitness>,
     /// The incident that was here before, whose case the centre has ended. An ended case is never continued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
     /// Only with [`Phase::Recheck`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recheck: Option<Recheck>,
+}
+
+/// The sensor on whose word an incident is reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SensorWitness {
+    /// Id of the sensor.
+    pub id: String,
+    /// What it read last, in its unit.
+    pub value: f64,
+    /// Its unit; `1` for a state.
+    pub unit: String,
 }
 
 /// What looking again found.

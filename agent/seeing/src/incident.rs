@@ -16,7 +16,8 @@
 //! | `attendance`, `labels` | who is with a candidate; what detectors call it |
 //! | `incidents`, `lifecycle`, `told`, `reasons`, `case_file` | open and past incidents; the revisions of one, and the evidence they named |
 //! | `rechecks` | places that are looked at again |
-//! | `sensor_monitor`, `patrol` | sensor alarms; the patrol report |
+//! | `sensor_monitor`, `sensor_incident`, `sensor_words` | the condition and alarm of each sensor; incidents on its word; its say in rules |
+//! | `patrol` | the patrol report |
 //! | `settings`, `counters`, `context` | what it needs of the site; what it counts; both and the effects during one step |
 //! | `place`, `pin_span`, `id`, `tuning` | boxes of one place; spans of clips; ids; every constant with its reason |
 //!
@@ -72,7 +73,9 @@ pub mod refusal;
 mod refusing;
 mod review;
 mod review_request;
+mod sensor_incident;
 mod sensor_monitor;
+mod sensor_words;
 mod settings;
 mod sight;
 mod standing;

@@ -6,6 +6,7 @@
 //! | L1 | key frames | nothing moves |
 //! | L2 | every frame | something moves, and for [`QUIET_S`] after |
 //!
+//! While a sensor that a rule names says so, every frame is decoded.
 //! A candidate in the core keeps the level at L1 or above. Where key frames are further apart than
 //! [`SPARSE_KEY_S`](kerbside_domain::frame::SPARSE_KEY_S), L1 would be blind between them, so such a source stays at L2.
 //! Overload caps the level at L1 until it has been gone for [`RECOVER_S`].
@@ -32,6 +33,7 @@ pub struct Ladder {
     hold: bool,
     sparse_keys: bool,
     paused: bool,
+    hurried: bool,
     overloaded: bool,
     cap: Level,
     cap_changed: Mono,
@@ -47,6 +49,7 @@ impl Ladder {
             hold: false,
             sparse_keys: false,
             paused: false,
+            hurried: false,
             overloaded: false,
             cap: Level::L2,
             cap_changed: now,
@@ -64,6 +67,12 @@ impl Ladder {
     /// The core has (or no longer has) a candidate in this camera's picture. With one the level is L1 at least.
     pub fn hold(&mut self, now: Mono, hold: bool) -> Level {
         self.hold = hold;
+        self.decide(now)
+    }
+
+    /// A sensor says that something may happen there, or no longer: every frame is decoded meanwhile.
+    pub fn hurry(&mut self, now: Mono, hurried: bool) -> Level {
+        self.hurried = hurried;
         self.decide(now)
     }
 
@@ -98,6 +107,7 @@ impl Ladder {
         let rests = now.since_s(self.climbed) >= MIN_L2_S && quiet_s >= QUIET_S;
         let wanted = match self.level {
             _ if self.paused && !self.hold => Level::L0,
+            _ if self.hurried => Level::L2.min(self.cap),
             // Between sparse key frames nothing would be seen at all, so overload does not step down here.
             _ if self.sparse_keys => Level::L2,
             Level::L2 if !rests => Level::L2.min(self.cap),
@@ -136,6 +146,19 @@ mod tests {
         ]
         .map(|(at, moves)| ladder.frame(s(at), moves));
         assert_eq!(seen, [L2, L2, L1, L2, L2, L2, L1]);
+    }
+
+    #[test]
+    fn while_a_sensor_says_so_every_frame_is_decoded_but_for_a_pause_and_an_overload() {
+        let mut ladder = Ladder::new(s(0.0));
+        assert_eq!(ladder.frame(s(11.0), false), L1);
+        assert_eq!(ladder.hurry(s(12.0), true), L2);
+        assert_eq!(ladder.frame(s(60.0), false), L2);
+        assert_eq!(ladder.overload(s(61.0), true), L1);
+        assert_eq!(ladder.pause(s(62.0), true), L0);
+        ladder.pause(s(63.0), false);
+        ladder.overload(s(64.0), false);
+        assert_eq!(ladder.hurry(s(90.0), false), L1);
     }
 
     #[test]

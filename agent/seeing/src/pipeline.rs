@@ -19,6 +19,8 @@ use crate::ladder::Ladder;
 pub struct CameraControl {
     /// Something is watched here: never gated off, never below key frames.
     watch_closely: AtomicBool,
+    /// A sensor says that something may happen here: every frame is decoded and shown to the detector.
+    watch_faster: AtomicBool,
     /// Nobody shall judge what the camera shows; its packet ring goes on.
     paused: AtomicBool,
     /// Outlines of zones that are to be watched from the next frame on.
@@ -41,6 +43,11 @@ impl CameraControl {
     /// The core has (or no longer has) something to watch in this camera's picture.
     pub fn watch_closely(&self, wanted: bool) {
         self.watch_closely.store(wanted, Ordering::Relaxed);
+    }
+
+    /// A sensor says that something may happen here, or no longer.
+    pub fn watch_faster(&self, wanted: bool) {
+        self.watch_faster.store(wanted, Ordering::Relaxed);
     }
 
     /// A command paused the camera, or the pause is over.
@@ -133,7 +140,8 @@ impl CameraLine {
         if let Some(overloaded) = load.overloaded(now) {
             level = self.ladder.overload(now, overloaded);
         }
-        let due = self.detects && gate.due_for_detection;
+        let due =
+            self.detects && (gate.due_for_detection || self.control.watch_faster.load(Ordering::Relaxed));
         let job = DetectionJob { frame, gate };
         let route = match due {
             true => Route::Detect(job),
@@ -146,6 +154,7 @@ impl CameraLine {
     /// Time passes without a frame. Returns the decode level wanted.
     pub fn tick(&mut self, now: Mono) -> Level {
         self.ladder.pause(now, self.control.paused.load(Ordering::Relaxed));
+        self.ladder.hurry(now, self.control.watch_faster.load(Ordering::Relaxed));
         self.ladder.hold(now, self.control.watch_closely.load(Ordering::Relaxed))
     }
 

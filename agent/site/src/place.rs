@@ -15,10 +15,16 @@ use crate::geo::{GridNames, GridTable, Ground, Homography, gcj02};
 pub const MAX_DISTANCE_M: f64 = 60.0;
 /// Error of the foot of a detector's box, in shares of the picture: about 5 px of 640.
 const FOOT_ERROR_NORM: f64 = 0.008;
+/// How far off a sensor's point in the site file may be, m: somebody read it from a map.
+const SENSOR_ACCURACY_M: f64 = 5.0;
+/// How far from the box a sensor without a point may hang, m.
+const NEAR_BOX_M: f64 = 50.0;
+/// From this share of the picture on a box says nothing of the place.
+const WHOLE_PICTURE: f32 = 0.99;
 /// Best accuracy that is claimed, m, whatever the residual of the survey.
 const MIN_ACCURACY_M: f64 = 0.5;
 
-/// How a place was found. On the wire `homography` or `camera`.
+/// How a place was found. On the wire `homography`, `camera` or `sensor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
@@ -26,6 +32,8 @@ pub enum Method {
     Homography,
     /// The camera's point (or that of the box), with an accuracy that covers what it sees.
     Camera,
+    /// The point of the sensor that reports it, as the site has it.
+    Sensor,
 }
 
 /// Where something is. Degrees are WGS-84, rounded to 1e-7; accuracy is a radius in metres, rounded up to 0.1.
@@ -65,6 +73,8 @@ struct CameraView {
 #[derive(Clone, Debug)]
 pub struct Placer {
     views: Vec<CameraView>,
+    /// Id, and lon_deg, lat_deg of those that the site places.
+    sensors: Vec<(String, (f64, f64))>,
     grid: GridTable,
     /// The box: surveyed, or the newest position of GNSS, with its accuracy in metres.
     box_point: Option<((f64, f64), f64)>,
@@ -87,8 +97,10 @@ impl Placer {
                 homography: camera.point.and_then(|p| Homography::fit(p, &camera.control_points).ok()),
             })
             .collect();
+        let sensors = site.sensors.sensors.iter().filter_map(|s| Some((s.id.clone(), s.point?))).collect();
         Placer {
             views,
+            sensors,
             grid: site.grid.clone(),
             box_point: site.device.point.map(|p| (p, 0.0)),
             surveyed: site.device.point.is_some(),
@@ -123,6 +135,24 @@ impl Placer {
         let view = self.views.get(usize::from(camera.0))?;
         let (point, own_m) = track.at(when)?;
         Some(self.describe(point, point, view.accuracy_m + own_m, Method::Camera))
+    }
+
+    /// Place of what a sensor reports: its own point; else where the camera shows it, if `bbox` is not the whole picture; else that
+    /// of the camera or the box.
+    pub fn place_sensor(&self, sensor: &str, camera: CameraIx, bbox: BBox, when: Mono) -> Option<Place> {
+        let camera_point = self.views.get(usize::from(camera.0)).and_then(|view| view.point);
+        let of_box = self.box_point.map(|(point, accuracy_m)| (point, accuracy_m + NEAR_BOX_M));
+        if let Some((_, point)) = self.sensors.iter().find(|(id, _)| id == sensor) {
+            let seen_from = camera_point.or(self.box_point.map(|(point, _)| point)).unwrap_or(*point);
+            return Some(self.describe(seen_from, *point, SENSOR_ACCURACY_M, Method::Sensor));
+        }
+        if self.is_mobile() && camera != CameraIx::NONE || bbox.area() < WHOLE_PICTURE {
+            return self.place_at(camera, bbox, when);
+        }
+        let view = self.views.get(usize::from(camera.0));
+        let of_camera = view.and_then(|view| Some((view.point?, view.accuracy_m)));
+        let (point, accuracy_m) = of_camera.or(of_box)?;
+        Some(self.describe(point, point, accuracy_m, Method::Camera))
     }
 
     /// Place of a box in a camera's picture, by its foot. `None`: neither camera nor box has a point yet.

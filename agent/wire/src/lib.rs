@@ -5,7 +5,7 @@
 //! # A tour
 //!
 //! **Up.** A stage has something to say and calls the function of its topic: [`matter()`], [`patrol()`], [`state()`],
-//! [`health()`], [`position()`], [`observation()`], [`alarm()`], [`evidence_manifest()`], [`reply()`], [`checkpoint()`].
+//! [`health()`], [`position()`], [`observation()`], [`alarm()`], [`sensor_condition()`], [`evidence_manifest()`], [`reply()`], [`checkpoint()`].
 //! Each gives a [`Message`]: a CloudEvents 1.0 envelope in the making, with its topic, its [`Priority`] and how long it
 //! counts. The trace gives the message its sequence number and journals it ([`message_body`]). What is published
 //! ([`published`], an [`Outgoing`]) is a pure function of that journal record, so that a message sent again is the same
@@ -84,7 +84,7 @@ pub use position::position;
 pub use priority::Priority;
 pub use refusal::{CommandRefusal, GrantRefusal, NotGenuine, Refusal, RefusalReason};
 pub use reply::{ReplyResult, reply};
-pub use sensor::{alarm, observation};
+pub use sensor::{alarm, observation, sensor_condition};
 pub use state::{Presence, state};
 pub use statement::{MustSign, Replay, Statement};
 

@@ -1,6 +1,7 @@
 //! `sensor.observation` and `sensor.alarm`, with the names of OGC SensorThings.
 
-use kerbside_domain::reading::Reading;
+use kerbside_domain::reading::{Reading, SensorCondition};
+use kerbside_domain::time::Moment;
 use serde::Serialize;
 
 use crate::identity::Identity;
@@ -47,6 +48,43 @@ pub fn observation(who: &Identity, reading: &Reading) -> Message {
     message.qos = 0;
     message.expiry_s = Some(EXPIRY_S);
     message
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConditionData<'a> {
+    sensor: &'a str,
+    condition: SensorCondition,
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phenomenon_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_of_measurement: Option<&'a str>,
+}
+
+/// `sensor.alarm`: what the sensor reads proves nothing any more (silent, implausible, stuck), or it does again. `last`: the latest
+/// reading that could be believed.
+pub fn sensor_condition(
+    who: &Identity,
+    sensor: &str,
+    condition: SensorCondition,
+    last: Option<&Reading>,
+    at: Moment,
+) -> Message {
+    let data = to_json(&ConditionData {
+        sensor,
+        condition,
+        active: condition == SensorCondition::Alarm,
+        phenomenon_time: last.map(|r| who.time(r.phenomenon)),
+        result_time: last.map(|r| who.time(r.arrived)),
+        result: last.map(|r| r.value),
+        unit_of_measurement: last.map(|r| &*r.unit),
+    });
+    Message::new("sensor.alarm.v1", format!("obs/{}", topic::word(sensor)), Priority::Reply, at, data)
 }
 
 /// `sensor.alarm`: a limit was crossed for long enough (`active`), or it is over.

@@ -85,6 +85,7 @@ pub fn report(incident: &str, revision: u32) -> Report {
             signature: None,
         }],
         evidence_pending: vec![EvidenceRole::Clip],
+        sensor: None,
         previous: None,
         recheck: None,
     }

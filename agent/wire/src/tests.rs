@@ -154,6 +154,21 @@ fn the_others() {
         {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.alarm.v1","time":"2026-11-21T08:31:05.620+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%","active":true
     "#]],
     );
+    let at_last = SensorCondition::Silent;
+    check(
+        &sensor_condition(&who(), "bin-1", at_last, Some(&reading), at(700.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-1 qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.alarm.v1","time":"2026-11-21T08:42:45.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-1","condition":"silent","active":false,"phenomenonTime":"2026-11-21T08:31:05.120+08:00","resultTime":"2026-11-21T08:31:05.620+08:00","result":86.5,"unitOfMeasurement":"%"
+    "#]],
+    );
+    check(
+        &sensor_condition(&who(), "bin-2", at_last, None, at(700.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/obs/bin-2 qos 1
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.sensor.alarm.v1","time":"2026-11-21T08:42:45.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"sensor":"bin-2","condition":"silent","active":false
+    "#]],
+    );
     check(
         &evidence_failed("ev1", "01JD", "clip degraded to snapshot: queue full", at(0.0)),
         expect![[r#"
@@ -457,4 +472,40 @@ fn what_is_published_is_a_function_of_the_record() {
         (4217, Priority::Incident, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001")
     );
     assert!(serde_json::from_str::<Value>(envelope).is_ok());
+}
+
+#[test]
+fn what_a_sensor_reports_names_it_and_neither_camera_nor_zone_where_there_is_none() {
+    let witness =
+        kerbside_domain::report::SensorWitness { id: "help-1".into(), value: 1.0, unit: "1".into() };
+    let report = Report {
+        kind: kerbside_domain::kind::Kind::CallHelp,
+        act: None,
+        cause: Cause::Pressed,
+        count: 3,
+        camera: kerbside_domain::frame::CameraIx::NONE,
+        zone: String::new(),
+        rule: String::new(),
+        objects: Vec::new(),
+        reasons: Vec::new(),
+        evidence: Vec::new(),
+        evidence_pending: Vec::new(),
+        sensor: Some(witness),
+        ..crate::testing::report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 3)
+    };
+    let message = matter(&who(), &report, None, None);
+    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
+    assert_eq!(outgoing.topic, "cg/v1/310112/mh-xz-017/matter/uncoded/opened");
+    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
+    schemas().check(&body).unwrap();
+    let data = &body["data"];
+    let sensor = serde_json::json!({"id": "help-1", "result": 1.0, "unitOfMeasurement": "1"});
+    assert_eq!(
+        (&data["sensor"], &data["count"], &data["reported_because"]),
+        (&sensor, &3.into(), &"pressed".into())
+    );
+    assert!(
+        data["zone"].is_null() && data["device"]["camera_id"].is_null() && data["matter"].is_null(),
+        "{data}"
+    );
 }

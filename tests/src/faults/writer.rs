@@ -79,6 +79,7 @@ pub fn report(incident: &str, at: Moment) -> Report {
         reasons: Vec::new(),
         evidence: Vec::new(),
         evidence_pending: Vec::new(),
+        sensor: None,
         previous: None,
         recheck: None,
     }

@@ -168,6 +168,8 @@ impl<'a> Line<'a> {
             Effect::WarningAnswered { .. }
             | Effect::Patrol(_)
             | Effect::SensorAlarm { .. }
+            | Effect::SensorCondition { .. }
+            | Effect::WatchFaster { .. }
             | Effect::UnknownIncident { .. } => {}
         }
         Ok(Vec::new())

@@ -9,6 +9,7 @@ use super::candidate::{Candidate, Candidates};
 use super::frame_clock::FrameClock;
 use super::incidents::Incidents;
 use super::rechecks::Rechecks;
+use super::sensor_words::SensorWords;
 use super::visibility::Visibility;
 use crate::rules::{REGION_SHARE, share_inside};
 use crate::tracker::Tracker;
@@ -23,6 +24,8 @@ pub(super) struct CameraCore {
     pub(super) candidates: Candidates,
     pub(super) incidents: Incidents,
     pub(super) rechecks: Rechecks,
+    /// What sensors say in its rules.
+    pub(super) sensor_words: SensorWords,
     /// The effect that the camera must be watched is in force.
     pub(super) watch_required: bool,
 }
@@ -37,6 +40,7 @@ impl CameraCore {
             candidates: Candidates::default(),
             incidents: Incidents::default(),
             rechecks: Rechecks::default(),
+            sensor_words: SensorWords::default(),
             watch_required: false,
         }
     }

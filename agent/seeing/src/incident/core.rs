@@ -4,7 +4,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_domain::evidence::{EvidenceOutcome, EvidenceSubject};
 use kerbside_domain::frame::CameraIx;
-use kerbside_domain::reading::Reading;
+use kerbside_domain::reading::{Reading, SensorCondition};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
 use kerbside_site::config::{Patrol, Site, Zone};
@@ -15,8 +15,10 @@ use super::counters::CoreCounters;
 use super::dating::Dating;
 use super::effect::Effect;
 use super::input::{Input, Observation};
+use super::lifecycle::Incident;
 use super::patrol::PatrolPeriod;
 use super::sensor_monitor::SensorMonitor;
+use super::sensor_words::listen;
 use super::settings::Settings;
 
 /// All state behind the detector: tracks, candidates, incidents, sensor alarms, the patrol's account.
@@ -24,7 +26,7 @@ use super::settings::Settings;
 pub struct Core {
     pub(super) settings: Settings,
     pub(super) cameras: Vec<CameraCore>,
-    sensors: Vec<SensorMonitor>,
+    pub(super) sensors: Vec<SensorMonitor>,
     patrol: PatrolPeriod,
     pub(super) counters: CoreCounters,
     pub(super) dating: Dating,
@@ -93,6 +95,7 @@ impl Core {
             core.config.zones.clone_from(&zones);
             settings.zones = zones;
         }
+        // Sensors are asked by the new rules at the next tick.
     }
 
     /// The regular account from now on.
@@ -123,9 +126,16 @@ impl Core {
         self.camera(camera).map_or(0, |c| c.candidates.len())
     }
 
+    /// The condition that each sensor is in, by its id.
+    pub fn sensor_conditions(&self) -> impl Iterator<Item = (&str, SensorCondition)> {
+        self.sensors.iter().map(|s| (s.config.id.as_str(), s.condition(self.now.mono)))
+    }
+
     /// The open incidents, each as last reported and with what was seen since.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Report> {
-        self.cameras.iter().flat_map(|c| c.incidents.open().iter().map(|i| &i.report))
+        let of_cameras = self.cameras.iter().map(|c| &c.incidents);
+        let of_sensors = self.sensors.iter().map(|s| &s.incidents);
+        of_cameras.chain(of_sensors).flat_map(|incidents| incidents.open().iter().map(|i| &i.report))
     }
 
     /// Time goes on, never back.
@@ -169,6 +179,7 @@ impl Core {
             Some(sensor) => sensor.reading(reading, &mut context),
             None => context.counters.readings_unknown += 1,
         }
+        self.listen(effects);
     }
 
     fn press(&mut self, reading: Reading, effects: &mut Vec<Effect>) {
@@ -181,10 +192,18 @@ impl Core {
         }
     }
 
+    /// Asks the sensors for their words in the rules of every camera.
+    fn listen(&mut self, effects: &mut Vec<Effect>) {
+        let mut context = context(&self.settings, &mut self.counters, effects);
+        for camera in &mut self.cameras {
+            listen(camera, &mut self.sensors, self.now, &mut context);
+        }
+    }
+
     fn evidence(&mut self, outcome: EvidenceOutcome, effects: &mut Vec<Effect>) {
         let mut context = context(&self.settings, &mut self.counters, effects);
         let incident = match &outcome.subject {
-            EvidenceSubject::Incident(id) => self.cameras.iter_mut().find_map(|c| c.incidents.get_mut(id)),
+            EvidenceSubject::Incident(id) => find(&mut self.cameras, &mut self.sensors, id),
             EvidenceSubject::Command { .. } => None,
         };
         match incident {
@@ -199,7 +218,7 @@ impl Core {
             Some((id, revision)) => (id, revision.parse().unwrap_or(0)),
             None => (receipt.id.as_str(), 0),
         };
-        match self.cameras.iter_mut().find_map(|c| c.incidents.get_mut(id)) {
+        match find(&mut self.cameras, &mut self.sensors, id) {
             Some(incident) => incident.receipt(revision, receipt),
             None => self.counters.strays += 1,
         }
@@ -216,12 +235,24 @@ impl Core {
             }
             return;
         }
+        for sensor in &mut self.sensors {
+            let Some(incident) = sensor.incidents.get_mut(&id) else { continue };
+            incident.case_update(update);
+            if incident.case.recheck_due {
+                sensor.recheck(&id, Vec::new(), self.now, &mut context);
+            }
+            return;
+        }
         context.counters.strays += 1;
     }
 
     /// The centre commands a recheck. An incident that is not known any more is answered at once.
     fn recheck(&mut self, incident_id: String, command_id: String, effects: &mut Vec<Effect>) {
         let mut context = context(&self.settings, &mut self.counters, effects);
+        let now = self.now;
+        if let Some(sensor) = self.sensors.iter_mut().find(|s| s.incidents.get(&incident_id).is_some()) {
+            return sensor.recheck(&incident_id, vec![command_id], now, &mut context);
+        }
         match self.cameras.iter_mut().find(|c| c.incidents.get(&incident_id).is_some()) {
             Some(camera) => camera.begin_recheck(&incident_id, Some(command_id), self.now, &mut context),
             None => context.effects.push(Effect::UnknownIncident { command_id, incident_id }),
@@ -238,9 +269,22 @@ impl Core {
             camera.incidents.retire(at);
         }
         for sensor in &mut self.sensors {
-            sensor.advance(at.mono, &mut context);
+            sensor.advance(at, &mut context);
+            sensor.incidents.retire(at);
         }
+        self.listen(effects);
     }
+}
+
+/// An incident, whoever vouches for it.
+fn find<'a>(
+    cameras: &'a mut [CameraCore],
+    sensors: &'a mut [SensorMonitor],
+    id: &str,
+) -> Option<&'a mut Incident> {
+    let of_cameras = cameras.iter_mut().map(|c| &mut c.incidents);
+    let of_sensors = sensors.iter_mut().map(|s| &mut s.incidents);
+    of_cameras.chain(of_sensors).find_map(|incidents| incidents.get_mut(id))
 }
 
 /// Borrows what a step needs of the core beside its cameras and sensors.

@@ -48,8 +48,10 @@ pub struct CoreCounters {
     pub readings_suspicious: u64,
     /// Readings of sensors that are not configured.
     pub readings_unknown: u64,
-    /// Alarms raised.
+    /// Alarms raised, and presses of call buttons.
     pub sensor_alarms: u64,
+    /// Sensors that went silent, implausible or stuck.
+    pub sensor_faults: u64,
     /// Evidence, receipts and case states about incidents that are no longer known.
     pub strays: u64,
     /// Patrol reports.
@@ -63,7 +65,7 @@ impl CoreCounters {
     }
 
     /// Every plain count under its metric label; refusals are apart.
-    pub fn named(&self) -> [(&'static str, u64); 21] {
+    pub fn named(&self) -> [(&'static str, u64); 22] {
         [
             ("candidates", self.candidates),
             ("candidates_gone", self.candidates_gone),
@@ -84,6 +86,7 @@ impl CoreCounters {
             ("readings_suspicious", self.readings_suspicious),
             ("readings_unknown", self.readings_unknown),
             ("sensor_alarms", self.sensor_alarms),
+            ("sensor_faults", self.sensor_faults),
             ("strays", self.strays),
             ("patrols", self.patrols),
         ]

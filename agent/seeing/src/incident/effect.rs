@@ -1,10 +1,12 @@
 //! The effects of the core: what it wants done.
 
+use std::sync::Arc;
+
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::evidence::EvidenceRequest;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::patrol::PatrolReport;
-use kerbside_domain::reading::Reading;
+use kerbside_domain::reading::{Reading, SensorCondition};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
 
@@ -53,6 +55,24 @@ pub enum Effect {
         camera: CameraIx,
         /// Whether it must be watched.
         required: bool,
+    },
+    /// While `required` is true every frame of the camera is decoded: a sensor says that something may happen there.
+    WatchFaster {
+        /// The camera.
+        camera: CameraIx,
+        /// Whether it is required.
+        required: bool,
+    },
+    /// A sensor went silent, implausible or stuck, or can be believed again.
+    SensorCondition {
+        /// Id of the sensor.
+        sensor: Arc<str>,
+        /// When.
+        at: Moment,
+        /// The condition that it is in now.
+        condition: SensorCondition,
+        /// Its latest reading that can be believed.
+        last: Option<Reading>,
     },
     /// The camera's state as the centre and the officers should know it (`device.health`, journal).
     CameraChanged {

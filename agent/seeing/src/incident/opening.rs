@@ -65,6 +65,10 @@ impl CameraCore {
                         refusing::refuse(&self.config, candidate, (&zone.id, &rule.id), why, at, context);
                     }
                     Judgement::Incident(classification) => {
+                        if let Some(why) = self.sensor_words.refusal(&zone.id, &rule.id) {
+                            refusing::refuse(&self.config, candidate, (&zone.id, &rule.id), why, at, context);
+                            continue;
+                        }
                         let opening = Opening {
                             classification,
                             zone: zone.id.clone(),
@@ -170,6 +174,7 @@ impl CameraCore {
             reasons: Vec::new(),
             evidence: Vec::new(),
             evidence_pending: Vec::new(),
+            sensor: None,
             previous: ended.map(|ended| ended.id().to_owned()),
             recheck: None,
         };

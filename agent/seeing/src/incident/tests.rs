@@ -8,5 +8,6 @@ mod ended;
 mod found;
 mod lives;
 mod refusals;
+mod sensors;
 mod street;
 mod warned;

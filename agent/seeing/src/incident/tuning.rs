@@ -258,3 +258,9 @@ pub(crate) mod recheck {
     /// Without an answer for this long the answer is `unobservable`, s.
     pub(crate) const LIMIT_S: f64 = 45.0;
 }
+
+/// Sensors.
+pub(super) mod sensors {
+    /// A fault that comes and goes is told at most this often, s.
+    pub(in crate::incident) const TELL_EVERY_S: f64 = 30.0;
+}

@@ -16,6 +16,7 @@ fn placer(views: Vec<CameraView>) -> Placer {
     let grid = GridTable::parse(include_str!("../../../../edge-config/grids/example.geojson")).unwrap();
     Placer {
         views,
+        sensors: vec![("bin-1".into(), (121.3762, 31.1126))],
         grid,
         box_point: None,
         surveyed: false,
@@ -102,4 +103,28 @@ fn what_a_moving_box_saw_is_placed_by_the_fix_of_its_time() {
     // Its own accuracy, that of the fix, and a second at 15 m/s.
     assert_eq!((late.method, late.accuracy_m), (Method::Camera, 15.0 + 4.0 + 15.0));
     assert_eq!(at(200.0), None);
+}
+
+#[test]
+fn a_sensor_is_where_the_site_says_or_where_its_camera_shows_it_or_near_its_camera_or_box() {
+    let mut placer = placer(vec![view(true)]);
+    placer.box_point = Some(((121.3755, 31.1115), 4.0));
+    let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+    let place = |sensor: &str, camera: CameraIx, bbox: BBox| {
+        placer.place_sensor(sensor, camera, bbox, Mono::ZERO).unwrap()
+    };
+    let own = place("bin-1", CameraIx(0), whole);
+    assert_eq!(
+        (own.method, own.lon_deg, own.lat_deg, own.accuracy_m),
+        (Method::Sensor, 121.3762, 31.1126, 5.0)
+    );
+    assert_eq!(own.camera_point, ORIGIN);
+    assert_eq!(place("bin-2", CameraIx(0), foot_at(0.4, 0.6)).method, Method::Homography);
+    let near_camera = place("bin-2", CameraIx(0), whole);
+    assert_eq!(
+        (near_camera.method, near_camera.lon_deg, near_camera.accuracy_m),
+        (Method::Camera, ORIGIN.0, 15.0)
+    );
+    let near_box = place("help-1", CameraIx::NONE, whole);
+    assert_eq!((near_box.lon_deg, near_box.accuracy_m), (121.3755, 54.0));
 }

@@ -45,7 +45,10 @@ pub(super) struct MatterData<'a> {
     location: Option<Feature<'a>>,
     grid: GridData<'a>,
     device: DeviceData<'a>,
-    zone: ZoneData<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<ZoneData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensor: Option<SensorData<'a>>,
     objects: Vec<ObjectData<'a>>,
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     reasons: serde_json::Map<String, serde_json::Value>,
@@ -135,7 +138,8 @@ struct GridData<'a> {
 #[derive(Serialize)]
 struct DeviceData<'a> {
     edge_id: &'a str,
-    camera_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,6 +154,15 @@ struct ZoneData<'a> {
     rule: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_name: Option<&'a str>,
+}
+
+/// The sensor on whose word it is reported.
+#[derive(Serialize)]
+struct SensorData<'a> {
+    id: &'a str,
+    result: f64,
+    #[serde(rename = "unitOfMeasurement")]
+    unit_of_measurement: &'a str,
 }
 
 #[derive(Serialize)]
@@ -284,11 +297,16 @@ pub(super) fn data(parts: Parts<'_>, shortening: Shortening) -> MatterData<'_> {
         grid: grid(who, place, shortening),
         device: DeviceData {
             edge_id: &who.edge_id,
-            camera_id: camera.map_or("", |c| &c.id),
+            camera_id: camera.map(|c| c.id.as_str()),
             camera_name: named.and_then(|c| c.name.as_deref()),
             gb28181_id: camera.and_then(|c| c.gb28181_id.as_deref()),
         },
-        zone: zone(report, named),
+        zone: (!report.zone.is_empty()).then(|| zone(report, named)),
+        sensor: report.sensor.as_ref().map(|s| SensorData {
+            id: &s.id,
+            result: s.value,
+            unit_of_measurement: &s.unit,
+        }),
         omitted: omitted(report, objects.len(), evidence.len(), shortening),
         objects: objects.into_iter().map(object).collect(),
         reasons: report.reasons.iter().filter(|_| keeps(Part::Reasons)).cloned().collect(),

@@ -77,6 +77,11 @@ fn filled(n: usize) -> Whole {
     report.state = IncidentState::Withdrawn;
     report.phase = Phase::Withdrawn;
     report.previous = Some("Z".repeat(26));
+    report.sensor = Some(kerbside_domain::report::SensorWitness {
+        id: "s".repeat(32),
+        value: -123_456.789,
+        unit: "度".repeat(16),
+    });
     report.dwell_s = 999_999.9;
     let object = ReportObject { label: id(200).into(), ..report.objects[0].clone() };
     report.objects = vec![object; 9];

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::frame::CameraIx;
-use kerbside_domain::reading::Reading;
+use kerbside_domain::reading::{Reading, SensorCondition};
 use kerbside_domain::report::Report;
+use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::{Effect, IncidentRecord, Input, ReviewRequest, Warning};
 use kerbside_trace::delivery::Item;
 use kerbside_trace::journal::RecordKind;
@@ -66,6 +67,14 @@ impl CoreThread {
             Effect::WarningAnswered { incident_id, spoken } => {
                 let note = serde_json::json!({"warning_spoken": spoken, "incident_id": incident_id});
                 self.writes.item(Item::Note { kind: RecordKind::Note, body: note });
+            }
+            Effect::WatchFaster { camera, required } => {
+                if let Some(control) = self.cameras.get(usize::from(camera.0)) {
+                    control.watch_faster(required);
+                }
+            }
+            Effect::SensorCondition { sensor, at, condition, last } => {
+                self.sensor_condition(&sensor, condition, last.as_ref(), at);
             }
         }
         None
@@ -133,6 +142,18 @@ impl CoreThread {
         if state != CameraState::Watching {
             self.due.health_now();
         }
+    }
+
+    /// What a sensor reads proves nothing any more, or it does again.
+    fn sensor_condition(
+        &mut self,
+        sensor: &str,
+        condition: SensorCondition,
+        last: Option<&Reading>,
+        at: Moment,
+    ) {
+        tracing::warn!(sensor, condition = condition.as_str(), "sensor condition");
+        self.writes.message(wire::sensor_condition(self.delivery.identity(), sensor, condition, last, at));
     }
 
     fn sensor_alarm(&mut self, reading: &Reading, active: bool) {

@@ -12,7 +12,11 @@ use kerbside_wire::{self as wire, ReplyResult};
 /// The report itself, then a reply to each command that ordered a recheck.
 pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, report: &Report) -> Vec<Item> {
     // Of a box that moves, where it was when the thing was last seen.
-    let place = placer.place_at(report.camera, report.bbox, report.last_seen.mono);
+    let when = report.last_seen.mono;
+    let place = match &report.sensor {
+        Some(sensor) => placer.place_sensor(&sensor.id, report.camera, report.bbox, when),
+        None => placer.place_at(report.camera, report.bbox, when),
+    };
     let matter = site.codes.matter(report.kind, &site.device.division);
     let who = delivery.identity().with_names_of(site);
     let message = wire::matter(&who, report, place.as_ref(), matter.as_ref());

@@ -8,6 +8,7 @@ use crossbeam_channel::{bounded, never};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Clock as _, Mono, VirtualClock};
 use kerbside_seeing::incident::{Core, Input};
+use kerbside_site::config::{Sensor, SensorKind};
 use kerbside_trace::delivery::{
     Delivery, DeliverySettings, Item, SavedIncident, StageCommand, StageInput, StoredInput,
 };
@@ -45,6 +46,7 @@ impl Bench {
         let clock = VirtualClock::new(1_795_221_065_120);
         let mut site = site(dir.path());
         site.evidence.min_free = min_free;
+        site.sensors.sensors.push(Sensor::on_topic("help-1", SensorKind::CallButton, "1", "sensors/help-1"));
         let site = Arc::new(site);
         let (delivery, _) =
             Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
@@ -185,4 +187,30 @@ fn a_grant_reaches_the_uploads() {
     };
     bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Grant(grant.clone()) }]));
     assert_eq!(bench.uploads.try_recv(), Ok(grant));
+}
+
+#[test]
+fn a_press_is_told_durable_only_when_it_is_and_is_one_call_with_a_count() {
+    let mut bench = Bench::new();
+    let press = |bench: &mut Bench| {
+        let at = bench.clock.now();
+        let (sensor, unit) = ("help-1".into(), "1".into());
+        let reading = Reading { sensor, phenomenon: at, arrived: at, value: 1.0, unit, suspicious: None };
+        let (durable, told) = tokio::sync::oneshot::channel();
+        bench.thread.handle(Event::Press(crate::sensor::Press { reading, durable }));
+        told
+    };
+    // The journal takes no entry of that kind, and with it nothing of the same commit.
+    bench.thread.writes.item(Item::Note { kind: RecordKind::from("No Kind"), body: serde_json::Value::Null });
+    let mut first = press(&mut bench);
+    assert!(first.try_recv().is_err(), "the disk refuses");
+    bench.thread.writes.remove_first();
+    bench.tick_at(1.0);
+    assert_eq!(first.try_recv(), Ok(()));
+    let mut second = press(&mut bench);
+    assert_eq!(second.try_recv(), Ok(()));
+    let journal = bench.journal();
+    let reports: Vec<&str> =
+        journal.lines().filter(|l| l.contains("call.help") && l.contains("matter.")).collect();
+    assert!(reports.iter().any(|l| l.contains(r#""count":2"#)), "{reports:?}");
 }

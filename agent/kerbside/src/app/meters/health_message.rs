@@ -14,6 +14,11 @@ pub(crate) fn health_values(site: &Site, core: &Core, stats: Option<&DeliverySta
         .map(|c| (c.id.clone(), core.camera_state(c.ix).map_or(Value::Null, |state| json!(state))))
         .collect();
     values.insert("cameras".to_owned(), Value::Object(cameras));
+    let sensors: Map<String, Value> =
+        core.sensor_conditions().map(|(id, condition)| (id.to_owned(), json!(condition))).collect();
+    if !sensors.is_empty() {
+        values.insert("sensors".to_owned(), Value::Object(sensors));
+    }
     values.insert("open_incidents".to_owned(), json!(core.open_incidents().count()));
     if let Some(ends_s) = site.centre.tls.as_ref().and_then(kerbside_link::certificates::ends_s) {
         let ends = kerbside_domain::time::rfc3339(ends_s.saturating_mul(1000), site.device.utc_offset_s);

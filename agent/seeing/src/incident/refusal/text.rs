@@ -29,6 +29,9 @@ const fn reasons(kind: RefusalKind) -> Pair {
         RefusalKind::OutsideSchedule => ("outside schedule", "不在规则时段内"),
         RefusalKind::Permitted => ("permitted by permit", "已获许可"),
         RefusalKind::Person => ("a person, or people before it", "是人，或被人遮挡"),
+        RefusalKind::AlreadyReported => ("a sensor has reported it already", "传感器已上报"),
+        RefusalKind::SensorDisagrees => ("the sensor says otherwise", "传感器条件不成立"),
+        RefusalKind::SensorUnknown => ("the sensor cannot be believed", "传感器读数不可作证"),
         RefusalKind::TooLarge => ("too large for an object on the ground", "过大，不像地面物体"),
         RefusalKind::TooManyOpen => ("too many open incidents already", "未结案件已达上限"),
         RefusalKind::TooSmall => ("smaller than the rule asks", "小于规则要求的尺寸"),
@@ -138,6 +141,9 @@ pub fn why(lang: Lang, why: &WhyNot) -> String {
     match why {
         WhyNot::OutsideSchedule { hours } => format!("{reason} {hours}"),
         WhyNot::Permitted { holder, hours } => format!("{reason} {holder} ({hours})"),
+        WhyNot::AlreadyReported { with }
+        | WhyNot::SensorDisagrees { with }
+        | WhyNot::SensorUnknown { with } => format!("{reason}{}{with}", pick(lang, COLON)),
         WhyNot::Vacated => reason.to_owned(),
         WhyNot::NoKindFits { misses } if misses.is_empty() => reason.to_owned(),
         _ => {

@@ -9,6 +9,11 @@ use super::check::Check;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum WhyNot {
+    /// A sensor has reported the same already.
+    AlreadyReported {
+        /// The rule's condition on it.
+        with: String,
+    },
     /// A bin in order.
     Bin {
         /// How sure that is.
@@ -68,6 +73,16 @@ pub enum WhyNot {
         /// Which of it.
         check: Check,
     },
+    /// The sensor of the rule says otherwise.
+    SensorDisagrees {
+        /// The rule's condition on it.
+        with: String,
+    },
+    /// The sensor of the rule is silent, implausible or stuck.
+    SensorUnknown {
+        /// The rule's condition on it.
+        with: String,
+    },
     /// Too large for an object on the ground.
     TooLarge {
         /// By how much.
@@ -107,6 +122,7 @@ impl WhyNot {
     /// The reason alone.
     pub fn kind(&self) -> RefusalKind {
         match self {
+            WhyNot::AlreadyReported { .. } => RefusalKind::AlreadyReported,
             WhyNot::Bin { .. } => RefusalKind::Bin,
             WhyNot::Gone { .. } => RefusalKind::Gone,
             WhyNot::Hidden { .. } => RefusalKind::Hidden,
@@ -118,6 +134,8 @@ impl WhyNot {
             WhyNot::OutsideSchedule { .. } => RefusalKind::OutsideSchedule,
             WhyNot::Permitted { .. } => RefusalKind::Permitted,
             WhyNot::Person { .. } => RefusalKind::Person,
+            WhyNot::SensorDisagrees { .. } => RefusalKind::SensorDisagrees,
+            WhyNot::SensorUnknown { .. } => RefusalKind::SensorUnknown,
             WhyNot::TooLarge { .. } => RefusalKind::TooLarge,
             WhyNot::TooManyOpen { .. } => RefusalKind::TooManyOpen,
             WhyNot::TooSmall { .. } => RefusalKind::TooSmall,
@@ -146,7 +164,12 @@ impl WhyNot {
                 checks
             }
             WhyNot::NoKindFits { misses } => of_misses(misses),
-            WhyNot::OutsideSchedule { .. } | WhyNot::Permitted { .. } | WhyNot::Vacated => Vec::new(),
+            WhyNot::OutsideSchedule { .. }
+            | WhyNot::Permitted { .. }
+            | WhyNot::AlreadyReported { .. }
+            | WhyNot::SensorDisagrees { .. }
+            | WhyNot::SensorUnknown { .. }
+            | WhyNot::Vacated => Vec::new(),
         }
     }
 }
@@ -154,6 +177,8 @@ impl WhyNot {
 /// The reasons without their values, in the order of their labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefusalKind {
+    /// See [`WhyNot::AlreadyReported`].
+    AlreadyReported,
     /// See [`WhyNot::Bin`].
     Bin,
     /// See [`WhyNot::Gone`].
@@ -176,6 +201,10 @@ pub enum RefusalKind {
     Permitted,
     /// See [`WhyNot::Person`].
     Person,
+    /// See [`WhyNot::SensorDisagrees`].
+    SensorDisagrees,
+    /// See [`WhyNot::SensorUnknown`].
+    SensorUnknown,
     /// See [`WhyNot::TooLarge`].
     TooLarge,
     /// See [`WhyNot::TooManyOpen`].
@@ -190,7 +219,8 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// All of them.
-    pub const ALL: [RefusalKind; 16] = [
+    pub const ALL: [RefusalKind; 19] = [
+        RefusalKind::AlreadyReported,
         RefusalKind::Bin,
         RefusalKind::Gone,
         RefusalKind::Hidden,
@@ -202,6 +232,8 @@ impl RefusalKind {
         RefusalKind::OutsideSchedule,
         RefusalKind::Permitted,
         RefusalKind::Person,
+        RefusalKind::SensorDisagrees,
+        RefusalKind::SensorUnknown,
         RefusalKind::TooLarge,
         RefusalKind::TooManyOpen,
         RefusalKind::TooSmall,
@@ -212,6 +244,7 @@ impl RefusalKind {
     /// The label in metrics and files.
     pub fn as_str(self) -> &'static str {
         match self {
+            RefusalKind::AlreadyReported => "already_reported",
             RefusalKind::Bin => "bin",
             RefusalKind::Gone => "gone",
             RefusalKind::Hidden => "hidden",
@@ -223,6 +256,8 @@ impl RefusalKind {
             RefusalKind::OutsideSchedule => "outside_schedule",
             RefusalKind::Permitted => "permitted",
             RefusalKind::Person => "person",
+            RefusalKind::SensorDisagrees => "sensor_disagrees",
+            RefusalKind::SensorUnknown => "sensor_unknown",
             RefusalKind::TooLarge => "too_large",
             RefusalKind::TooManyOpen => "too_many_open",
             RefusalKind::TooSmall => "too_small",

@@ -144,8 +144,12 @@ fn a_sensor_alarms_after_its_time_and_doubtful_readings_never() {
     }
     say(&mut street, 99.0, None, "unknown");
     expect![[r#"
+        40.0 sensor bin-1 implausible at 90
         50.0 alarm bin-1 true at 90
+        50.0 opened r1: bin.overflow 0.90, dwell 20, count 1, at x 0.00, evidence 0+0
+        70.0 sensor bin-1 alarm at 92
         110.0 alarm bin-1 false at 60
+        110.0 cleared r2: bin.overflow 0.90, dwell 80, count 1, at x 0.00, evidence 0+0
     "#]]
     .assert_eq(&street.figures());
     let counters = street.core.counters();

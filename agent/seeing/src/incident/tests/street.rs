@@ -572,6 +572,13 @@ fn describe(effect: &Effect) -> (String, String) {
                     .collect::<Vec<_>>()
             ),
         ),
+        Effect::WatchFaster { camera, required } => {
+            (format!("cam{} faster {required}", camera.0 + 1), String::new())
+        }
+        Effect::SensorCondition { sensor, condition, last, .. } => {
+            let last = last.as_ref().map(|r| format!(" at {}", r.value)).unwrap_or_default();
+            (format!("sensor {sensor} {}", condition.as_str()), last)
+        }
         Effect::SensorAlarm { reading, active } => {
             (format!("alarm {} {active}", reading.sensor), format!(" at {}", reading.value))
         }
