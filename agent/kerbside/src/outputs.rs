@@ -8,6 +8,7 @@
 //! | `mqtt` | a message on the broker of the box's sensors |
 //! | `gpio` | a line is switched on for a while |
 
+mod error;
 mod gpio;
 mod http;
 mod mqtt;
@@ -24,6 +25,7 @@ use kerbside_site::config::{Output, OutputWay, Site};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::error::OutputError;
 use self::gpio::Lamps;
 
 /// Warnings on their way to the outputs. The newest is refused beyond, and the core is told.
@@ -32,21 +34,6 @@ pub(crate) const QUEUE: usize = 8;
 const HEARD_S: f64 = 20.0;
 /// A speaker or broker that does not answer within this time has not spoken.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// Why an output did not speak.
-#[derive(Debug, thiserror::Error)]
-enum OutputError {
-    #[error("no output of this name is configured")]
-    Unknown,
-    #[error("{0} cannot be started: {1}")]
-    Start(String, std::io::Error),
-    #[error("{0} ended with {1}")]
-    Ended(String, std::process::ExitStatus),
-    #[error("it does not answer within {0} s")]
-    Silent(u64),
-    #[error("{0}")]
-    Refused(String),
-}
 
 /// The stage: one task.
 pub(crate) struct Outputs {

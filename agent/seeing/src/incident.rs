@@ -30,7 +30,7 @@
 //! | `grouping` | which parts are one candidate, which are gone |
 //! | `closing` | open incidents: seen, grown, cleared, withdrawn |
 //! | `review_request` | when the ring shall be reviewed |
-//! | `warning` | a word at the place before a case is opened; what goes away after it is settled |
+//! | `warned`, `warning` | a word at the place before a case is opened; what goes away after it is settled |
 //! | `judge`, `opening` | whether a candidate is an incident, its first revision |
 //! | `refusal`, `refusing`, `sight`, `standing` | why one is none, and when that is told; how it looked; how far each rule has come |
 //! | `recheck` | looking again, for the centre |
@@ -59,6 +59,7 @@ mod labels;
 mod lifecycle;
 mod matching;
 mod opening;
+mod opening_terms;
 mod part;
 mod patrol;
 mod pin;
@@ -84,6 +85,7 @@ mod tests;
 mod told;
 mod tuning;
 mod visibility;
+mod warned;
 mod warning;
 
 pub use self::case_file::CaseFile;
@@ -99,4 +101,4 @@ pub use self::standing::{RuleStanding, Standing};
 pub use self::told::PendingEvidence;
 #[cfg(test)]
 pub(crate) use self::tuning::bounds::MAX_CANDIDATES;
-pub use self::warning::Warning;
+pub use self::warned::Warning;

@@ -38,11 +38,10 @@ use std::path::Path;
 use crate::text;
 
 pub use instruments::{
-    Bias, Gnss, GnssSource, GpioLine, ModbusLine, ModbusPoint, NumberForm, Parity, Register, RegisterData,
-    Sensor, SensorKind, SensorSource, SensorView, Sensors, SerialPort,
+    Bias, Gnss, GnssSource, GpioLine, ModbusLine, ModbusPoint, NumberForm, Output, OutputWay, Parity,
+    Register, RegisterData, Sensor, SensorKind, SensorSource, SensorView, Sensors, SerialPort,
 };
 pub use keys::SCOPES;
-pub use outputs::{Output, OutputWay};
 pub use problem::{Problem, Problems};
 pub use site::{
     Backend, Camera, Centre, Confine, Device, Evidence, Health, Hours, Models, Patrol, Permit, Protocol,

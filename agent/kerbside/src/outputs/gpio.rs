@@ -10,7 +10,7 @@ use gpiocdev::line::Value;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::OutputError;
+use super::error::OutputError;
 
 /// A chip and the offset of a line.
 type Line = (PathBuf, u32);

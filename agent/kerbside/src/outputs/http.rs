@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use kerbside_domain::panics;
 use tokio::net::TcpStream;
 
-use super::OutputError;
+use super::error::OutputError;
 
 /// What shall be asked of whom.
 pub(super) struct Order {

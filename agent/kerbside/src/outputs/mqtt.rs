@@ -2,7 +2,7 @@
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 
-use super::OutputError;
+use super::error::OutputError;
 
 /// Returns when the broker has it. The caller limits the time.
 pub(super) async fn publish(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::OutputError;
+use super::error::OutputError;
 
 /// A sound that plays longer is stopped; what was heard of it counts.
 const LONGEST: Duration = Duration::from_secs(60);

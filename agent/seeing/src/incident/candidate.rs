@@ -13,7 +13,7 @@ use super::review::ReviewState;
 use super::sight::{MOST_OF_IT, Sight};
 use super::tuning::candidate::{EXPLAINED_SHARE, PRINCIPAL_SHARE};
 use super::tuning::frames::MIN_DETECTIONS;
-use super::warning::Warned;
+use super::warned::Warned;
 use crate::tracker::Witness;
 
 /// Something static that is no incident yet, or that an open incident stands on.

@@ -12,7 +12,7 @@ use kerbside_domain::time::Moment;
 
 use super::refusal::Refusal;
 use super::review::ReviewRequest;
-use super::warning::Warning;
+use super::warned::Warning;
 
 /// What the core wants done. Whoever applies it makes `Report`s durable before anything else.
 #[derive(Clone, Debug, PartialEq)]

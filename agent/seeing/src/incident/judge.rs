@@ -6,6 +6,7 @@ use kerbside_domain::kind::{Act, Kind};
 use kerbside_site::config::{Rule, Zone};
 
 use super::candidate::Candidate;
+use super::opening_terms::Classification;
 use super::part::{Explained, Explanation};
 use super::refusal::{Check, Measure, Miss, WhyNot};
 use super::tuning::confidence;
@@ -13,7 +14,7 @@ use super::tuning::judge::{
     ACCUMULATED, HANDLED, MAX_AREA, MAX_ASPECT, MOSTLY_SHADE, NAMED_STALL_SHARE, OWNED_DWELLS,
     PATIENT_DWELLS, STEADY_SHARE, THIN, VENDOR_VISITS,
 };
-use super::warning;
+use super::warned;
 use crate::rules::{OperatingPoint, REGION_SHARE, RuleStatus, hours_text, rule_status, share_inside};
 
 /// What the judge says of one candidate and one rule.
@@ -25,15 +26,6 @@ pub(super) enum Judgement {
     No(WhyNot),
     /// It is one.
     Incident(Classification),
-}
-
-/// What sort of incident it is, and how sure that is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Classification {
-    pub(super) kind: Kind,
-    pub(super) act: Option<Act>,
-    /// 0..1, two decimals.
-    pub(super) confidence: f32,
 }
 
 /// What the judge needs besides candidate, zone and rule.
@@ -73,7 +65,9 @@ fn is_ready(
     // A vehicle's region is behind its own box by nature; everything else must be in sight to be judged.
     let is_judgeable = candidate.is_in_the_open()
         || (candidate.is_present() && candidate.explained(point.max_covered).is_some());
-    is_judgeable && candidate.dwell_s() >= warning::dwell_s(candidate, rule, now.wall_ms, now.utc_offset_s)
+    is_judgeable
+        && candidate.dwell_s()
+            >= warned::dwell_s(candidate.warned.as_ref(), rule, now.wall_ms, now.utc_offset_s)
 }
 
 fn classify(

@@ -7,24 +7,15 @@ use kerbside_domain::time::Moment;
 use super::camera::{CameraCore, attendants_of};
 use super::candidate::Candidate;
 use super::context::StepContext;
-use super::judge::{Circumstances, Classification, Judgement, judge};
+use super::judge::{Circumstances, Judgement, judge};
 use super::lifecycle::Incident;
+use super::opening_terms::{Classification, Opening};
 use super::reasons;
 use super::refusal::{Check, Fate, Measure, WhyNot};
 use super::refusing;
 use super::tuning::bounds::MAX_OPEN;
 use super::tuning::place::WITNESS_BUFFER;
-use super::warning::{self, Step};
-
-/// A classification with what its rule says about the incident's life.
-#[derive(Clone, Debug)]
-pub(super) struct Opening {
-    classification: Classification,
-    pub(super) zone: String,
-    pub(super) rule: String,
-    pub(super) clear_after_s: f64,
-    repeat_s: f64,
-}
+use super::warned::{self, Step};
 
 impl CameraCore {
     /// Opens an incident for each candidate that fulfils a rule and has none.
@@ -76,7 +67,10 @@ impl CameraCore {
                             clear_after_s: rule.clear_after_s,
                             repeat_s: rule.repeat_s,
                         };
-                        return Some((warning::step(candidate, rule, at, now.utc_offset_s), opening));
+                        return Some((
+                            warned::step(candidate.warned.as_ref(), rule, at, now.utc_offset_s),
+                            opening,
+                        ));
                     }
                 }
             }
@@ -202,7 +196,7 @@ fn note_service(
     context: &StepContext<'_>,
 ) {
     if let Some(warned) = &candidate.warned {
-        warned.note(&mut incident.report.reasons);
+        reasons::set_warned(&mut incident.report.reasons, warned.dwell_s, warned.spoken);
     }
     let rule = context.settings.rule(incident.report.camera, &opening.zone, &opening.rule);
     let places = rule.iter().flat_map(|(_, rule)| &rule.permits).filter_map(|p| p.welcome_at.as_deref());

@@ -2,85 +2,17 @@
 //! as settled; what stays longer than the rule waits becomes an incident.
 
 use kerbside_domain::evidence::EvidenceRole;
-use kerbside_domain::frame::CameraIx;
 use kerbside_domain::report::{Cause, IncidentState, Phase};
 use kerbside_domain::time::Moment;
-use kerbside_site::config::{Rule, WarnFirst};
 
 use super::camera::CameraCore;
 use super::candidate::Candidate;
 use super::context::StepContext;
 use super::effect::Effect;
-use super::opening::Opening;
+use super::opening_terms::Opening;
 use super::reasons;
 use super::tuning::candidate::FORGET_GONE_S;
-use crate::rules::is_within;
-
-/// What shall be said at the place, and of what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// Id of the incident that it may become.
-    pub incident_id: String,
-    /// Which camera sees it.
-    pub camera: CameraIx,
-    /// When the rule was fulfilled.
-    pub at: Moment,
-    /// Ids of the outputs.
-    pub by: Vec<String>,
-}
-
-/// A candidate that was warned.
-#[derive(Clone, Debug)]
-pub(super) struct Warned {
-    pub(super) at: Moment,
-    /// How long it had stood by then, s.
-    pub(super) dwell_s: f64,
-    /// Whether an output spoke; unknown until it answers.
-    pub(super) spoken: Option<bool>,
-    /// What it would have been.
-    pub(super) opening: Opening,
-}
-
-/// What a rule does with a candidate that fulfils it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Warn now.
-    Warn,
-    /// It was warned: wait.
-    Wait,
-    /// Open the case.
-    Open,
-}
-
-/// How long a candidate must stand until the rule does its next step, s.
-pub(super) fn dwell_s(candidate: &Candidate, rule: &Rule, wall_ms: i64, utc_offset_s: i32) -> f64 {
-    match warns(candidate, rule, wall_ms, utc_offset_s) {
-        Some(warn) => warn.after_s,
-        None => rule.dwell_s,
-    }
-}
-
-/// The next step for a candidate that fulfils the rule.
-pub(super) fn step(candidate: &Candidate, rule: &Rule, at: Moment, utc_offset_s: i32) -> Step {
-    let Some(warn) = warns(candidate, rule, at.wall_ms, utc_offset_s) else { return Step::Open };
-    match &candidate.warned {
-        None => Step::Warn,
-        Some(warned) if at.mono.since_s(warned.at.mono) < warn.wait_s => Step::Wait,
-        Some(_) => Step::Open,
-    }
-}
-
-/// How the rule warns this candidate: not in quiet hours, unless it has been warned already.
-fn warns<'a>(
-    candidate: &Candidate,
-    rule: &'a Rule,
-    wall_ms: i64,
-    utc_offset_s: i32,
-) -> Option<&'a WarnFirst> {
-    let warn = rule.warn.as_ref()?;
-    let is_quiet = is_within(&warn.quiet, wall_ms, utc_offset_s);
-    (candidate.warned.is_some() || !is_quiet).then_some(warn)
-}
+use super::warned::{Warned, Warning};
 
 impl CameraCore {
     /// Warns of a candidate, once.
@@ -137,7 +69,7 @@ impl CameraCore {
         // The `Save` uses what was pinned.
         let Some(candidate) = self.candidates.remove(id) else { return };
         incident.open_on(&candidate, at);
-        warned.note(&mut incident.report.reasons);
+        reasons::set_warned(&mut incident.report.reasons, warned.dwell_s, warned.spoken);
         incident.refresh(warned.at, &candidate, &[], context.settings);
         let gone_s = candidate.parts.iter().map(|part| part.gone_s).fold(f64::INFINITY, f64::min);
         incident.report.last_seen = at.minus_s(gone_s);
@@ -147,12 +79,5 @@ impl CameraCore {
         let roles = [EvidenceRole::Before, EvidenceRole::After];
         incident.report_with_evidence(at, Phase::Settled, Cause::Gone, &roles, context);
         self.incidents.push_past(incident);
-    }
-}
-
-impl Warned {
-    /// What a report says of it.
-    pub(super) fn note(&self, reasons: &mut reasons::Reasons) {
-        reasons::set_warned(reasons, self.dwell_s, self.spoken);
     }
 }

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
-use super::instruments::Sensor;
-use super::outputs::Output;
+use super::instruments::{Output, Sensor};
 use super::problem::{Problem, Sink, nearest, one_of};
 use super::raw::At;
 use super::read::Table;

@@ -1,67 +1,12 @@
 //! The tables of outputs: what speaks or shines at the place when a rule warns.
 
-use std::path::PathBuf;
-
 use toml::Spanned;
 
 use super::check::Check;
+use super::instruments::{Output, OutputWay};
 use super::raw;
 use super::read::Table;
 use super::values;
-
-/// `[[output]]`: something at the place that speaks or shines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// Unique in the site.
-    pub id: String,
-    /// How it is made to.
-    pub way: OutputWay,
-}
-
-/// How an output is driven.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutputWay {
-    /// A program of the box plays a sound file.
-    Player {
-        /// The program and its arguments; the file comes last.
-        program: Vec<String>,
-        /// The sound file.
-        file: PathBuf,
-    },
-    /// An IP speaker is asked by HTTP.
-    Http {
-        /// `GET`, `POST` or `PUT`.
-        method: &'static str,
-        /// Name or address.
-        host: String,
-        /// TCP port.
-        port: u16,
-        /// Path and query.
-        path: String,
-        /// What is sent, as it is.
-        body: String,
-        /// User and the file with the password, for Basic and Digest.
-        login: Option<(String, PathBuf)>,
-    },
-    /// A message on the broker of the box's sensors.
-    Mqtt {
-        /// The topic.
-        topic: String,
-        /// What is sent, as it is.
-        payload: String,
-    },
-    /// A line of a GPIO chip is switched on for a while.
-    Gpio {
-        /// `/dev/gpiochip0`.
-        chip: PathBuf,
-        /// Offset of the line.
-        line: u32,
-        /// How long, s.
-        on_s: u16,
-        /// On is low.
-        active_low: bool,
-    },
-}
 
 #[derive(Clone, Copy)]
 enum Way {

@@ -7,8 +7,7 @@ use kerbside_crypto::sign::CentreKey;
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::kind::Kind;
 
-use super::instruments::{Gnss, Sensors};
-use super::outputs::Output;
+use super::instruments::{Gnss, Output, Sensors};
 use super::with::With;
 use crate::geo::{CodeTable, GridTable};
 
