@@ -16,7 +16,7 @@
 //! | `attendance`, `labels` | who is with a candidate; what detectors call it |
 //! | `incidents`, `lifecycle`, `told`, `reasons`, `case_file` | open and past incidents; the revisions of one, and the evidence they named |
 //! | `rechecks` | places that are looked at again |
-//! | `sensor_monitor`, `sensor_incident`, `sensor_words` | the condition and alarm of each sensor; incidents on its word; its say in rules |
+//! | `sensor_monitor`, `sensor_incident`, `sensor_words`, `listening` | the condition and alarm of each sensor; incidents on its word; its say in rules |
 //! | `patrol` | the patrol report |
 //! | `settings`, `counters`, `context` | what it needs of the site; what it counts; both and the effects during one step |
 //! | `place`, `pin_span`, `id`, `tuning` | boxes of one place; spans of clips; ids; every constant with its reason |
@@ -57,6 +57,7 @@ mod input;
 mod judge;
 mod labels;
 mod lifecycle;
+mod listening;
 mod matching;
 mod opening;
 mod opening_terms;

@@ -16,9 +16,9 @@ use super::dating::Dating;
 use super::effect::Effect;
 use super::input::{Input, Observation};
 use super::lifecycle::Incident;
+use super::listening::listen;
 use super::patrol::PatrolPeriod;
 use super::sensor_monitor::SensorMonitor;
-use super::sensor_words::listen;
 use super::settings::Settings;
 
 /// All state behind the detector: tracks, candidates, incidents, sensor alarms, the patrol's account.
