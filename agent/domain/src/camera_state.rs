@@ -36,6 +36,34 @@ pub enum Blind {
     NoDetector,
 }
 
+impl Blind {
+    /// All of them.
+    pub const ALL: [Blind; 8] = [
+        Blind::Learning,
+        Blind::LightChanged,
+        Blind::Black,
+        Blind::Covered,
+        Blind::Moved,
+        Blind::Frozen,
+        Blind::Undecodable,
+        Blind::NoDetector,
+    ];
+
+    /// As it is written in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Blind::Learning => "learning",
+            Blind::LightChanged => "light_changed",
+            Blind::Black => "black",
+            Blind::Covered => "covered",
+            Blind::Moved => "moved",
+            Blind::Frozen => "frozen",
+            Blind::Undecodable => "undecodable",
+            Blind::NoDetector => "no_detector",
+        }
+    }
+}
+
 /// Why no pictures arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +92,17 @@ pub enum Off {
     Paused,
     /// The capture child crashed or was killed.
     Crashed,
+}
+
+impl CameraState {
+    /// As it is written in messages: the state, and why.
+    pub fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            CameraState::Watching => ("watching", None),
+            CameraState::Blind(why) => ("blind", Some(why.as_str())),
+            CameraState::Off(why) => ("off", Some(why.as_str())),
+        }
+    }
 }
 
 impl Off {
@@ -148,6 +187,9 @@ mod tests {
     fn a_reason_is_written_as_it_reads() {
         for off in Off::ALL {
             assert_eq!(serde_json::to_string(&off).expect("a word"), format!("{:?}", off.as_str()));
+        }
+        for blind in Blind::ALL {
+            assert_eq!(serde_json::to_string(&blind).expect("a word"), format!("{:?}", blind.as_str()));
         }
     }
 }

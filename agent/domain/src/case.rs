@@ -137,6 +137,30 @@ impl CaseState {
         matches!(self, CaseState::Closed | CaseState::Voided | CaseState::NotFiled | CaseState::FollowedUp)
     }
 
+    /// Whether somebody was sent, as far as a case in this state tells: what goes away then did not go by itself. A state
+    /// that we do not know may be one of these.
+    pub fn sends_somebody(&self) -> bool {
+        match self {
+            CaseState::Registered
+            | CaseState::Accepted
+            | CaseState::NotAccepted
+            | CaseState::Filed
+            | CaseState::NotFiled
+            | CaseState::Deferred
+            | CaseState::Voided => false,
+            CaseState::Dispatched
+            | CaseState::Returned
+            | CaseState::InProgress
+            | CaseState::Disposed
+            | CaseState::Verifying
+            | CaseState::VerifyFailed
+            | CaseState::Closed
+            | CaseState::Reopened
+            | CaseState::FollowedUp
+            | CaseState::Other(_) => true,
+        }
+    }
+
     /// Whether the place shall be looked at again: the centre says that it was handled.
     pub fn requires_recheck(&self) -> bool {
         matches!(self, CaseState::Disposed | CaseState::Verifying)
@@ -191,12 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn four_states_end_a_case_and_two_require_a_recheck() {
+    fn four_states_end_a_case_two_require_a_recheck_and_nine_say_that_somebody_was_sent() {
         let texts = |holds: fn(&CaseState) -> bool| -> Vec<String> {
             CaseState::KNOWN.into_iter().filter(holds).map(String::from).collect()
         };
         assert_eq!(texts(CaseState::is_end), ["not_filed", "closed", "voided", "followed_up"]);
         assert_eq!(texts(CaseState::requires_recheck), ["disposed", "verifying"]);
         assert!(!CaseState::from("Closed ".to_owned()).is_end(), "what is not known is not the end");
+        let sent = texts(CaseState::sends_somebody);
+        let nobody = ["registered", "accepted", "not_accepted", "filed", "not_filed", "deferred", "voided"];
+        assert!(
+            sent.len() == 9 && nobody.iter().all(|state| !sent.contains(&(*state).to_owned())),
+            "{sent:?}"
+        );
+        assert!(CaseState::from("squad_on_its_way".to_owned()).sends_somebody(), "it may be one of these");
     }
 }

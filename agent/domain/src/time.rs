@@ -259,6 +259,11 @@ impl Clock for VirtualClock {
     }
 }
 
+/// A time of RFC 3339 as wall clock, ms; `None`: it is none.
+pub fn instant_ms(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis())
+}
+
 /// RFC 3339 with milliseconds and the site's offset, as the contract asks.
 pub fn rfc3339(wall_ms: i64, utc_offset_s: i32) -> String {
     use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -289,6 +294,9 @@ mod tests {
     fn times_are_written_with_offset_and_milliseconds() {
         assert_eq!(rfc3339(1_795_221_065_120, 8 * 3600), "2026-11-21T08:31:05.120+08:00");
         assert_eq!(rfc3339(0, 0), "1970-01-01T00:00:00.000+00:00");
+        assert_eq!(instant_ms("2026-11-21T08:31:05.120+08:00"), Some(1_795_221_065_120));
+        assert_eq!(instant_ms("2026-11-21T00:31:05.12Z"), Some(1_795_221_065_120));
+        assert_eq!(["2026-11-21", "tomorrow", ""].map(instant_ms), [None; 3]);
     }
 
     #[test]

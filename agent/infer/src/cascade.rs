@@ -4,11 +4,11 @@
 //! At most one close-up a frame, so a frame costs two inferences at most.
 
 use kerbside_domain::detection::{CloseUp, Detection};
-use kerbside_domain::frame::BBox;
-use kerbside_seeing::incident::Observation;
+use kerbside_domain::frame::{BBox, Frame};
+use kerbside_seeing::incident::{Observation, SweepLook};
 use kerbside_seeing::pipeline::DetectionJob;
 
-use crate::close_up::{CloseUpTurns, part_px};
+use crate::close_up::{CloseUpTurns, part_px, tile_px};
 use crate::detector::Detector;
 use crate::error::DetectorError;
 
@@ -46,6 +46,10 @@ impl Cascade {
 
     /// Detects in one frame, and in the part of it whose turn it is. A failure costs this frame, never the next.
     pub fn observe(&mut self, job: DetectionJob) -> CascadeOutput {
+        if !job.is_due() {
+            let (sweep, failed) = self.sweep(&job);
+            return CascadeOutput { observation: Observation { sweep, ..job.undetected() }, failed };
+        }
         let detections = match self.street.detect(&job.frame) {
             Ok(detections) => detections,
             Err(error) => {
@@ -56,8 +60,30 @@ impl Cascade {
             Ok(close_up) => (close_up, None),
             Err(error) => (None, Some(error)),
         };
-        let observation = Observation { detections: Some(detections), close_up, ..job.undetected() };
+        let (sweep, failed) = match failed {
+            None => self.sweep(&job),
+            failed => (Vec::new(), failed),
+        };
+        let observation = Observation { detections: Some(detections), close_up, sweep, ..job.undetected() };
         CascadeOutput { observation, failed }
+    }
+
+    /// The parts that the sweep wants. The first failure ends it; what was seen before it stands.
+    fn sweep(&mut self, job: &DetectionJob) -> (Vec<SweepLook>, Option<DetectorError>) {
+        let Some(network) = &mut self.close_up else { return (Vec::new(), None) };
+        let mut looks = Vec::new();
+        for asked in &job.sweep {
+            let Some(px) = tile_px(asked, job.frame.width, job.frame.height) else { continue };
+            let (shown, part) = cut(&job.frame, px);
+            match network.suspect(&shown) {
+                Ok(mut detections) => {
+                    detections.iter_mut().for_each(|d| d.bbox = d.bbox.within(&part));
+                    looks.push(SweepLook { asked: *asked, part, detections });
+                }
+                Err(error) => return (looks, Some(error)),
+            }
+        }
+        (looks, None)
     }
 
     fn show_close_up(
@@ -66,19 +92,12 @@ impl Cascade {
         detections: &[Detection],
     ) -> Result<Option<CloseUp>, DetectorError> {
         let Some(network) = &mut self.close_up else { return Ok(None) };
-        let DetectionJob { frame, gate } = job;
+        let DetectionJob { frame, gate, .. } = job;
         let Some(region) = self.turns.next(frame.camera, frame.at.mono, &gate.regions, detections) else {
             return Ok(None);
         };
-        let Some((x, y, w, h)) = part_px(&region, frame.width, frame.height) else { return Ok(None) };
-        let shown = frame.part(x, y, w, h);
-        let share = |px: u32, of: u32| px as f32 / of as f32;
-        let part = BBox {
-            x: share(x, frame.width),
-            y: share(y, frame.height),
-            w: share(w, frame.width),
-            h: share(h, frame.height),
-        };
+        let Some(px) = part_px(&region, frame.width, frame.height) else { return Ok(None) };
+        let (shown, part) = cut(frame, px);
         let mut found = network.detect(&shown)?;
         for detection in &mut found {
             detection.bbox = detection.bbox.within(&part);
@@ -87,15 +106,31 @@ impl Cascade {
     }
 }
 
+/// A part of a frame, and where it is in shares of the whole.
+fn cut(frame: &Frame, (x, y, w, h): (u32, u32, u32, u32)) -> (Frame, BBox) {
+    let share = |px: u32, of: u32| px as f32 / of as f32;
+    let part = BBox {
+        x: share(x, frame.width),
+        y: share(y, frame.height),
+        w: share(w, frame.width),
+        h: share(h, frame.height),
+    };
+    (frame.part(x, y, w, h), part)
+}
+
 #[cfg(test)]
 mod tests {
     use kerbside_domain::detection::Group;
-    use kerbside_domain::frame::{CameraIx, Frame};
+    use kerbside_domain::frame::CameraIx;
     use kerbside_domain::time::Moment;
     use kerbside_seeing::gate::{GateReport, StaticRegion};
 
     use super::*;
     use crate::fake::{FakeDetector, boxed, frame_of, region};
+
+    fn job(frame: Frame, gate: GateReport) -> DetectionJob {
+        DetectionJob { frame, gate, due_per_s: 5.0, sweep: Vec::new() }
+    }
 
     #[test]
     fn boxes_of_a_close_up_find_back_into_the_picture() {
@@ -106,7 +141,7 @@ mod tests {
         let gate =
             GateReport { regions: vec![StaticRegion { bbox, ..region(1, 0.5) }], ..GateReport::default() };
         let frame = Frame { at: Moment::default(), ..frame_of(640, 360, |_, _| [9; 3]) };
-        let seen = cascade.observe(DetectionJob { frame, gate });
+        let seen = cascade.observe(job(frame, gate));
         let close_up = seen.observation.close_up.expect("the region is due");
         let px = |b: &BBox| [b.x * 640.0, b.y * 360.0, b.w * 640.0, b.h * 360.0].map(f32::round);
         assert_eq!(px(&close_up.part), [246.0, 137.0, 160.0, 96.0]);
@@ -116,12 +151,33 @@ mod tests {
     }
 
     #[test]
+    fn the_sweep_is_shown_its_parts_and_a_frame_that_is_not_due_nothing_else() {
+        let whole = BBox { x: 0.25, y: 0.25, w: 0.5, h: 0.5 };
+        let close = FakeDetector::default().with(CameraIx(0), 0, vec![boxed(Group::Waste, whole)]);
+        let mut cascade = Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(close)));
+        let tile = |x: f32| BBox { x, y: 0.5, w: 0.25, h: 0.27 };
+        let job = |due_for_detection: bool| DetectionJob {
+            frame: frame_of(640, 360, |_, _| [9; 3]),
+            gate: GateReport { due_for_detection, ..GateReport::default() },
+            due_per_s: 5.0,
+            sweep: vec![tile(0.1), tile(0.5)],
+        };
+        for due in [true, false] {
+            let seen = cascade.observe(job(due)).observation;
+            assert_eq!(seen.detections.is_some(), due);
+            assert_eq!(seen.sweep.iter().map(|look| look.asked).collect::<Vec<_>>(), [tile(0.1), tile(0.5)]);
+            let found = seen.sweep[1].detections[0].bbox;
+            assert!(found.intersection(&seen.sweep[1].part) > 0.99 * found.area(), "{found:?}");
+        }
+    }
+
+    #[test]
     fn a_close_up_that_fails_costs_only_itself() {
         let mut close = FakeDetector::default();
         close.failing = vec![0];
         let mut cascade = Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(close)));
         let gate = GateReport { regions: vec![region(1, 0.5)], ..GateReport::default() };
-        let seen = cascade.observe(DetectionJob { frame: frame_of(64, 36, |_, _| [9; 3]), gate });
+        let seen = cascade.observe(job(frame_of(64, 36, |_, _| [9; 3]), gate));
         assert_eq!((seen.observation.detections, seen.observation.close_up), (Some(vec![]), None));
         assert!(seen.failed.is_some());
     }

@@ -51,14 +51,24 @@ fn is_covered(bbox: &BBox, detections: &[Detection]) -> bool {
     covered >= CLOSE_UP_COVERED * bbox.area()
 }
 
+/// The part of the network's proportions around the middle of a tile, as wide as the tile, in px of the frame as in
+/// [`part_px`].
+pub(super) fn tile_px(tile: &BBox, width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
+    fit_px(tile.w * width as f32, tile.centre(), width, height)
+}
+
 /// The part around a box, in px of the frame: left, top, width, height; moved into the picture at its edges. `None`: the
 /// frame is no picture.
 pub(super) fn part_px(bbox: &BBox, width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
     let (full_w, full_h) = (width as f32, height as f32);
     let needed = (bbox.w * full_w).max(bbox.h * full_h * CLOSE_UP_ASPECT) * CLOSE_UP_CONTEXT;
-    let w = needed.max(CLOSE_UP_MIN_WIDTH * full_w).min(full_w).min(full_h * CLOSE_UP_ASPECT);
+    fit_px(needed.max(CLOSE_UP_MIN_WIDTH * full_w), bbox.centre(), width, height)
+}
+
+fn fit_px(wanted: f32, (cx, cy): (f32, f32), width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
+    let (full_w, full_h) = (width as f32, height as f32);
+    let w = wanted.min(full_w).min(full_h * CLOSE_UP_ASPECT);
     let h = w / CLOSE_UP_ASPECT;
-    let (cx, cy) = bbox.centre();
     let place = |centre: f32, size: f32, full: f32| (centre * full - size / 2.0).clamp(0.0, full - size);
     let (x, y) = (place(cx, w, full_w), place(cy, h, full_h));
     let (x, y, w, h) = (x as u32, y as u32, w as u32, h as u32);

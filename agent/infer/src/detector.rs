@@ -9,4 +9,9 @@ use crate::error::DetectorError;
 pub trait Detector: Send {
     /// Boxes after thresholds and non-maximum suppression, best first.
     fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError>;
+
+    /// The same with what the network is much less sure of: what stands there can be looked at again and again.
+    fn suspect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
+        self.detect(frame)
+    }
 }

@@ -25,10 +25,13 @@ use crate::error::{DetectorError, LoadError};
 use crate::heap::TrimOnDrop;
 use crate::manifest::{DType, Layout, Manifest};
 use crate::preprocess::{Placement, Preprocessor};
+use crate::tuning::SUSPECT_SCORE;
 
 /// A model in ONNX Runtime. One per worker, never per camera.
 pub struct OrtDetector {
     manifest: Manifest,
+    /// The same with the lower thresholds of a suspicion.
+    suspecting: Arc<Manifest>,
     session: Session,
     preprocessor: Preprocessor,
     output_names: Vec<String>,
@@ -59,6 +62,7 @@ impl OrtDetector {
             layout,
             session,
             watchdog: Watchdog::start(limit)?,
+            suspecting: Arc::new(suspecting(&manifest)),
             manifest,
             _heap: TrimOnDrop,
         };
@@ -93,6 +97,20 @@ impl Detector for OrtDetector {
     fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
         self.run(frame, decode::decode)
     }
+
+    fn suspect(&mut self, frame: &Frame) -> Result<Vec<Detection>, DetectorError> {
+        let suspecting = self.suspecting.clone();
+        self.run(frame, |_, layout, tensors, placed| decode::decode(&suspecting, layout, tensors, placed))
+    }
+}
+
+/// The manifest with thresholds that a suspicion needs to reach.
+fn suspecting(manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    for label in &mut manifest.labels {
+        label.min_score = label.min_score.min(SUSPECT_SCORE);
+    }
+    manifest
 }
 
 impl OrtDetector {

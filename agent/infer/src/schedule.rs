@@ -27,9 +27,9 @@ pub struct Urgency {
 }
 
 impl Urgency {
-    /// `period_s`: time between two frames of this camera at its present level.
+    /// `period_s`: time between two frames of this camera at its present level. What is shown for the sweep alone can wait.
     pub fn of(job: &DetectionJob, period_s: f64) -> Urgency {
-        let active = job.gate.motion > 0.0 || !job.gate.regions.is_empty();
+        let active = job.is_due() && (job.gate.motion > 0.0 || !job.gate.regions.is_empty());
         Urgency { at: job.frame.at.mono, period_s, active }
     }
 }

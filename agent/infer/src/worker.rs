@@ -33,7 +33,11 @@ pub fn run(
     mut observe: impl FnMut(InferenceTiming),
     mut done: impl FnMut(Observation),
 ) {
-    while let Some(job) = slots.wait(clock) {
+    while let Some(mut job) = slots.wait(clock) {
+        if slots.waiting() > 0 {
+            // The sweep yields to every frame that waits; it will want its parts again.
+            job.sweep.retain(|_| !job.gate.due_for_detection);
+        }
         let begin: Mono = clock.now().mono;
         let CascadeOutput { observation, failed } = cascade.observe(job);
         if let Some(error) = &failed {
@@ -76,7 +80,7 @@ mod tests {
 
     fn job(camera: u16, seq: u64) -> DetectionJob {
         let frame = Frame { camera: CameraIx(camera), seq, ..frame_of(8, 8, |_, _| [0; 3]) };
-        DetectionJob { frame, gate: GateReport::default() }
+        DetectionJob { frame, gate: GateReport::default(), due_per_s: 5.0, sweep: Vec::new() }
     }
 
     #[test]

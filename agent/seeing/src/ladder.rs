@@ -28,6 +28,7 @@ pub const RECOVER_S: f64 = 15.0;
 #[derive(Debug)]
 pub struct Ladder {
     level: Level,
+    needed: Level,
     climbed: Mono,
     moved: Mono,
     hold: bool,
@@ -44,6 +45,7 @@ impl Ladder {
     pub fn new(now: Mono) -> Self {
         Ladder {
             level: Level::L2,
+            needed: Level::L2,
             climbed: now,
             moved: now,
             hold: false,
@@ -99,6 +101,11 @@ impl Ladder {
         self.decide(now)
     }
 
+    /// The level that what the camera shows needs: above the present one while an overload caps it.
+    pub fn needed(&self) -> Level {
+        self.needed
+    }
+
     fn decide(&mut self, now: Mono) -> Level {
         if !self.overloaded && self.cap < Level::L2 && now.since_s(self.cap_changed) >= RECOVER_S {
             self.cap = Level::L2;
@@ -115,6 +122,8 @@ impl Ladder {
             _ if quiet_s == 0.0 => Level::L2.min(self.cap),
             _ => Level::L1,
         };
+        let is_capped = self.cap < Level::L2 && wanted == Level::L1;
+        self.needed = if is_capped && quiet_s < QUIET_S { Level::L2 } else { wanted };
         if wanted == Level::L2 && self.level != Level::L2 {
             self.climbed = now;
         }
@@ -185,8 +194,9 @@ mod tests {
     fn overload_steps_down_and_recovers_after_a_while() {
         let mut ladder = Ladder::new(s(0.0));
         assert_eq!(ladder.overload(s(1.0), true), L1);
-        assert_eq!(ladder.frame(s(2.0), true), L1);
+        assert_eq!((ladder.frame(s(2.0), true), ladder.needed()), (L1, L2));
         assert_eq!(ladder.overload(s(3.0), false), L1);
+        assert_eq!((ladder.frame(s(12.0), false), ladder.needed()), (L1, L1));
         assert_eq!(ladder.frame(s(15.0), true), L1);
         assert_eq!(ladder.frame(s(16.0), true), L2);
     }

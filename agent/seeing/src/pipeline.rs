@@ -6,11 +6,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kerbside_domain::frame::{Frame, Level};
+use kerbside_domain::frame::{BBox, Frame, Level};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_site::config::Camera;
 
-use crate::gate::{Gate, GateConfig, GateReport};
+use crate::gate::{Gate, GateConfig, GateReport, Scene};
 use crate::incident::Observation;
 use crate::ladder::Ladder;
 
@@ -23,6 +23,8 @@ pub struct CameraControl {
     watch_faster: AtomicBool,
     /// Nobody shall judge what the camera shows; its packet ring goes on.
     paused: AtomicBool,
+    /// Parts of the next frame that the sweep wants to be shown.
+    sweep: Mutex<Vec<BBox>>,
     /// Outlines of zones that are to be watched from the next frame on.
     zones: Mutex<Option<Vec<Outline>>>,
 }
@@ -34,6 +36,15 @@ impl CameraControl {
     /// The site file was read again.
     pub fn set_zones(&self, zones: Vec<Outline>) {
         *self.zones.lock().unwrap_or_else(PoisonError::into_inner) = Some(zones);
+    }
+
+    /// The sweep wants these parts of a frame to be looked at; they take the place of those that no frame has taken yet.
+    pub fn sweep(&self, parts: Vec<BBox>) {
+        *self.sweep.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
+    fn take_sweep(&self) -> Vec<BBox> {
+        std::mem::take(&mut *self.sweep.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn new_zones(&self) -> Option<Vec<Outline>> {
@@ -63,13 +74,23 @@ pub struct DetectionJob {
     pub frame: Frame,
     /// What the gate said of it.
     pub gate: GateReport,
+    /// Frames a second that are due of this camera now.
+    pub due_per_s: f64,
+    /// Parts that the sweep wants to be shown, if there is time.
+    pub sweep: Vec<BBox>,
 }
 
 impl DetectionJob {
+    /// Whether the frame itself is to be analysed, not only parts of it for the sweep.
+    pub fn is_due(&self) -> bool {
+        self.gate.due_for_detection || self.sweep.is_empty()
+    }
+
     /// The observation for the core without detections: none were due, or the detector failed.
     pub fn undetected(self) -> Observation {
-        let DetectionJob { frame: Frame { camera, seq, at, level, .. }, gate } = self;
-        Observation { camera, seq, at, level, gate, detections: None, close_up: None }
+        let DetectionJob { frame: Frame { camera, seq, at, level, .. }, gate, due_per_s, .. } = self;
+        let sweep = Vec::new();
+        Observation { camera, seq, at, level, gate, detections: None, close_up: None, sweep, due_per_s }
     }
 }
 
@@ -117,12 +138,39 @@ pub struct CameraLine {
     control: Arc<CameraControl>,
     /// Whether there is a detector at all. Without one every frame goes straight to the core.
     detects: bool,
+    /// Frames a second that the site asks for.
+    analysis_fps: f64,
+    /// Pictures a second that the stream says it has, if it does.
+    stream_fps: Option<f64>,
 }
+
+/// Key frames a second that are due at least: a source with fewer is watched whole.
+const KEY_FRAMES_PER_S: f64 = 1.0 / kerbside_domain::frame::SPARSE_KEY_S;
 
 impl CameraLine {
     /// Starts at `now`, decoding every frame, with nothing known of the background.
     pub fn new(camera: &Camera, control: Arc<CameraControl>, detects: bool, now: Mono) -> Self {
-        CameraLine { gate: Gate::new(GateConfig::of(camera)), ladder: Ladder::new(now), control, detects }
+        CameraLine {
+            gate: Gate::new(GateConfig::of(camera)),
+            ladder: Ladder::new(now),
+            control,
+            detects,
+            analysis_fps: camera.analysis_fps,
+            stream_fps: None,
+        }
+    }
+
+    /// The source opened a stream of so many pictures a second; 0 or less: it does not say.
+    pub fn stream(&mut self, fps: f64) {
+        self.stream_fps = (fps.is_finite() && fps > 0.0).then_some(fps);
+    }
+
+    /// Frames a second that are due. An overload that makes key frames do changes nothing about what is due.
+    fn due_per_s(&self) -> f64 {
+        match self.ladder.needed() {
+            Level::L2 => self.stream_fps.map_or(self.analysis_fps, |fps| fps.min(self.analysis_fps)),
+            _ => KEY_FRAMES_PER_S,
+        }
     }
 
     /// Takes one frame: where it goes, and how much of the stream shall be decoded from here on.
@@ -140,9 +188,12 @@ impl CameraLine {
         if let Some(overloaded) = load.overloaded(now) {
             level = self.ladder.overload(now, overloaded);
         }
-        let due =
-            self.detects && (gate.due_for_detection || self.control.watch_faster.load(Ordering::Relaxed));
-        let job = DetectionJob { frame, gate };
+        // The sweep waits until nothing else of this camera does.
+        let may_sweep = self.detects && gate.scene == Scene::Clear && !load.has_earlier_frame();
+        let sweep = if may_sweep { self.control.take_sweep() } else { Vec::new() };
+        let is_faster = self.control.watch_faster.load(Ordering::Relaxed);
+        let due = self.detects && (gate.due_for_detection || is_faster || !sweep.is_empty());
+        let job = DetectionJob { frame, gate, due_per_s: self.due_per_s(), sweep };
         let route = match due {
             true => Route::Detect(job),
             false if load.has_earlier_frame() => Route::Overtaking,
@@ -207,8 +258,14 @@ mod tests {
             zones: vec![vec![(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]],
             ..GateConfig::default()
         });
-        let mut line =
-            CameraLine { gate, ladder: Ladder::new(Mono::ZERO), control: control.clone(), detects: true };
+        let mut line = CameraLine {
+            gate,
+            ladder: Ladder::new(Mono::ZERO),
+            control: control.clone(),
+            detects: true,
+            analysis_fps: 5.0,
+            stream_fps: None,
+        };
         let frame = |seq: u64, line: &mut CameraLine| {
             let (luma, rgb) = (vec![90; LUMA_WIDTH * LUMA_HEIGHT].into(), vec![90; 3].into());
             let (camera, level, at) = (CameraIx(0), Level::L2, at(seq as f64));

@@ -5,7 +5,7 @@
 //! # A tour
 //!
 //! **Up.** A stage has something to say and calls the function of its topic: [`matter()`], [`patrol()`], [`state()`],
-//! [`health()`], [`position()`], [`observation()`], [`alarm()`], [`sensor_condition()`], [`evidence_manifest()`], [`reply()`], [`checkpoint()`].
+//! [`camera()`], [`health()`], [`position()`], [`observation()`], [`alarm()`], [`sensor_condition()`], [`evidence_manifest()`], [`reply()`], [`checkpoint()`].
 //! Each gives a [`Message`]: a CloudEvents 1.0 envelope in the making, with its topic, its [`Priority`] and how long it
 //! counts. The trace gives the message its sequence number and journals it ([`message_body`]). What is published
 //! ([`published`], an [`Outgoing`]) is a pure function of that journal record, so that a message sent again is the same
@@ -23,6 +23,7 @@
 //! | [`mod@matter`] | `matter/{code}/{phase}`: one report about one incident |
 //! | [`mod@patrol`] | `patrol`: the account of a period |
 //! | [`mod@state`] | `state`: birth, offline, last will |
+//! | [`mod@camera`] | `camera/{id}`: what a camera can see |
 //! | [`mod@health`] | `health` |
 //! | [`mod@position`] | `position` |
 //! | [`sensor`] | `obs/{sensor}`: observations and alarms |
@@ -37,6 +38,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::print_stdout))]
 
+pub mod camera;
 pub mod case;
 pub mod checkpoint;
 pub mod chunk;
@@ -67,6 +69,7 @@ pub mod text;
 pub mod topic;
 pub mod unanswerable;
 
+pub use camera::camera;
 pub use checkpoint::checkpoint;
 pub use command::{CommandAction, SignedCommand, StageAction, StoreAction};
 pub use evidence::{

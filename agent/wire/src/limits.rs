@@ -8,6 +8,8 @@ pub const MATTER: usize = 4096;
 pub const RECORD_ROOM: usize = 280;
 /// Files that one revision names at most without leaving their paths out.
 pub const MATTER_FILES: usize = 8;
+/// Longest patrol report that has lists in it, bytes: the same, as far as the number of cameras and sensors allows.
+pub const PATROL: usize = 4096;
 /// Longest message of the centre that is looked at, bytes. A grant with its url and headers is the longest true one.
 pub const INBOUND: usize = 16 * 1024;
 /// Longest id, actor, verb or target, bytes.

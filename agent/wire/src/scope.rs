@@ -18,7 +18,8 @@ mod tests {
         for word in [super::COMMAND, super::GRANT, super::RECEIPT, super::CASE] {
             assert!(SCOPES.contains(&word), "{word}");
         }
-        let verbs = ["resend", "log.pull", "recheck", "snapshot", "clip", "detector.pause", "restart"];
+        let verbs =
+            ["resend", "log.pull", "recheck", "snapshot", "clip", "patrol", "detector.pause", "restart"];
         for verb in verbs {
             let known = crate::command::knows(verb);
             assert!(known && SCOPES.contains(&verb), "{verb}");

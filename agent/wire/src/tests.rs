@@ -7,6 +7,8 @@ use super::*;
 use crate::testing::{at, report, who};
 use kerbside_domain::evidence::*;
 
+use kerbside_domain::frame::{BBox, CameraIx};
+use kerbside_domain::kind::Kind;
 use kerbside_domain::patrol::*;
 use kerbside_domain::reading::*;
 use kerbside_domain::report::*;
@@ -106,24 +108,123 @@ fn what_is_unknown_is_absent() {
     );
 }
 
+/// An all-well report of a quarter of an hour.
+fn patrolled(camera: CameraPatrol) -> PatrolReport {
+    PatrolReport {
+        from: at(0.0),
+        to: at(900.0),
+        period_s: 900.0,
+        verdict: PatrolVerdict::AllWell,
+        why: vec![],
+        cameras: vec![camera],
+        open: vec![],
+        cleared: vec![],
+        cleared_more: 0,
+        sensors: vec![],
+        commands: vec![],
+    }
+}
+
+/// An incident that stood in the tenth minute of it.
+fn listed(n: usize) -> PatrolIncident {
+    PatrolIncident {
+        id: format!("01JD7Z6T6V8Q0M5N3K2H1G9{n:03}"),
+        kind: Kind::WasteExposed,
+        camera: CameraIx(0),
+        bbox: BBox { x: 0.3, y: 0.5, w: 0.1, h: 0.2 },
+        zone: "sidewalk-1".into(),
+        from: at(540.0),
+        to: at(600.0),
+    }
+}
+
+#[test]
+fn a_patrol_that_is_in_doubt_names_every_reason() {
+    let about_camera = |reason| Doubt { camera: Some(CameraIx(0)), ..Doubt::new(reason) };
+    let covered = Doubt {
+        detail: Some("covered".into()),
+        seconds: Some(36.51),
+        ..about_camera(DoubtReason::CameraBlind)
+    };
+    let silent = Doubt {
+        sensor: Some("smoke-1".into()),
+        seconds: Some(180.0),
+        ..Doubt::new(DoubtReason::SensorSilent)
+    };
+    let (condition, sensor) = (SensorCondition::Silent, "smoke-1".into());
+    let age_s = Some(180.0);
+    let sensor =
+        SensorPatrol { sensor, condition, value: Some(82.0), unit: "ppm".into(), age_s, alarm: true };
+    let report = PatrolReport {
+        verdict: PatrolVerdict::Degraded,
+        why: vec![covered, about_camera(DoubtReason::FramesNotAnalysed), silent],
+        open: vec![listed(1)],
+        cleared: vec![listed(2)],
+        cleared_more: 1,
+        sensors: vec![sensor],
+        commands: vec!["c-7".into()],
+        ..patrolled(CameraPatrol::default())
+    };
+    check(
+        &patrol(&who(), &report, &|_| Some("310112001002003".into()), 4216),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/patrol qos 1 retained expires 1800
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.patrol.report.v1","time":"2026-11-21T08:46:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"verdict":"degraded","why":[{"reason":"camera_blind","camera_id":"cam1","detail":"covered","seconds":36.5},{"reason":"frames_not_analysed","camera_id":"cam1"},{"reason":"sensor_silent","sensor":"smoke-1","seconds":180.0}],"from":"2026-11-21T08:31:05.120+08:00","to":"2026-11-21T08:46:05.120+08:00","cameras":[{"camera_id":"cam1","watched_s":0.0,"blind_s":0.0,"moved_s":0.0,"off_s":0.0,"looks":0,"looks_due":0}],"sensors":[{"sensor":"smoke-1","condition":"silent","value":82.0,"unit":"ppm","age_s":180.0,"alarm":true}],"open":[{"id":"01JD7Z6T6V8Q0M5N3K2H1G9001","kind":"waste.exposed","camera_id":"cam1","zone":"sidewalk-1","grid":"310112001002003","from":"2026-11-21T08:40:05.120+08:00","to":"2026-11-21T08:41:05.120+08:00"}],"open_incidents":["01JD7Z6T6V8Q0M5N3K2H1G9001"],"cleared":[{"id":"01JD7Z6T6V8Q0M5N3K2H1G9002","kind":"waste.exposed","camera_id":"cam1","zone":"sidewalk-1","grid":"310112001002003","from":"2026-11-21T08:40:05.120+08:00","to":"2026-11-21T08:41:05.120+08:00"}],"cleared_more":1,"cleared_by_themselves":2,"commands":["c-7"],"last_sequence":4216,"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+}
+
+#[test]
+fn a_patrol_report_stays_below_4_kib_and_counts_what_it_left_out() {
+    let report = PatrolReport {
+        open: (0..64).map(listed).collect(),
+        cleared: (64..128).map(listed).collect(),
+        cleared_more: 7,
+        why: (0..40).map(|_| Doubt::new(DoubtReason::ClockUnvouched)).collect(),
+        ..patrolled(CameraPatrol::default())
+    };
+    let message = patrol(&who(), &report, &|_| Some("310112001002003".into()), 4216);
+    let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(900.0))), &who()).unwrap();
+    assert!(outgoing.body.len() <= crate::limits::PATROL, "{}", outgoing.body.len());
+    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
+    schemas().check(&body).unwrap();
+    let count = |list: &str| body["data"][list].as_array().unwrap().len();
+    assert_eq!((count("open"), body["data"]["open_more"].as_u64()), (4, Some(60)));
+    assert_eq!((count("cleared"), body["data"]["cleared_more"].as_u64()), (4, Some(67)));
+    assert_eq!((count("why"), body["data"]["why_more"].as_u64()), (8, Some(32)));
+    assert_eq!(body["data"]["cleared_by_themselves"], 71);
+}
+
+#[test]
+fn a_camera_says_what_it_can_see() {
+    use kerbside_domain::camera_state::{Blind, CameraState, Off};
+    check(
+        &camera(&who(), CameraIx(0), CameraState::Off(Off::Unreachable), at(60.0)),
+        expect![[r#"
+        cg/v1/310112/mh-xz-017/camera/cam1 qos 1 retained
+        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.camera.state.v1","time":"2026-11-21T08:32:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"camera_id":"cam1","gb28181_id":"31011200001320000017","state":"off","why":"unreachable","since":"2026-11-21T08:32:05.120+08:00","cure":{"en":"check power, cable, address and port of the camera","zh":"检查摄像机的供电、网线、地址和端口"},"clock":{"source":"ntp","synced":true}
+    "#]],
+    );
+    for state in [CameraState::Watching, CameraState::Blind(Blind::Covered)] {
+        let envelope = camera(&who(), CameraIx(0), state, at(60.0)).envelope(&who(), None);
+        let value: Value = serde_json::from_str(&envelope).unwrap();
+        schemas().check(&value).unwrap();
+        assert_eq!(value["data"]["why"].as_str(), state.words().1);
+        assert!(value["data"].get("cure").is_none());
+    }
+}
+
 #[test]
 fn the_others() {
     let camera =
         CameraPatrol { watched_s: 880.0, off_s: 20.0, frames: 4300, frames_due: 4500, ..Default::default() };
-    let round = PatrolReport {
-        from: at(0.0),
-        to: at(900.0),
-        verdict: PatrolVerdict::AllWell,
-        cameras: vec![camera],
-        open_incidents: vec![],
-        cleared_by_themselves: 0,
-    };
+    let round = patrolled(camera);
     check(
-        &patrol(&who(), &round, 4216),
+        &patrol(&who(), &round, &|_| Some("310112001002003".into()), 4216),
         expect![[r#"
-        cg/v1/310112/mh-xz-017/patrol qos 1 retained expires 1800
-        {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.patrol.report.v1","time":"2026-11-21T08:46:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"verdict":"all_well","from":"2026-11-21T08:31:05.120+08:00","to":"2026-11-21T08:46:05.120+08:00","cameras":[{"camera_id":"cam1","watched_s":880.0,"blind_s":0.0,"moved_s":0.0,"off_s":20.0,"looks":4300,"looks_due":4500}],"open_incidents":[],"cleared_by_themselves":0,"last_sequence":4216,"clock":{"source":"ntp","synced":true}
-    "#]],
+            cg/v1/310112/mh-xz-017/patrol qos 1 retained expires 1800
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.patrol.report.v1","time":"2026-11-21T08:46:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"verdict":"all_well","why":[],"from":"2026-11-21T08:31:05.120+08:00","to":"2026-11-21T08:46:05.120+08:00","cameras":[{"camera_id":"cam1","watched_s":880.0,"blind_s":0.0,"moved_s":0.0,"off_s":20.0,"looks":4300,"looks_due":4500}],"sensors":[],"open":[],"open_incidents":[],"cleared":[],"cleared_by_themselves":0,"last_sequence":4216,"clock":{"source":"ntp","synced":true}
+        "#]],
     );
     check(
         &state(&who(), Presence::Online, 3_000_001, Some(4216), None, at(0.0)),
@@ -386,6 +487,7 @@ fn what_comes_down_has_schemas_that_know_right_from_wrong() {
         ("snapshot", Value::Null),
         ("clip", span),
         ("detector.pause", serde_json::json!({"for_s": 600})),
+        ("patrol", serde_json::json!({})),
         ("restart", serde_json::json!({})),
         ("statistics", Value::Null),
         ("statistics", serde_json::json!({"from": "2026-11-21T00:00:00+08:00"})),

@@ -56,6 +56,7 @@ impl CameraThread {
 
 impl FrameSink for CameraThread {
     fn stream(&mut self, info: &StreamInfo) {
+        self.line.stream(f64::from(info.fps));
         tracing::info!(
             camera = self.id,
             codec = info.codec,

@@ -67,6 +67,10 @@ impl Commands {
                 let input = Input::Recheck { incident_id, command_id: command.id };
                 CommandStart { inputs: vec![input], ..CommandStart::default() }
             }
+            StageAction::Patrol => {
+                let input = Input::Patrol { command_id: command.id };
+                CommandStart { inputs: vec![input], ..CommandStart::default() }
+            }
             StageAction::Snapshot { camera_id } => self.snapshot(command, camera_id.as_deref(), core, now),
             StageAction::Clip { camera_id, from_ms, to_ms } => {
                 self.clip(command, &camera_id, from_ms, to_ms, now)

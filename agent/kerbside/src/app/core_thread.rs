@@ -27,6 +27,7 @@ mod write_queue;
 
 use kerbside_domain::position::{Position, PositionSource};
 use kerbside_seeing::incident::Input;
+use kerbside_wire as wire;
 
 use crate::sensor::GnssEvent;
 use events::Event;
@@ -38,6 +39,7 @@ impl CoreThread {
     /// Runs until every sender of inputs is gone. Then pending clips are made and their outcomes reported.
     pub(super) fn run(mut self, mut inbox: Inbox) {
         self.report_surveyed_position();
+        self.report_cameras();
         loop {
             match inbox.next(upkeep::WAIT) {
                 Next::Event(event) => self.handle(event),
@@ -55,6 +57,16 @@ impl CoreThread {
         let (source, suspicious) = (PositionSource::Surveyed, None);
         let surveyed = Position { lon_deg, lat_deg, accuracy_m: 0.0, source, frozen: true, at, suspicious };
         self.handle(Event::Gnss(GnssEvent::Position(surveyed)));
+    }
+
+    /// The centre may still read what the last run said of a camera.
+    fn report_cameras(&mut self) {
+        let now = self.clock.now();
+        let states = self.site.cameras.iter().filter_map(|c| Some((c.ix, self.core.camera_state(c.ix)?)));
+        let identity = self.delivery.identity();
+        let messages: Vec<_> = states.map(|(ix, state)| wire::camera(identity, ix, state, now)).collect();
+        messages.into_iter().for_each(|message| self.writes.message(message));
+        self.write();
     }
 
     fn finish(&mut self, inbox: &Inbox) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kerbside_domain::kind::Kind;
+use kerbside_domain::patrol::DoubtReason;
 use kerbside_site::geo::CodeTable;
 use serde_json::Value;
 
@@ -31,10 +32,21 @@ pub(super) fn lines(event: &Value, retain: bool, evidence_dir: Option<&Path>) ->
             let (zh, en) = match text("verdict") {
                 "all_well" => ("平安报告", "all well"),
                 "open_matters" => ("巡查报告：有未结事项", "open matters"),
-                "degraded" => ("巡查报告：视野不全", "degraded, not everything was seen"),
+                "degraded" => ("巡查报告：不能确认平安", "degraded, nobody can say that all is well"),
                 other => ("巡查报告", other),
             };
-            Some(format!("{time}  {zh}  {who} patrol report: {en}{kept}"))
+            Some(format!("{time}  {zh}  {who} patrol report: {en}{}{kept}", doubts(data)))
+        }
+        ["camera", "state", ..] => {
+            let (zh, en) = match text("state") {
+                "watching" => ("正常", "watching"),
+                "blind" => ("无法看清", "blind"),
+                "off" => ("无画面", "off"),
+                other => ("状态", other),
+            };
+            let why = Some(text("why")).filter(|why| *why != "?").map(|why| format!(": {why}"));
+            let why = why.unwrap_or_default();
+            Some(format!("{time}  摄像机{zh}  {} camera {en}{why}  {who}{kept}", text("camera_id")))
         }
         ["sensor", "alarm", ..] => {
             let active = data.get("active").and_then(Value::as_bool).unwrap_or(false);
@@ -118,6 +130,24 @@ fn matter(event: &Value, data: &Value, evidence_dir: Option<&Path>) -> Option<St
     Some(out)
 }
 
+/// Every reason of a patrol report for which nobody may say that all is well, one a line.
+fn doubts(data: &Value) -> String {
+    let line = |doubt: &Value| {
+        let text = |key: &str| doubt.get(key).and_then(Value::as_str);
+        let reason = text("reason").unwrap_or("?");
+        let known = DoubtReason::ALL.into_iter().find(|known| known.as_str() == reason);
+        let (zh, en) = match known {
+            Some(known) => known.text(),
+            None => ("原因", reason),
+        };
+        let about = text("camera_id").or(text("sensor")).map(|id| format!(" {id}")).unwrap_or_default();
+        let detail = text("detail").map(|detail| format!(": {detail}")).unwrap_or_default();
+        let seconds = doubt.get("seconds").map(|s| format!(", {s} s")).unwrap_or_default();
+        format!("\n          {zh} {en}{about}{detail}{seconds}")
+    };
+    data.get("why").and_then(Value::as_array).into_iter().flatten().map(line).collect()
+}
+
 fn place(data: &Value) -> String {
     let at = |i: usize| data.pointer(&format!("/location/geometry/coordinates/{i}")).and_then(Value::as_f64);
     let (Some(lon), Some(lat)) = (at(0), at(1)) else { return "unknown 未知".to_owned() };
@@ -148,6 +178,25 @@ mod tests {
     use super::*;
     use expect_test::expect;
     use serde_json::json;
+
+    #[test]
+    fn a_patrol_in_the_terminal_names_its_reasons() {
+        let event = json!({"source": "urn:kerbside:310112:mh-xz-017", "type": "kerbside.patrol.report.v1",
+            "time": "2026-11-21T08:31:05.120+08:00", "data": {"verdict": "degraded", "why": [
+                {"reason": "camera_blind", "camera_id": "cam1", "detail": "covered", "seconds": 36.5},
+                {"reason": "sensor_alarm", "sensor": "smoke-1"}, {"reason": "of_a_later_version"}]}});
+        expect![[r#"
+            08:31:05  巡查报告：不能确认平安  mh-xz-017 patrol report: degraded, nobody can say that all is well
+                      摄像机无法看清 camera blind cam1: covered, 36.5 s
+                      传感器告警 sensor alarm smoke-1
+                      原因 of_a_later_version"#]]
+        .assert_eq(&lines(&event, false, None).unwrap());
+        let event = json!({"source": "urn:kerbside:310112:mh-xz-017", "type": "kerbside.camera.state.v1",
+            "time": "2026-11-21T08:31:05.120+08:00",
+            "data": {"camera_id": "cam1", "state": "off", "why": "unreachable"}});
+        expect!["08:31:05  摄像机无画面  cam1 camera off: unreachable  mh-xz-017 (retained)"]
+            .assert_eq(&lines(&event, true, None).unwrap());
+    }
 
     #[test]
     fn an_incident_in_the_terminal() {

@@ -13,7 +13,7 @@ use crate::evidence::{Evidence, EvidenceCamera};
 use crate::review::{ReviewCamera, review};
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::evidence::EvidenceOutcome;
-use kerbside_domain::frame::{CameraIx, Frame, Level};
+use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 #[cfg(feature = "camera")]
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
@@ -153,6 +153,7 @@ impl<'a> Line<'a> {
             }
             Effect::Unpin { incident_id } => self.evidence.unpin(&incident_id),
             Effect::WatchRequired { required, .. } => self.control.watch_closely(required),
+            Effect::Sweep { parts, .. } => self.control.sweep(parts),
             Effect::CameraChanged { at, state, .. } => {
                 self.output.camera(at.mono.since_s(Mono::ZERO), state)?;
             }
@@ -199,7 +200,7 @@ impl<'a> Line<'a> {
 
     /// The detector always has time.
     fn detect(&mut self, job: DetectionJob) -> Observation {
-        self.inferred += 1;
+        self.inferred += u64::from(job.is_due());
         let output = self.cascade.observe(job);
         if let Some(error) = output.failed {
             self.fail(error.to_string());
@@ -221,6 +222,10 @@ impl<'a> Line<'a> {
 }
 
 impl FrameSink for Line<'_> {
+    fn stream(&mut self, info: &StreamInfo) {
+        self.camera_line.stream(f64::from(info.fps));
+    }
+
     fn frame(&mut self, frame: Frame) -> Level {
         let at = frame.at;
         self.clock.advance_to(at.mono);

@@ -10,6 +10,7 @@ use super::frame_clock::FrameClock;
 use super::incidents::Incidents;
 use super::rechecks::Rechecks;
 use super::sensor_words::SensorWords;
+use super::sweep::Sweep;
 use super::visibility::Visibility;
 use crate::rules::{REGION_SHARE, share_inside};
 use crate::tracker::Tracker;
@@ -26,6 +27,7 @@ pub(super) struct CameraCore {
     pub(super) rechecks: Rechecks,
     /// What sensors say in its rules.
     pub(super) sensor_words: SensorWords,
+    pub(super) sweep: Sweep,
     /// The effect that the camera must be watched is in force.
     pub(super) watch_required: bool,
 }
@@ -33,6 +35,7 @@ pub(super) struct CameraCore {
 impl CameraCore {
     pub(super) fn new(config: Camera) -> Self {
         CameraCore {
+            sweep: Sweep::new(config.zones.iter().map(|z| &z.polygon_norm)),
             config,
             visibility: Visibility::new(),
             clock: FrameClock::default(),
@@ -47,7 +50,7 @@ impl CameraCore {
 
     /// Writes the time until now to the account of the camera's state.
     pub(super) fn account(&mut self, to: Mono) {
-        self.visibility.account(to, self.config.analysis_fps);
+        self.visibility.account(to);
     }
 
     /// Large enough for one of the rules where it stands.

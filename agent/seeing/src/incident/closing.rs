@@ -91,7 +91,7 @@ impl CameraCore {
         incident.end(state, at);
         let candidate = incident.candidate.take();
         if state == IncidentState::Cleared {
-            self.incidents.count_cleared();
+            self.incidents.note_cleared(&incident);
             if let Some(mut candidate) = candidate.and_then(|id| self.candidates.remove(id)) {
                 // One that an incident of an earlier background was found to stand on has packets of its own.
                 unpin(&mut candidate, context);

@@ -80,11 +80,15 @@ impl Core {
             Input::Receipt(receipt) => self.receipt(receipt),
             Input::Case(update) => self.case(update, effects),
             Input::Recheck { incident_id, command_id } => self.recheck(incident_id, command_id, effects),
+            Input::Patrol { command_id } => {
+                let mut context = context(&self.settings, &mut self.counters, effects);
+                self.patrol.on_command(command_id, self.now, &mut self.cameras, &self.sensors, &mut context);
+            }
             Input::Tick(at) => self.tick(at, effects),
         }
         if self.now != Moment::default() {
             let mut context = context(&self.settings, &mut self.counters, effects);
-            self.patrol.advance(self.now, &mut self.cameras, &mut context);
+            self.patrol.advance(self.now, &mut self.cameras, &self.sensors, &mut context);
         }
     }
 
@@ -93,6 +97,7 @@ impl Core {
         let ix = usize::from(camera.0);
         if let (Some(core), Some(settings)) = (self.cameras.get_mut(ix), self.settings.cameras.get_mut(ix)) {
             core.config.zones.clone_from(&zones);
+            core.sweep.set_zones(zones.iter().map(|z| &z.polygon_norm));
             settings.zones = zones;
         }
         // Sensors are asked by the new rules at the next tick.
@@ -118,6 +123,12 @@ impl Core {
     pub fn in_run(mut self, run: String) -> Self {
         self.settings.run = run;
         self
+    }
+
+    /// As if every zone had been swept.
+    #[cfg(test)]
+    pub(crate) fn consider_swept(&mut self, at: kerbside_domain::time::Mono) {
+        self.cameras.iter_mut().for_each(|camera| camera.sweep.consider_swept(at));
     }
 
     /// How many candidates stand in a camera's zones, with those that incidents stand on.
@@ -265,6 +276,7 @@ impl Core {
         let mut context = context(&self.settings, &mut self.counters, effects);
         for camera in &mut self.cameras {
             camera.account(at.mono);
+            camera.begin_due_rechecks(at, &mut context);
             camera.end_rechecks(at, &mut context);
             camera.incidents.retire(at);
         }

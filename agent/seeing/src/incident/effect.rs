@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::evidence::EvidenceRequest;
-use kerbside_domain::frame::CameraIx;
+use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::patrol::PatrolReport;
 use kerbside_domain::reading::{Reading, SensorCondition};
 use kerbside_domain::report::Report;
@@ -73,6 +73,13 @@ pub enum Effect {
         condition: SensorCondition,
         /// Its latest reading that can be believed.
         last: Option<Reading>,
+    },
+    /// Show these parts of a frame to the close-up network, when it has nothing else to do ([`SweepLook`](super::SweepLook)).
+    Sweep {
+        /// The camera.
+        camera: CameraIx,
+        /// The parts, in shares of the picture.
+        parts: Vec<BBox>,
     },
     /// The camera's state as the centre and the officers should know it (`device.health`, journal).
     CameraChanged {

@@ -26,6 +26,7 @@ impl CameraCore {
         self.announce(at, changed, context);
         if !self.visibility.is_seeing() {
             self.clock.source_stopped();
+            self.sweep.background_lost();
             self.rechecks.forget_frames();
         }
     }
@@ -38,7 +39,7 @@ impl CameraCore {
             return;
         }
         self.account(at.mono);
-        let changed = self.visibility.frame(at.mono, frame.level, frame.gate.scene);
+        let changed = self.visibility.frame(frame);
         self.announce(at, changed, context);
         if self.visibility.has_lost_background() {
             self.lose_places(context);
@@ -70,6 +71,7 @@ impl CameraCore {
         self.follow_incidents(at, dt_s, &movers, context);
         self.request_review(at, context);
         self.judge_candidates(at, context);
+        self.sweep_frame(frame, &movers, context);
         self.recheck_frame(at, &movers, context);
     }
 
@@ -128,6 +130,7 @@ impl CameraCore {
             }
         }
         self.tracker.reset();
+        self.sweep.background_lost();
         self.clock.background_lost();
         self.incidents.lose_places();
     }

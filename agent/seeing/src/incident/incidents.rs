@@ -2,11 +2,12 @@
 
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
+use kerbside_domain::patrol::PatrolIncident;
 use kerbside_domain::report::IncidentState;
 use kerbside_domain::time::{Moment, Mono};
 
 use super::lifecycle::Incident;
-use super::tuning::bounds::{MAX_OPEN, MAX_PAST};
+use super::tuning::bounds::{MAX_NOTED, MAX_OPEN, MAX_PAST};
 use super::tuning::lifecycle::LATE_S;
 
 /// Open incidents, and those that closed and may reappear.
@@ -14,8 +15,10 @@ use super::tuning::lifecycle::LATE_S;
 pub(super) struct Incidents {
     open: Vec<Incident>,
     past: Vec<Incident>,
-    /// Cleared since the last patrol report.
-    cleared: u32,
+    /// Cleared in the running patrol period, each once.
+    cleared: Vec<PatrolIncident>,
+    /// More of them than are listed.
+    cleared_more: u32,
 }
 
 impl Incidents {
@@ -105,14 +108,30 @@ impl Incidents {
         self.past.push(incident);
     }
 
-    /// One more that nobody closed: for the patrol report.
-    pub(super) fn count_cleared(&mut self) {
-        self.cleared += 1;
+    /// It cleared: for the patrol report.
+    pub(super) fn note_cleared(&mut self, incident: &Incident) {
+        self.cleared.retain(|noted| noted.id != incident.id());
+        if self.cleared.len() < MAX_NOTED {
+            self.cleared.push(incident.patrolled());
+        } else {
+            self.cleared_more += 1;
+        }
     }
 
-    /// How many cleared since the last call.
-    pub(super) fn take_cleared(&mut self) -> u32 {
-        std::mem::take(&mut self.cleared)
+    /// What cleared by itself in the running period, and how many more than are listed. Not what stands there again, nor what
+    /// somebody was sent to, also when that was said after it cleared.
+    pub(super) fn cleared_by_themselves(&self) -> (Vec<PatrolIncident>, u32) {
+        let by_itself = |noted: &&PatrolIncident| {
+            let is_gone = |i: &Incident| matches!(i.state, IncidentState::Cleared | IncidentState::Settled);
+            self.get(&noted.id).is_none_or(|i| is_gone(i) && !i.case.officer_sent)
+        };
+        (self.cleared.iter().filter(by_itself).cloned().collect(), self.cleared_more)
+    }
+
+    /// A new patrol period begins.
+    pub(super) fn begin_period(&mut self) {
+        self.cleared.clear();
+        self.cleared_more = 0;
     }
 
     /// The latest incident that was cleared at a place and may reappear there.
@@ -152,7 +171,8 @@ impl Incidents {
 
     /// Closed incidents are remembered for their repeat interval and for late evidence, and until somebody vouches for their
     /// dates. Once its case has ended, what cannot be seen any more is followed no longer, and remembered in the same way: the
-    /// centre shall hear what comes after it.
+    /// centre shall hear what comes after it. What cleared is remembered until its case is due, so that the centre gets its
+    /// answer then.
     pub(super) fn retire(&mut self, now: Moment) {
         let lost: Vec<Incident> = self.open.extract_if(.., |i| !i.observable && i.is_case_ended()).collect();
         for mut incident in lost {
@@ -161,7 +181,10 @@ impl Incidents {
         }
         let remembered_s = |i: &Incident| i.repeat_s.max(LATE_S);
         self.past.retain(|i| {
-            i.closed.is_some_and(|c| now.mono.since_s(c.mono) <= remembered_s(i)) || Incidents::is_undated(i)
+            let is_recent = i.closed.is_some_and(|c| now.mono.since_s(c.mono) <= remembered_s(i));
+            let is_cleared = i.state == IncidentState::Cleared;
+            let is_awaited = is_cleared && (i.case.recheck_due || i.case.look_due_ms().is_some());
+            is_recent || is_awaited || Incidents::is_undated(i)
         });
     }
 }

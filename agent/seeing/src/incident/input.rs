@@ -4,7 +4,7 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::case::{CaseUpdate, Receipt};
 use kerbside_domain::detection::{CloseUp, Detection};
 use kerbside_domain::evidence::EvidenceOutcome;
-use kerbside_domain::frame::{CameraIx, Level};
+use kerbside_domain::frame::{BBox, CameraIx, Level};
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::Moment;
 
@@ -28,6 +28,28 @@ pub struct Observation {
     pub detections: Option<Vec<Detection>>,
     /// What a second network saw in a part of the frame, if it was shown one.
     pub close_up: Option<CloseUp>,
+    /// What the close-up network saw in the parts that the sweep wanted, if it was shown them.
+    pub sweep: Vec<SweepLook>,
+    /// Frames a second that are due of this camera while it shows what it shows now.
+    pub due_per_s: f64,
+}
+
+impl Observation {
+    /// Whoever was to judge it did: the gate always, and the detector where it was due.
+    pub fn is_analysed(&self) -> bool {
+        !self.gate.due_for_detection || self.detections.is_some()
+    }
+}
+
+/// One look of the sweep: see [`Effect::Sweep`](super::effect::Effect::Sweep).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepLook {
+    /// The part that was wanted, in shares of the picture.
+    pub asked: BBox,
+    /// The part that was shown: the same, at the proportions of the network's input.
+    pub part: BBox,
+    /// Boxes in shares of the whole picture, also those below the network's own threshold.
+    pub detections: Vec<Detection>,
 }
 
 /// One input of the core.
@@ -69,6 +91,11 @@ pub enum Input {
     Recheck {
         /// The incident.
         incident_id: String,
+        /// The command to answer.
+        command_id: String,
+    },
+    /// The centre commands an account of the running period at once.
+    Patrol {
         /// The command to answer.
         command_id: String,
     },

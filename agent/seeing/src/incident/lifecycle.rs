@@ -7,6 +7,7 @@ use kerbside_domain::evidence::{
 };
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
+use kerbside_domain::patrol::PatrolIncident;
 use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::{Moment, Mono};
 
@@ -118,6 +119,20 @@ impl Incident {
     /// Its place.
     pub(super) fn bbox(&self) -> BBox {
         self.report.bbox
+    }
+
+    /// As a patrol report lists it.
+    pub(super) fn patrolled(&self) -> PatrolIncident {
+        let Report { incident_id, kind, camera, bbox, zone, first_seen, last_seen, .. } = &self.report;
+        PatrolIncident {
+            id: incident_id.clone(),
+            kind: *kind,
+            camera: *camera,
+            bbox: *bbox,
+            zone: zone.clone(),
+            from: *first_seen,
+            to: *last_seen,
+        }
     }
 
     /// Whether it is about this place: as it stood, as it began, or as it was last seen.
@@ -346,6 +361,7 @@ impl Incident {
     pub(super) fn case_update(&mut self, update: CaseUpdate) {
         self.case.case_no = update.case_no.or(self.case.case_no.take());
         self.case.recheck_due |= update.state.requires_recheck();
+        self.case.officer_sent |= update.state.sends_somebody();
         self.case.state = Some(update.state);
         self.case.reason = update.reason;
     }

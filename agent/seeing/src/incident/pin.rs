@@ -48,7 +48,7 @@ impl CameraCore {
         self.new_id(candidate.id, &candidate.bbox(), candidate.appeared(), at, context)
     }
 
-    fn new_id(
+    pub(super) fn new_id(
         &self,
         candidate: u32,
         bbox: &BBox,

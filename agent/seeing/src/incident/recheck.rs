@@ -5,7 +5,7 @@
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::evidence::EvidenceRole;
-use kerbside_domain::report::{Cause, Phase, Recheck, RecheckResult};
+use kerbside_domain::report::{Cause, IncidentState, Phase, Recheck, RecheckResult};
 use kerbside_domain::time::{Moment, Mono};
 
 use super::camera::CameraCore;
@@ -30,6 +30,29 @@ impl CameraCore {
         }
     }
 
+    /// Looks at the places of cases that are due by a clock that somebody vouches for, never before. When too many are being
+    /// looked at, the rest wait for a later tick.
+    pub(super) fn begin_due_rechecks(&mut self, now: Moment, context: &mut StepContext<'_>) {
+        if !now.is_vouched() {
+            return;
+        }
+        let is_due = |i: &Incident| {
+            i.state != IncidentState::Withdrawn && i.case.look_due_ms().is_some_and(|due| due <= now.wall_ms)
+        };
+        let due: Vec<String> =
+            self.incidents.open_first().filter(|i| is_due(i)).map(|i| i.id().to_owned()).collect();
+        for id in due {
+            if !self.rechecks.has_room() {
+                return;
+            }
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.case.due_looked.clone_from(&incident.case.due_at);
+                incident.case.recheck_due = true;
+            }
+            self.begin_recheck(&id, None, now, context);
+        }
+    }
+
     /// What the last run was to look at and did not.
     pub(super) fn resume_rechecks(&mut self, now: Mono) {
         let due = self.incidents.open_first().filter(|i| i.case.recheck_due);
@@ -41,7 +64,7 @@ impl CameraCore {
         let mut unanswered = Vec::new();
         for mut pending in self.rechecks.take_all() {
             let state = match self.incidents.get(&pending.incident_id) {
-                Some(incident) => self.place_state(incident, movers),
+                Some(incident) => self.place_state(incident, at, movers),
                 None => PlaceState::Unknown(Hindrance::IncidentRetired),
             };
             pending.sample(at.mono, state);
@@ -70,7 +93,7 @@ impl CameraCore {
         }
     }
 
-    fn place_state(&self, incident: &Incident, movers: &[Mover]) -> PlaceState {
+    fn place_state(&self, incident: &Incident, at: Moment, movers: &[Mover]) -> PlaceState {
         let is_there = |c: &&Candidate| {
             let is_object = c.parts.iter().any(|p| !p.is_bare_ground());
             let is_same = Some(c.id) == incident.candidate || incident.is_about(&c.bbox());
@@ -81,6 +104,8 @@ impl CameraCore {
             PlaceState::Occupied
         } else if !there.is_empty() || covered_by(&incident.bbox(), movers).is_some() {
             PlaceState::Unknown(Hindrance::Hidden)
+        } else if self.sweep.sees(&incident.bbox(), at.mono) {
+            PlaceState::Occupied
         } else if incident.observable {
             PlaceState::Free
         } else {

@@ -127,6 +127,11 @@ impl Rechecks {
         self.pending.is_empty()
     }
 
+    /// Whether one more can begin without another giving way.
+    pub(super) fn has_room(&self) -> bool {
+        self.pending.len() < MAX_RECHECKS
+    }
+
     /// Begins one, or joins one that is under way. Returns the oldest if there are too many now.
     pub(super) fn add(&mut self, id: &str, command: Option<String>, at: Moment) -> Option<PendingRecheck> {
         match self.pending.iter_mut().find(|p| p.incident_id == id) {
@@ -139,6 +144,11 @@ impl Rechecks {
     /// Those that an earlier run left.
     pub(super) fn resume(&mut self, incident_ids: impl Iterator<Item = String>, now: Mono) {
         self.pending = incident_ids.map(|id| PendingRecheck::new(id, None, now)).take(MAX_RECHECKS).collect();
+    }
+
+    /// The incidents that are looked at, the one that waits longest first.
+    pub(super) fn incident_ids(&self) -> impl Iterator<Item = &str> {
+        self.pending.iter().map(|p| p.incident_id.as_str())
     }
 
     /// Takes all, to sample and answer them; those that go on come back by [`Rechecks::put_back`].

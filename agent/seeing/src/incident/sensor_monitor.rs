@@ -2,6 +2,7 @@
 //!
 //! A reading above the limit for long enough raises the alarm, one at or below the lower limit for as long ends it.
 
+use kerbside_domain::patrol::SensorPatrol;
 use kerbside_domain::reading::{Reading, SensorCondition};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_site::config::{Sensor, SensorKind, With};
@@ -111,6 +112,19 @@ impl SensorMonitor {
             SensorCondition::Alarm
         } else {
             SensorCondition::Fresh
+        }
+    }
+
+    /// As a patrol report lists it.
+    pub(super) fn patrolled(&self, now: Mono) -> SensorPatrol {
+        let age_s = self.last.as_ref().map(|last| now.since_s(last.arrived.mono));
+        SensorPatrol {
+            sensor: self.config.id.as_str().into(),
+            condition: self.condition(now),
+            value: self.last.as_ref().map(|last| last.value),
+            unit: self.config.unit.as_str().into(),
+            age_s: age_s.map(|age_s| (age_s * 10.0).round() / 10.0),
+            alarm: self.is_alarmed(),
         }
     }
 

@@ -14,6 +14,8 @@ pub(crate) mod bounds {
     pub(crate) const MAX_OPEN: usize = 64;
     /// Closed incidents kept for repeats and late evidence.
     pub(crate) const MAX_PAST: usize = 64;
+    /// Cleared incidents of one camera that a patrol report lists; the rest is counted.
+    pub(crate) const MAX_NOTED: usize = 32;
     /// Candidates, with those that incidents stand on. Further regions are counted and not watched.
     pub(crate) const MAX_CANDIDATES: usize = 64;
     /// Parts of one candidate.
@@ -48,8 +50,53 @@ pub(crate) mod visibility {
     pub(crate) const WATCHING_AFTER_S: f64 = 1.0;
     /// Without a frame for this long a camera does not watch, whatever its state says, s: key frames may be 4 s apart.
     pub(crate) const SILENT_AFTER_S: f64 = 10.0;
-    /// Frames due a second when only key frames are decoded: sources with rarer ones are decoded whole.
-    pub(crate) const KEY_FRAMES_PER_S: f64 = 0.25;
+}
+
+/// What lay there before anybody watched. What is measured was measured with the shipped close-up network on the clips of
+/// `test-videos/`; decision 0055 has the figures.
+pub(crate) mod sweep {
+    /// Widths of the tiles of each round, shares of the picture (160, 192 and 240 px of 640). The network knows a bag at one of
+    /// them and not at the others (measured).
+    pub(crate) const ROUNDS: [f32; 5] = [0.25, 0.3, 0.375, 0.25, 0.3];
+    /// Widths of the tiles around something that is suspected.
+    pub(crate) const SCALES: [f32; 3] = [0.25, 0.3, 0.375];
+    /// Height of a tile to its width, both in shares of the picture: 5 to 3 in px of a picture of 16 to 9.
+    pub(crate) const PROPORTION: f32 = 16.0 / 15.0;
+    /// From one tile to the next, share of its size.
+    pub(crate) const STEP: f32 = 0.5;
+    /// From one round to the next, s: with five of them the sweep takes a minute, and who passes by is gone in the next.
+    pub(crate) const ROUND_EVERY_S: f64 = 15.0;
+    /// Looks at something suspected, at each scale ...
+    pub(crate) const LOOKS: u32 = 5;
+    /// ... and the time between two of them, s: the last comes more than a minute after the first.
+    pub(crate) const LOOK_EVERY_S: f64 = 16.0;
+    /// Parts shown to the network, a second: as many as close-ups of regions at most.
+    pub(crate) const PARTS_PER_S: f64 = 2.0;
+    /// Parts of one frame. Where only key frames come, each carries the parts of two seconds.
+    pub(crate) const MAX_PARTS: usize = 4;
+    /// Looks that did not come are wanted again after this long, s.
+    pub(crate) const AGAIN_AFTER_S: f64 = 5.0;
+    /// From the end of one sweep to the next, s: an hour.
+    pub(crate) const PERIOD_S: f64 = 3600.0;
+    /// Places in question or known at once, of one camera. Bound.
+    pub(crate) const MAX_FINDS: usize = 32;
+    /// Share of its looks, at the scale at which it is surest, at which the network must name a thing that is found.
+    pub(crate) const FOUND_SHARE: f32 = 0.75;
+    /// And the mean score of all of them, of rubbish: the highest that empty ground gave is 0.15 (measured).
+    pub(crate) const MIN_WASTE_SCORE: f32 = 0.25;
+    /// The same of a stall: stalls gave 0.7 to 0.97, a dark bag at night 0.79, which nobody stood by (measured).
+    pub(crate) const MIN_STALL_SCORE: f32 = 0.5;
+    /// A stall has somebody with it at this share of its looks.
+    pub(crate) const NEAR_SHARE: f32 = 0.5;
+    /// A known thing that is named at fewer of its looks than this is gone.
+    pub(crate) const VANISHED_SHARE: f32 = 0.25;
+    /// A box wider or higher than this share of its tile is the tile, not a thing in it: the empty street gives such boxes with
+    /// 0.42 (measured).
+    pub(crate) const MAX_TILE_SHARE: f32 = 0.8;
+    /// Closer to the rim of its tile than this share of it a box may be cut off.
+    pub(crate) const RIM: f32 = 0.02;
+    /// A thing was named just now within this time, s.
+    pub(crate) const SEEN_FOR_S: f64 = 3.0;
 }
 
 /// When two boxes are about the same.

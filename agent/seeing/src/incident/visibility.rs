@@ -2,11 +2,11 @@
 //! Only `Watching` with a clear scene lets time run for dwell and clearing (invariant 13).
 
 use kerbside_domain::camera_state::{Blind, CameraState, Off};
-use kerbside_domain::frame::Level;
 use kerbside_domain::patrol::CameraPatrol;
 use kerbside_domain::time::Mono;
 
-use super::tuning::visibility::{BLIND_AFTER_S, KEY_FRAMES_PER_S, SILENT_AFTER_S, WATCHING_AFTER_S};
+use super::input::Observation;
+use super::tuning::visibility::{BLIND_AFTER_S, SILENT_AFTER_S, WATCHING_AFTER_S};
 use crate::gate::Scene;
 
 /// The state of one camera, and the account of its time.
@@ -21,10 +21,47 @@ pub(super) struct Visibility {
     /// A state that the scene requires, but has not required for long enough.
     pending: Option<(CameraState, Mono)>,
     last_frame: Option<Mono>,
-    level: Level,
     accounted: Option<Mono>,
+    /// Of the running period.
     tally: CameraPatrol,
-    frames_due: f64,
+    hindrances: Hindrances,
+    frames: FrameCount,
+}
+
+/// For how long of a period each state held that is not watching, s, in the order of their first appearance.
+pub(super) type Hindrances = Vec<(CameraState, f64)>;
+
+/// Frames of a period: those that were analysed, those that were due by the time that passed, and those that the line gave.
+/// What a slow detector leaves out shows in the last count, what never left the camera's child in the one before.
+#[derive(Debug, Default)]
+struct FrameCount {
+    analysed: u64,
+    due_by_time: f64,
+    given: u64,
+    /// Number, time and due rate of the frame before.
+    last: Option<(u64, Mono, f64)>,
+}
+
+impl FrameCount {
+    fn frame(&mut self, frame: &Observation) {
+        let (seq, at, per_s) = (frame.seq, frame.at.mono, frame.due_per_s);
+        let (span_due, given) = match self.last {
+            // On the way between the levels the next key frame is waited for.
+            Some((last_seq, last, last_per_s)) => {
+                let span_s = at.since_s(last).min(SILENT_AFTER_S);
+                (span_s * last_per_s.min(per_s), seq.checked_sub(last_seq).unwrap_or(1))
+            }
+            None => (1.0, 1),
+        };
+        self.due_by_time += span_due;
+        self.given += given;
+        self.analysed += u64::from(frame.is_analysed());
+        self.last = Some((seq, at, per_s));
+    }
+
+    fn due(&self) -> u64 {
+        (self.due_by_time.round() as u64).max(self.given)
+    }
 }
 
 impl Visibility {
@@ -36,10 +73,10 @@ impl Visibility {
             no_detector: false,
             pending: None,
             last_frame: None,
-            level: Level::default(),
             accounted: None,
             tally: CameraPatrol::default(),
-            frames_due: 0.0,
+            hindrances: Vec::new(),
+            frames: FrameCount::default(),
         }
     }
 
@@ -63,6 +100,7 @@ impl Visibility {
         let was_off = self.source.0 != CameraState::Watching;
         self.source = (state, at);
         if state != CameraState::Watching {
+            self.frames.last = None;
             self.pending = None;
             self.scene = Scene::Learning;
             return self.change_to(state);
@@ -72,10 +110,10 @@ impl Visibility {
     }
 
     /// A frame arrived. Returns the camera's new state if it is another one.
-    pub(super) fn frame(&mut self, at: Mono, level: Level, scene: Scene) -> Option<CameraState> {
+    pub(super) fn frame(&mut self, frame: &Observation) -> Option<CameraState> {
+        let (at, scene) = (frame.at.mono, frame.gate.scene);
         self.last_frame = Some(at);
-        self.level = level;
-        self.tally.frames += 1;
+        self.frames.frame(frame);
         if self.source.0 != CameraState::Watching {
             // A frame that is older than the bad news, or of a camera that was told to pause, is no good news.
             let is_older = at <= self.source.1 && self.source.1 > Mono::ZERO;
@@ -127,7 +165,7 @@ impl Visibility {
     }
 
     /// Writes the time since the last call to the account of the state that was in force.
-    pub(super) fn account(&mut self, to: Mono, frames_per_s: f64) {
+    pub(super) fn account(&mut self, to: Mono) {
         let from = self.accounted.unwrap_or(to);
         if to <= from {
             self.accounted = Some(from);
@@ -137,8 +175,6 @@ impl Visibility {
         let span_s = to.since_s(from);
         let alive_until = self.last_frame.map_or(Mono::ZERO, |last| last.plus_s(SILENT_AFTER_S));
         let alive_s = alive_until.since_s(from).min(span_s);
-        let per_s = if self.level == Level::L2 { frames_per_s } else { KEY_FRAMES_PER_S };
-        self.frames_due += span_s * per_s;
         match self.state {
             CameraState::Watching => self.tally.watched_s += alive_s,
             CameraState::Blind(Blind::Moved) => self.tally.moved_s += alive_s,
@@ -149,14 +185,40 @@ impl Visibility {
             }
         }
         self.tally.off_s += span_s - alive_s;
+        let (seen_as, unseen_as) = match self.state {
+            CameraState::Off(_) => (self.state, self.state),
+            state => (state, CameraState::Off(Off::Silent)),
+        };
+        self.hinder(seen_as, alive_s);
+        self.hinder(unseen_as, span_s - alive_s);
     }
 
-    /// The account since the last call, for the patrol report.
-    pub(super) fn take_tally(&mut self) -> CameraPatrol {
-        let mut tally = std::mem::take(&mut self.tally);
-        tally.frames_due = self.frames_due.round() as u64;
-        self.frames_due = 0.0;
-        tally
+    /// At most one entry a state, and the states are a closed set.
+    fn hinder(&mut self, state: CameraState, s: f64) {
+        if state == CameraState::Watching || s <= 0.0 {
+            return;
+        }
+        match self.hindrances.iter_mut().find(|h| h.0 == state) {
+            Some(hindrance) => hindrance.1 += s,
+            None => self.hindrances.push((state, s)),
+        }
+    }
+
+    /// The account of the running period, for the patrol report.
+    pub(super) fn tally(&self) -> CameraPatrol {
+        CameraPatrol { frames: self.frames.analysed, frames_due: self.frames.due(), ..self.tally.clone() }
+    }
+
+    /// What kept the camera from watching in the running period.
+    pub(super) fn hindrances(&self) -> &Hindrances {
+        &self.hindrances
+    }
+
+    /// A new period begins.
+    pub(super) fn begin_period(&mut self) {
+        self.tally = CameraPatrol::default();
+        self.hindrances.clear();
+        self.frames = FrameCount { last: self.frames.last, ..FrameCount::default() };
     }
 }
 

@@ -78,6 +78,7 @@ impl CameraCore {
         context.counters.settled += 1;
         let roles = [EvidenceRole::Before, EvidenceRole::After];
         incident.report_with_evidence(at, Phase::Settled, Cause::Gone, &roles, context);
+        self.incidents.note_cleared(&incident);
         self.incidents.push_past(incident);
     }
 }

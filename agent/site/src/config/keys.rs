@@ -8,7 +8,7 @@ use super::read::Table;
 use kerbside_crypto::sign::{CentreKey, PublicKey};
 
 /// What a key may sign: `command` is every verb.
-pub const SCOPES: [&str; 11] = [
+pub const SCOPES: [&str; 12] = [
     "command",
     "grant",
     "receipt",
@@ -16,6 +16,7 @@ pub const SCOPES: [&str; 11] = [
     "recheck",
     "snapshot",
     "clip",
+    "patrol",
     "resend",
     "detector.pause",
     "log.pull",

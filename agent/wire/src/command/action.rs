@@ -28,6 +28,9 @@ pub enum StageAction {
         /// Wall clock, ms.
         to_ms: i64,
     },
+    /// An account of the running patrol period, at once.
+    #[serde(rename = "patrol")]
+    Patrol,
     /// No judgement for so long.
     #[serde(rename = "detector.pause")]
     Pause {

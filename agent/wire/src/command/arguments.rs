@@ -84,6 +84,10 @@ pub(super) fn action(verb: &str, value: &Value) -> Result<CommandAction, Command
         }
         "clip" => clip(args(value)?).map(CommandAction::Stage),
         "detector.pause" => pause(args(value)?).map(CommandAction::Stage),
+        "patrol" => {
+            let NoArgs {} = args(value)?;
+            Ok(CommandAction::Stage(StageAction::Patrol))
+        }
         "restart" => {
             let NoArgs {} = args(value)?;
             Ok(CommandAction::Stage(StageAction::Restart))

@@ -57,10 +57,14 @@ impl CoreThread {
                     control.watch_closely(required);
                 }
             }
-            Effect::CameraChanged { camera, state, .. } => self.camera_changed(camera, state),
+            Effect::Sweep { camera, parts } => {
+                if let Some(control) = self.cameras.get(usize::from(camera.0)) {
+                    control.sweep(parts);
+                }
+            }
+            Effect::CameraChanged { camera, at, state } => self.camera_changed(camera, at, state),
             Effect::Patrol(report) => {
-                let last = self.delivery.stats().map(|s| s.last_seq).unwrap_or_default();
-                self.writes.message(wire::patrol(self.delivery.identity(), &report, last));
+                self.writes.extend(messages::of_patrol(&self.placer, &self.delivery, &report));
             }
             Effect::SensorAlarm { reading, active } => self.sensor_alarm(&reading, active),
             Effect::Warn(warning) => return self.warn(warning),
@@ -126,7 +130,7 @@ impl CoreThread {
         })
     }
 
-    fn camera_changed(&mut self, camera: CameraIx, state: CameraState) {
+    fn camera_changed(&mut self, camera: CameraIx, at: Moment, state: CameraState) {
         let id = self.site.camera(camera).map_or("?", |c| c.id.as_str());
         let cure = match state {
             CameraState::Off(reason) => reason.cure(),
@@ -139,6 +143,7 @@ impl CoreThread {
         self.meter.camera(camera, state);
         let note = serde_json::json!({ "camera_id": id, "camera": state });
         self.writes.item(Item::Note { kind: RecordKind::Camera, body: note });
+        self.writes.message(wire::camera(self.delivery.identity(), camera, state, at));
         if state != CameraState::Watching {
             self.due.health_now();
         }

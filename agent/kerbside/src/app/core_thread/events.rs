@@ -6,7 +6,7 @@ use kerbside_domain::case::CaseUpdate;
 use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::position::Position;
 use kerbside_domain::reading::Reading;
-use kerbside_domain::time::Moment;
+use kerbside_domain::time::{Moment, instant_ms};
 use kerbside_seeing::incident::Input;
 use kerbside_site::config::Site;
 use kerbside_site::geo::distance_m;
@@ -63,7 +63,17 @@ impl CoreThread {
         let Some(last) = inputs.last().map(|i| i.n) else { return };
         for StoredInput { input, .. } in inputs {
             match input {
-                StageInput::Receipt(receipt) => self.step(Input::Receipt(receipt)),
+                StageInput::Receipt(receipt) => {
+                    if let Some(due_at) = receipt.due_at.as_ref().filter(|due| instant_ms(due).is_none()) {
+                        let id = &receipt.id;
+                        tracing::warn!(
+                            id,
+                            due_at,
+                            "due_at of a receipt is no time of RFC 3339: nobody looks when it is due"
+                        );
+                    }
+                    self.step(Input::Receipt(receipt));
+                }
                 StageInput::Case(case) => {
                     self.set_retention_hold(&case);
                     self.step(Input::Case(case));

@@ -1,6 +1,7 @@
 //! Messages and records made from the core's output. Pure.
 
 use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::patrol::{PatrolIncident, PatrolReport};
 use kerbside_domain::report::Report;
 use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::IncidentRecord;
@@ -27,6 +28,21 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
         wire::reply(id, "recheck", ReplyResult::Done, None, detail, report.at)
     });
     [message.into()].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
+}
+
+/// The patrol report, then a reply to each command that ordered it.
+pub(super) fn of_patrol(placer: &Placer, delivery: &Delivery, report: &PatrolReport) -> Vec<Item> {
+    let who = delivery.identity();
+    let last = delivery.stats().map(|s| s.last_seq).unwrap_or_default();
+    let grid = |incident: &PatrolIncident| placer.place(incident.camera, incident.bbox)?.unit_grid;
+    let message = wire::patrol(who, report, &grid, last);
+    let replies = report.commands.iter().map(|id| {
+        let why: Vec<&str> = report.why.iter().map(|doubt| doubt.reason.as_str()).collect();
+        let detail = serde_json::json!({"verdict": report.verdict, "why": why,
+            "from": who.time(report.from), "to": who.time(report.to)});
+        wire::reply(id, "patrol", ReplyResult::Done, None, detail, report.to)
+    });
+    [message].into_iter().chain(replies).map(|m| Item::Message(Box::new(m))).collect()
 }
 
 /// The message that names durable files, and the one that reports a shortfall.

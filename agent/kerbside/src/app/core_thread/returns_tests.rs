@@ -71,6 +71,8 @@ fn frame(n: u32, bag: Option<(u32, Mono)>) -> Observation {
         },
         detections: Some(Vec::new()),
         close_up: None,
+        sweep: Vec::new(),
+        due_per_s: 1.0,
     }
 }
 

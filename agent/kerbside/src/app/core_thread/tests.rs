@@ -214,3 +214,31 @@ fn a_press_is_told_durable_only_when_it_is_and_is_one_call_with_a_count() {
         journal.lines().filter(|l| l.contains("call.help") && l.contains("matter.")).collect();
     assert!(reports.iter().any(|l| l.contains(r#""count":2"#)), "{reports:?}");
 }
+
+#[test]
+fn a_patrol_command_is_answered_at_once_and_a_camera_is_told_when_it_changes() {
+    use kerbside_domain::camera_state::{CameraState, Off};
+    use kerbside_domain::frame::CameraIx;
+    let mut bench = Bench::new();
+    bench.tick_at(1.0);
+    let command = StageCommand {
+        id: "C7".into(),
+        verb: "patrol".into(),
+        expires_at_ms: bench.clock.now().wall_ms + 60_000,
+        action: wire::StageAction::Patrol,
+        until: None,
+    };
+    bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Command(command) }]));
+    let journal = bench.journal();
+    let line = |what: &str| journal.lines().filter(|l| l.contains(what)).collect::<Vec<_>>().concat();
+    let (report, reply) = (line("patrol.report.v1"), line("command.reply.v1"));
+    assert!(report.contains("\"verdict\":\"degraded\"") && report.contains("camera_off"), "{report}");
+    assert!(report.contains("\"commands\":[\"C7\"]"), "{report}");
+    assert!(reply.contains("\"command_id\":\"C7\"") && reply.contains("\"result\":\"done\""), "{reply}");
+    let state = CameraState::Off(Off::Unreachable);
+    let (camera, at) = (CameraIx(0), bench.clock.now());
+    bench.thread.handle(Event::Input(Input::Camera { camera, at, state }));
+    let told: Vec<String> =
+        bench.journal().lines().filter(|l| l.contains("camera.state.v1")).map(str::to_owned).collect();
+    assert!(told.len() == 1 && told[0].contains("unreachable") && told[0].contains("/camera/"), "{told:?}");
+}

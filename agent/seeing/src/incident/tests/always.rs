@@ -320,7 +320,17 @@ fn frame(
     let close_up = close_up.map(|seen: &Vec<Detection>| CloseUp { part, detections: seen.clone() });
     let gate =
         GateReport { scene, motion: 0.0, due_for_detection: true, active: true, regions: regions.collect() };
-    Observation { camera, seq, at, level: Level::L2, gate, detections, close_up }
+    Observation {
+        camera,
+        seq,
+        at,
+        level: Level::L2,
+        gate,
+        detections,
+        close_up,
+        sweep: vec![],
+        due_per_s: 2.0,
+    }
 }
 
 fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {

@@ -100,9 +100,9 @@ fn the_patrol_says_what_was_seen() {
     let lines = street.figures();
     let patrols: Vec<&str> = lines.lines().filter(|l| l.contains("patrol")).collect();
     expect![[r#"
-         100.5 patrol all_well open 0 cleared 0: [[98.0, 2.0, 0.0, 0.0, 201.0, 200.0]]
-         200.5 patrol open_matters open 1 cleared 0: [[100.0, 0.0, 0.0, 0.0, 200.0, 200.0]]
-         301.0 patrol degraded open 0 cleared 1: [[23.0, 36.5, 0.0, 41.0, 99.0, 201.0]]"#]]
+        100.5 patrol all_well open 0 cleared 0: [[98.0, 2.0, 0.0, 0.0, 201.0, 201.0]]
+        200.5 patrol open_matters open 1 cleared 0: [[100.0, 0.0, 0.0, 0.0, 200.0, 200.0]]
+        301.0 patrol degraded open 0 cleared 1: camera_blind cam1 covered 36.5; camera_off cam1 silent 41; [[23.0, 36.5, 0.0, 41.0, 99.0, 99.0]]"#]]
     .assert_eq(&patrols.join("\n"));
 }
 

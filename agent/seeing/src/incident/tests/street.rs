@@ -9,6 +9,7 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest};
 use kerbside_domain::frame::{BBox, CameraIx, Level};
 use kerbside_domain::kind::{Act, Kind};
 use kerbside_domain::lang::Lang;
+use kerbside_domain::patrol::Doubt;
 use kerbside_domain::report::{Phase, Report};
 use kerbside_domain::time::{ClockQuality, Moment, Mono};
 use kerbside_site::config::{Camera, Hours, Patrol, Permit, Rule, Zone};
@@ -28,6 +29,8 @@ struct Actor {
     seen_as: Option<(&'static str, Group, f32)>,
     /// And what its close-ups say, while they are taken.
     close_as: Option<(&'static str, Group, f32)>,
+    /// And what the sweep's looks say.
+    lies_as: Option<(&'static str, Group, f32)>,
     /// The gate has it as a region: since when it is there.
     region: Option<(u32, f64)>,
     occluded: bool,
@@ -46,6 +49,12 @@ pub(super) struct Street {
     pub(super) scene: Scene,
     /// The detector sees every frame.
     pub(super) detects: bool,
+    /// Looks of the sweep are answered.
+    pub(super) sweeps: bool,
+    /// Those that are wanted.
+    swept: Vec<BBox>,
+    /// Frames a second that are due.
+    pub(super) due_per_s: f64,
     /// Requests not answered yet.
     pub(super) requests: Vec<EvidenceRequest>,
     pub(super) effects: Vec<Effect>,
@@ -147,6 +156,9 @@ impl Street {
             camera: CameraIx(0),
             scene: Scene::Learning,
             detects: true,
+            sweeps: false,
+            swept: Vec::new(),
+            due_per_s: 2.0,
             requests: Vec::new(),
             effects: Vec::new(),
             now_s: 0.0,
@@ -160,6 +172,7 @@ impl Street {
         street.run(2.0);
         street.scene = Scene::Clear;
         street.run(8.0);
+        street.core.consider_swept(Mono::from_s(street.now_s));
         street.log.clear();
         street
     }
@@ -180,6 +193,7 @@ impl Street {
             bbox,
             seen_as,
             close_as: None,
+            lies_as: None,
             region,
             occluded: false,
             similarity: 0.95,
@@ -282,6 +296,11 @@ impl Street {
         (self.wall_at_zero_ms, self.quality) = (wall_at_zero_ms, quality);
     }
 
+    /// A frame was given and nobody had time for it.
+    pub(super) fn lose_frame(&mut self) {
+        self.seq += 1;
+    }
+
     pub(super) fn run(&mut self, seconds: f64) {
         let end_s = self.now_s + seconds;
         while self.now_s + FRAME_S <= end_s + 1e-9 {
@@ -304,6 +323,25 @@ impl Street {
             self.now_s += 1.0;
             let at = self.moment();
             self.step(Input::Tick(at));
+        }
+    }
+
+    /// What the network sees in the parts that the sweep wants: what close-ups show, where it is whole.
+    fn looks(&mut self) -> Vec<SweepLook> {
+        let parts = std::mem::take(&mut self.swept);
+        let look = |part: BBox| {
+            let is_inside = |a: &&Actor| part.intersection(&a.bbox) >= 0.99 * a.bbox.area() && !a.occluded;
+            let seen = self.actors.iter().filter(is_inside).filter_map(|a| Some((a.lies_as?, a.bbox)));
+            SweepLook { asked: part, part, detections: seen.map(boxed).collect() }
+        };
+        if self.sweeps { parts.into_iter().map(look).collect() } else { Vec::new() }
+    }
+
+    /// Something that lay there before the background was learnt: only the sweep can see it.
+    pub(super) fn lies_there(&mut self, name: &'static str, bbox: BBox, seen: (&'static str, Group, f32)) {
+        self.add(name, bbox, None, false);
+        if let Some(actor) = self.actors.last_mut() {
+            actor.lies_as = Some(seen);
         }
     }
 
@@ -347,6 +385,8 @@ impl Street {
             },
             detections: self.detects.then(|| detections.collect()),
             close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
+            sweep: self.looks(),
+            due_per_s: self.due_per_s,
         }
     }
 
@@ -354,6 +394,10 @@ impl Street {
         let from = self.effects.len();
         self.core.step(input, &mut self.effects);
         for effect in &self.effects[from..] {
+            if let Effect::Sweep { parts, .. } = effect {
+                self.swept.clone_from(parts);
+                continue;
+            }
             if let Effect::Save(request) = effect {
                 self.requests.push(request.clone());
             }
@@ -489,6 +533,14 @@ impl Street {
     }
 }
 
+fn doubt(doubt: &Doubt) -> String {
+    let Doubt { reason, camera, sensor, detail, seconds } = doubt;
+    let about = camera.map(|ix| format!(" cam{}", ix.0 + 1)).or(sensor.as_ref().map(|s| format!(" {s}")));
+    let detail = detail.as_ref().map(|d| format!(" {d}")).unwrap_or_default();
+    let seconds = seconds.map(|s| format!(" {s}")).unwrap_or_default();
+    format!("{}{}{detail}{seconds}; ", reason.as_str(), about.unwrap_or_default())
+}
+
 /// What an effect says: kind, cause and state, and the figures that go with them.
 fn describe(effect: &Effect) -> (String, String) {
     let tenths = |at: Moment| at.mono.0 / 100_000;
@@ -550,15 +602,17 @@ fn describe(effect: &Effect) -> (String, String) {
             let state = if *required { "watch required" } else { "watch optional" };
             (format!("cam{} {state}", camera.0 + 1), String::new())
         }
+        Effect::Sweep { parts, .. } => (format!("sweep {}", parts.len()), String::new()),
         Effect::CameraChanged { camera, state, .. } => {
             (format!("cam{} {state:?}", camera.0 + 1), String::new())
         }
         Effect::Patrol(p) => (
             format!("patrol {}", p.verdict.as_str()),
             format!(
-                " open {} cleared {}: {:?}",
-                p.open_incidents.len(),
-                p.cleared_by_themselves,
+                " open {} cleared {}: {}{:?}",
+                p.open.len(),
+                p.cleared.len(),
+                p.why.iter().map(doubt).collect::<String>(),
                 p.cameras
                     .iter()
                     .map(|c| [
