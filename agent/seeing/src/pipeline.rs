@@ -183,7 +183,7 @@ impl CameraLine {
         if let Some(zones) = self.control.new_zones() {
             self.gate.set_zones(zones);
         }
-        let gate = self.gate.step(&frame);
+        let mut gate = self.gate.step(&frame);
         let mut level = self.ladder.frame(now, gate.active);
         if let Some(overloaded) = load.overloaded(now) {
             level = self.ladder.overload(now, overloaded);
@@ -191,8 +191,8 @@ impl CameraLine {
         // The sweep waits until nothing else of this camera does.
         let may_sweep = self.detects && gate.scene == Scene::Clear && !load.has_earlier_frame();
         let sweep = if may_sweep { self.control.take_sweep() } else { Vec::new() };
-        let is_faster = self.control.watch_faster.load(Ordering::Relaxed);
-        let due = self.detects && (gate.due_for_detection || is_faster || !sweep.is_empty());
+        gate.due_for_detection |= self.control.watch_faster.load(Ordering::Relaxed);
+        let due = self.detects && (gate.due_for_detection || !sweep.is_empty());
         let job = DetectionJob { frame, gate, due_per_s: self.due_per_s(), sweep };
         let route = match due {
             true => Route::Detect(job),

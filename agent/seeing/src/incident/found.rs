@@ -146,6 +146,7 @@ impl CameraCore {
             evidence: Vec::new(),
             evidence_pending: Vec::new(),
             previous: None,
+            sensor: None,
             recheck: None,
         }
     }

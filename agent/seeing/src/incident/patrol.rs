@@ -73,6 +73,8 @@ fn account(
         camera.account(to.mono);
     }
     let span_s = to.mono.since_s(from.mono);
+    // What stands on a sensor's word is open too.
+    let calls = sensors.iter().flat_map(|s| s.incidents.open());
     let sensors: Vec<SensorPatrol> = sensors.iter().map(|s| s.patrolled(to.mono)).collect();
     let mut why: Vec<Doubt> =
         cameras.iter().flat_map(|c| doubts_of_camera(c, span_s, patrol.min_watched_share)).collect();
@@ -84,7 +86,7 @@ fn account(
         why.push(Doubt::new(DoubtReason::ClockUnvouched));
     }
     let open: Vec<PatrolIncident> =
-        cameras.iter().flat_map(|c| c.incidents.open()).map(|i| i.patrolled()).collect();
+        cameras.iter().flat_map(|c| c.incidents.open()).chain(calls).map(|i| i.patrolled()).collect();
     let verdict = match (why.is_empty(), open.is_empty()) {
         (false, _) => PatrolVerdict::Degraded,
         (true, false) => PatrolVerdict::OpenMatters,
