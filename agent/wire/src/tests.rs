@@ -409,19 +409,12 @@ fn evidence_and_checkpoints() {
 fn statistics_count_in_the_hour_of_the_report_whatever_comes_when() {
     let mut account =
         statistics::Statistics::new(at(0.0).wall_ms - 31 * 60_000 - 5_120, at(86_400.0).wall_ms);
-    let patrol_report = PatrolReport {
-        from: at(0.0),
-        to: at(3600.0),
-        verdict: PatrolVerdict::OpenMatters,
-        cameras: vec![CameraPatrol { watched_s: 3000.0, ..Default::default() }],
-        open_incidents: vec![],
-        cleared_by_themselves: 0,
-    };
+    let patrol_report = patrolled(CameraPatrol::default());
     let said: [Message; 4] = [
         matter(&who(), &report("01A", 1), None, None).into(),
         matter(&who(), &report("01B", 1), None, None).into(),
         matter(&who(), &report("01B", 2), None, None).into(),
-        patrol(&who(), &patrol_report, 3),
+        patrol(&who(), &patrol_report, &|_| None, 3),
     ];
     said.iter().for_each(|message| account.message(&message.envelope(&who(), None)));
     let receipt = |id: &str, result| kerbside_domain::case::Receipt {
