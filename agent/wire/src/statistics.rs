@@ -79,6 +79,9 @@ struct DeviceData {
 
 #[derive(Deserialize)]
 struct Patrol {
+    /// Commands that ordered it: its period is part of a regular one.
+    #[serde(default)]
+    commands: Vec<String>,
     from: String,
     to: String,
     cameras: Vec<CameraData>,
@@ -147,7 +150,7 @@ impl Statistics {
     fn patrol(&mut self, patrol: &Patrol) {
         let (Some(from_ms), Some(to_ms)) = (instant_ms(&patrol.from), instant_ms(&patrol.to)) else { return };
         let (hours, begin_ms, end_ms) = (self.hours(), self.from_ms, self.to_ms);
-        if to_ms <= from_ms || to_ms <= begin_ms || from_ms >= end_ms {
+        if !patrol.commands.is_empty() || to_ms <= from_ms || to_ms <= begin_ms || from_ms >= end_ms {
             return;
         }
         for camera in &patrol.cameras {

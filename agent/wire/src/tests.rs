@@ -409,8 +409,14 @@ fn evidence_and_checkpoints() {
 fn statistics_count_in_the_hour_of_the_report_whatever_comes_when() {
     let mut account =
         statistics::Statistics::new(at(0.0).wall_ms - 31 * 60_000 - 5_120, at(86_400.0).wall_ms);
-    let patrol_report = patrolled(CameraPatrol::default());
-    let said: [Message; 4] = [
+    let patrol_report = PatrolReport {
+        to: at(3600.0),
+        verdict: PatrolVerdict::OpenMatters,
+        ..patrolled(CameraPatrol { watched_s: 3000.0, ..Default::default() })
+    };
+    let ordered = PatrolReport { commands: vec!["c-1".into()], ..patrol_report.clone() };
+    let said: [Message; 5] = [
+        patrol(&who(), &ordered, &|_| None, 2),
         matter(&who(), &report("01A", 1), None, None).into(),
         matter(&who(), &report("01B", 1), None, None).into(),
         matter(&who(), &report("01B", 2), None, None).into(),
