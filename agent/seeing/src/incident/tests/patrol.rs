@@ -83,7 +83,7 @@ fn every_doubt_is_named_at_the_end_of_its_period() {
     calm(&mut street);
     expect!["60.5 patrol all_well open 0 cleared 0:\n"].assert_eq(&over_a_report(&mut street, Some(10.0)));
     calm(&mut street);
-    let alarm = "120.5 patrol degraded open 0 cleared 0: sensor_alarm smoke-1;\n";
+    let alarm = "120.5 patrol degraded open 1 cleared 0: sensor_alarm smoke-1;\n";
     assert_eq!(over_a_report(&mut street, Some(82.0)), alarm);
     calm(&mut street);
     read(&mut street, 10.0, None);
