@@ -596,7 +596,7 @@ fn what_a_sensor_reports_names_it_and_neither_camera_nor_zone_where_there_is_non
     };
     let message = matter(&who(), &report, None, None);
     let outgoing = published(recorded(&message_body(&message, &who(), 4217, at(186.3))), &who()).unwrap();
-    assert_eq!(outgoing.topic, "cg/v1/310112/mh-xz-017/matter/uncoded/opened");
+    assert_eq!(outgoing.topic, "cg/v1/310112/mh-xz-017/matter/uncoded/updated");
     let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
     schemas().check(&body).unwrap();
     let data = &body["data"];
