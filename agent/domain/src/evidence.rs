@@ -64,6 +64,19 @@ pub struct EvidenceRequest {
     pub objects: Vec<ReportObject>,
     /// What shall be made.
     pub roles: Vec<EvidenceRole>,
+    /// What is known of the incident besides.
+    pub facts: IncidentFacts,
+}
+
+/// What an officer reads beside the pictures of an incident. Absent where it is unknown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IncidentFacts {
+    /// What stood there is gone.
+    pub is_gone: bool,
+    /// How long it has stood, s.
+    pub dwell_s: Option<f64>,
+    /// The centre's number of the case.
+    pub case_no: Option<String>,
 }
 
 /// What came of a request to the evidence stage.
@@ -98,9 +111,22 @@ pub struct EvidenceItem {
     pub sha256: String,
     /// The moment that it shows or begins with.
     pub captured: Moment,
+    /// Heads and number plates are masked in it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub masked: bool,
+    /// It was enlarged by this factor: the camera's picture has fewer pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarged: Option<f32>,
+    /// The camera has a stream of full resolution, and this comes from the smaller one, because the other gave nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub from_sub_stream: bool,
     /// Of a manifest: the box's detached signature over the file's bytes, 128 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a file of evidence shows.
@@ -113,6 +139,10 @@ pub enum EvidenceRole {
     Trigger,
     /// The same, with zone, object and people drawn in.
     Annotated,
+    /// The thing itself, large, cut out of the trigger picture.
+    CloseUp,
+    /// Place, close-up, before and now on one picture, with the facts beside them.
+    Sheet,
     /// The place now, after clearing or a recheck.
     After,
     /// A picture that the centre commanded.

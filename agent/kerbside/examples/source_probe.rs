@@ -193,6 +193,7 @@ fn clip(ring: &PacketRing, dir: &str, exe: &CaptureProgram) -> anyhow::Result<()
         path: std::path::Path::new(dir).join(name),
         max_bytes: 200_000,
         drawings,
+        crop: None,
     };
     let bbox = BBox { x: 0.4, y: 0.5, w: 0.1, h: 0.2 };
     let drawings = vec![

@@ -23,6 +23,7 @@ mod commands;
 mod core_thread;
 mod file_handles;
 mod instruments;
+mod main_streams;
 mod meters;
 mod models;
 mod paths;
@@ -44,7 +45,7 @@ use kerbside_domain::time::SystemClock;
 use kerbside_infer::Cascade;
 use kerbside_link::{self as link, upload};
 use kerbside_media::CaptureProgram;
-use kerbside_site::config::{Site, Tls};
+use kerbside_site::config::{Mask, Site, Tls};
 use kerbside_trace::delivery::{self, Delivery};
 use kerbside_wire::{Identity, MustSign};
 use parking_lot::Mutex;
@@ -122,6 +123,7 @@ pub fn run_with(
         trust: upload_trust(&site),
         local_allowed: site.evidence.local_uploads,
         proxy: site.centre.proxy.clone(),
+        masked_only: site.evidence.mask == Mask::All,
     });
     let (warnings, to_speak) = mpsc::channel(outputs::QUEUE);
     let stages = stages::start(stages::Parts {

@@ -8,6 +8,7 @@
 //!   drawn, `shortfall` says what is missing. [`EvidenceThread`] gives it a thread; a replay calls it inline.
 //! * `signing` puts a signature into each picture and clip that verifiers of others read, `box_signer` says in whose name.
 //! * `refused` keeps what was no incident, with a picture where there is time for one.
+//! * `sheet` makes the one picture an officer needs, `officer` says what stands beside it and what is masked, `dating` writes EXIF.
 //! * `files` makes a file durable, `manifest` lists a set of files with their hashes, `seal` signs it.
 //! * [`Scrub`] reads what lies there again, slowly, and says what a disk has changed.
 //! * [`Retention`] deletes, [`set_retention_hold`] protects, [`Watermark`] leaves room on the disk to reports.
@@ -16,10 +17,12 @@
 mod box_signer;
 mod camera;
 mod clips;
+mod dating;
 mod drawings;
 mod files;
 mod folders;
 mod manifest;
+mod officer;
 mod pictures;
 mod pins;
 mod refused;
@@ -30,6 +33,9 @@ mod scrub;
 #[cfg(test)]
 mod scrub_tests;
 mod seal;
+mod sheet;
+#[cfg(test)]
+mod sheet_tests;
 mod shortfall;
 mod signing;
 mod stage;
@@ -41,6 +47,7 @@ pub use camera::EvidenceCamera;
 pub use files::FileError;
 pub(crate) use folders::{folders_of, is_mark};
 pub use manifest::{Manifest, ManifestItem};
+pub use officer::{Finder, Officer, finder_of};
 pub use retention::{Protected, Pruned, Retention};
 pub use retention_hold::{HoldChange, set_retention_hold};
 pub use room::{Room, Watermark};

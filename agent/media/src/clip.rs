@@ -4,5 +4,5 @@
 
 mod maker;
 
-pub use crate::clip_job::{ClipForm, ClipJob, ClipOutput, StillJob};
+pub use crate::clip_job::{ClipForm, ClipJob, ClipOutput, Crop, StillJob};
 pub use maker::{ClipError, ClipMaker, in_child, make};

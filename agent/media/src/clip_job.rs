@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kerbside_domain::frame::{Packet, StreamInfo};
+use kerbside_domain::frame::{BBox, Packet, StreamInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Drawing;
@@ -27,6 +27,18 @@ pub struct StillJob {
     pub max_bytes: u64,
     /// Drawn into the picture; none for a plain one.
     pub drawings: Vec<Drawing>,
+    /// Only this part of the picture; `None`: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<Crop>,
+}
+
+/// A part of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crop {
+    /// In shares of the upright picture.
+    pub window: BBox,
+    /// The part is enlarged to this width if it has fewer pixels, px.
+    pub min_width: u32,
 }
 
 /// How a clip was written.

@@ -39,6 +39,7 @@
 //! | `dating`, `redating` | when dates of a wrong wall clock can be put right; and in which reports |
 
 mod attendance;
+mod belongings;
 mod camera;
 mod candidate;
 mod case_file;

@@ -44,8 +44,8 @@ pub use instruments::{
 pub use keys::SCOPES;
 pub use problem::{Problem, Problems};
 pub use site::{
-    Backend, Camera, Centre, Confine, Device, Evidence, Health, Hours, Models, Patrol, Permit, Protocol,
-    Proxy, ProxyLogin, Rule, Site, Tls, TlsTrust, Transport, WarnFirst, Zone,
+    Backend, Camera, Centre, Confine, Device, Evidence, Health, Hours, MainStream, Mask, Models, Patrol,
+    Permit, Protocol, Proxy, ProxyLogin, Push, Rule, Site, Tls, TlsTrust, Transport, WarnFirst, Zone,
 };
 pub use with::{Comparison, With, WithMode};
 

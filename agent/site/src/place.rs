@@ -43,7 +43,7 @@ pub struct Place {
     pub lon_deg: f64,
     /// Latitude.
     pub lat_deg: f64,
-    /// Radius that holds the place.
+    /// Radius around the point that holds the thing: the error of the point, and half the thing's width.
     pub accuracy_m: f64,
     /// How it was found.
     pub method: Method,
@@ -221,8 +221,20 @@ fn on_ground(homography: &Homography, bbox: BBox) -> Result<((f64, f64), f64), f
     if away_m > MAX_DISTANCE_M {
         return Err(away_m.min(10.0 * MAX_DISTANCE_M));
     }
-    let accuracy_m = homography.residual_m().hypot(ground.m_per_norm * FOOT_ERROR_NORM).max(MIN_ACCURACY_M);
+    // The point is that of the middle; the thing reaches half its width from there to each side.
+    let half_m = width_m(homography, bbox).unwrap_or_default() / 2.0;
+    let of_point_m = homography.residual_m().hypot(ground.m_per_norm * FOOT_ERROR_NORM).max(MIN_ACCURACY_M);
+    let accuracy_m = of_point_m.hypot(half_m);
     Ok((homography.lon_lat(&ground), accuracy_m))
+}
+
+/// Width of a box on the ground, at its foot, m; `None` beyond reach.
+fn width_m(homography: &Homography, bbox: BBox) -> Option<f64> {
+    let foot = f64::from(bbox.y + bbox.h);
+    let at = |x: f32| homography.ground((f64::from(x), foot));
+    let (left, right) = (at(bbox.x)?, at(bbox.x + bbox.w)?);
+    let within_reach = distance(&left).max(distance(&right)) <= 2.0 * MAX_DISTANCE_M;
+    within_reach.then(|| (left.east_m - right.east_m).hypot(left.north_m - right.north_m))
 }
 
 fn distance(ground: &Ground) -> f64 {

@@ -8,7 +8,7 @@ use crate::grant::{Grant, incident_of, set_and_file};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::priority::Priority;
-use crate::text::to_json;
+use crate::text::{rounded, to_json};
 use crate::topic;
 
 /// Type of the message that names files, without the leading `kerbside.`.
@@ -35,6 +35,12 @@ struct ManifestFile<'a> {
     bytes: u64,
     sha256: &'a str,
     captured_at: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    masked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enlarged: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    from_sub_stream: bool,
     /// Of the manifest file itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a str>,
@@ -66,6 +72,9 @@ pub fn evidence_manifest(
         bytes: i.bytes,
         sha256: &i.sha256,
         captured_at: who.time(i.captured),
+        masked: i.masked,
+        enlarged: i.enlarged.map(|factor| rounded(factor.into(), 1)),
+        from_sub_stream: i.from_sub_stream,
         signature: i.signature.as_deref(),
     });
     let (incident_id, command_id) = match about {

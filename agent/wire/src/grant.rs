@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use kerbside_crypto::sign::CentreKey;
+use kerbside_domain::evidence::EvidenceItem;
 use kerbside_domain::time::{Moment, Mono};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,12 @@ pub struct Grant {
     /// The server can be asked how far it got (`Content-Range: bytes */N`, answered 308 with `Range`).
     #[serde(default)]
     pub resumable: bool,
+    /// The original is wanted where the site sends masked pictures only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmasked: bool,
+    /// The box's own: it sends the file by the site's policy, and nobody granted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
     /// Until when it is tried, on the monotonic clock of this run: a jump of the wall clock ends nothing. `None`: the wall clock
     /// says it.
     #[serde(skip)]
@@ -73,6 +80,8 @@ struct GrantData {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     resumable: bool,
+    #[serde(default)]
+    unmasked: bool,
 }
 
 /// A grant as it came; nothing in it is believed yet.
@@ -113,7 +122,7 @@ impl SignedGrant {
                 .or_else(|| is_forgotten(issued_at_ms).then_some(GrantRefusal::OlderThanRemembered))
                 .or_else(|| (!is_below(&data.path)).then(|| GrantRefusal::NotEvidence(clipped(&data.path))))
         });
-        let GrantData { id, path, sha256, url, offset, headers, resumable, .. } = data;
+        let GrantData { id, path, sha256, url, offset, headers, resumable, unmasked, .. } = data;
         let grant = Grant {
             id,
             path,
@@ -124,6 +133,8 @@ impl SignedGrant {
             offset,
             headers,
             resumable,
+            unmasked,
+            own: false,
             until: None,
         };
         Ok(JudgedGrant { grant, refused })
@@ -202,7 +213,28 @@ impl JudgedGrant {
     }
 }
 
+/// Ids of what the box sends by itself begin so.
+const OWN: &str = "push-";
+
 impl Grant {
+    /// A file that the box sends without being asked, in pieces over MQTT. `set` and `item`: as the manifest names them.
+    pub fn own(set: &str, item: &EvidenceItem, now: Moment) -> Grant {
+        Grant {
+            id: format!("{OWN}{set}-{}", item.id),
+            path: item.path.clone(),
+            sha256: item.sha256.clone(),
+            expires_at_ms: now.wall_ms.saturating_add(limits::PUSH_LIFE_MS),
+            issued_at_ms: now.wall_ms,
+            url: String::new(),
+            offset: 0,
+            headers: BTreeMap::new(),
+            resumable: false,
+            unmasked: false,
+            own: true,
+            until: Some(now.mono.plus_s(limits::PUSH_LIFE_MS as f64 / 1000.0)),
+        }
+    }
+
     /// What is left of its time, s; `None`: nobody can say.
     pub fn left_s(&self, now: Moment) -> Option<f64> {
         let by_wall =
@@ -246,6 +278,12 @@ mod tests {
         assert_eq!(refused, None);
         assert_eq!(grant.set_and_file(), ("01JINCIDENT", "r1-clip.mp4"));
         assert_eq!(grant.headers["x-amz-acl"], "private");
+        assert!(!grant.unmasked && !grant.own);
+        // Nobody can pass for the box itself.
+        let mut forward = data("g2");
+        (forward["unmasked"], forward["own"]) = (true.into(), true.into());
+        let forward = judged(&sealed(&forward), now).unwrap().grant;
+        assert!(forward.unmasked && !forward.own);
         let refused = |payload: &str, now: Moment, why: &str| {
             let refusal = match judged(payload, now) {
                 Err(refusal) => refusal.to_string(),

@@ -22,6 +22,8 @@ pub const URL: usize = 4096;
 pub const COMMAND_LIFE_MS: i64 = 7 * 86_400_000;
 /// Longest validity of a grant, ms: its id must be remembered until it ends, and an upload that never works must end.
 pub const GRANT_LIFE_MS: i64 = COMMAND_LIFE_MS;
+/// How long a file that the box sends by itself is tried, ms: a box that was away for three days has newer things to tell.
+pub const PUSH_LIFE_MS: i64 = 3 * 86_400_000;
 /// Oldest signed case state that counts, ms: brokers keep messages for a box that is away as long, and it is known again until then.
 pub const STATEMENT_LIFE_MS: i64 = COMMAND_LIFE_MS;
 /// How far in the future a command may be issued, ms: the centre's clock is another one.

@@ -340,6 +340,8 @@ fn evidence_and_checkpoints() {
         offset: 0,
         headers: std::collections::BTreeMap::new(),
         resumable: false,
+        unmasked: false,
+        own: false,
     };
     check(
         &evidence_ready(&grant, 186_233, at(0.0)),

@@ -131,6 +131,7 @@ fn start_link(
         trust: None,
         local_allowed: true,
         proxy: None,
+        masked_only: false,
     });
     // As the core does: takes all that waits, then says how far it got. Ends with the delivery.
     std::thread::spawn(move || {

@@ -8,10 +8,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// A crate may use only those before it. The order is the architecture: words first, programs last.
-pub const ORDER: [&str; 11] = [
+pub const ORDER: [&str; 12] = [
     "kerbside-domain",
     "kerbside-crypto",
     "kerbside-c2pa",
+    "kerbside-sheet",
     "kerbside-site",
     "kerbside-wire",
     "kerbside-seeing",

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kerbside_domain::camera_state::{CameraState, Off};
-use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::evidence::{
+    EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject, IncidentFacts,
+};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::time::Moment;
 use kerbside_seeing::incident::{Core, Input};
@@ -159,6 +161,7 @@ impl Commands {
             bbox: BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 },
             objects: Vec::new(),
             roles: Vec::new(),
+            facts: IncidentFacts::default(),
         }
     }
 

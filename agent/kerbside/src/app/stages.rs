@@ -25,10 +25,13 @@ use tokio::sync::{Notify, mpsc};
 
 use super::camera_thread::{CameraThread, Load};
 use super::core_thread::{self, CoreThread};
+use super::main_streams;
 use super::meters::Meters;
 use super::paths::{evidence_dir, watermark};
 use super::restore;
-use crate::evidence::{self, DamagedFile, Evidence, EvidenceCamera, JournalPosition, Scrub, Sealer, Signing};
+use crate::evidence::{
+    self, DamagedFile, Evidence, EvidenceCamera, JournalPosition, Officer, Scrub, Sealer, Signing,
+};
 use crate::review;
 use crate::sensor::{GnssEvent, Press};
 use crate::why::{self, Shelf};
@@ -132,12 +135,14 @@ pub(super) fn start(parts: Parts<'_>) -> anyhow::Result<Stages> {
         // The channel has more room than requests can be pending, and nothing was sent before.
         let _ = outcomes.try_send(outcome);
     }
-    let evidence = start_evidence(&site, &clock, &program, &rings, &delivery, outcomes, meters)?;
+    let mains = main_streams::rings(&site);
+    let evidence = start_evidence(&site, &clock, &program, (&rings, &mains), &delivery, outcomes, meters)?;
     let review = match detectors.is_empty() {
         true => None,
         false => Some(start_review(&site, &program, &rings, reviews, meters)?),
     };
-    let cameras = start_cameras(&site, &clock, &program, &rings, !detectors.is_empty(), &inputs, meters)?;
+    let mut cameras = start_cameras(&site, &clock, &program, &rings, !detectors.is_empty(), &inputs, meters)?;
+    cameras.threads.extend(main_streams::start(&site, &clock, &program, &mains, &cameras.stopped)?);
     let detectors = detectors
         .into_iter()
         .map(|detector| start_detector(detector, &cameras, &clock, &inputs, meters))
@@ -177,12 +182,14 @@ fn start_evidence(
     site: &Site,
     clock: &Arc<dyn Clock>,
     program: &CaptureProgram,
-    rings: &[Ring],
+    (rings, mains): (&[Ring], &[Option<Ring>]),
     delivery: &Delivery,
     outcomes: Sender<EvidenceOutcome>,
     meters: &Meters,
 ) -> anyhow::Result<evidence::EvidenceThread> {
-    let cameras = site.cameras.iter().zip(rings).map(|(c, ring)| EvidenceCamera::of(site, c, ring.clone()));
+    let cameras = site.cameras.iter().zip(rings).zip(mains);
+    let cameras =
+        cameras.map(|((c, ring), main)| EvidenceCamera::of(site, c, ring.clone()).with_main(main.clone()));
     let mut evidence = Evidence::new(
         evidence_dir(site),
         site.device.edge_id.clone(),
@@ -192,7 +199,8 @@ fn start_evidence(
     )
     .with_watermark(watermark(site))
     .with_sealer(sealer(delivery, clock))
-    .with_shelf(Shelf::open(why::folder(&site.device.data_dir)));
+    .with_shelf(Shelf::open(why::folder(&site.device.data_dir)))
+    .with_officer(Officer::new(site, evidence::finder_of(site)));
     match signing(site, delivery) {
         Some(Ok(signing)) => evidence = evidence.with_signing(signing),
         Some(Err(error)) => tracing::error!(%error, "evidence is not signed"),
@@ -236,6 +244,7 @@ fn scrub(site: &Site, clock: &Arc<dyn Clock>, delivery: &Delivery) -> Scrub {
 struct Cameras {
     threads: Vec<JoinHandle<()>>,
     stop: Sender<Infallible>,
+    stopped: Receiver<Infallible>,
     slots: Arc<Slots<DetectionJob>>,
     controls: Vec<Arc<CameraControl>>,
     /// Frames in the camera's slot or in the detector.
@@ -253,8 +262,14 @@ fn start_cameras(
 ) -> anyhow::Result<Cameras> {
     let (stop, stopped) = bounded(0);
     let slots = Arc::new(Slots::new(site.cameras.len()));
-    let mut cameras =
-        Cameras { threads: Vec::new(), stop, slots, controls: Vec::new(), with_detector: Vec::new() };
+    let mut cameras = Cameras {
+        threads: Vec::new(),
+        stop,
+        stopped,
+        slots,
+        controls: Vec::new(),
+        with_detector: Vec::new(),
+    };
     for (camera, ring) in site.cameras.iter().zip(rings) {
         let control: Arc<CameraControl> = Arc::default();
         let with_detector: Arc<AtomicUsize> = Arc::default();
@@ -271,7 +286,7 @@ fn start_cameras(
             period_s: 1.0 / camera.analysis_fps,
             load: Load::new(camera.id.clone(), with_detector.clone(), now),
         };
-        let stopped = stopped.clone();
+        let stopped = cameras.stopped.clone();
         let name = format!("camera-{}", camera.id);
         cameras.threads.push(spawn(&name, move || {
             session.run(&mut camera_thread, &stopped);

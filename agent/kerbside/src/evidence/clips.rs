@@ -5,6 +5,7 @@ use kerbside_domain::time::Mono;
 use kerbside_media::clip::{ClipForm, ClipJob};
 use kerbside_media::ring::RingSpan;
 
+use super::camera::Held;
 use super::files::Place;
 use super::manifest::ClipSpan;
 use super::room::Room;
@@ -51,8 +52,9 @@ impl Evidence {
         }
         let end = self.camera(request.camera).and_then(|c| c.end_of_span(from.mono, to.mono));
         let end = end.unwrap_or(to.mono);
-        let span = self.clip_packets(request, from.mono, end).ok_or(Missing::SpanNotInRing)?;
-        let (span, lost_s) = span.without_damage();
+        let held = self.clip_packets(request, from.mono, end).ok_or(Missing::SpanNotInRing)?;
+        let from_sub_stream = self.is_second_best(request, &held);
+        let (span, lost_s) = held.span.without_damage();
         let (begin, end) = span.begin().zip(span.end()).ok_or(Missing::NoPackets)?;
         let mut clip_span = ClipSpan::of(&span, begin, end, self.utc_offset_s);
         let place = Place::new(&self.dir, request, EvidenceRole::Clip, self.utc_offset_s);
@@ -74,16 +76,18 @@ impl Evidence {
         }
         self.counters.clips += 1;
         self.sign(request, &place, EvidenceRole::Clip, begin, clip_span.encoded_as.is_some());
-        Ok(MadeClip { item: place.adopt(begin)?, span: clip_span, shortfalls })
+        let item = EvidenceItem { from_sub_stream, ..place.adopt(begin)? };
+        Ok(MadeClip { item, span: clip_span, shortfalls })
     }
 
-    /// The packets that show more of the span, of the ring, its spare pictures or the pin: what was pinned may be about an earlier
+    /// The packets that show more of the span, of the rings, the spare pictures or the pin: what was pinned may be about an earlier
     /// change at this place. If all show the same, the pinned ones; spare pictures come last.
-    fn clip_packets(&self, request: &EvidenceRequest, from: Mono, to: Mono) -> Option<RingSpan> {
+    fn clip_packets(&self, request: &EvidenceRequest, from: Mono, to: Mono) -> Option<Held> {
         let camera = self.camera(request.camera);
-        let in_ring = camera.and_then(|c| c.ring.lock().span(from, to));
+        let in_ring = camera.and_then(|c| c.span(from, to));
         let spare = camera.and_then(|c| c.ring.lock().spare_span(from, to));
+        let spare = spare.map(|span| Held { span, is_main: false });
         let spans = spare.into_iter().chain(in_ring).chain(self.pinned(request));
-        spans.max_by(|a, b| a.shown_s(from, to).total_cmp(&b.shown_s(from, to)))
+        spans.max_by(|a, b| a.span.shown_s(from, to).total_cmp(&b.span.shown_s(from, to)))
     }
 }

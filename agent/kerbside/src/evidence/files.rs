@@ -29,6 +29,8 @@ pub(super) fn role_name(role: EvidenceRole) -> &'static str {
         EvidenceRole::Before => "before",
         EvidenceRole::Trigger => "trigger",
         EvidenceRole::Annotated => "annotated",
+        EvidenceRole::CloseUp => "close_up",
+        EvidenceRole::Sheet => "sheet",
         EvidenceRole::After => "after",
         EvidenceRole::Snapshot => "snapshot",
         EvidenceRole::Clip => "clip",
@@ -49,6 +51,9 @@ pub(super) fn folder(request: &EvidenceRequest, utc_offset_s: i32) -> PathBuf {
     let day = rfc3339(request.trigger_at.wall_ms, utc_offset_s);
     Path::new(day.get(..10).unwrap_or("undated")).join(request.subject.set_id())
 }
+
+/// The ids of masked copies end so; the upload knows them by it.
+pub(super) const MASKED: &str = "-masked";
 
 /// The name of one file, before and after it is durable.
 #[derive(Debug)]
@@ -105,6 +110,11 @@ impl Place {
         format!("{}.{}", self.id, media_of(self.role).0)
     }
 
+    /// Its name says that heads and number plates are masked in it.
+    pub(super) fn is_masked(&self) -> bool {
+        self.id.ends_with(MASKED)
+    }
+
     /// A child wrote it: what it left there must be a file, and nothing that leads elsewhere.
     pub(super) fn open_temporary(&self) -> std::io::Result<File> {
         evidence_file::open(&self.root, &self.folder.join(self.temporary_name()))
@@ -129,6 +139,9 @@ impl Place {
             bytes,
             sha256,
             captured,
+            masked: false,
+            enlarged: None,
+            from_sub_stream: false,
             signature: None,
         })
     }
@@ -140,13 +153,17 @@ impl Place {
         durable::replace(&path, bytes).map_err(failed(&path, "writing"))
     }
 
-    /// Writes `bytes` and makes them durable.
-    pub(super) fn write(&self, bytes: &[u8], captured: Moment) -> Result<EvidenceItem, FileError> {
+    /// Writes `bytes` under the temporary name.
+    pub(super) fn write_temporary(&self, bytes: &[u8]) -> Result<(), FileError> {
         self.prepare()?;
         let temporary = self.temporary();
         let mut file = create_anew(&temporary).map_err(failed(&temporary, "creating"))?;
-        file.write_all(bytes).map_err(failed(&temporary, "writing"))?;
-        drop(file);
+        file.write_all(bytes).map_err(failed(&temporary, "writing"))
+    }
+
+    /// Writes `bytes` and makes them durable.
+    pub(super) fn write(&self, bytes: &[u8], captured: Moment) -> Result<EvidenceItem, FileError> {
+        self.write_temporary(bytes)?;
         self.adopt(captured)
     }
 }

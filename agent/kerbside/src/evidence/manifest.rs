@@ -45,6 +45,15 @@ pub struct ManifestItem {
     pub bytes: u64,
     pub sha256: String,
     pub captured_at: String,
+    /// Heads and number plates are masked in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
+    /// It was enlarged by this factor: the camera's picture has fewer pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarged: Option<f32>,
+    /// It comes from the smaller stream, because that of full resolution gave nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_sub_stream: bool,
 }
 
 /// What a clip was made of, so that anyone can compare it with what the camera sent.
@@ -117,6 +126,9 @@ pub(super) fn extend(
         bytes: item.bytes,
         sha256: item.sha256.clone(),
         captured_at: rfc3339(item.captured.wall_ms, head.utc_offset_s),
+        masked: item.masked,
+        enlarged: item.enlarged,
+        from_sub_stream: item.from_sub_stream,
     }));
     let manifest = Manifest {
         version: 1,

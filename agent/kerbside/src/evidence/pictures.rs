@@ -3,16 +3,18 @@
 use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole};
 use kerbside_domain::frame::Packet;
 use kerbside_domain::time::{Moment, Mono};
-use kerbside_media::clip::{ClipJob, StillJob};
+use kerbside_media::clip::{ClipJob, Crop, StillJob};
 use kerbside_media::picture::Drawing;
 use kerbside_media::ring::RingSpan;
+use kerbside_sheet::window;
 
+use super::camera::Held;
 use super::drawings;
 use super::files::Place;
 use super::room::Room;
 use super::shortfall::{Missing, Shortfall};
 use super::stage::Evidence;
-use super::tuning::{AROUND_S, MAX_PICTURE_BYTES, STALE_S};
+use super::tuning::{MAX_CLOSE_UP_BYTES, MAX_PICTURE_BYTES};
 
 impl Evidence {
     pub(super) fn pictures(&mut self, request: &EvidenceRequest) -> EvidenceOutcome {
@@ -22,7 +24,7 @@ impl Evidence {
                 shortfalls.push(Shortfall::Pictures(Missing::DiskNearlyFull));
                 Vec::new()
             }
-            Room::All | Room::NoClips => moments(request),
+            Room::All | Room::NoClips => moments(request, self.officer.is_some()),
         };
         for (at, roles) in moments {
             match self.pictures_at(request, at, &roles) {
@@ -40,6 +42,10 @@ impl Evidence {
                 Err(why) => shortfalls.push(Shortfall::Roles(roles, why)),
             }
         }
+        let other = self.camera(request.camera).and_then(|c| c.other_aspect(request.trigger_at.mono));
+        shortfalls.extend(other.map(|(main, sub)| Shortfall::OtherAspect(main, sub)));
+        let more = self.for_the_officer(request, &items, &mut shortfalls);
+        items.extend(more);
         let answers = request.roles.iter().copied().filter(|role| is_picture(*role)).collect();
         self.outcome(request, answers, items, shortfalls, None)
     }
@@ -51,7 +57,9 @@ impl Evidence {
         at: Moment,
         roles: &[EvidenceRole],
     ) -> Result<Pictures, Missing> {
-        let span = self.packets_at(request, at.mono).ok_or(Missing::MomentNotInRing)?;
+        let held = self.packets_at(request, at.mono).ok_or(Missing::MomentNotInRing)?;
+        let from_sub_stream = self.is_second_best(request, &held);
+        let span = held.span;
         let packets = &span.packets;
         let shown = packets.iter().filter(|p| p.at.mono <= at.mono).max_by_key(|p| p.pts);
         let shown = shown.or(packets.first()).ok_or(Missing::NoPackets)?;
@@ -70,8 +78,10 @@ impl Evidence {
         let items = places.iter().zip(roles).map(|(place, role)| {
             results.next().ok_or(Missing::NoPictureMade)?.map_err(Missing::Child)?;
             self.counters.pictures += 1;
+            self.date(request, place, *role, captured)?;
             self.sign(request, place, *role, captured, false);
-            Ok(place.adopt(captured)?)
+            let enlarged = enlarged(request, *role, &span);
+            Ok(EvidenceItem { enlarged, from_sub_stream, ..place.adopt(captured)? })
         });
         let shifted_s = instead.map(|instead| signed_s(shown.at.mono, instead.at.mono));
         Ok(Pictures { results: items.collect(), shifted_s })
@@ -89,11 +99,12 @@ impl Evidence {
         let still = |(place, role): (&Place, &EvidenceRole)| StillJob {
             pts: shown.pts,
             path: place.temporary(),
-            max_bytes: MAX_PICTURE_BYTES,
+            max_bytes: if *role == EvidenceRole::CloseUp { MAX_CLOSE_UP_BYTES } else { MAX_PICTURE_BYTES },
             drawings: match role {
                 EvidenceRole::Annotated => self.drawings(request, shown.at),
                 _ => Vec::new(),
             },
+            crop: (*role == EvidenceRole::CloseUp).then(|| close_up(request, span)),
         };
         let stills = places.iter().zip(roles).map(still).collect();
         let RingSpan { stream, packets } = span.clone();
@@ -111,17 +122,16 @@ impl Evidence {
         drawings::of_annotated(request, camera, &self.edge_id, captured, self.utc_offset_s)
     }
 
-    /// Packets around `at`: the pinned ones if they cover the moment, else those of the ring, else its spare pictures.
-    fn packets_at(&self, request: &EvidenceRequest, at: Mono) -> Option<RingSpan> {
-        if let Some(pinned) = self.pinned(request).filter(|span| span.covers(at)) {
-            return Some(pinned);
+    /// Packets around `at`: the pinned ones if they cover the moment, else those of the rings, else the spare pictures; of full
+    /// resolution before all others.
+    fn packets_at(&self, request: &EvidenceRequest, at: Mono) -> Option<Held> {
+        let camera = self.camera(request.camera)?;
+        let pinned = self.pinned(request).filter(|held| held.span.covers(at));
+        if pinned.as_ref().is_some_and(|held| held.is_main || camera.main.is_none()) {
+            return pinned;
         }
-        let ring = self.camera(request.camera)?.ring.lock();
-        // The frame at `at` needs its group of pictures from the key frame on; the groups around it serve if it is damaged.
-        let span = ring.span(at.minus_s(AROUND_S), at.plus_s(AROUND_S));
-        // A ring that lost its group of pictures ends long before.
-        let shows = |span: &RingSpan| span.end().is_some_and(|end| end.mono.plus_s(STALE_S) >= at);
-        span.filter(shows).or_else(|| ring.spare_span(at, at))
+        let around = camera.around(at);
+        if around.as_ref().is_some_and(|held| held.is_main) { around } else { pinned.or(around) }
     }
 }
 
@@ -136,10 +146,37 @@ fn signed_s(from: Mono, to: Mono) -> f64 {
     if to >= from { to.since_s(from) } else { -from.since_s(to) }
 }
 
+/// The part of the picture that the close-up shows.
+fn close_up(request: &EvidenceRequest, span: &RingSpan) -> Crop {
+    let size = upright(span);
+    let window = window::close_up(&request.bbox, size);
+    let factor = window::enlargement(&request.bbox, size);
+    Crop { window, min_width: (f64::from(window.w) * f64::from(size.0) * factor).ceil() as u32 }
+}
+
+/// By how much a picture was enlarged, if it was.
+fn enlarged(request: &EvidenceRequest, role: EvidenceRole, span: &RingSpan) -> Option<f32> {
+    let factor = window::enlargement(&request.bbox, upright(span));
+    (role == EvidenceRole::CloseUp && factor > 1.05).then_some(factor as f32)
+}
+
+/// Size of the upright picture, px; that of a usual camera where the stream does not say.
+fn upright(span: &RingSpan) -> (u32, u32) {
+    let (width, height, turn) = (span.stream.width, span.stream.height, span.stream.turn);
+    match (width, height) {
+        (0, _) | (_, 0) => (1280, 720),
+        _ if turn.quarters % 2 == 1 => (height, width),
+        _ => (width, height),
+    }
+}
+
 /// Which pictures show which moment: what was there before, and what is there now.
-fn moments(request: &EvidenceRequest) -> Vec<(Moment, Vec<EvidenceRole>)> {
+fn moments(request: &EvidenceRequest, with_close_up: bool) -> Vec<(Moment, Vec<EvidenceRole>)> {
     let pictures = request.roles.iter().copied().filter(|role| is_picture(*role));
-    let (before, now): (Vec<_>, Vec<_>) = pictures.partition(|role| *role == EvidenceRole::Before);
+    let (before, mut now): (Vec<_>, Vec<_>) = pictures.partition(|role| *role == EvidenceRole::Before);
+    if with_close_up && request.kind.is_some() && now.contains(&EvidenceRole::Trigger) {
+        now.push(EvidenceRole::CloseUp);
+    }
     let before = request.before_at.map(|at| (at, before));
     before.into_iter().chain([(request.trigger_at, now)]).filter(|(_, roles)| !roles.is_empty()).collect()
 }

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::Mono;
-use kerbside_media::ring::RingSpan;
 
-use super::camera::EvidenceCamera;
+use super::camera::{EvidenceCamera, Held};
 use super::tuning::{MAX_PINNED_BYTES, MAX_PINS};
 
 /// One span of one camera. Its packets are taken when the ring has reached the end of the span.
@@ -18,7 +17,7 @@ struct Pin {
     camera: CameraIx,
     from: Mono,
     to: Mono,
-    packets: Option<RingSpan>,
+    packets: Option<Held>,
 }
 
 /// All pins by incident id. Ids begin with their time, so the first is the oldest.
@@ -41,7 +40,7 @@ impl Pins {
     }
 
     /// The packets pinned for an incident, if the ring had them.
-    pub(super) fn packets(&self, incident_id: &str) -> Option<RingSpan> {
+    pub(super) fn packets(&self, incident_id: &str) -> Option<Held> {
         self.pins.get(incident_id)?.packets.clone()
     }
 
@@ -51,7 +50,7 @@ impl Pins {
             let Some(camera) = cameras.get(usize::from(pin.camera.0)) else { continue };
             let end = camera.end_of_span(pin.from, pin.to).or(ended.then_some(pin.to));
             if let Some(end) = end {
-                pin.packets = camera.ring.lock().span(pin.from, end);
+                pin.packets = camera.span(pin.from, end);
             }
         }
     }
@@ -81,6 +80,6 @@ impl Pins {
     }
 
     fn bytes(&self) -> usize {
-        self.pins.values().filter_map(|pin| pin.packets.as_ref()).map(RingSpan::bytes).sum()
+        self.pins.values().filter_map(|pin| pin.packets.as_ref()).map(|held| held.span.bytes()).sum()
     }
 }

@@ -67,7 +67,7 @@ impl Evidence {
         let label = text::short(&refusal.why);
         let drawings = vec![Drawing::Box { bbox: refusal.thing.bbox, label, emphasis: false }];
         let path = temporary.to_owned();
-        let still = StillJob { pts, path, max_bytes: MAX_REFUSAL_PICTURE_BYTES, drawings };
+        let still = StillJob { pts, path, max_bytes: MAX_REFUSAL_PICTURE_BYTES, drawings, crop: None };
         let job = ClipJob { stream, packets, clip: None, stills: vec![still] };
         match (self.make_clip)(&job) {
             Ok(made) if made.stills.iter().all(Result::is_ok) && !made.stills.is_empty() => Ok(()),

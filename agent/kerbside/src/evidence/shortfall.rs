@@ -26,6 +26,10 @@ pub(super) enum Shortfall {
         why: String,
     },
     Manifest(FileError),
+    /// The two streams of the camera show different pictures: width and height of the large one, then of the small one, px.
+    OtherAspect((u32, u32), (u32, u32)),
+    /// Its copy without heads and number plates.
+    Masked(EvidenceRole, Missing),
     /// It is there, but bears no signature.
     Unsigned(EvidenceRole, String),
     /// What the first manifest of a revision named is not named again.
@@ -42,8 +46,10 @@ pub(super) enum Missing {
     NoClipRequested,
     NoPictureMade,
     NoClipMade,
-    /// What the clip child said.
+    /// What the clip child said, or the picture.
     Child(String),
+    /// Nobody could look for people in it.
+    NotMasked(String),
     File(FileError),
 }
 
@@ -72,6 +78,11 @@ impl fmt::Display for Shortfall {
                 write!(f, "clip: no browser plays {codec}, and it could not be encoded again: {why}")
             }
             Shortfall::Manifest(error) => write!(f, "manifest: {error}"),
+            Shortfall::OtherAspect((w, h), (sub_w, sub_h)) => write!(
+                f,
+                "main_url shows {w}x{h}, url {sub_w}x{sub_h}: the pictures differ, and boxes in them may be off"
+            ),
+            Shortfall::Masked(role, why) => write!(f, "{} masked: {why}", role_name(*role)),
             Shortfall::Unsigned(role, why) => write!(f, "{} not signed: {why}", role_name(*role)),
             Shortfall::EarlierManifest => f.write_str(
                 "the manifest of the pictures is not as it was written: its files are left out here",
@@ -91,6 +102,7 @@ impl fmt::Display for Missing {
             Missing::NoPictureMade => "the cutter gave no picture",
             Missing::NoClipMade => "the cutter wrote no clip",
             Missing::Child(why) => why,
+            Missing::NotMasked(why) => return write!(f, "it could not be masked: {why}"),
             Missing::File(error) => return error.fmt(f),
         })
     }

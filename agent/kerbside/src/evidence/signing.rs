@@ -32,7 +32,8 @@ impl Evidence {
         encoded: bool,
     ) {
         let edit = match role {
-            EvidenceRole::Annotated => Some(Edit::DrawnIn),
+            EvidenceRole::Annotated | EvidenceRole::Sheet => Some(Edit::DrawnIn),
+            _ if place.is_masked() => Some(Edit::DrawnIn),
             _ => encoded.then_some(Edit::Encoded),
         };
         let statement = Statement { edit, ..self.statement(request, place, role, captured) };
@@ -55,7 +56,10 @@ impl Evidence {
     ) -> Statement {
         let camera = self.camera(request.camera);
         let captured_at = rfc3339(captured.wall_ms, self.utc_offset_s);
-        let facts = facts(request, &self.edge_id, camera, role, captured, &captured_at);
+        let mut facts = facts(request, &self.edge_id, camera, role, captured, &captured_at);
+        if place.is_masked() {
+            facts["masked"] = true.into();
+        }
         Statement {
             id: format!("{}/{}/{}", self.edge_id, request.subject.set_id(), place.name()),
             title: place.name(),

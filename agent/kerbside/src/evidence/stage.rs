@@ -7,11 +7,11 @@ use kerbside_domain::evidence::{EvidenceItem, EvidenceOutcome, EvidenceRequest, 
 use kerbside_domain::frame::CameraIx;
 use kerbside_domain::time::Mono;
 use kerbside_media::clip::ClipMaker;
-use kerbside_media::ring::RingSpan;
 
 use super::box_signer::Signing;
-use super::camera::EvidenceCamera;
+use super::camera::{EvidenceCamera, Held};
 use super::manifest::{self, ClipSpan};
+use super::officer::Officer;
 use super::pins::Pins;
 use super::room::{Room, Watermark};
 use super::seal::Sealer;
@@ -64,6 +64,8 @@ pub struct Evidence {
     pub(super) shelf: Option<Shelf>,
     /// When a picture was last made for it.
     pub(super) refused_pictured: Option<Mono>,
+    /// `None`: no close-ups, no sheets, nothing is masked.
+    pub(super) officer: Option<Officer>,
 }
 
 impl std::fmt::Debug for Evidence {
@@ -97,6 +99,7 @@ impl Evidence {
             sealer: None,
             shelf: None,
             refused_pictured: None,
+            officer: None,
         }
     }
 
@@ -108,6 +111,11 @@ impl Evidence {
     /// Keeps what was no incident.
     pub fn with_shelf(self, shelf: Shelf) -> Self {
         Evidence { shelf: Some(shelf), ..self }
+    }
+
+    /// Makes close-ups, sheets and masked copies.
+    pub fn with_officer(self, officer: Officer) -> Self {
+        Evidence { officer: Some(officer), ..self }
     }
 
     /// Leaves room on the disk to the reports.
@@ -183,6 +191,12 @@ impl Evidence {
         self.pins.take_from(&self.cameras, ended);
     }
 
+    pub(super) fn set_box_point(&mut self, at: Mono, point: (f64, f64), accuracy_m: f64) {
+        if let Some(officer) = &mut self.officer {
+            officer.set_box_point(at, point, accuracy_m);
+        }
+    }
+
     pub(super) fn set_zones(&mut self, camera: CameraIx, zones: BTreeMap<String, Vec<(f32, f32)>>) {
         if let Some(camera) = self.cameras.get_mut(usize::from(camera.0)) {
             camera.zones = zones;
@@ -194,8 +208,13 @@ impl Evidence {
     }
 
     /// The packets pinned for what the request is about.
-    pub(super) fn pinned(&self, request: &EvidenceRequest) -> Option<RingSpan> {
+    pub(super) fn pinned(&self, request: &EvidenceRequest) -> Option<Held> {
         self.pins.packets(request.subject.incident_id()?)
+    }
+
+    /// It is of the smaller stream of a camera that has a larger one.
+    pub(super) fn is_second_best(&self, request: &EvidenceRequest, held: &Held) -> bool {
+        !held.is_main && self.camera(request.camera).is_some_and(|c| c.main.is_some())
     }
 
     pub(super) fn room(&self) -> Room {

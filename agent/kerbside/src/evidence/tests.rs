@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::evidence::{
+    EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject, IncidentFacts,
+};
 use kerbside_domain::frame::{CameraIx, Packet, StreamInfo, Turn};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Moment, Mono};
@@ -43,7 +45,7 @@ pub(crate) fn ring(seconds: f64, until_s: u32) -> Arc<Mutex<PacketRing>> {
     ring
 }
 
-fn feed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
+pub(crate) fn feed(ring: &Mutex<PacketRing>, from_s: u32, until_s: u32) {
     for i in from_s * 10..until_s * 10 {
         ring.lock().push(packet(f64::from(i) / 10.0, i % 10 == 0));
     }
@@ -65,8 +67,8 @@ pub(crate) fn stage(dir: &std::path::Path, ring: Arc<Mutex<PacketRing>>) -> Evid
             stills: job.stills.iter().map(|still| Ok(still.pts)).collect(),
         })
     });
-    let camera =
-        EvidenceCamera { id: "cam1".into(), ring, zones: BTreeMap::new(), point: Some((121.4, 31.1)) };
+    let (zones, point) = (BTreeMap::new(), Some((121.4, 31.1)));
+    let camera = EvidenceCamera { id: "cam1".into(), ring, main: None, zones, point };
     Evidence::new(dir.to_owned(), "box".into(), 8 * 3600, vec![camera], make_clip)
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn request(id: &str, clip: (f64, f64)) -> EvidenceRequest {
         bbox: kerbside_domain::frame::BBox { x: 0.1, y: 0.1, w: 0.1, h: 0.1 },
         objects: Vec::new(),
         roles: vec![EvidenceRole::Before, EvidenceRole::Trigger],
+        facts: IncidentFacts::default(),
     }
 }
 
@@ -144,7 +147,7 @@ fn a_clip_of_signed_video_ends_with_the_signature_over_its_last_pictures() {
     let mut stage = stage(dir.path(), ring.clone());
     // Pinned for a candidate: what lies in the ring then goes on likewise.
     stage.pin("A".into(), CameraIx(0), Mono::from_s(10.0), Mono::from_s(13.5));
-    assert_eq!(stage.pins.packets("A").unwrap().end().unwrap().mono, Mono::from_s(14.0));
+    assert_eq!(stage.pins.packets("A").unwrap().span.end().unwrap().mono, Mono::from_s(14.0));
     stage.unpin("A");
     stage.request(request("A", (10.0, 19.5)));
     // The ring has reached the end of the span, but not the next key frame.

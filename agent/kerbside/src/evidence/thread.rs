@@ -26,9 +26,15 @@ pub enum EvidenceTask {
     Unpin {
         incident_id: String,
     },
-    Make(EvidenceRequest),
+    Make(Box<EvidenceRequest>),
     /// What was no incident.
     Refused(Box<Refusal>),
+    /// Where the box stood at a moment, by GNSS: lon_deg, lat_deg, and the radius that holds it, m.
+    BoxPoint {
+        at: Mono,
+        point: (f64, f64),
+        accuracy_m: f64,
+    },
     /// Outlines of zones from now on.
     Zones {
         camera: CameraIx,
@@ -50,6 +56,7 @@ impl EvidenceThread {
     /// Never blocks: with the queue full a request is answered with what is missing.
     pub fn submit(&self, task: EvidenceTask) {
         if let Err(TrySendError::Full(EvidenceTask::Make(request))) = self.tasks.try_send(task) {
+            let request = *request;
             let outcome = EvidenceOutcome {
                 subject: request.subject,
                 revision: request.revision,
@@ -130,9 +137,13 @@ fn run(
                 evidence.unpin(&incident_id);
                 Vec::new()
             }
-            Ok(EvidenceTask::Make(request)) => evidence.request(request),
+            Ok(EvidenceTask::Make(request)) => evidence.request(*request),
             Ok(EvidenceTask::Refused(refusal)) => {
                 evidence.refused(&refusal, clock.now().mono, !inbox.is_empty());
+                Vec::new()
+            }
+            Ok(EvidenceTask::BoxPoint { at, point, accuracy_m }) => {
+                evidence.set_box_point(at, point, accuracy_m);
                 Vec::new()
             }
             Ok(EvidenceTask::Zones { camera, zones }) => {

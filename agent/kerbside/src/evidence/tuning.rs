@@ -42,6 +42,18 @@ pub(super) const SIGNED_TAIL_S: f64 = 5.0;
 pub(super) const AROUND_S: f64 = 4.0;
 /// Packets that end longer than this before a moment do not show it, s. Chosen: spare pictures come once a second.
 pub(super) const STALE_S: f64 = 1.5;
+/// Evidence is made of the stream of full resolution although that shows less of the span, by this at most, s. Chosen: its group of
+/// pictures may begin later than that of the analysed stream.
+pub(super) const MAIN_LACKS_S: f64 = 2.0;
+/// Aspects of a camera's two streams that differ by more than this share are two pictures: 16:9 and 4:3 differ by a third, padding to
+/// whole blocks by a hundredth.
+pub(super) const MOST_ASPECT: f64 = 0.03;
+/// Largest sheet, bytes (contract: at most 60 KB), of which 8 KB are left to the signature and its certificates, and 1 KB to EXIF.
+pub(super) const MAX_SHEET_BYTES: usize = 51_000;
+/// Largest close-up, bytes.
+pub(super) const MAX_CLOSE_UP_BYTES: u64 = 120_000;
+/// A picture beyond this is not read for a sheet, bytes.
+pub(super) const MAX_READ_BYTES: u64 = 4 << 20;
 /// Damage shorter than this is left out of a clip without a word, s: nobody misses two pictures.
 pub(super) const LEAST_TOLD_S: f64 = 0.25;
 /// Between two files that are read again, s. Chosen: 12 an hour are 288 a day; a box with 20 incidents a day has looked at all of a

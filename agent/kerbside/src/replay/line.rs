@@ -9,7 +9,7 @@ use super::options::{Options, Outcome};
 use super::output::Output;
 use super::scoring::score;
 use super::truth::Truth;
-use crate::evidence::{Evidence, EvidenceCamera};
+use crate::evidence::{Evidence, EvidenceCamera, Officer, finder_of};
 use crate::review::{ReviewCamera, review};
 use kerbside_domain::camera_state::{CameraState, Off};
 use kerbside_domain::evidence::EvidenceOutcome;
@@ -61,13 +61,15 @@ impl<'a> Line<'a> {
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let review_camera = ReviewCamera::of(camera, options.exe.clone(), ring.clone());
         let source = EvidenceCamera::of(site, camera, ring);
+        let officer = Officer::new(site, finder_of(site));
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),
             site.device.utc_offset_s,
             vec![source],
             clip_maker(),
-        );
+        )
+        .with_officer(officer);
         let control = Arc::<CameraControl>::default();
         Ok(Line {
             clock,

@@ -125,8 +125,13 @@ fn annex_b_without_extradata_makes_the_same_clip() {
     let dir = tempfile::tempdir().unwrap();
     let clip = dir.path().join("clip.part");
     let asked = annex_b[30].pts;
-    let still =
-        StillJob { pts: asked, path: dir.path().join("still"), max_bytes: 200_000, drawings: Vec::new() };
+    let still = StillJob {
+        pts: asked,
+        path: dir.path().join("still"),
+        max_bytes: 200_000,
+        drawings: Vec::new(),
+        crop: None,
+    };
     let job = ClipJob { stream: bare, packets: annex_b, clip: Some(clip.clone()), stills: vec![still] };
     let done = make(&kerbside(), LIMIT, &job).unwrap();
     assert!(done.clip == Some(ClipForm::AsSent) && done.stills == [Ok(asked)], "{done:?}");
@@ -151,6 +156,7 @@ fn a_still_shows_the_frame_asked_for_and_keeps_to_its_limit() {
         path: dir.path().join(name),
         max_bytes,
         drawings: marks,
+        crop: None,
     };
     let bbox = BBox { x: 0.4, y: 0.4, w: 0.2, h: 0.3 };
     let marks = vec![

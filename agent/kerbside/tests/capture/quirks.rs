@@ -180,6 +180,7 @@ fn a_clip_plays_in_real_time(ring: &PacketRing, lossy: bool, at: &Path) -> Resul
         path: at.with_extension("jpg"),
         max_bytes: 200_000,
         drawings: Vec::new(),
+        crop: None,
     };
     let refreshed = packets.iter().any(|p| p.refresh > 0);
     let job = ClipJob { stream, packets, clip: Some(clip.clone()), stills: vec![still] };
@@ -347,6 +348,7 @@ fn a_ring_smaller_than_a_group_of_pictures_has_the_moment_as_a_spare_picture() {
             path: dir.path().join("spare.jpg"),
             max_bytes: 200_000,
             drawings: Vec::new(),
+            crop: None,
         };
         let job = ClipJob {
             stream: span.stream.clone(),
@@ -397,7 +399,8 @@ fn a_stream_that_says_it_lies_on_its_side_is_turned_upright_and_so_is_its_clip()
         let RingSpan { stream, packets } = ring.span(Mono::ZERO, ring.latest().unwrap().mono).unwrap();
         let (clip, still) = (dir.path().join("clip.mp4"), dir.path().join("still.jpg"));
         let pts = packets[0].pts;
-        let stills = vec![StillJob { pts, path: still.clone(), max_bytes: 200_000, drawings: Vec::new() }];
+        let stills =
+            vec![StillJob { pts, path: still.clone(), max_bytes: 200_000, drawings: Vec::new(), crop: None }];
         let job = ClipJob { stream, packets, clip: Some(clip.clone()), stills };
         let made = make(&kerbside(), Duration::from_secs(60), &job).unwrap();
         assert_eq!((made.clip, made.stills.len()), (Some(ClipForm::AsSent), 1), "{what}");

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use kerbside::evidence::{Evidence, EvidenceCamera};
 use kerbside_domain::camera_state::CameraState;
-use kerbside_domain::evidence::{EvidenceItem, EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::evidence::{
+    EvidenceItem, EvidenceRequest, EvidenceRole, EvidenceSubject, IncidentFacts,
+};
 use kerbside_domain::frame::{BBox, CameraIx, Frame, Level};
 use kerbside_domain::time::{Clock, Moment, SystemClock};
 use kerbside_media::ring::PacketRing;
@@ -52,6 +54,7 @@ fn request(at: Moment) -> EvidenceRequest {
         bbox: BBox { x: 0.1, y: 0.1, w: 0.1, h: 0.1 },
         objects: Vec::new(),
         roles: Vec::new(),
+        facts: IncidentFacts::default(),
     }
 }
 
@@ -92,8 +95,13 @@ fn survives(codec: Codec) {
     let mut capture = setup(camera.url(), Pace::Live);
     (capture.stall_after_s, capture.restart_after_s) = (10.0, 20.0);
     let mut session = CaptureSession::new(capture, clock.clone(), ring.clone());
-    let watched =
-        EvidenceCamera { id: "cam1".into(), ring: ring.clone(), zones: BTreeMap::new(), point: None };
+    let watched = EvidenceCamera {
+        id: "cam1".into(),
+        ring: ring.clone(),
+        main: None,
+        zones: BTreeMap::new(),
+        point: None,
+    };
     let in_child = kerbside_media::clip::in_child(kerbside());
     let mut evidence = Evidence::new(dir.path().join("evidence"), "box".into(), 0, vec![watched], in_child);
     let clip = std::thread::scope(|scope| {

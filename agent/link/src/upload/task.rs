@@ -35,6 +35,20 @@ pub struct Uploader {
     pub local_allowed: bool,
     /// The site's HTTP proxy.
     pub proxy: Option<Proxy>,
+    /// Originals with heads and number plates leave only by a grant that says `unmasked`.
+    pub masked_only: bool,
+}
+
+/// Why an original stays.
+const UNMASKED_WORD: &str =
+    "this site sends masked pictures only: grant the masked copy, or say \"unmasked\": true";
+/// What the names of masked files end with; the evidence stage gives them.
+const MASKED_NAMES: [&str; 2] = ["-masked.jpg", "-sheet.jpg"];
+
+/// A picture or clip as the camera showed it.
+fn may_show_people(path: &str) -> bool {
+    let is_text = path.ends_with(".json") || path.ends_with(".sig");
+    !is_text && !MASKED_NAMES.iter().any(|end| path.ends_with(end))
 }
 
 /// Starts the task on the current runtime; it ends when the sender is dropped.
@@ -157,6 +171,9 @@ impl Uploader {
 
     async fn attempt(&self, pending: &Pending) -> Attempt {
         let grant = &pending.grant;
+        if self.masked_only && !grant.unmasked && may_show_people(&grant.path) {
+            return Attempt::Over(Err(UNMASKED_WORD.to_owned()));
+        }
         let (file, bytes) = match self.checked(grant).await {
             Ok(checked) => checked,
             Err(why) => return Attempt::Over(Err(why)),

@@ -97,7 +97,15 @@ fn bench() -> Bench {
         Delivery::open(DeliverySettings::new(dir.path(), true), who(), clock.clone()).unwrap();
     let sha256 =
         kerbside_crypto::hash::Hash::of(&content).to_string().trim_start_matches("sha256:").to_owned();
-    let uploader = Uploader { evidence_dir, delivery, clock, trust: None, local_allowed: true, proxy: None };
+    let uploader = Uploader {
+        evidence_dir,
+        delivery,
+        clock,
+        trust: None,
+        local_allowed: true,
+        proxy: None,
+        masked_only: false,
+    };
     Bench { _dir: dir, uploader, content, sha256 }
 }
 
@@ -114,6 +122,8 @@ pub(super) fn any_grant() -> Grant {
         offset: 0,
         headers: BTreeMap::new(),
         resumable: false,
+        unmasked: false,
+        own: false,
     }
 }
 
@@ -209,6 +219,29 @@ fn what_must_not_leave_stays_and_the_centre_hears_why() {
         let (kind, data) = upload(&bench, &grant);
         assert_eq!(kind, "evidence.failed.v1", "{why}");
         assert!(data["reason"].as_str().unwrap().contains(why), "{why}: {data}");
+    }
+}
+
+/// Where a site sends masked pictures only, an original needs the word; who has none hears what to write.
+#[test]
+fn an_original_leaves_by_the_word_alone_where_the_site_masks() {
+    let mut bench = bench();
+    bench.uploader.masked_only = true;
+    let folder = std::path::Path::new(FILE).parent().unwrap().to_owned();
+    let copy = folder.join("r1-trigger-masked.jpg").to_string_lossy().into_owned();
+    std::fs::write(bench.uploader.evidence_dir.join(&copy), &bench.content).unwrap();
+    let (port, _requests) = serve(vec![Act::Answer("200 OK"), Act::Answer("200 OK")]);
+    let granted = |path: &str, unmasked| Grant {
+        path: path.into(),
+        unmasked,
+        ..grant(&bench, format!("http://127.0.0.1:{port}/a"), false)
+    };
+    let (kind, data) = upload(&bench, &granted(FILE, false));
+    assert_eq!(kind, "evidence.failed.v1");
+    assert!(data["reason"].as_str().unwrap().contains("\"unmasked\": true"), "{data}");
+    for (path, unmasked) in [(FILE, true), (copy.as_str(), false)] {
+        let (kind, data) = upload(&bench, &granted(path, unmasked));
+        assert_eq!(kind, "evidence.ready.v1", "{data}");
     }
 }
 

@@ -8,14 +8,38 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Rational, decoder};
 
 use kerbside_domain::frame::{Packet, StreamInfo, Turn};
+use opencv::core::{Mat, MatTraitConst, Rect, Size};
+use opencv::imgproc;
 
 use super::decode::{is_flagged, pts_of, send};
 use super::nal::Entry;
 use super::wholeness::Wholeness;
 use super::{decoder as opening, jpeg, parameters};
-use crate::clip::StillJob;
+use crate::clip::{Crop, StillJob};
 use crate::picture::pen::{ChannelOrder, Pen};
 use crate::proto::StillInfo;
+
+/// Largest width to which a part is enlarged, px: whoever asks for more gets this.
+const MAX_ENLARGED_WIDTH: f64 = 1920.0;
+
+/// The part of the picture, enlarged if it has fewer pixels than wanted.
+fn cropped(picture: &Mat, crop: &Crop) -> opencv::Result<Mat> {
+    let (width, height) = (f64::from(picture.cols()), f64::from(picture.rows()));
+    let window = crop.window.clamped();
+    let px = |share: f32, side: f64| (f64::from(share) * side).round();
+    let w = px(window.w, width).clamp(1.0, width);
+    let h = px(window.h, height).clamp(1.0, height);
+    let (x, y) = (px(window.x, width).min(width - w), px(window.y, height).min(height - h));
+    let part = Mat::roi(picture, Rect::new(x as i32, y as i32, w as i32, h as i32))?.try_clone()?;
+    let factor = f64::from(crop.min_width).min(MAX_ENLARGED_WIDTH) / w;
+    if factor <= 1.0 {
+        return Ok(part);
+    }
+    let mut larger = Mat::default();
+    let size = Size::new((w * factor).round() as i32, ((h * factor).round() as i32).max(1));
+    imgproc::resize(&part, &mut larger, size, 0.0, 0.0, imgproc::INTER_CUBIC)?;
+    Ok(larger)
+}
 
 /// Finds frames by pts among the packets of one stream.
 pub(super) struct Stills<'a> {
@@ -47,6 +71,9 @@ impl<'a> Stills<'a> {
         let cv = |e: opencv::Error| format!("OpenCV: {}", e.message);
         let mut picture = jpeg::to_mat(frame, self.turn)?;
         Pen::new(&mut picture, ChannelOrder::Bgr).draw(&job.drawings).map_err(cv)?;
+        if let Some(crop) = &job.crop {
+            picture = cropped(&picture, crop).map_err(cv)?;
+        }
         let limit = usize::try_from(job.max_bytes).unwrap_or(usize::MAX);
         let (bytes, width, height) = jpeg::within(picture, limit)?;
         std::fs::write(&job.path, &bytes).map_err(|e| format!("{}: {e}", job.path.display()))?;

@@ -62,6 +62,16 @@ impl CaptureSettings {
         }
     }
 
+    /// The camera's stream of full resolution, if it has one: its packets are kept and nothing is decoded.
+    pub fn of_main(camera: &Camera, program: CaptureProgram) -> Option<Self> {
+        let main = camera.main.as_ref()?;
+        let pace = if url::is_file(&main.url) { Pace::Realtime } else { Pace::Live };
+        let of_camera = CaptureSettings::of(camera, program);
+        let seed = of_camera.seed ^ 1 << 48;
+        let (url, ring_bytes) = (main.url.clone(), main.ring_bytes);
+        Some(CaptureSettings { url, ring_bytes, pace, level: Level::L0, seed, ..of_camera })
+    }
+
     /// The program that reads this source.
     pub(super) fn program_for_source(&self) -> CaptureProgram {
         if url::is_device(&self.url, self.opencv) { self.program.for_devices() } else { self.program.clone() }

@@ -3,9 +3,11 @@
 
 use kerbside_domain::detection::{CloseUp, Detection};
 use kerbside_domain::frame::BBox;
+use kerbside_domain::kind::Kind;
 use kerbside_domain::time::Moment;
 
 use super::attendance::Attendance;
+use super::belongings::Belongings;
 use super::labels::Labels;
 use super::part::{Explained, Explanation, Part};
 use super::refusal::RefusalLog;
@@ -37,6 +39,7 @@ pub(super) struct Candidate {
     pub(super) labels: Labels,
     /// The box has warned at the place.
     pub(super) warned: Option<Warned>,
+    belongings: Belongings,
     /// What rules have said of it.
     pub(super) refusals: RefusalLog,
     /// How it looked when most of it was seen.
@@ -58,6 +61,7 @@ impl Candidate {
             attendance: Attendance::new(alone_s),
             labels: Labels::default(),
             warned: None,
+            belongings: Belongings::default(),
             refusals: RefusalLog::default(),
         }
     }
@@ -65,6 +69,17 @@ impl Candidate {
     pub(super) fn bbox(&self) -> BBox {
         let boxes = self.parts.iter().map(|p| p.seen.bbox);
         boxes.reduce(|a, b| a.union(&b)).unwrap_or_default()
+    }
+
+    /// What an officer calls the thing: of a stall also what belongs to it and is no static region of its own. Places are compared by
+    /// [`Candidate::bbox`].
+    pub(super) fn thing_box(&self, kind: Kind) -> BBox {
+        match kind {
+            Kind::StallOccupying | Kind::StallMobileVendor | Kind::ShopfrontOverflow => {
+                self.belongings.with(self.bbox())
+            }
+            _ => self.bbox(),
+        }
     }
 
     /// Share of the picture that really changed.
@@ -154,6 +169,7 @@ impl Candidate {
     /// What a frame called it, and what its close-up did if this candidate was in it.
     pub(super) fn sample_labels(&mut self, dt_s: f64, detections: &[Detection], close_up: Option<&CloseUp>) {
         let bbox = self.bbox();
+        self.belongings.sample(dt_s, &bbox, detections);
         self.labels.sample_frame(dt_s, &bbox, detections);
         if let Some(close_up) = close_up {
             self.labels.sample_close_up(&bbox, close_up);

@@ -3,7 +3,7 @@
 use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult};
 use kerbside_domain::detection::{Group, ReportObject};
 use kerbside_domain::evidence::{
-    EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject,
+    EvidenceItem, EvidenceOutcome, EvidenceRequest, EvidenceRole, EvidenceSubject, IncidentFacts,
 };
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
@@ -79,6 +79,10 @@ pub(super) struct Incident {
     /// Its place can be judged: false after the background was lost, until it is seen again.
     pub(super) observable: bool,
     opened: Mono,
+    /// Its place: its static regions at their largest. The report's box may hold more.
+    stands_at: BBox,
+    /// As it was last seen, with what belongs to it.
+    last_thing: BBox,
     /// When it was cleared or withdrawn.
     pub(super) closed: Option<Moment>,
     pub(super) clear_after_s: f64,
@@ -100,6 +104,8 @@ impl Incident {
             candidate: None,
             observable: true,
             opened: at,
+            stands_at: report.bbox,
+            last_thing: report.bbox,
             closed: None,
             clear_after_s,
             repeat_s,
@@ -118,7 +124,7 @@ impl Incident {
 
     /// Its place.
     pub(super) fn bbox(&self) -> BBox {
-        self.report.bbox
+        self.stands_at
     }
 
     /// As a patrol report lists it.
@@ -166,8 +172,8 @@ impl Incident {
         self.report.dwell_s = 0.0;
         self.first_box = candidate.bbox();
         // A piece of it that is the first to come back does not make the place smaller.
-        if !lies_in(&self.first_box, &self.report.bbox) {
-            self.report.bbox = self.first_box;
+        if !lies_in(&self.first_box, &self.stands_at) {
+            (self.stands_at, self.report.bbox) = (self.first_box, self.first_box);
         }
         self.growth.reported(candidate.area_norm(), at.mono);
     }
@@ -235,8 +241,12 @@ impl Incident {
         report.count = candidate.parts.len() as u32;
         self.last_box = candidate.bbox();
         // What goes piece by piece keeps its place until all of it is gone.
-        if self.last_box.area() > report.bbox.area() {
-            report.bbox = self.last_box;
+        if self.last_box.area() > self.stands_at.area() {
+            self.stands_at = self.last_box;
+        }
+        self.last_thing = candidate.thing_box(report.kind);
+        if self.last_thing.area() > report.bbox.area() {
+            report.bbox = self.last_thing;
         }
         report.objects = vec![object_of(candidate, report)];
         report.objects.extend(attendants.iter().take(MAX_OBJECTS).cloned());
@@ -309,9 +319,14 @@ impl Incident {
             trigger_at: at,
             clip: requires(EvidenceRole::Clip).then(|| clip_span(appeared, settings)),
             zone: report.zone.clone(),
-            bbox: if self.state == IncidentState::Open { self.last_box } else { report.bbox },
+            bbox: if self.state == IncidentState::Open { self.last_thing } else { report.bbox },
             objects: report.objects.clone(),
             roles: roles.to_vec(),
+            facts: IncidentFacts {
+                is_gone: self.state == IncidentState::Cleared,
+                dwell_s: Some(report.dwell_s),
+                case_no: self.case.case_no.clone(),
+            },
         }));
     }
 

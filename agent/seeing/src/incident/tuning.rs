@@ -100,6 +100,19 @@ pub(crate) mod sweep {
 }
 
 /// When two boxes are about the same.
+pub(crate) mod belongings {
+    /// What touches a candidate that is grown by this share of its size may belong to it.
+    pub(crate) const TOUCHES: f32 = 0.35;
+    /// It was named for this long before it belongs to it, s.
+    pub(crate) const BELONGS_AFTER_S: f64 = 3.0;
+    /// Boxes of one thing in two frames agree by this IoU.
+    pub(crate) const SAME_IOU: f32 = 0.4;
+    /// What is larger than the candidate by this factor is no part of it: a house front, an awning over the whole street.
+    pub(crate) const LARGEST: f32 = 8.0;
+    /// Things kept of one candidate. Bound.
+    pub(crate) const MAX_BELONGINGS: usize = 12;
+}
+
 pub(crate) mod place {
     /// Boxes of one place agree by this IoU ...
     pub(crate) const SAME_PLACE_IOU: f32 = 0.2;

@@ -8,7 +8,7 @@ use super::check::{Check, SiteFacts};
 use super::problem::nearest;
 use super::raw;
 use super::read::Table;
-use super::site::{Backend, Camera, TlsTrust, Transport};
+use super::site::{Backend, Camera, MainStream, TlsTrust, Transport};
 use super::tables::missing_table;
 use super::{shape, zones};
 use crate::camera_url::{CameraUrl, Scheme};
@@ -43,7 +43,8 @@ pub(super) fn all(
         let camera = camera(cx, table, facts, &cameras);
         cameras.push(camera);
     }
-    let total_mb = cameras.iter().map(|c| c.ring_bytes as f64).sum::<f64>() / f64::from(1 << 20);
+    let ring_bytes = |c: &Camera| c.ring_bytes + c.main.as_ref().map_or(0, |main| main.ring_bytes);
+    let total_mb = cameras.iter().map(|c| ring_bytes(c) as f64).sum::<f64>() / f64::from(1 << 20);
     if total_mb > budget_mb {
         let what = format!(
             "the rings of all cameras together may take {total_mb:.0} MB, more than {budget_mb:.0} MB"
@@ -72,6 +73,7 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
             .help("give each camera its own id");
     }
     let (url, backend) = url_and_backend(cx, &raw, here);
+    let main = main_stream(cx, &raw, &url, backend);
     let (transport, tls) = reach(cx, &raw, &url);
     if let Some(v) = raw.gb28181_id.as_ref().filter(|v| !is_gb28181(v.get_ref())) {
         let what = format!("`gb28181_id` \"{}\" is no device id", v.get_ref());
@@ -90,6 +92,7 @@ fn camera(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, befor
         id,
         name: cx.text("name", &raw.name, limits::NAME_BYTES),
         url,
+        main,
         backend,
         transport,
         tls,
@@ -214,6 +217,36 @@ fn url_and_backend(cx: &mut Check<'_>, raw: &raw::Camera, here: (&str, &Range<us
         cx.sink.at(span, what).help("remove backend, or write \"opencv\"");
     }
     (camera_url(cx, &v, text), chosen.unwrap_or(natural))
+}
+
+/// The stream of full resolution. It is kept as packets, so it must give packets; and it is the same camera, so its certificate and
+/// its way are those of `url`.
+fn main_stream(cx: &mut Check<'_>, raw: &raw::Camera, url: &str, backend: Backend) -> Option<MainStream> {
+    let ring_mb = cx.number("main_ring_mb", &raw.main_ring_mb, 1.0..=4096.0, 24.0);
+    let Some(v) = raw.main_url.as_ref() else {
+        if let Some(v) = &raw.main_ring_mb {
+            cx.sink.at(v.span(), "`main_ring_mb` without `main_url`").help("remove it, or give main_url");
+        }
+        return None;
+    };
+    let text = v.get_ref().trim();
+    let main = camera_url(cx, v, text);
+    let scheme = |url: &str| CameraUrl::parse(url).ok().and_then(|url| url.network().map(|n| n.scheme));
+    let gives_no_packets = |url: &str| url.starts_with("gst:") || url.starts_with("v4l2:");
+    if backend == Backend::OpenCv || gives_no_packets(&main) || gives_no_packets(url) {
+        let what =
+            "`main_url` is for cameras whose packets are kept: no pipelines, no devices, no backend opencv";
+        cx.sink.at(v.span(), what).help("remove main_url: evidence is made of url");
+    } else if main == url {
+        let what = "`main_url` is the same stream as `url`";
+        cx.sink.at(v.span(), what).help("give the stream of full resolution, or remove main_url");
+    } else if scheme(&main).map(|s| (s.is_rtsp(), s.is_tls()))
+        != scheme(url).map(|s| (s.is_rtsp(), s.is_tls()))
+    {
+        let what = "`main_url` and `url` are reached in different ways";
+        cx.sink.at(v.span(), what).help("both are streams of one camera: write the same scheme");
+    }
+    Some(MainStream { url: main, ring_bytes: (ring_mb * f64::from(1 << 20)) as usize })
 }
 
 /// The address as the box uses it: paths begin at the file's folder.

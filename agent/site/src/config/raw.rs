@@ -110,6 +110,8 @@ pub(super) struct Evidence {
     pub(super) pre_s: At<f64>,
     pub(super) post_s: At<f64>,
     pub(super) clip: At<bool>,
+    pub(super) push: At<String>,
+    pub(super) mask: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -177,6 +179,8 @@ pub(super) struct Camera {
     pub(super) id: At<String>,
     pub(super) name: At<String>,
     pub(super) url: At<String>,
+    pub(super) main_url: At<String>,
+    pub(super) main_ring_mb: At<f64>,
     pub(super) backend: At<String>,
     pub(super) transport: At<String>,
     pub(super) tls_ca_file: At<String>,

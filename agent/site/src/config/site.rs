@@ -235,6 +235,32 @@ pub struct Evidence {
     pub post_s: f64,
     /// Clips are made, not only pictures.
     pub clip: bool,
+    /// What the box sends without being asked.
+    pub push: Push,
+    /// What is masked before it leaves the box.
+    pub mask: Mask,
+}
+
+/// What evidence the box sends without a grant. In the site file `none` or `sheet`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Push {
+    /// Nothing: the centre grants what it wants.
+    #[default]
+    None,
+    /// The sheet of each incident.
+    Sheet,
+}
+
+/// Of what heads and number plates are masked. In the site file `none`, `sheet` or `all`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mask {
+    /// Of nothing.
+    None,
+    /// Of sheets.
+    #[default]
+    Sheet,
+    /// Of sheets, and of a copy of each picture; originals leave only by a grant that says `unmasked`.
+    All,
 }
 
 /// The library that opens a camera.
@@ -285,6 +311,8 @@ pub struct Camera {
     pub name: Option<String>,
     /// rtsp://, http(s)://, a file path, v4l2:/dev/videoN, gst:PIPELINE
     pub url: String,
+    /// The same camera's stream of full resolution, of which evidence is made while `url` is analysed.
+    pub main: Option<MainStream>,
     /// The library that opens it.
     pub backend: Backend,
     /// How its packets come.
@@ -313,6 +341,15 @@ pub struct Camera {
     pub control_points: Vec<((f64, f64), (f64, f64))>,
     /// Parts of the picture with rules.
     pub zones: Vec<Zone>,
+}
+
+/// The stream of full resolution of a camera whose smaller stream is analysed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MainStream {
+    /// rtsp(s)://, http(s):// or a file path.
+    pub url: String,
+    /// Size of its packet ring.
+    pub ring_bytes: usize,
 }
 
 /// `[[camera.zone]]`: a part of the picture with rules.

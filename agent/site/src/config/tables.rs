@@ -8,7 +8,9 @@ use super::check::{Check, optional};
 use super::keys;
 use super::raw;
 use super::read::Table;
-use super::site::{Centre, Confine, Device, Evidence, Health, Models, Patrol, Protocol, Proxy, Tls};
+use super::site::{
+    Centre, Confine, Device, Evidence, Health, Mask, Models, Patrol, Protocol, Proxy, Push, Tls,
+};
 use super::values;
 use crate::geo::{CategoryTable, CodeTable, GridNames, GridTable};
 use crate::limits;
@@ -314,6 +316,9 @@ pub(super) fn health(cx: &mut Check<'_>, root: &mut Table<'_>) -> Health {
     }
 }
 
+const PUSHES: [(&str, Push); 2] = [("none", Push::None), ("sheet", Push::Sheet)];
+const MASKS: [(&str, Mask); 3] = [("none", Mask::None), ("sheet", Mask::Sheet), ("all", Mask::All)];
+
 pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
     const MIN_BYTES: u64 = 1 << 20;
     let raw: raw::Evidence = optional(cx, root, "evidence", "[evidence]");
@@ -333,5 +338,7 @@ pub(super) fn evidence(cx: &mut Check<'_>, root: &mut Table<'_>) -> Evidence {
         pre_s: cx.number("pre_s", &raw.pre_s, 0.0..=120.0, 8.0),
         post_s: cx.number("post_s", &raw.post_s, 0.0..=120.0, 6.0),
         clip: raw.clip.is_none_or(Spanned::into_inner),
+        push: raw.push.as_ref().and_then(|v| cx.word("push", v, &PUSHES)).unwrap_or_default(),
+        mask: raw.mask.as_ref().and_then(|v| cx.word("mask", v, &MASKS)).unwrap_or_default(),
     }
 }

@@ -187,6 +187,8 @@ struct EvidenceData<'a> {
     sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     captured_at: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    masked: bool,
     state: &'static str,
     /// Below the box's evidence folder.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -409,6 +411,7 @@ fn available<'a>(who: &Identity, item: &'a EvidenceItem, shortening: Shortening)
         bytes: detailed.then_some(item.bytes),
         sha256: hashed.then_some(item.sha256.as_str()),
         captured_at: detailed.then(|| who.time(item.captured)),
+        masked: hashed && item.masked,
         state: "available",
         path: Some(&item.path),
     }
@@ -416,5 +419,15 @@ fn available<'a>(who: &Identity, item: &'a EvidenceItem, shortening: Shortening)
 
 fn pending(role: EvidenceRole) -> EvidenceData<'static> {
     let (id, media, bytes, sha256) = (None, None, None, None);
-    EvidenceData { id, role, media, bytes, sha256, captured_at: None, state: "pending", path: None }
+    EvidenceData {
+        id,
+        role,
+        media,
+        bytes,
+        sha256,
+        captured_at: None,
+        masked: false,
+        state: "pending",
+        path: None,
+    }
 }

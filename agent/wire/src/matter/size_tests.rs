@@ -114,6 +114,9 @@ fn files(count: usize) -> Vec<EvidenceItem> {
         bytes: u64::MAX,
         sha256: "ab".repeat(32),
         captured: at(0.0),
+        masked: true,
+        enlarged: None,
+        from_sub_stream: false,
         signature: None,
     };
     (0..count).map(file).collect()

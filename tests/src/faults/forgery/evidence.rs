@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kerbside::cli::{EvidenceCommand, EvidenceVerifyArgs};
 use kerbside::evidence::{Evidence, EvidenceCamera, Sealer};
 use kerbside_crypto::sign::SigningKey;
-use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject};
+use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole, EvidenceSubject, IncidentFacts};
 use kerbside_domain::frame::{BBox, CameraIx, Packet, StreamInfo, Turn};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{Clock, Mono};
@@ -105,8 +105,8 @@ fn make(data: &Path) -> Result<String> {
         Ok(ClipOutput { clip: job.clip.is_some().then_some(ClipForm::AsSent), stills })
     });
     let now = clock.now();
-    let camera =
-        EvidenceCamera { id: "cam1".into(), ring: ring(&*clock), zones: BTreeMap::new(), point: None };
+    let (ring, zones) = (ring(&*clock), BTreeMap::new());
+    let camera = EvidenceCamera { id: "cam1".into(), ring, main: None, zones, point: None };
     let sealer = Sealer::new(key, writer::identity().source(), clock, Box::new(|| None));
     let evidence = Evidence::new(data.join("evidence"), "fault-box".into(), 0, vec![camera], make_clip);
     let mut stage = evidence.with_sealer(Some(sealer));
@@ -123,6 +123,7 @@ fn make(data: &Path) -> Result<String> {
             bbox: BBox { x: 0.1, y: 0.1, w: 0.1, h: 0.1 },
             objects: Vec::new(),
             roles: vec![EvidenceRole::Before, EvidenceRole::Trigger],
+            facts: IncidentFacts::default(),
         };
         let pictures = stage.request(request);
         let made = pictures.into_iter().chain(stage.poll(now.mono.plus_s(60.0)));

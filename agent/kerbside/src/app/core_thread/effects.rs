@@ -41,7 +41,9 @@ impl CoreThread {
             Effect::UnknownIncident { command_id, incident_id } => {
                 self.unknown_incident(&command_id, &incident_id)
             }
-            Effect::Save(request) => self.writes.then(AfterWrite::evidence(EvidenceTask::Make(request))),
+            Effect::Save(request) => {
+                self.writes.then(AfterWrite::evidence(EvidenceTask::Make(Box::new(request))))
+            }
             Effect::Pin { incident_id, camera, from, to } => {
                 self.submit_evidence(EvidenceTask::Pin { incident_id, camera, from: from.mono, to: to.mono });
             }
@@ -178,6 +180,7 @@ impl CoreThread {
         for action in self.writes.commit(&self.delivery) {
             match action {
                 AfterWrite::Evidence(task) => self.submit_evidence(*task),
+                AfterWrite::Upload(grant) => self.start_upload(*grant),
                 AfterWrite::Restart => self.restart.notify_one(),
                 // Who brought it may have gone meanwhile.
                 AfterWrite::Durable(told) => drop(told.send(())),

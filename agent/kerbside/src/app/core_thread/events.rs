@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use kerbside_domain::case::CaseUpdate;
-use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::evidence::{EvidenceOutcome, EvidenceRole};
 use kerbside_domain::position::Position;
 use kerbside_domain::reading::Reading;
 use kerbside_domain::time::{Moment, instant_ms};
 use kerbside_seeing::incident::Input;
-use kerbside_site::config::Site;
+use kerbside_site::config::{Push, Site};
 use kerbside_site::geo::distance_m;
+use kerbside_trace::MAX_GRANTS;
 use kerbside_trace::delivery::{Item, StageCommand, StageInput, StoredInput};
 use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, Grant};
@@ -28,6 +29,9 @@ const POSITION_AFTER_S: f64 = 60.0;
 const POSITION_EVERY_S: f64 = 10.0;
 /// ... when it has gone this far, m.
 const POSITION_MOVED_M: f64 = 20.0;
+
+/// Files on their way beyond which no sheet is sent without a grant: the rest of the room is for what the centre asks for.
+const MAX_PUSHED: usize = MAX_GRANTS / 2;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -110,9 +114,25 @@ impl CoreThread {
             }
             None => {
                 self.writes.extend(messages::of_outcome(&self.delivery, &outcome, now));
+                self.push_sheet(&outcome);
                 self.step(Input::Evidence(outcome));
             }
         }
+    }
+
+    /// The sheet goes without a grant where the site says so; its record keeps it over a restart, as a grant's does.
+    fn push_sheet(&mut self, outcome: &EvidenceOutcome) {
+        let sheet = outcome.items.iter().find(|item| item.role == EvidenceRole::Sheet);
+        let Some(sheet) = sheet.filter(|_| self.site.evidence.push == Push::Sheet) else { return };
+        let (set, now) = (outcome.subject.set_id(), self.clock.now());
+        let grant = Grant::own(&set, sheet, now);
+        let waiting = self.delivery.unfinished().map_or(0, |unfinished| unfinished.granted.len());
+        if waiting >= MAX_PUSHED {
+            let message = wire::evidence_not_sent(&grant, "too many files wait to be sent", now);
+            return self.writes.message(message);
+        }
+        self.writes.item(Item::Inbound { input: StageInput::Grant(grant.clone()), received: None });
+        self.writes.then(AfterWrite::Upload(Box::new(grant)));
     }
 
     fn start_command(&mut self, command: StageCommand) {
@@ -121,7 +141,7 @@ impl CoreThread {
         inputs.into_iter().for_each(|input| self.step(input));
         self.pass_pauses_on();
         for request in evidence {
-            self.writes.then(AfterWrite::evidence(EvidenceTask::Make(request)));
+            self.writes.then(AfterWrite::evidence(EvidenceTask::Make(Box::new(request))));
         }
         self.writes.extend(reply);
         if restart {
@@ -143,7 +163,7 @@ impl CoreThread {
     }
 
     /// The delivery keeps the grant until the upload is over; the channel has room for all grants that it keeps.
-    fn start_upload(&self, grant: Grant) {
+    pub(super) fn start_upload(&self, grant: Grant) {
         if let Err(error) = self.uploads.try_send(grant) {
             tracing::error!(%error, "an upload waits for the next start of the program");
         }
@@ -191,6 +211,10 @@ impl CoreThread {
         let point = (position.lon_deg, position.lat_deg);
         self.placer.moved(position.at.mono, point, position.accuracy_m);
         self.placer.set_box_point(point, position.accuracy_m);
+        if let Some(evidence) = &self.evidence {
+            let (at, accuracy_m) = (position.at.mono, position.accuracy_m);
+            evidence.submit(EvidenceTask::BoxPoint { at, point, accuracy_m });
+        }
         let is_due = !self.placer.is_mobile()
             || self.told_position.as_ref().is_none_or(|told| {
                 let (s, m) =

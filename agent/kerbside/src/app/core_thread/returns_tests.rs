@@ -93,6 +93,9 @@ fn answers(request: &EvidenceRequest) -> Vec<EvidenceOutcome> {
                 bytes: 186_233,
                 sha256: "ab".repeat(32),
                 captured: request.trigger_at,
+                masked: false,
+                enlarged: None,
+                from_sub_stream: false,
                 signature: None,
             }
         });

@@ -184,6 +184,8 @@ fn a_grant_reaches_the_uploads() {
         offset: 0,
         headers: Default::default(),
         resumable: false,
+        unmasked: false,
+        own: false,
     };
     bench.thread.handle(Event::Centre(vec![StoredInput { n: 1, input: StageInput::Grant(grant.clone()) }]));
     assert_eq!(bench.uploads.try_recv(), Ok(grant));

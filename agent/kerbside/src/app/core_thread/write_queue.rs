@@ -1,7 +1,7 @@
 //! Items that are not durable yet, oldest first, and the actions that may only happen once they are.
 
 use kerbside_trace::delivery::{Delivery, Item};
-use kerbside_wire::Message;
+use kerbside_wire::{Grant, Message};
 use tokio::sync::oneshot;
 
 use crate::evidence::EvidenceTask;
@@ -16,6 +16,8 @@ pub(super) const MAX_ITEMS_FOR_OBSERVATIONS: usize = MAX_ITEMS / 2;
 #[derive(Debug)]
 pub(super) enum AfterWrite {
     Evidence(Box<EvidenceTask>),
+    /// A file that the box sends by itself goes on its way.
+    Upload(Box<Grant>),
     /// The program ends and is started again.
     Restart,
     /// Somebody waits to hear that it is durable.
@@ -61,7 +63,7 @@ impl WriteQueue {
                 EvidenceTask::Make(request) => request.subject.incident_id() == Some(incident_id),
                 _ => false,
             },
-            AfterWrite::Restart | AfterWrite::Durable(_) => false,
+            AfterWrite::Upload(_) | AfterWrite::Restart | AfterWrite::Durable(_) => false,
         })
     }
 

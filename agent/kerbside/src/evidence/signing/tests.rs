@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use kerbside_domain::evidence::EvidenceOutcome;
+use kerbside_domain::evidence::{EvidenceOutcome, IncidentFacts};
 use kerbside_domain::frame::{BBox, CameraIx};
 use kerbside_domain::kind::Kind;
 use kerbside_domain::time::{ClockQuality, Mono};
@@ -39,7 +39,8 @@ fn stage(dir: &Path, jpeg: &'static [u8], mp4: &'static [u8]) -> Evidence {
         Ok(ClipOutput { clip: job.clip.is_some().then_some(ClipForm::AsSent), stills })
     });
     let point = Some((121.4, 31.1));
-    let camera = EvidenceCamera { id: "cam1".into(), ring: ring(30.0, 20), zones: BTreeMap::new(), point };
+    let (ring, zones) = (ring(30.0, 20), BTreeMap::new());
+    let camera = EvidenceCamera { id: "cam1".into(), ring, main: None, zones, point };
     let signing = Signing::new(box_key().into(), "box-1", dir.join("chain.pem")).unwrap();
     Evidence::new(dir.join("evidence"), "box-1".into(), 0, vec![camera], make_clip).with_signing(signing)
 }
@@ -58,6 +59,7 @@ fn request(revision: u32, clip: bool) -> EvidenceRequest {
         bbox: BBox { x: 0.1, y: 0.1, w: 0.1, h: 0.1 },
         objects: Vec::new(),
         roles: vec![EvidenceRole::Trigger, EvidenceRole::Annotated],
+        facts: IncidentFacts::default(),
     }
 }
 

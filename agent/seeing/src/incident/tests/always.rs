@@ -342,6 +342,9 @@ fn answer(request: EvidenceRequest, fails: bool) -> EvidenceOutcome {
         bytes: 1,
         sha256: "0".into(),
         captured: request.trigger_at,
+        masked: false,
+        enlarged: None,
+        from_sub_stream: false,
         signature: None,
     });
     EvidenceOutcome {

@@ -444,6 +444,9 @@ impl Street {
                 bytes: 1,
                 sha256: "0".into(),
                 captured: request.trigger_at,
+                masked: false,
+                enlarged: None,
+                from_sub_stream: false,
                 signature: None,
             });
             let outcome = EvidenceOutcome {

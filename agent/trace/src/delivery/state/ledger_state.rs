@@ -238,6 +238,8 @@ impl LedgerState {
             StageInput::Receipt(receipt) => {
                 self.outbox.receipt(&receipt.id, receipt.signed_by.is_some());
             }
+            // Nobody can play the box's own ones a second time.
+            StageInput::Grant(grant) if grant.own => {}
             StageInput::Grant(grant) => self.remember_grant(record, grant),
             StageInput::Case(_) | StageInput::Command(_) => {}
         }
