@@ -105,6 +105,7 @@ pub(super) fn camera(ix: u16, rules: Vec<Rule>) -> Camera {
         id: format!("cam{}", ix + 1),
         name: None,
         url: String::new(),
+        main: None,
         backend: kerbside_site::config::Backend::Libav,
         transport: Default::default(),
         tls: Default::default(),
