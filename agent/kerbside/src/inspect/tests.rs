@@ -77,7 +77,7 @@ fn a_journal_that_the_box_wrote_is_proven_to_its_newest_checkpoint() {
     assert!(segments(dir.path()).len() > 2);
     let (code, text) = verify(dir.path(), None);
     assert!(
-        code == exit::OK && text.contains("PROVEN to record 71 (已证实至第 71 条): every record"),
+        code == exit::OK && text.contains("PROVEN to record 74 (已证实至第 74 条): every record"),
         "{text}"
     );
     assert!(text.contains("\n3 signed checkpoints, held against ed25519:"), "{text}");
