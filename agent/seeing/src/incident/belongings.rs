@@ -48,7 +48,7 @@ impl Belongings {
     /// The candidate with all that was seen with it for long enough.
     pub(super) fn with(&self, candidate: BBox) -> BBox {
         let sure = self.list.iter().filter(|known| known.seen_s >= BELONGS_AFTER_S);
-        sure.map(|known| known.bbox).fold(candidate, |all, bbox| all.union(&bbox)).clamped()
+        sure.fold(candidate, |all, known| all.union(&known.bbox.clamped()))
     }
 }
 
