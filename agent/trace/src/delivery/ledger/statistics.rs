@@ -16,6 +16,8 @@ use crate::tuning::STATISTICS_SEARCH;
 const DAY_MS: i64 = 86_400_000;
 /// A centre that was away for longer asks again, s.
 const ANSWER_EXPIRY_S: u32 = 86_400;
+/// An account that nobody took for a month is of no use, and must not hold the journal's old segments any longer, s.
+const DAILY_EXPIRY_S: u32 = 30 * 86_400;
 
 impl Ledger {
     /// The days since 1970 in the site's own time.
@@ -37,6 +39,7 @@ impl Ledger {
         let mut message = self.account(from_ms, to_ms, now)?;
         // A box without its centre keeps one of them, not one for each day.
         message.conflation_key = Some("statistics".to_owned());
+        message.expiry_s = Some(DAILY_EXPIRY_S);
         self.commit(vec![Item::Message(Box::new(message))])?;
         self.statistics_day = Some(today);
         Ok(())
