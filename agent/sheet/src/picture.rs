@@ -248,7 +248,7 @@ impl Picture {
         sums.map(|sum| ((sum + count / 2) / count).min(255) as u8)
     }
 
-    /// As JPEG of the best quality that fits into `limit` bytes. Where none does, the picture shrinks, to [`MIN_WIDTH`] px at least.
+    /// As JPEG of the best quality that fits into `limit` bytes. Where none does, the picture shrinks, down to a least width.
     pub fn jpeg_within(&self, limit: usize) -> Result<Vec<u8>, PictureError> {
         let mut smaller;
         let mut picture = self;
