@@ -38,9 +38,10 @@ impl Ledger {
         for row in self.state.outbox.expire(now) {
             self.give_up(row, &RemovalReason::Expired);
         }
+        self.tell_statistics_if_due(now)?;
+        // Whatever was appended so far is on the disk before the index speaks of it.
         self.journal.sync()?;
         self.sign_if_due(now)?;
-        self.tell_statistics_if_due(now)?;
         self.drop_segments(now)?;
         self.write_index();
         self.reserve.reserve();
