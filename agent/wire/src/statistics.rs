@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult, is_false_detection};
-use kerbside_domain::time::Moment;
+use kerbside_domain::time::{Moment, instant_ms};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockTrust;
@@ -17,6 +17,8 @@ use crate::text::{rounded, to_json};
 /// CloudEvents type without the leading `kerbside.`.
 pub const STATISTICS: &str = "device.statistics.v1";
 const OPENED: &str = "kerbside.matter.opened.v1";
+/// What went away after a warning has this one message instead of that it was opened.
+const SETTLED: &str = "kerbside.matter.settled.v1";
 const PATROL: &str = "kerbside.patrol.report.v1";
 const HOUR_MS: i64 = 3_600_000;
 /// Incidents that are followed at once; those beyond are only said to be missing.
@@ -37,6 +39,7 @@ struct Life {
     filed: bool,
     closed: bool,
     rejected_false: bool,
+    settled: bool,
 }
 
 /// Folds what the box said and heard into the account of a span. Each thing counts in the hour in which its incident was opened.
@@ -93,10 +96,6 @@ struct CameraData {
     watched_s: f64,
 }
 
-fn instant_ms(text: &str) -> Option<i64> {
-    chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| t.timestamp_millis())
-}
-
 impl Statistics {
     /// Of a span of wall-clock time, ms; at most [`limits::STATISTICS_MS`] long.
     pub fn new(from_ms: i64, to_ms: i64) -> Self {
@@ -115,16 +114,16 @@ impl Statistics {
     /// A message of the box, as it went out. Only reports and patrols matter.
     pub fn message(&mut self, envelope: &str) {
         // Most messages are readings and health: they are not parsed.
-        if !envelope.contains(OPENED) && !envelope.contains(PATROL) {
+        if ![OPENED, SETTLED, PATROL].iter().any(|kind| envelope.contains(kind)) {
             return;
         }
         let Ok(event) = serde_json::from_str::<Envelope<'_>>(envelope) else { return };
         match event.kind {
-            OPENED => {
+            OPENED | SETTLED => {
                 let hour = instant_ms(event.time).and_then(|ms| self.hour_of(ms));
                 let opened = serde_json::from_str(event.data.get()).ok();
                 if let Some((hour, opened)) = hour.zip(opened) {
-                    self.opened(hour, opened);
+                    self.opened(hour, opened, event.kind == SETTLED);
                 }
             }
             PATROL => {
@@ -136,13 +135,14 @@ impl Statistics {
         }
     }
 
-    fn opened(&mut self, hour: usize, opened: Opened) {
+    fn opened(&mut self, hour: usize, opened: Opened, settled: bool) {
         if self.incidents.len() >= MAX_INCIDENTS {
             self.omitted += 1;
             return;
         }
         let rule = (opened.device.camera_id, opened.zone.id, opened.zone.rule);
-        let life = Life { rule, hour, accepted: false, filed: false, closed: false, rejected_false: false };
+        let (accepted, filed, closed, rejected_false) = (false, false, false, false);
+        let life = Life { rule, hour, accepted, filed, closed, rejected_false, settled };
         self.incidents.entry(opened.incident_id).or_insert(life);
     }
 
@@ -195,8 +195,7 @@ impl Statistics {
         let mut rules: BTreeMap<&RuleKey, BTreeMap<usize, [u64; 6]>> = BTreeMap::new();
         for life in self.incidents.values() {
             let row = rules.entry(&life.rule).or_default().entry(life.hour).or_default();
-            // Nothing is settled at the place yet: the last stays 0.
-            let counts = [true, life.accepted, life.filed, life.closed, life.rejected_false, false];
+            let counts = [true, life.accepted, life.filed, life.closed, life.rejected_false, life.settled];
             for (sum, counts) in row.iter_mut().zip(counts) {
                 *sum += u64::from(counts);
             }

@@ -417,7 +417,14 @@ fn statistics_count_in_the_hour_of_the_report_whatever_comes_when() {
         ..patrolled(CameraPatrol { watched_s: 3000.0, ..Default::default() })
     };
     let ordered = PatrolReport { commands: vec!["c-1".into()], ..patrol_report.clone() };
-    let said: [Message; 5] = [
+    let settled = Report {
+        phase: Phase::Settled,
+        state: IncidentState::Settled,
+        cause: Cause::Gone,
+        ..report("01D", 1)
+    };
+    let said: [Message; 6] = [
+        matter(&who(), &settled, None, None).into(),
         patrol(&who(), &ordered, &|_| None, 2),
         matter(&who(), &report("01A", 1), None, None).into(),
         matter(&who(), &report("01B", 1), None, None).into(),
@@ -458,7 +465,7 @@ fn statistics_count_in_the_hour_of_the_report_whatever_comes_when() {
         &statistics::statistics(&who(), &account, true, at(86_400.0)),
         expect![[r#"
             cg/v1/310112/mh-xz-017/statistics qos 1 retained
-            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.statistics.v1","time":"2026-11-22T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"from":"2026-11-21T08:00:00.000+08:00","to":"2026-11-22T08:31:05.120+08:00","complete":true,"columns":["hour","reported","accepted","filed","closed","rejected_false","settled"],"rules":[{"camera_id":"cam1","zone":"sidewalk-1","rule":"no-vending","total":[2,2,1,0,1,0],"rows":[[0,2,2,1,0,1,0]]}],"watched":[{"camera_id":"cam1","total_s":3000.0,"by_hour_s":[1445.7,1554.3,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}],"clock":{"source":"ntp","synced":true}
+            {"specversion":"1.0","id":"s00000000000000004217","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.statistics.v1","time":"2026-11-22T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"from":"2026-11-21T08:00:00.000+08:00","to":"2026-11-22T08:31:05.120+08:00","complete":true,"columns":["hour","reported","accepted","filed","closed","rejected_false","settled"],"rules":[{"camera_id":"cam1","zone":"sidewalk-1","rule":"no-vending","total":[3,2,1,0,1,1],"rows":[[0,3,2,1,0,1,1]]}],"watched":[{"camera_id":"cam1","total_s":3000.0,"by_hour_s":[1445.7,1554.3,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}],"clock":{"source":"ntp","synced":true}
         "#]],
     );
 }

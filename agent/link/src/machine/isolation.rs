@@ -16,7 +16,7 @@ use crate::tuning::{DEAD_LETTER_AFTER, ISOLATE_AFTER, REFUSED_TOPICS, TOPIC_RETR
 pub(super) struct Isolation {
     broken: BTreeMap<u64, u32>,
     topics: BTreeMap<String, u32>,
-    /// Topics of which it has taken something.
+    /// Topics of reports of which it has taken one.
     taken: BTreeMap<String, ()>,
     /// Reports that wait, or have waited, until then.
     aside: BTreeMap<u64, Mono>,
@@ -59,7 +59,9 @@ impl Isolation {
     /// The broker took it.
     pub(super) fn taken(&mut self, seq: u64, topic: &str) {
         self.settled(seq, topic);
-        bounded(&mut self.taken, topic.to_owned());
+        if kerbside_wire::topic::is_report(topic) {
+            bounded(&mut self.taken, topic.to_owned());
+        }
     }
 
     /// Not now: the broker closed on it, and others have their turn.

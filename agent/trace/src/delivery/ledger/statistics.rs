@@ -29,19 +29,20 @@ impl Ledger {
         day * DAY_MS - i64::from(self.who.utc_offset_s) * 1000
     }
 
-    /// Yesterday, once a day and once after a start. A box that does not know the day waits until it does.
+    /// Yesterday, once a day and once after a start, also where it fails: reading is dear, and the next day tells it anew. A box that
+    /// does not know the day waits until it does.
     pub(super) fn tell_statistics_if_due(&mut self, now: Moment) -> Result<()> {
         let today = self.day_of(now.wall_ms);
         if !now.is_vouched() || self.statistics_day == Some(today) {
             return Ok(());
         }
+        self.statistics_day = Some(today);
         let (from_ms, to_ms) = (self.begin_of(today - 1), self.begin_of(today));
         let mut message = self.account(from_ms, to_ms, now)?;
         // A box without its centre keeps one of them, not one for each day.
         message.conflation_key = Some("statistics".to_owned());
         message.expiry_s = Some(DAILY_EXPIRY_S);
         self.commit(vec![Item::Message(Box::new(message))])?;
-        self.statistics_day = Some(today);
         Ok(())
     }
 
@@ -77,8 +78,9 @@ impl Ledger {
                 _ => {}
             }
         })?;
-        // From its very first record on the journal holds everything there ever was.
-        let complete = first == 1 || begins_ms.is_some_and(|ms| ms <= from_ms);
+        // From its very first record on the journal holds everything there ever was, unless the oldest have been dropped.
+        let holds_all = first == 1 && self.journal.first_n() <= 1;
+        let complete = holds_all || begins_ms.is_some_and(|ms| ms <= from_ms);
         Ok(statistics(&self.who, &account, complete, now))
     }
 }

@@ -38,11 +38,15 @@ impl Ledger {
         for row in self.state.outbox.expire(now) {
             self.give_up(row, &RemovalReason::Expired);
         }
-        self.tell_statistics_if_due(now)?;
-        // Whatever was appended so far is on the disk before the index speaks of it.
+        if let Err(error) = self.tell_statistics_if_due(now) {
+            // Signing, dropping and the index must not wait for an account.
+            tracing::warn!(%error, "no statistics of yesterday are told");
+        }
         self.journal.sync()?;
         self.sign_if_due(now)?;
         self.drop_segments(now)?;
+        // Whatever was appended meanwhile, rows that were given up among it, is on the disk before the index speaks of it.
+        self.journal.sync()?;
         self.write_index();
         self.reserve.reserve();
         (self.indexed_n, self.indexed_at) = (self.state.n, self.clock.now().mono);
