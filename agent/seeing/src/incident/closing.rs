@@ -14,6 +14,8 @@ use super::lifecycle::{Followed, Incident};
 use super::opening::report_opening;
 use super::pin::unpin;
 use super::place::Mover;
+use super::refusal::Fate;
+use super::refusing;
 
 impl CameraCore {
     /// Open incidents: seen, grown, gone, or no incident after all.
@@ -93,6 +95,8 @@ impl CameraCore {
         if state == IncidentState::Cleared {
             self.incidents.note_cleared(&incident);
             if let Some(mut candidate) = candidate.and_then(|id| self.candidates.remove(id)) {
+                let fate = Fate::Reported { incident_id: incident.id().to_owned() };
+                refusing::end(&self.config, &mut candidate, fate, context);
                 // One that an incident of an earlier background was found to stand on has packets of its own.
                 unpin(&mut candidate, context);
             }

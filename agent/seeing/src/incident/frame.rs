@@ -125,9 +125,11 @@ impl CameraCore {
         context.counters.candidates_gone += self.candidates.len() as u64;
         for mut candidate in self.candidates.take_all() {
             unpin(&mut candidate, context);
-            if !self.incidents.stand_on(candidate.id) {
-                refusing::end(&self.config, &mut candidate, Fate::LostSight, context);
-            }
+            let fate = match self.incidents.on_candidate(candidate.id) {
+                Some(incident) => Fate::Reported { incident_id: incident.id().to_owned() },
+                None => Fate::LostSight,
+            };
+            refusing::end(&self.config, &mut candidate, fate, context);
         }
         self.tracker.reset();
         self.sweep.background_lost();

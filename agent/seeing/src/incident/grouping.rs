@@ -117,7 +117,8 @@ impl CameraCore {
             let warned = candidate.warned.as_ref().map(|warned| warned.opening.clear_after_s);
             let clear_after_s = incident.map(|i| i.clear_after_s).or(warned);
             let gone_s = clear_after_s.map_or(FORGET_GONE_S, |s| s.max(FORGET_GONE_S));
-            let hidden_s = if incident.is_some() { f64::INFINITY } else { FORGET_HIDDEN_S };
+            let hidden_s =
+                if incident.is_some() { f64::INFINITY } else { FORGET_HIDDEN_S + warned.unwrap_or(0.0) };
             let is_gone = |p: &Part| p.gone_s >= gone_s || p.absent_s >= hidden_s;
             let some_stand = candidate.parts.iter().any(|p| !is_gone(p));
             // The last parts of an incident stay: whether it is cleared is decided with it.

@@ -112,6 +112,7 @@ impl CameraCore {
         incident.report.confidence = confidence;
         incident.report.act = act;
         note_service(&mut incident, candidate, &opening, context);
+        candidate.warned = None; // From now on the incident knows; what it proves to be is not settled.
         let attendants = attendants_of(&self.tracker, candidate);
         incident.refresh(at, candidate, &attendants, context.settings);
         let mut roles = vec![EvidenceRole::Before, EvidenceRole::Trigger, EvidenceRole::Annotated];

@@ -14,6 +14,7 @@ use kerbside_site::config::Patrol;
 use super::camera::CameraCore;
 use super::context::StepContext;
 use super::effect::Effect;
+use super::reasons::tenths;
 use super::sensor_monitor::SensorMonitor;
 
 /// The running period.
@@ -173,8 +174,4 @@ fn tally(camera: &CameraCore) -> CameraPatrol {
         off_s: hundredths(tally.off_s),
         ..tally
     }
-}
-
-fn tenths(s: f64) -> f64 {
-    (s * 10.0).round() / 10.0
 }

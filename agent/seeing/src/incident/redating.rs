@@ -2,7 +2,6 @@
 
 use kerbside_domain::time::Moment;
 
-use super::camera::CameraCore;
 use super::context::StepContext;
 use super::core::Core;
 use super::dating::Redating;
@@ -15,24 +14,24 @@ impl Core {
     pub(super) fn redate(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let Some(redating) = self.dating.redating(now) else { return };
         let mut context = super::core::context(&self.settings, &mut self.counters, effects);
-        for camera in &mut self.cameras {
-            camera.redate(redating, &mut context);
+        let of_cameras = self.cameras.iter_mut().map(|camera| &mut camera.incidents);
+        let of_sensors = self.sensors.iter_mut().map(|sensor| &mut sensor.incidents);
+        for incidents in of_cameras.chain(of_sensors) {
+            incidents.redate(redating, &mut context);
         }
     }
 }
 
-impl CameraCore {
+impl Incidents {
     fn redate(&mut self, redating: Redating, context: &mut StepContext<'_>) {
-        for incident in self.incidents.all_mut() {
+        for incident in self.all_mut() {
             if incident.redate(redating) {
                 let items = incident.told.redate(|at| redating.date(at));
                 incident.report_redated(redating.now, items, context);
             }
         }
     }
-}
 
-impl Incidents {
     /// Whether nobody vouched for the clock when something was written down of it.
     pub(super) fn is_undated(incident: &Incident) -> bool {
         let report = &incident.report;

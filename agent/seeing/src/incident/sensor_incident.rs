@@ -120,10 +120,10 @@ impl SensorMonitor {
         }
         let began = at.at(since);
         let may_repeat = self.config.kind != SensorKind::CallButton;
-        let repeated = self
-            .incidents
-            .take_repeated(subject.kind, &subject.zone, &subject.bbox(), at.mono)
-            .filter(|_| may_repeat);
+        // An earlier call stays where its receipt and its evidence find it.
+        let repeated = may_repeat
+            .then(|| self.incidents.take_repeated(subject.kind, &subject.zone, &subject.bbox(), at.mono))
+            .flatten();
         let has_returned = repeated.is_some();
         let mut incident = repeated.unwrap_or_else(|| self.first(subject, began, reading, at, context));
         incident.state = IncidentState::Open;
@@ -160,8 +160,7 @@ impl SensorMonitor {
         if let Some(reading) = reading {
             self.refresh(&mut incident, reading, at);
         }
-        incident.state = IncidentState::Cleared;
-        incident.closed = Some(at);
+        incident.end(IncidentState::Cleared, at);
         if incident.report.camera == CameraIx::NONE {
             incident.report_revision(at, Phase::Cleared, Cause::SensorQuiet, context);
         } else {

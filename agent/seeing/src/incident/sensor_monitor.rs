@@ -10,6 +10,7 @@ use kerbside_site::config::{Sensor, SensorKind, With};
 use super::context::StepContext;
 use super::effect::Effect;
 use super::incidents::Incidents;
+use super::reasons;
 use super::tuning::sensors::TELL_EVERY_S;
 
 /// The state of one sensor.
@@ -123,7 +124,7 @@ impl SensorMonitor {
             condition: self.condition(now),
             value: self.last.as_ref().map(|last| last.value),
             unit: self.config.unit.as_str().into(),
-            age_s: age_s.map(|age_s| (age_s * 10.0).round() / 10.0),
+            age_s: age_s.map(reasons::tenths),
             alarm: self.is_alarmed(),
         }
     }

@@ -11,6 +11,8 @@ use super::context::StepContext;
 use super::effect::Effect;
 use super::opening_terms::Opening;
 use super::reasons;
+use super::refusal::Fate;
+use super::refusing;
 use super::tuning::candidate::FORGET_GONE_S;
 use super::warned::{Warned, Warning};
 
@@ -67,7 +69,7 @@ impl CameraCore {
         let mut incident = self.first_revision(candidate, &warned.opening, at, context);
         self.rename_candidate(id, incident.id().to_owned(), at, context);
         // The `Save` uses what was pinned.
-        let Some(candidate) = self.candidates.remove(id) else { return };
+        let Some(mut candidate) = self.candidates.remove(id) else { return };
         incident.open_on(&candidate, at);
         reasons::set_warned(&mut incident.report.reasons, warned.dwell_s, warned.spoken);
         incident.refresh(warned.at, &candidate, &[], context.settings);
@@ -78,6 +80,8 @@ impl CameraCore {
         context.counters.settled += 1;
         let roles = [EvidenceRole::Before, EvidenceRole::After];
         incident.report_with_evidence(at, Phase::Settled, Cause::Gone, &roles, context);
+        let fate = Fate::Reported { incident_id: incident.id().to_owned() };
+        refusing::end(&self.config, &mut candidate, fate, context);
         self.incidents.note_cleared(&incident);
         self.incidents.push_past(incident);
     }
