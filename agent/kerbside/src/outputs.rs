@@ -87,7 +87,7 @@ impl Outputs {
             let (id, speaker) = (id.clone(), self.speaker.clone());
             at_work.spawn(async move {
                 let result = match output {
-                    Some(output) => speaker.use_output(output.way).await,
+                    Some(output) => speaker.use_output(output).await,
                     None => Err(OutputError::Unknown),
                 };
                 (id, result)
@@ -110,7 +110,7 @@ impl Outputs {
 }
 
 impl Speaker {
-    async fn use_output(self, way: OutputWay) -> Result<(), OutputError> {
+    async fn use_output(self, Output { id, way }: Output) -> Result<(), OutputError> {
         match way {
             OutputWay::Player { program, file } => player::play(&program, &file).await,
             OutputWay::Http { method, host, port, path, body, login } => {
@@ -121,7 +121,8 @@ impl Speaker {
                 let Some((host, port)) = self.broker else {
                     return Err(OutputError::Refused("there is no broker of sensors".to_owned()));
                 };
-                let client = format!("{}-outputs", self.edge_id);
+                // Two that speak at once must not take each other's connection.
+                let client = format!("{}-outputs-{id}", self.edge_id);
                 limited(mqtt::publish(&client, (host, port), &topic, payload)).await
             }
             OutputWay::Gpio { chip, line, on_s, active_low } => {

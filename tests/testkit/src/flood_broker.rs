@@ -128,7 +128,7 @@ impl Down {
         match &mut *self.late.lock() {
             Some(late) => late.push(pkid),
             None => {
-                seen.change(|s| s.unanswered -= 1);
+                seen.change(|s| s.unanswered = s.unanswered.saturating_sub(1));
                 mqtt::puback(&mut *self.stream.lock(), pkid)?;
             }
         }

@@ -97,6 +97,7 @@ fn differences(site: &Site, new: &Site) -> Vec<String> {
         ("[evidence]", site.evidence != new.evidence),
         ("[gnss]", site.gnss != new.gnss),
         ("[sensors]", site.sensors != new.sensors),
+        ("[[output]]", site.outputs != new.outputs),
     ];
     let mut found: Vec<String> =
         tables.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect();

@@ -200,7 +200,7 @@ fn start_evidence(
     .with_watermark(watermark(site))
     .with_sealer(sealer(delivery, clock))
     .with_shelf(Shelf::open(why::folder(&site.device.data_dir)))
-    .with_officer(Officer::new(site, evidence::finder_of(site)));
+    .with_officer(Officer::new(site, evidence::finder_of(site, LIVE_RUN_LIMIT)));
     match signing(site, delivery) {
         Some(Ok(signing)) => evidence = evidence.with_signing(signing),
         Some(Err(error)) => tracing::error!(%error, "evidence is not signed"),

@@ -1,5 +1,7 @@
 //! What the officer's pictures need besides packets: where the thing is and what it is called, and who looks for people in a picture.
 
+use std::time::Duration;
+
 use kerbside_domain::detection::Detection;
 use kerbside_domain::evidence::EvidenceRequest;
 use kerbside_domain::frame::BBox;
@@ -120,13 +122,14 @@ fn date_and_time(at: Moment, utc_offset_s: i32) -> String {
 }
 
 /// The street network of a site, loaded while pictures are looked at and no longer: most boxes have none for hours.
-pub fn finder_of(site: &Site) -> Finder {
+/// `limit`: how long one look may take.
+pub fn finder_of(site: &Site, limit: Duration) -> Finder {
     use bytes::Bytes;
     use kerbside_domain::frame::{CameraIx, Frame, Level};
     let models = site.models.clone();
     Box::new(move |pictures| {
         let street = models.street.as_deref().ok_or("no street network")?;
-        let loaded = kerbside_infer::load(street, models.runtime.as_deref(), kerbside_infer::LIVE_RUN_LIMIT);
+        let loaded = kerbside_infer::load(street, models.runtime.as_deref(), limit);
         let (mut detector, _) = loaded.map_err(|error| error.to_string())?;
         let frame = |picture: &Picture| Frame {
             camera: CameraIx(0),

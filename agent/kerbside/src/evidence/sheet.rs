@@ -76,8 +76,8 @@ impl Evidence {
         let (now, before, close_up) = match (of(EvidenceRole::After), of(EvidenceRole::Trigger)) {
             // What is compared is the place with the thing and the place now.
             (Some(after), _) => {
-                let earlier = |role| self.earlier(request, role);
-                (shot(after), earlier(EvidenceRole::Trigger), earlier(EvidenceRole::CloseUp))
+                // The window of an earlier close-up is not known any more, and with it not where its masks belong.
+                (shot(after), self.earlier(request, EvidenceRole::Trigger), None)
             }
             (None, Some(trigger)) => {
                 let before = of(EvidenceRole::Before).map(shot);
@@ -182,8 +182,9 @@ impl Evidence {
             masks.extend(masks_of_report(request, &picture));
         }
         masks.apply(&mut picture);
-        let limit = MAX_PICTURE_BYTES as usize - 1000;
-        let jpeg = picture.jpeg_within(limit).map_err(|error| Missing::Child(error.to_string()))?;
+        let jpeg = picture
+            .jpeg_within(MAX_PICTURE_BYTES as usize)
+            .map_err(|error| Missing::Child(error.to_string()))?;
         let id = format!("r{}-{}{MASKED}", request.revision, role_name(item.role));
         let place = Place::named(&self.dir, request, id, item.role, self.utc_offset_s);
         place.write_temporary(&jpeg)?;
@@ -207,8 +208,9 @@ impl Evidence {
         let folders = folders_of(&self.dir, request.subject.incident_id()?).ok()?;
         let mut found: Option<(u32, ManifestItem)> = None;
         for folder in folders {
-            let entries = std::fs::read_dir(&folder).ok()?.filter_map(Result::ok);
-            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let names =
+                entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
             for name in names.filter(|name| name.ends_with("manifest.json")) {
                 let text = evidence_file::read(&folder, Path::new(&name)).ok();
                 let manifest = text.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());

@@ -12,8 +12,9 @@ pub(super) const MAX_PINNED_BYTES: usize = 64 << 20;
 pub(super) const MAX_WAITING_CLIPS: usize = 16;
 /// A clip waits at most this long beyond its end for packets that do not come, s. Chosen.
 pub(super) const POST_ROLL_GRACE_S: f64 = 5.0;
-/// Largest picture, bytes (contract: still first, at most 200 KB, of which 8 KB are left to the signature and its certificates).
-pub(super) const MAX_PICTURE_BYTES: u64 = 192_000;
+/// Largest picture, bytes (contract: still first, at most 200 KB, of which 8 KB are left to the signature and its certificates,
+/// and 1 KB to EXIF).
+pub(super) const MAX_PICTURE_BYTES: u64 = 191_000;
 /// Tasks that wait for the thread. Bound: beyond it a request is answered with its shortfall at once.
 pub(super) const MAX_TASKS: usize = 64;
 /// Largest picture of what was no incident, bytes. Bound: 500 of them are 8 MB.

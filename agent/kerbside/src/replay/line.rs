@@ -17,7 +17,7 @@ use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 #[cfg(feature = "camera")]
 use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono, VirtualClock};
-use kerbside_infer::Cascade;
+use kerbside_infer::{Cascade, REPLAY_RUN_LIMIT};
 use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::PacketRing;
 use kerbside_media::{FrameSink, Notice};
@@ -61,7 +61,7 @@ impl<'a> Line<'a> {
         let clip_maker = || kerbside_media::clip::in_child(options.exe.clone());
         let review_camera = ReviewCamera::of(camera, options.exe.clone(), ring.clone());
         let source = EvidenceCamera::of(site, camera, ring);
-        let officer = Officer::new(site, finder_of(site));
+        let officer = Officer::new(site, finder_of(site, REPLAY_RUN_LIMIT));
         let evidence = Evidence::new(
             options.out.join("evidence"),
             site.device.edge_id.clone(),

@@ -17,6 +17,7 @@ use super::lines::LineBuffer;
 use super::log_limit::LogLimit;
 use super::mean::{FixedMean, MeanChange, single};
 use super::nmea::Assembler;
+use super::pace::Backoff;
 use super::{receiver, settled};
 use crate::health::{Pulse, SensorMetrics};
 use kerbside_domain::position::Position;
@@ -25,8 +26,6 @@ use kerbside_site::config::GnssSource;
 
 /// A receiver sends every second; this long without a byte is a dead line.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Shortest and longest wait before the receiver is opened again, s. Each wait doubles until a fix has come.
-const BACKOFF_S: std::ops::RangeInclusive<f64> = 1.0..=60.0;
 /// Longest NMEA line, bytes. The standard allows 82; receivers with proprietary sentences send more, the parser takes 102.
 const MAX_LINE: usize = 128;
 
@@ -88,21 +87,16 @@ impl Gnss {
         if let Some(position) = session.mean.settled(self.clock.now()).filter(|_| !self.mobile) {
             session.send(GnssEvent::Position(position));
         }
-        let mut wait_s = *BACKOFF_S.start();
+        let mut backoff = Backoff::default();
         while !self.events.is_closed() {
             let fixes_before = session.fixes;
-            match session.run_once().await {
-                Ok(()) => break,
-                Err(error) => {
-                    if session.fixes > fixes_before {
-                        wait_s = *BACKOFF_S.start();
-                    }
-                    tracing::warn!(%error, wait_s, "GNSS receiver lost");
-                }
+            let Err(error) = session.run_once().await else { break };
+            if session.fixes > fixes_before {
+                backoff.reset();
             }
-            let pause = Duration::from_secs_f64(wait_s * (0.75 + 0.5 * fastrand::f64()));
-            session.idle(pause).await;
-            wait_s = (wait_s * 2.0).min(*BACKOFF_S.end());
+            let wait_s = backoff.next_s();
+            tracing::warn!(%error, wait_s, "GNSS receiver lost");
+            session.idle(Duration::from_secs_f64(wait_s * (0.75 + 0.5 * fastrand::f64()))).await;
         }
         if let Some(pulse) = &self.pulse {
             pulse.end();

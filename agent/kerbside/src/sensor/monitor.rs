@@ -158,8 +158,14 @@ impl Session {
         };
         match checker.check(&publish.payload, now) {
             Ok((reading, id)) if self.monitor.share == Share::Calls && reading.value >= 0.5 => {
+                // Ids are each button's own. A sensor's id holds no space.
+                let id = id.map(|id| format!("{} {id}", reading.sensor));
                 if id.as_ref().is_some_and(|id| self.seen.contains(id)) {
-                    return self.acknowledge(&publish);
+                    // While a press waits for the disk this may be that one: unacknowledged, the broker brings it again.
+                    if self.waiting.available_permits() == PRESSES {
+                        self.acknowledge(&publish);
+                    }
+                    return;
                 }
                 self.press(reading, id, publish).await;
             }
@@ -235,7 +241,10 @@ mod tests {
 
     /// Quality of service 1 with this packet id; `None`: 0.
     fn publish(packet_id: Option<u8>, payload: &str) -> Vec<u8> {
-        let topic = "sensors/bin-1";
+        publish_on("sensors/bin-1", packet_id, payload)
+    }
+
+    fn publish_on(topic: &str, packet_id: Option<u8>, payload: &str) -> Vec<u8> {
         let id: Vec<u8> = packet_id.map(|id| vec![0, id]).unwrap_or_default();
         let first = if packet_id.is_some() { 0x32 } else { 0x30 };
         let length = (2 + topic.len() + id.len() + payload.len()) as u8;
@@ -290,6 +299,44 @@ mod tests {
         stream.write_all(&publish(Some(9), r#"{"value": 1, "id": "p1"}"#)).await.unwrap();
         stream.read_exact(&mut ack).await.unwrap();
         assert_eq!((ack, presses.try_recv().is_err()), ([0x40, 2, 0, 9], true));
+        drop(received);
+        running.await.unwrap();
+    }
+
+    /// Two buttons count their presses alike; and what is brought again while a press waits for the disk may be that press.
+    #[tokio::test]
+    async fn the_presses_of_two_buttons_are_told_apart_and_none_is_acknowledged_early() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (intake, received, mut presses) = intake();
+        let mut sensors = sensors(SensorKind::CallButton, "1", &listener);
+        sensors.sensors.push(Sensor::on_topic("bin-2", SensorKind::CallButton, "1", "sensors/bin-2"));
+        let monitor = SensorMonitor::of(&sensors, Share::Calls, "a", &intake).unwrap();
+        let running = tokio::spawn(monitor.run());
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut packet = [0u8; 256];
+        assert!(stream.read(&mut packet).await.unwrap() > 0 && packet[0] == 0x10, "CONNECT");
+        stream.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        for (topic, id) in [("sensors/bin-1", 5), ("sensors/bin-2", 6)] {
+            stream.write_all(&publish_on(topic, Some(id), r#"{"value": 1, "id": "1"}"#)).await.unwrap();
+        }
+        let (first, second) = (presses.recv().await.unwrap(), presses.recv().await.unwrap());
+        assert_eq!((&*first.reading.sensor, &*second.reading.sensor), ("bin-1", "bin-2"));
+        // Again, while both wait: it is no third press, and no acknowledgement comes before that of a durable one.
+        stream.write_all(&publish(Some(7), r#"{"value": 1, "id": "1"}"#)).await.unwrap();
+        stream.write_all(&publish(Some(8), r#"{"value": 0}"#)).await.unwrap();
+        let acknowledged = async |stream: &mut TcpStream| loop {
+            let mut head = [0u8; 2];
+            stream.read_exact(&mut head).await.unwrap();
+            let mut rest = vec![0; head[1].into()];
+            stream.read_exact(&mut rest).await.unwrap();
+            if head[0] == 0x40 {
+                return rest[1];
+            }
+        };
+        assert_eq!(acknowledged(&mut stream).await, 8, "what is no press, and neither 5, 6 nor 7");
+        assert!(presses.try_recv().is_err());
+        second.durable.send(()).unwrap();
+        assert_eq!(acknowledged(&mut stream).await, 6);
         drop(received);
         running.await.unwrap();
     }

@@ -5,7 +5,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::site::Site;
+use super::instruments::OutputWay;
+use super::site::{Camera, Site};
 use crate::camera_url::CameraUrl;
 
 /// Rights of users who are neither owner nor in the group.
@@ -23,7 +24,8 @@ pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
     };
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     look(&file, WRITE, "every user of this machine can change the site file", "chmod o-w");
-    if site.cameras.iter().any(|camera| holds_password(&camera.url)) {
+    let main = |camera: &Camera| camera.main.as_ref().is_some_and(|main| holds_password(&main.url));
+    if site.cameras.iter().any(|camera| holds_password(&camera.url) || main(camera)) {
         let what = "every user of this machine can read the passwords of the cameras";
         look(&file, READ, what, "chmod o-r");
     }
@@ -31,7 +33,11 @@ pub(super) fn warnings(file: &Path, site: &Site) -> Vec<String> {
         look(&file, READ, "every user of this machine can read the password of the proxy", "chmod o-r");
     }
     let tls = site.centre.tls.iter().filter_map(|tls| tls.key_file.as_ref());
-    for secret in site.centre.password_file.iter().chain(tls) {
+    let outputs = site.outputs.iter().filter_map(|output| match &output.way {
+        OutputWay::Http { login: Some((_, file)), .. } => Some(file),
+        _ => None,
+    });
+    for secret in site.centre.password_file.iter().chain(tls).chain(outputs) {
         let secret = std::path::absolute(secret).unwrap_or_else(|_| secret.clone());
         look(
             &secret,
