@@ -144,7 +144,7 @@ impl Writer {
         self.drain();
         let times: Vec<_> =
             self.packets.iter().map(|p| (p.pts().unwrap_or(0), p.dts().unwrap_or(0))).collect();
-        let times = timestamps::of_clip(times.into_iter());
+        let times = timestamps::of_clip(times.into_iter(), f64::from(self.from));
         for (mut packet, (pts, dts)) in std::mem::take(&mut self.packets).into_iter().zip(times) {
             packet.set_pts(Some(pts));
             packet.set_dts(Some(dts));
