@@ -8,6 +8,7 @@
 //! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
 //! * [`limits`] says how long texts may be that travel in every message about an incident.
 //! * [`text`] reads files that people wrote, on whichever system.
+//! * [`smallest`] says how large a thing must be to be reported, at the near and the far edge of a zone.
 //! * [`place`] uses both to say where on the ground something in a camera's picture is.
 //!
 //! Lengths are in metres, times in seconds, places in degrees of WGS-84 as (longitude, latitude), positions in a picture as
@@ -21,4 +22,5 @@ pub mod config;
 pub mod geo;
 pub mod limits;
 pub mod place;
+pub mod smallest;
 pub mod text;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use kerbside_domain::camera_state::CameraState;
 use kerbside_media::Walls;
 use kerbside_media::parent::{CameraSeen, CameraTrouble};
-use kerbside_site::config::{Camera, Site};
+use kerbside_site::config::{Camera, Site, Zone};
+use kerbside_site::geo::Homography;
+use kerbside_site::smallest;
 use serde_json::Value;
 
 use super::finding::{Area, Finding};
@@ -55,7 +57,7 @@ fn one(
                 let (english, chinese) = w.cure();
                 (w.as_str().to_owned(), (w.what(), format!("{english} ({chinese})")))
             }));
-            format!("{id}: {answer}; {}", seen.what)
+            format!("{id}: {answer}; {}{}", seen.what, smallest_of(camera))
         }
         Some(Err(CameraTrouble { state, why })) => {
             let (english, chinese) = match state {
@@ -70,6 +72,16 @@ fn one(
     }
     let (found, cures): (Vec<String>, Vec<String>) = warnings.into_values().unzip();
     Finding::advice(Area::Camera, format!("{what}; {}", found.join("; ")), cures.join("; "))
+}
+
+/// The smallest thing that each zone can report, where control points carry the picture to the ground.
+fn smallest_of(camera: &Camera) -> String {
+    let ground = camera.point.and_then(|point| Homography::fit(point, &camera.control_points).ok());
+    let of_zone = |zone: &Zone| {
+        let reach = smallest::of_zone(ground.as_ref()?, &zone.polygon_norm)?;
+        Some(format!("; zone {}: {reach}", zone.id))
+    };
+    camera.zones.iter().filter_map(of_zone).collect()
 }
 
 /// What the running agent has found, by kind: what it is, and its cure.

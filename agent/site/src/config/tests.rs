@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use kerbside_domain::kind::Kind;
 
 use super::*;
+use crate::geo::Homography;
+use crate::smallest;
 
 fn edge_config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../edge-config")
@@ -240,6 +242,41 @@ fn an_earlier_name_of_a_key_is_read_with_a_warning() {
     let only = problems.iter().next().unwrap();
     assert_eq!(only.what, "`looks_per_s` is an earlier name of `analysis_fps`, which is there too");
     assert!(parse(MINIMAL, Path::new("site.toml")).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_rule_that_asks_for_less_than_is_seen_is_warned_of() {
+    let of = |more: &str| {
+        let text = format!("{MINIMAL}{more}\n");
+        parse(&text, Path::new("site.toml")).unwrap_or_else(|p| panic!("{p}")).warnings
+    };
+    let [warning] = &of("min_area_norm = 0.0002")[..] else { panic!("no warning") };
+    assert!(warning.contains("a dark thing is reported from 0.00046 of the picture on"), "{warning}");
+    assert!(of("min_area_norm = 0.0005").is_empty());
+}
+
+#[test]
+fn a_rule_that_asks_for_less_than_its_far_edge_shows_is_warned_of() {
+    let dir = installed();
+    let path = dir.path().join("edge-config/four-cameras.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let of = |size: &str| {
+        let text = text.replace("min_size_m2 = 0.5", &format!("min_size_m2 = {size}"));
+        let warnings = parse(&text, &path).unwrap_or_else(|p| panic!("{p}")).warnings;
+        warnings.into_iter().filter(|w| w.contains("at the far edge of zone")).collect::<Vec<_>>()
+    };
+    let [warning] = &of("0.01")[..] else { panic!("{:?}", of("0.01")) };
+    assert!(warning.contains("0.01 m\u{b2} is 0.1 m"), "{warning}");
+    assert!(of("0.5").is_empty(), "{:?}", of("0.5"));
+    let site = parse(&text, &path).unwrap_or_else(|p| panic!("{p}"));
+    let camera = &site.cameras[0];
+    let ground = Homography::fit(camera.point.unwrap(), &camera.control_points).unwrap();
+    let reach = smallest::of_zone(&ground, &camera.zones[0].polygon_norm).unwrap();
+    // docs/en/results/range.md quotes it.
+    assert_eq!(
+        reach.to_string(),
+        "things from 0.20 m (0.24 m if faint) at 10 m to 0.54 m (0.64 m if faint) at 30 m"
+    );
 }
 
 #[test]

@@ -11,7 +11,9 @@ use super::read::Table;
 use super::site::{Camera, Hours, Permit, Rule, WarnFirst, Zone};
 use super::with::{self, With, WithMode};
 use super::{shape, values};
+use crate::geo::Homography;
 use crate::limits;
+use crate::smallest::{self, Reach};
 use kerbside_domain::kind::Kind;
 
 /// Longest text that names where vendors are welcome, characters: it stands in every report of the rule.
@@ -103,6 +105,7 @@ fn rule(
     let min_size_m2 =
         raw.min_size_m2.is_some().then(|| cx.number("min_size_m2", &raw.min_size_m2, 0.0..=1000.0, 0.0));
     let dwell_s = cx.number("dwell_s", &raw.dwell_s, 0.5..=86_400.0, 60.0);
+    warn_of_too_small(cx, &raw, camera, zone);
     Rule {
         id,
         name: cx.text("name", &raw.name, limits::NAME_BYTES),
@@ -117,6 +120,31 @@ fn rule(
         clear_after_s: cx.number("clear_after_s", &raw.clear_after_s, 1.0..=86_400.0, 30.0),
         warn: warn_table.map(|table| warn(cx, table, facts, dwell_s)),
         with: with_sensor(cx, &raw, facts),
+    }
+}
+
+/// A rule that asks for less than the gate sees gets it where it is near enough; that is said before somebody relies on it.
+fn warn_of_too_small(cx: &mut Check<'_>, raw: &raw::Rule, camera: &Camera, zone: &Zone) {
+    let seen_norm = smallest::area_norm();
+    if let Some(v) = raw.min_area_norm.as_ref().filter(|v| (0.0..seen_norm).contains(v.get_ref())) {
+        let what = format!(
+            "a dark thing is reported from {seen_norm:.5} of the picture on, smaller ones are not seen"
+        );
+        cx.sink.warn(v.span(), what);
+    }
+    let ground = camera.point.and_then(|point| Homography::fit(point, &camera.control_points).ok());
+    let reach = ground.and_then(|ground| smallest::of_zone(&ground, &zone.polygon_norm));
+    let (Some(v), Some(Reach { far, .. })) = (&raw.min_size_m2, reach) else { return };
+    let wanted_m = v.get_ref().max(0.0).sqrt();
+    if wanted_m < far.strong_m {
+        let what = format!(
+            "at the far edge of zone \"{}\", {:.0} m away, a dark thing is reported from a width of {:.1} m on; {} m\u{b2} is {wanted_m:.1} m",
+            zone.id,
+            far.distance_m,
+            far.strong_m,
+            v.get_ref(),
+        );
+        cx.sink.warn(v.span(), what);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changed and stayed, and what only moves.
 
-use kerbside_domain::frame::BBox;
+use kerbside_domain::frame::{BBox, LUMA_WIDTH as W};
+use kerbside_site::smallest::{FAINT_WIDTH_NORM, STRONG_WIDTH_NORM};
 
 use super::street::*;
 use crate::gate::*;
@@ -183,4 +184,35 @@ fn a_wrong_size_is_counted_and_harmless() {
     street.feed(&[0; 10]);
     assert_eq!(street.gate.counters().malformed, 1);
     assert_eq!(street.frame(&[]).scene, Scene::Clear);
+}
+
+/// A square that is darker than the street by `contrast`, with a side of `size_norm` of the picture's width; pixels at its border
+/// are covered in part.
+fn square(x: f32, y: f32, size_norm: f64, contrast: f32) -> Object {
+    let size = size_norm as f32 * W as f32;
+    let overlap = move |at: i32, from: f32| {
+        ((at as f32 + 1.0).min(from + size) - (at as f32).max(from)).clamp(0.0, 1.0)
+    };
+    Box::new(move |px, py| {
+        let covered = overlap(px, x) * overlap(py, y);
+        (covered > 0.0).then(|| ground(px, py) * (1.0 - covered * contrast))
+    })
+}
+
+/// What the site's check and the doctor promise is what the gate sees.
+#[test]
+fn the_smallest_thing_is_as_small_as_the_doctor_says() {
+    for (size, contrast) in [(STRONG_WIDTH_NORM, 0.6), (FAINT_WIDTH_NORM, 0.25)] {
+        for (dx, dy) in [(0.0, 0.0), (0.5, 0.5), (0.25, 0.75)] {
+            let thing = || vec![square(70.0 + dx, 50.0 + dy, size, contrast)];
+            let seen = Street::learnt().run(8.0, &thing());
+            assert_eq!(
+                seen.regions.len(),
+                1,
+                "{size} of the width, {contrast} darker, at {dx} {dy}: {seen:?}"
+            );
+            let unseen = Street::learnt().run(8.0, &[square(70.0 + dx, 50.0 + dy, size * 0.6, contrast)]);
+            assert!(unseen.regions.is_empty(), "smaller than is said, and seen: {unseen:?}");
+        }
+    }
 }
