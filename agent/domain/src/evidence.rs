@@ -77,6 +77,8 @@ pub struct IncidentFacts {
     pub dwell_s: Option<f64>,
     /// The centre's number of the case.
     pub case_no: Option<String>,
+    /// Id of the sensor that reports it, which says where it is.
+    pub sensor: Option<String>,
 }
 
 /// What came of a request to the evidence stage.

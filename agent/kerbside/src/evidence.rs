@@ -47,14 +47,14 @@ pub use camera::EvidenceCamera;
 pub use files::FileError;
 pub(crate) use folders::{folders_of, is_mark};
 pub use manifest::{Manifest, ManifestItem};
-pub use officer::{Finder, Officer, finder_of};
+pub use officer::{Finder, Look, Officer, finder_of};
 pub use retention::{Protected, Pruned, Retention};
 pub use retention_hold::{HoldChange, set_retention_hold};
 pub use room::{Room, Watermark};
 pub use scrub::{DamagedFile, SCRUB_FILE, Scrub, ScrubState, scrub_state};
 pub use seal::{JournalPosition, SIGNATURE_SUFFIX, Seal, Sealer};
 pub use stage::{Evidence, EvidenceCounters};
-pub use thread::{EvidenceTask, EvidenceThread, spawn};
+pub use thread::{BoxPoint, EvidenceTask, EvidenceThread, spawn};
 
 #[cfg(test)]
 mod refused_tests;

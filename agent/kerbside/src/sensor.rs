@@ -28,12 +28,11 @@ mod jump;
 mod lines;
 mod log_limit;
 mod mean;
+mod median;
 mod modbus;
 mod monitor;
 mod nmea;
 mod pace;
-#[cfg(test)]
-mod pty;
 mod readings;
 mod receiver;
 mod seen_ids;

@@ -2,6 +2,7 @@
 
 use base64ct::{Base64, Encoding as _};
 use kerbside_site::config::Proxy;
+use kerbside_site::host::authority;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -13,7 +14,7 @@ pub(crate) async fn dial(host: &str, port: u16, proxy: Option<&Proxy>) -> Result
     let (via, at) = proxy.map_or((host, port), |proxy| (proxy.host.as_str(), proxy.port));
     let stream = TcpStream::connect((via, at)).await.map_err(|e| {
         let what = if proxy.is_some() { "the proxy " } else { "" };
-        LinkError::Connection(format!("{what}{via}:{at}: {e}"))
+        LinkError::Connection(format!("{what}{}: {e}", authority(via, at)))
     })?;
     // Acknowledgements are small, and whoever waits for them shall not wait for more bytes.
     stream.set_nodelay(true).map_err(|e| LinkError::Connection(e.to_string()))?;
@@ -24,10 +25,10 @@ pub(crate) async fn dial(host: &str, port: u16, proxy: Option<&Proxy>) -> Result
 }
 
 async fn tunnel(mut stream: TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<TcpStream, LinkError> {
-    let failed =
-        |why: String| LinkError::Connection(format!("the proxy {}:{}: {why}", proxy.host, proxy.port));
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
+    let by = authority(&proxy.host, proxy.port);
+    let failed = |why: String| LinkError::Connection(format!("the proxy {by}: {why}"));
+    let to = authority(host, port);
+    let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n");
     if let Some(login) = &proxy.login {
         let basic = Base64::encode_string(format!("{}:{}", login.user, login.password).as_bytes());
         request.push_str(&format!("Proxy-Authorization: Basic {basic}\r\n"));
@@ -47,7 +48,7 @@ async fn tunnel(mut stream: TcpStream, proxy: &Proxy, host: &str, port: u16) -> 
     match status {
         Some(status) if status.starts_with('2') => Ok(stream),
         Some("407") => Err(failed("it asks for another user or password (407)".to_owned())),
-        Some("403") => Err(failed(format!("it does not let this box reach {host}:{port} (403)"))),
+        Some("403") => Err(failed(format!("it does not let this box reach {to} (403)"))),
         _ => Err(failed(format!("it answers {line:?}"))),
     }
 }

@@ -225,6 +225,7 @@ fn a_message_that_kills_connections_goes_alone_and_is_given_up() {
         let lost = s.lose();
         if let Some(LinkAction::Report(LinkReport::Rejected { seq, reason, .. })) = lost.first() {
             assert_eq!((*seq, round), (12, 4), "{reason}");
+            assert_eq!(s.machine.status().refused, 1, "the status counts it");
             break;
         }
     }

@@ -116,7 +116,7 @@ impl PacketRing {
     /// first there is), all of one epoch: the one that covers most of the span. `None` if the ring holds nothing of it.
     pub fn span(&self, from: Mono, to: Mono) -> Option<RingSpan> {
         let epoch = self.epoch_covering(from, to)?;
-        let stream = self.streams.iter().find(|s| s.epoch == epoch)?.clone();
+        let stream = self.stream(from, to)?.clone();
         let first = self.packets.iter().position(|p| p.epoch == epoch)?;
         let of_epoch = || self.packets.iter().enumerate().skip(first).take_while(|(_, p)| p.epoch == epoch);
         let end = of_epoch().filter(|(_, p)| p.at.mono <= to).map(|(i, _)| i).last().unwrap_or(first);
@@ -124,6 +124,12 @@ impl PacketRing {
         let start = of_epoch().filter(|(_, p)| p.key).map(|(i, _)| i).filter(in_time).last().unwrap_or(first);
         let packets = self.packets.range(start..=end.max(start)).cloned().collect();
         Some(RingSpan { stream, packets })
+    }
+
+    /// The stream of [`PacketRing::span`], without its packets.
+    pub fn stream(&self, from: Mono, to: Mono) -> Option<&StreamInfo> {
+        let epoch = self.epoch_covering(from, to)?;
+        self.streams.iter().find(|s| s.epoch == epoch)
     }
 
     /// Where `from..=to` must end so that all its pictures can be verified, if the camera signs them.

@@ -6,7 +6,7 @@
 use kerbside_domain::detection::{Detection, Group};
 use kerbside_domain::frame::BBox;
 
-use crate::picture::{Picture, PixelRect};
+use crate::picture::{MAX_SIDE, Picture, PixelRect};
 
 /// Share of the height of a standing person that counts as head: a head is a seventh, and boxes begin too high or too low.
 const HEAD_OF_STANDING: f32 = 0.3;
@@ -31,7 +31,8 @@ const LEAST_BLOCK_PX: u32 = 6;
 /// A plate on a vehicle that fills the picture: more blocks would show the characters, fewer hide no more.
 const PLATE_BLOCKS: u32 = 6;
 
-/// The regions of one picture, in shares of it.
+/// The regions of one picture, in shares of it. They may reach beyond it: a head of which the picture shows a part is hidden by
+/// blocks as large as of the whole head.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Masks {
     /// Over heads.
@@ -57,7 +58,10 @@ impl Masks {
         for (regions, blocks) in [(&self.plates, PLATE_BLOCKS), (&self.heads, BLOCKS)] {
             for region in regions {
                 let rect = PixelRect::of(region, picture.width(), picture.height());
-                picture.pixelate(rect, blocks, LEAST_BLOCK_PX);
+                let (w, h) = (picture.width() as f32, picture.height() as f32);
+                let longer_px = (region.w * w).max(region.h * h);
+                let side_px = (longer_px / blocks as f32).ceil().clamp(0.0, MAX_SIDE as f32) as u32;
+                picture.pixelate(rect, side_px.max(LEAST_BLOCK_PX));
             }
         }
     }
@@ -66,7 +70,7 @@ impl Masks {
     pub fn in_window(&self, window: &BBox) -> Masks {
         let moved = |regions: &[BBox]| {
             let moved = regions.iter().map(|region| crate::window::in_window(region, window));
-            moved.map(|region| region.clamped()).filter(|region| region.area() > 0.0).collect()
+            moved.filter(|region| region.clamped().area() > 0.0).collect()
         };
         Masks { heads: moved(&self.heads), plates: moved(&self.plates) }
     }
@@ -87,7 +91,7 @@ pub fn masks_of<'a>(seen: impl IntoIterator<Item = &'a Detection>, aspect: f32) 
     masks
 }
 
-/// The upper part of a person, enlarged.
+/// The upper part of a person, enlarged; may reach beyond the picture.
 pub fn head(person: &BBox, aspect: f32) -> BBox {
     let tall = person.h / (person.w * aspect).max(f32::EPSILON);
     let upright = ((tall - STOOPING) / (STANDING - STOOPING)).clamp(0.0, 1.0);
@@ -98,10 +102,9 @@ pub fn head(person: &BBox, aspect: f32) -> BBox {
         person.x + person.w * (1.0 + HEAD_ASIDE),
         person.y + person.h * share,
     )
-    .clamped()
 }
 
-/// The lower part of a vehicle, enlarged.
+/// The lower part of a vehicle, enlarged; may reach beyond the picture.
 pub fn plate(vehicle: &BBox) -> BBox {
     BBox::from_corners(
         vehicle.x - vehicle.w * PLATE_ASIDE,
@@ -109,7 +112,6 @@ pub fn plate(vehicle: &BBox) -> BBox {
         vehicle.x + vehicle.w * (1.0 + PLATE_ASIDE),
         vehicle.y + vehicle.h * (1.0 + PLATE_ASIDE),
     )
-    .clamped()
 }
 
 #[cfg(test)]
@@ -149,8 +151,33 @@ mod tests {
         let stooping = BBox { x: 0.5, y: 0.4, w: 0.1, h: 0.18 };
         assert!((covered(standing) - HEAD_OF_STANDING).abs() < 1e-5);
         assert!((covered(stooping) - HEAD_OF_STOOPING).abs() < 1e-5);
-        let at_the_edge = head(&BBox { x: 0.97, y: 0.0, w: 0.03, h: 0.2 }, WIDE);
-        assert!(at_the_edge.y >= 0.0 && at_the_edge.x + at_the_edge.w <= 1.0);
+    }
+
+    /// Blocks of a face of which the window shows a quarter, and of the same face in the whole picture.
+    #[test]
+    fn at_the_edge_of_a_window_the_blocks_stay_as_large() {
+        let rgb = (0..320u32 * 180).flat_map(|i| [((i % 320) % 256) as u8; 3]).collect();
+        let picture = Picture::of_rgb(320, 180, rgb).unwrap();
+        let head = BBox { x: 0.4, y: 0.4, w: 0.2, h: 0.3 };
+        let masks = Masks { heads: vec![head], plates: Vec::new() };
+        let levels = |picture: &Picture, region: &BBox| {
+            let rect = PixelRect::of(region, picture.width(), picture.height());
+            let row = (rect.y + 1) as usize * picture.width() as usize;
+            let row = (rect.x..rect.x + rect.width).map(|x| picture.rgb()[(row + x as usize) * 3]);
+            row.collect::<std::collections::BTreeSet<u8>>().len()
+        };
+        let mut whole = picture.clone();
+        masks.apply(&mut whole);
+        assert_eq!(levels(&whole, &head), 4);
+        // Its left edge lies in the middle of the head.
+        let window = BBox { x: 0.5, y: 0.5, w: 0.4, h: 0.4 };
+        let mut part = picture.cut(&window).unwrap();
+        let in_part = masks.in_window(&window);
+        in_part.apply(&mut part);
+        assert!(levels(&part, &in_part.heads[0]) <= 2, "{}", levels(&part, &in_part.heads[0]));
+        // A person who is cut by the edge of the picture itself.
+        let edge = super::head(&BBox { x: 0.97, y: 0.0, w: 0.03, h: 0.2 }, WIDE);
+        assert!(edge.y < 0.0 && edge.x + edge.w > 1.0);
     }
 
     #[test]

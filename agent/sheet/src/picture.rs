@@ -214,10 +214,9 @@ impl Picture {
         }
     }
 
-    /// Replaces a rectangle by blocks of their mean colours, so that it cannot be read: at most `blocks` blocks along its
-    /// longer side, none smaller than `least` px.
-    pub fn pixelate(&mut self, rect: PixelRect, blocks: u32, least: u32) {
-        let side = (rect.width.max(rect.height).div_ceil(blocks.max(1))).max(least.max(1));
+    /// Replaces a rectangle by blocks of their mean colours, `side` px wide and high, so that it cannot be read.
+    pub fn pixelate(&mut self, rect: PixelRect, side: u32) {
+        let side = side.max(1);
         let right = rect.x.saturating_add(rect.width).min(self.width);
         let bottom = rect.y.saturating_add(rect.height).min(self.height);
         let mut y = rect.y;
@@ -388,10 +387,10 @@ mod tests {
     }
 
     #[test]
-    fn pixels_of_a_block_are_one_colour_and_no_block_is_small() {
+    fn pixels_of_a_block_are_one_colour() {
         let mut picture = noise(60, 60);
         let rect = PixelRect { x: 10, y: 10, width: 40, height: 20 };
-        picture.pixelate(rect, 4, 6);
+        picture.pixelate(rect, 10);
         let mut colours = std::collections::BTreeSet::new();
         for y in 10..30usize {
             for x in 10..50usize {
@@ -401,6 +400,6 @@ mod tests {
         assert_eq!(colours.len(), 8, "4 by 2 blocks of 10 px");
         let outside = &picture.rgb()[(9 * 60 + 10) * 3..][..3];
         assert_eq!(outside, &noise(60, 60).rgb()[(9 * 60 + 10) * 3..][..3]);
-        picture.pixelate(PixelRect { x: 55, y: 55, width: 40, height: 40 }, 4, 6);
+        picture.pixelate(PixelRect { x: 55, y: 55, width: 40, height: 40 }, 6);
     }
 }

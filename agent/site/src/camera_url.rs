@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub use hide::hide_line;
 use percent::{decoded, encoded, percent};
 
+use crate::host::authority;
+
 /// All that an address can be.
 const ALLOWED: &str =
     "allowed: rtsp://, rtsps://, http://, https://, a file path, v4l2:/dev/videoN, gst:PIPELINE";
@@ -201,11 +203,7 @@ impl fmt::Debug for CameraUrl {
 impl NetworkUrl {
     /// `host:port`, `[v6]:port`.
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        authority(&self.host, self.port)
     }
 
     /// As a request names it: without user and password.

@@ -6,6 +6,7 @@
 //!   [`config::Site`]; otherwise every problem is reported with line, column and a suggestion.
 //! * [`camera_url`] reads the address of a camera, for everybody, and keeps passwords out of what is printed.
 //! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
+//! * [`host`] writes a host with its port.
 //! * [`limits`] says how long texts may be that travel in every message about an incident.
 //! * [`text`] reads files that people wrote, on whichever system.
 //! * [`smallest`] says how large a thing must be to be reported, at the near and the far edge of a zone.
@@ -20,6 +21,7 @@
 pub mod camera_url;
 pub mod config;
 pub mod geo;
+pub mod host;
 pub mod limits;
 pub mod place;
 pub mod smallest;

@@ -5,6 +5,8 @@
 pub const NAME_BYTES: usize = 60;
 /// Longest address, bytes as a message has it.
 pub const ADDRESS_BYTES: usize = 240;
+/// Longest text that names where vendors are welcome, bytes as a message has it: it stands in every report of its rule.
+pub const WELCOME_BYTES: usize = 180;
 /// Longest name of a scheme of codes, bytes.
 pub const SCHEME_BYTES: usize = 40;
 /// Longest code of a matter, bytes.

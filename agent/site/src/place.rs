@@ -138,7 +138,7 @@ impl Placer {
     }
 
     /// Place of what a sensor reports: its own point; else where the camera shows it, if `bbox` is not the whole picture; else that
-    /// of the camera or the box.
+    /// of the camera or the box. Of a box that moves: where the box was at that time.
     pub fn place_sensor(&self, sensor: &str, camera: CameraIx, bbox: BBox, when: Mono) -> Option<Place> {
         let camera_point = self.views.get(usize::from(camera.0)).and_then(|view| view.point);
         let of_box = self.box_point.map(|(point, accuracy_m)| (point, accuracy_m + NEAR_BOX_M));
@@ -146,8 +146,14 @@ impl Placer {
             let seen_from = camera_point.or(self.box_point.map(|(point, _)| point)).unwrap_or(*point);
             return Some(self.describe(seen_from, *point, SENSOR_ACCURACY_M, Method::Sensor));
         }
-        if self.is_mobile() && camera != CameraIx::NONE || bbox.area() < WHOLE_PICTURE {
-            return self.place_at(camera, bbox, when);
+        if let Some(track) = &self.track {
+            let (point, own_m) = track.at(when)?;
+            let view = self.views.get(usize::from(camera.0));
+            let away_m = view.map_or(NEAR_BOX_M, |view| view.accuracy_m);
+            return Some(self.describe(point, point, away_m + own_m, Method::Camera));
+        }
+        if bbox.area() < WHOLE_PICTURE {
+            return self.place(camera, bbox);
         }
         let view = self.views.get(usize::from(camera.0));
         let of_camera = view.and_then(|view| Some((view.point?, view.accuracy_m)));

@@ -14,6 +14,7 @@
 //! | `segment` | the files of a folder |
 //! | `log` | the open journal: where it stands, how that is found at the start |
 //! | `append`, `read`, `retention` | what can be done with it |
+//! | `view` | the journal as it stood, for another thread |
 //! | `audit` | a whole journal read from outside, also a live box's |
 
 mod append;
@@ -30,6 +31,7 @@ mod segment;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use entry::{Appended, Durability, Entry, RecordLocation};
 pub use error::JournalError;
@@ -39,3 +41,4 @@ pub use record::Record;
 pub use retention::AgeLimit;
 pub use scan::Damage;
 pub use settings::{JournalSettings, Syncs};
+pub use view::{Begin, JournalView};

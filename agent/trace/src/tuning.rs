@@ -76,8 +76,8 @@ pub(crate) const REFUSALS_A_MINUTE: u64 = 30;
 pub(crate) const ANSWERS_A_MINUTE: u64 = 240;
 /// Newest records that `log.pull` looks through.
 pub(crate) const LOG_SEARCH: u64 = 20_000;
-/// Newest records that `device.statistics` is made of: more than a day of a busy box, read in seconds from an SD card.
-pub(crate) const STATISTICS_SEARCH: u64 = 60_000;
+/// Accounts (`device.statistics`) that wait to be made, one after the other; a command beyond is answered at once.
+pub(crate) const ACCOUNTS_WAITING: usize = 8;
 /// Longest body of a record in the answer to `log.pull`, and longest answer, bytes: one MQTT message.
 pub(crate) const LOG_RECORD_BYTES: usize = 1000;
 pub(crate) const LOG_BYTES: usize = 32 * 1024;

@@ -80,7 +80,7 @@ pub use health::health;
 pub use identity::{CameraName, Identity, ZoneName};
 pub use inbound::Inbound;
 pub use matter::{MatterMessage, matter};
-pub use message::{Message, MessageHead, message_body, parse_message};
+pub use message::{Message, MessageHead, awaits_receipt, message_body, parse_message};
 pub use outgoing::{CONTENT_TYPE, Content, Outgoing, Recorded, published};
 pub use patrol::patrol;
 pub use position::position;

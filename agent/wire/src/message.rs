@@ -57,6 +57,12 @@ struct EnvelopeHead<'a> {
     correlationid: Option<&'a str>,
 }
 
+/// Whether the box sends a message again until the centre says that it has it (where it says so at all). What a newer message replaces
+/// needs no receipt: the newer one says the same. AsyncAPI says it of each type, in `reply` of its operation.
+pub fn awaits_receipt(priority: Priority, qos: u8, is_replaceable: bool) -> bool {
+    matches!(priority, Priority::Incident | Priority::Reply) && qos > 0 && !is_replaceable
+}
+
 impl Message {
     /// A message with the commonest choices: QoS 1, not retained, never expires, replaced by none.
     pub(crate) fn new(

@@ -8,6 +8,7 @@ use crate::clock::ClockTrust;
 use crate::identity::Identity;
 use crate::limits;
 use crate::message::Message;
+use crate::outgoing::packet_bound;
 use crate::priority::Priority;
 use crate::text::{rounded, to_json};
 
@@ -106,12 +107,12 @@ pub fn patrol(
     grid: &dyn Fn(&PatrolIncident) -> Option<String>,
     last_sequence: u64,
 ) -> Message {
-    let fits = |most: &usize| {
-        let json = to_json(&data(who, report, grid, last_sequence, *most));
-        (json.len() + limits::RECORD_ROOM <= limits::PATROL || *most == 0).then_some(json)
+    let of = |most: usize| {
+        let json = to_json(&data(who, report, grid, last_sequence, most));
+        Message::new("patrol.report.v1", "patrol", Priority::Reply, report.to, json)
     };
-    let json = LIST_STEPS.iter().find_map(fits).unwrap_or_default();
-    let mut message = Message::new("patrol.report.v1", "patrol", Priority::Reply, report.to, json);
+    let fits = |message: &Message| packet_bound(message, who) <= limits::PATROL;
+    let mut message = LIST_STEPS.iter().map(|most| of(*most)).find(fits).unwrap_or_else(|| of(0));
     message.retain = true;
     let period_s = report.period_s.max(report.to.mono.since_s(report.from.mono));
     message.expiry_s = Some((2.0 * period_s).ceil().max(MIN_EXPIRY_S) as u32);

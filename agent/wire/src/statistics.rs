@@ -1,4 +1,5 @@
-//! `device.statistics`: by rule and hour what was reported and what the centre made of it, and how long the cameras watched.
+//! `device.statistics`: by rule or sensor and hour what was reported and what the centre made of it, and how long the cameras
+//! watched.
 //! Precision by the officers' own verdicts, and false reports per camera-day, can be read off.
 
 use std::collections::BTreeMap;
@@ -26,13 +27,28 @@ const MAX_INCIDENTS: usize = 20_000;
 /// What the numbers of a row of a rule are.
 const COLUMNS: [&str; 7] = ["hour", "reported", "accepted", "filed", "closed", "rejected_false", "settled"];
 
-/// Camera, zone, rule.
-type RuleKey = (String, String, String);
+/// Counts by hour, in the order of [`COLUMNS`] without the first.
+type Hours = BTreeMap<usize, [u64; 6]>;
+
+/// On whose word an incident was reported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Rule {
+        camera: String,
+        zone: String,
+        rule: String,
+    },
+    /// A sensor alone: no zone and no rule, and often no camera.
+    Sensor {
+        sensor: String,
+        kind: String,
+    },
+}
 
 /// One incident, by what is known of it to date.
 #[derive(Clone, Debug)]
 struct Life {
-    rule: RuleKey,
+    source: Source,
     /// The hour in which it was opened, counted from the span's begin.
     hour: usize,
     accepted: bool,
@@ -65,8 +81,29 @@ struct Envelope<'a> {
 #[derive(Deserialize)]
 struct Opened {
     incident_id: String,
-    zone: ZoneData,
+    kind: String,
+    #[serde(default)]
+    zone: Option<ZoneData>,
+    #[serde(default)]
+    sensor: Option<SensorData>,
     device: DeviceData,
+}
+
+impl Opened {
+    /// Its id, and on whose word; `None`: it does not say.
+    fn source(self) -> Option<(String, Source)> {
+        let source = match (self.zone, self.sensor, self.device.camera_id) {
+            (Some(zone), _, Some(camera)) => Source::Rule { camera, zone: zone.id, rule: zone.rule },
+            (_, Some(sensor), _) => Source::Sensor { sensor: sensor.id, kind: self.kind },
+            _ => return None,
+        };
+        Some((self.incident_id, source))
+    }
+}
+
+#[derive(Deserialize)]
+struct SensorData {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +114,8 @@ struct ZoneData {
 
 #[derive(Deserialize)]
 struct DeviceData {
-    camera_id: String,
+    #[serde(default)]
+    camera_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +158,9 @@ impl Statistics {
         let Ok(event) = serde_json::from_str::<Envelope<'_>>(envelope) else { return };
         match event.kind {
             OPENED | SETTLED => {
-                let hour = instant_ms(event.time).and_then(|ms| self.hour_of(ms));
-                let opened = serde_json::from_str(event.data.get()).ok();
-                if let Some((hour, opened)) = hour.zip(opened) {
-                    self.opened(hour, opened, event.kind == SETTLED);
+                if let Some(hour) = instant_ms(event.time).and_then(|ms| self.hour_of(ms)) {
+                    let opened = serde_json::from_str::<Opened>(event.data.get()).ok();
+                    self.opened(hour, opened.and_then(Opened::source), event.kind == SETTLED);
                 }
             }
             PATROL => {
@@ -135,15 +172,15 @@ impl Statistics {
         }
     }
 
-    fn opened(&mut self, hour: usize, opened: Opened, settled: bool) {
-        if self.incidents.len() >= MAX_INCIDENTS {
+    /// `None`: what opened does not say on whose word.
+    fn opened(&mut self, hour: usize, opened: Option<(String, Source)>, settled: bool) {
+        let Some((id, source)) = opened.filter(|_| self.incidents.len() < MAX_INCIDENTS) else {
             self.omitted += 1;
             return;
-        }
-        let rule = (opened.device.camera_id, opened.zone.id, opened.zone.rule);
+        };
         let (accepted, filed, closed, rejected_false) = (false, false, false, false);
-        let life = Life { rule, hour, accepted, filed, closed, rejected_false, settled };
-        self.incidents.entry(opened.incident_id).or_insert(life);
+        let life = Life { source, hour, accepted, filed, closed, rejected_false, settled };
+        self.incidents.entry(id).or_insert(life);
     }
 
     /// The seconds of a patrol belong to the hours that it spans, in proportion.
@@ -190,17 +227,17 @@ impl Statistics {
         }
     }
 
-    /// Counts of each rule by hour, in the order of [`COLUMNS`] without the first.
-    fn counts(&self) -> BTreeMap<&RuleKey, BTreeMap<usize, [u64; 6]>> {
-        let mut rules: BTreeMap<&RuleKey, BTreeMap<usize, [u64; 6]>> = BTreeMap::new();
+    /// Counts of each rule and each sensor.
+    fn counts(&self) -> BTreeMap<&Source, Hours> {
+        let mut sources: BTreeMap<&Source, Hours> = BTreeMap::new();
         for life in self.incidents.values() {
-            let row = rules.entry(&life.rule).or_default().entry(life.hour).or_default();
+            let row = sources.entry(&life.source).or_default().entry(life.hour).or_default();
             let counts = [true, life.accepted, life.filed, life.closed, life.rejected_false, life.settled];
             for (sum, counts) in row.iter_mut().zip(counts) {
                 *sum += u64::from(counts);
             }
         }
-        rules
+        sources
     }
 }
 
@@ -211,6 +248,8 @@ struct StatisticsData<'a> {
     complete: bool,
     columns: [&'static str; 7],
     rules: Vec<RuleData<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sensors: Vec<SensorCounts<'a>>,
     watched: Vec<WatchedData<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     omitted: u64,
@@ -226,8 +265,36 @@ struct RuleData<'a> {
     camera_id: &'a str,
     zone: &'a str,
     rule: &'a str,
+    #[serde(flatten)]
+    counts: CountsData,
+}
+
+/// What was reported on a sensor's word alone.
+#[derive(Serialize)]
+struct SensorCounts<'a> {
+    sensor: &'a str,
+    kind: &'a str,
+    #[serde(flatten)]
+    counts: CountsData,
+}
+
+#[derive(Serialize)]
+struct CountsData {
     total: [u64; 6],
     rows: Vec<[u64; 7]>,
+}
+
+impl CountsData {
+    fn of(hours: &Hours) -> Self {
+        let mut total = [0; 6];
+        let rows = hours.iter().map(|(hour, counts)| {
+            total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            let [reported, accepted, filed, closed, rejected, settled] = *counts;
+            [*hour as u64, reported, accepted, filed, closed, rejected, settled]
+        });
+        let rows = rows.collect();
+        CountsData { total, rows }
+    }
 }
 
 #[derive(Serialize)]
@@ -237,24 +304,22 @@ struct WatchedData<'a> {
     by_hour_s: Vec<f64>,
 }
 
-/// `device.statistics`. `complete`: the journal still holds all of the span. Rules beyond [`limits::STATISTICS_RULES`] are counted
-/// as omitted.
+/// `device.statistics`. `complete`: the journal still holds all of the span. Rules beyond [`limits::STATISTICS_RULES`], and as many
+/// sensors, are counted as omitted.
 pub fn statistics(who: &Identity, statistics: &Statistics, complete: bool, at: Moment) -> Message {
     let counts = statistics.counts();
     let mut omitted = statistics.omitted;
-    let mut rules = Vec::new();
-    for ((camera_id, zone, rule), hours) in counts {
-        let mut total = [0; 6];
-        let rows = hours.iter().map(|(hour, counts)| {
-            total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-            let [reported, accepted, filed, closed, rejected, settled] = *counts;
-            [*hour as u64, reported, accepted, filed, closed, rejected, settled]
-        });
-        let rows: Vec<[u64; 7]> = rows.collect();
-        if rules.len() < limits::STATISTICS_RULES {
-            rules.push(RuleData { camera_id, zone, rule, total, rows });
-        } else {
-            omitted += total[0];
+    let (mut rules, mut sensors) = (Vec::new(), Vec::new());
+    for (source, hours) in &counts {
+        let counts = CountsData::of(hours);
+        match source {
+            Source::Rule { camera, zone, rule } if rules.len() < limits::STATISTICS_RULES => {
+                rules.push(RuleData { camera_id: camera, zone, rule, counts });
+            }
+            Source::Sensor { sensor, kind } if sensors.len() < limits::STATISTICS_RULES => {
+                sensors.push(SensorCounts { sensor, kind, counts });
+            }
+            Source::Rule { .. } | Source::Sensor { .. } => omitted += counts.total[0],
         }
     }
     let watched = statistics.watched.iter().map(|(camera_id, by_hour)| WatchedData {
@@ -269,6 +334,7 @@ pub fn statistics(who: &Identity, statistics: &Statistics, complete: bool, at: M
         complete,
         columns: COLUMNS,
         rules,
+        sensors,
         watched: watched.collect(),
         omitted,
         clock: at.quality.into(),

@@ -195,6 +195,34 @@ fn a_patrol_report_stays_below_4_kib_and_counts_what_it_left_out() {
     assert_eq!(body["data"]["cleared_by_themselves"], 71);
 }
 
+/// With every number of incidents, also just below the bound: what MQTT 5 adds counts too.
+#[test]
+fn a_patrol_report_passes_a_broker_that_takes_4_kib_whatever_is_open() {
+    let mut longest = 0;
+    for open in 0..64 {
+        for sensors in 0..8 {
+            let sensor = |n: usize| SensorPatrol {
+                sensor: format!("smoke-{n}").into(),
+                condition: SensorCondition::Fresh,
+                value: Some(82.0),
+                unit: "ppm".into(),
+                age_s: Some(1.0),
+                alarm: false,
+            };
+            let report = PatrolReport {
+                open: (0..open).map(listed).collect(),
+                sensors: (0..sensors).map(sensor).collect(),
+                ..patrolled(CameraPatrol::default())
+            };
+            let message = patrol(&who(), &report, &|_| Some("310112001002003".into()), 4216);
+            let body = message_body(&message, &who(), 4217, at(900.0));
+            let outgoing = published(recorded(&body), &who()).unwrap();
+            longest = longest.max(outgoing.packet_len() - outgoing.topic.len());
+        }
+    }
+    assert!((3600..=crate::limits::PATROL).contains(&longest), "{longest}");
+}
+
 #[test]
 fn a_camera_says_what_it_can_see() {
     use kerbside_domain::camera_state::{Blind, CameraState, Off};
@@ -211,6 +239,17 @@ fn a_camera_says_what_it_can_see() {
         schemas().check(&value).unwrap();
         assert_eq!(value["data"]["why"].as_str(), state.words().1);
         assert!(value["data"].get("cure").is_none());
+    }
+}
+
+fn reading() -> Reading {
+    Reading {
+        sensor: "bin-1".into(),
+        phenomenon: at(0.0),
+        arrived: at(0.5),
+        value: 86.5,
+        unit: "%".into(),
+        suspicious: None,
     }
 }
 
@@ -233,14 +272,7 @@ fn the_others() {
         {"specversion":"1.0","id":"state.3000001.online","source":"urn:kerbside:310112:mh-xz-017","type":"kerbside.device.state.v1","time":"2026-11-21T08:31:05.120+08:00","recordedtime":"2026-11-21T08:34:11.420+08:00","datacontenttype":"application/json","sequence":"00000000000000004217","data":{"state":"online","session":3000001,"edge_id":"mh-xz-017","version":"0.1.0","last_sequence":4216,"clock":{"source":"ntp","synced":true}
     "#]],
     );
-    let reading = Reading {
-        sensor: "bin-1".into(),
-        phenomenon: at(0.0),
-        arrived: at(0.5),
-        value: 86.5,
-        unit: "%".into(),
-        suspicious: None,
-    };
+    let reading = reading();
     check(
         &observation(&who(), &reading),
         expect![[r#"
@@ -571,6 +603,45 @@ fn asyncapi_and_schemas_agree() {
     }
 }
 
+/// A centre that receipts what has a `reply` in AsyncAPI is sent nothing twice.
+#[test]
+fn asyncapi_says_which_messages_want_a_receipt() {
+    let text = std::fs::read_to_string(contract_dir().join("asyncapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let mut said = std::collections::BTreeMap::new();
+    for operation in document["operations"].as_object().unwrap().values().filter(|o| o["action"] == "send") {
+        let to = operation.pointer("/reply/channel/$ref").and_then(Value::as_str);
+        assert!(to.is_none_or(|channel| channel == "#/channels/receipt"), "{operation}");
+        for message in operation["messages"].as_array().unwrap() {
+            let name = message["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+            said.insert(name.to_owned(), to.is_some());
+        }
+    }
+    let reading = reading();
+    let account = statistics::Statistics::new(at(0.0).wall_ms, at(60.0).wall_ms);
+    let round = patrolled(CameraPatrol::default());
+    let messages: [Message; 9] = [
+        matter(&who(), &report("01A", 1), None, None).into(),
+        patrol(&who(), &round, &|_| None, 1),
+        camera(&who(), CameraIx(0), kerbside_domain::camera_state::CameraState::Watching, at(0.0)),
+        state(&who(), Presence::Online, 1, None, None, at(0.0)),
+        health(&serde_json::Map::new(), at(0.0)),
+        observation(&who(), &reading),
+        alarm(&who(), &reading, true),
+        reply("c1", "patrol", ReplyResult::Done, None, Value::Null, at(0.0)),
+        statistics::statistics(&who(), &account, true, at(60.0)),
+    ];
+    for message in &messages {
+        let wants = awaits_receipt(message.priority, message.qos, message.conflation_key.is_some());
+        let name = message.kind.trim_end_matches(".v1");
+        let name = if name.starts_with("matter.") { "matter" } else { name };
+        assert_eq!(said.remove(name), Some(wants), "{name}");
+    }
+    // Evidence and where the box is: nothing of it is repeated for want of a receipt.
+    assert!(!awaits_receipt(Priority::Evidence, 1, false));
+    assert!(said.values().all(|wants| !wants), "{said:?}");
+}
+
 #[test]
 fn what_is_published_is_a_function_of_the_record() {
     let message = matter(&who(), &report("01JD7Z6T6V8Q0M5N3K2H1G9F8E", 1), None, Some(&stall()));
@@ -582,6 +653,43 @@ fn what_is_published_is_a_function_of_the_record() {
         (4217, Priority::Incident, "01JD7Z6T6V8Q0M5N3K2H1G9F8E.0001")
     );
     assert!(serde_json::from_str::<Value>(envelope).is_ok());
+}
+
+/// Of a smoke detector that no camera sees.
+fn of_sensor(id: &str) -> Report {
+    let witness =
+        kerbside_domain::report::SensorWitness { id: "smoke-1".into(), value: 82.0, unit: "ppm".into() };
+    let (zone, rule) = (String::new(), String::new());
+    let (camera, sensor) = (kerbside_domain::frame::CameraIx::NONE, Some(witness));
+    Report {
+        kind: Kind::FireSmoke,
+        act: None,
+        cause: Cause::Sensor,
+        camera,
+        zone,
+        rule,
+        sensor,
+        ..report(id, 1)
+    }
+}
+
+#[test]
+fn what_a_sensor_alone_reports_is_counted_by_sensor_and_what_nobody_vouches_for_as_omitted() {
+    let mut account = statistics::Statistics::new(at(0.0).wall_ms, at(86_400.0).wall_ms);
+    let nobody = Report { sensor: None, ..of_sensor("01C") };
+    let seen = Report { camera: CameraIx(0), ..of_sensor("01B") };
+    for report in [of_sensor("01A"), seen, nobody, report("01D", 1)] {
+        let message = matter(&who(), &report, None, None);
+        account.message(&message.envelope(&who(), None));
+    }
+    let message = statistics::statistics(&who(), &account, true, at(86_400.0));
+    let event: Value = serde_json::from_str(&message.envelope(&who(), None)).unwrap();
+    schemas().check(&event).unwrap();
+    let data = &event["data"];
+    let counts = serde_json::json!({"sensor": "smoke-1", "kind": "fire.smoke",
+        "total": [2, 0, 0, 0, 0, 0], "rows": [[0, 2, 0, 0, 0, 0, 0]]});
+    assert_eq!((&data["sensors"], &data["omitted"]), (&serde_json::json!([counts]), &1.into()));
+    assert_eq!(data["rules"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -25,10 +25,11 @@ impl Agent {
 
     /// The same on a machine whose clock is disciplined, by its `timedatectl`: commands are judged by their time.
     pub fn start_on_time(site: &Site) -> Result<Agent> {
+        Agent::discipline(site, true)?;
         let bin = site.path().with_file_name("bin");
         std::fs::create_dir_all(&bin)?;
         let timedatectl = bin.join("timedatectl");
-        std::fs::write(&timedatectl, "#!/bin/sh\necho yes\n")?;
+        std::fs::write(&timedatectl, format!("#!/bin/sh\ncat {:?}\n", disciplined(site)))?;
         std::fs::set_permissions(&timedatectl, std::fs::Permissions::from_mode(0o755))?;
         let path = std::env::var("PATH").unwrap_or_default();
         let mut run = run(site)?;
@@ -36,6 +37,11 @@ impl Agent {
         let agent = Agent::launch(run)?;
         agent.logged("a clock that is disciplined", LIMIT, |e| e["quality"] == "Ntp")?;
         Ok(agent)
+    }
+
+    /// What the `timedatectl` of [`Agent::start_on_time`] says from now on. The agent asks it once a minute.
+    pub fn discipline(site: &Site, is_disciplined: bool) -> Result<()> {
+        Ok(std::fs::write(disciplined(site), if is_disciplined { "yes\n" } else { "no\n" })?)
     }
 
     /// A program that logs as the agent does.
@@ -158,6 +164,11 @@ impl Agent {
         ensure!(status.code() == Some(0), "kerbside run ended with {status}");
         Ok(())
     }
+}
+
+/// Where it stands whether the machine's clock is disciplined.
+fn disciplined(site: &Site) -> std::path::PathBuf {
+    site.path().with_file_name("disciplined")
 }
 
 fn run(site: &Site) -> Result<Command> {

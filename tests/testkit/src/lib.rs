@@ -12,6 +12,7 @@
 //! * [`Cameras`] (clips over GStreamer's RTSP server), [`rtsp`] (a camera that fails on demand and has quirks),
 //!   [`MjpegCamera`] (one that speaks HTTP), [`clips`] (what a file holds),
 //!   [`flv`] (a stream that changes on its way).
+//! * [`Pty`]: a serial port with somebody at its other end.
 //! * [`Intruder`]: makes a running process call the kernel as if somebody had taken it over.
 //! * [`http`], [`PutServer`], [`sensors`], [`Contract`], [`certificates()`]: pages, a store for uploads, readings and fixes, the
 //!   schemas of messages, a private certification authority.
@@ -36,6 +37,7 @@ pub mod mqtt;
 mod process;
 pub mod program;
 mod proxy;
+mod pty;
 mod put_server;
 mod quirky_broker;
 pub mod rtsp;
@@ -60,6 +62,7 @@ pub use mjpeg::MjpegCamera;
 pub use process::Process;
 pub use program::{clip, command, repo};
 pub use proxy::Proxy;
+pub use pty::Pty;
 pub use put_server::PutServer;
 pub use quirky_broker::{BROKER_QUIRKS, BrokerQuirk, Does, QuirkyBroker, SeenByBroker};
 pub use scripted_broker::{BrokerFault, Received, ReceivedMatter, ScriptedBroker};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kerbside_domain::time::Clock;
 use kerbside_link::{LinkHealth, LinkProblem, LinkSettings, LinkStatus, probe};
 use kerbside_site::config::Site;
+use kerbside_site::host::authority;
 use kerbside_wire::Identity;
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ const UNREACHABLE: &str = "check cable, SIM, firewall and proxy; reports wait on
 /// `page`: of the agent that runs here.
 pub(super) fn check(site: &Site, clock: &dyn Clock, page: Option<&Value>) -> Vec<Finding> {
     let centre = &site.centre;
-    let place = format!("{}:{}", centre.host, centre.port);
+    let place = authority(&centre.host, centre.port);
     match page.and_then(|page| page.get("link")) {
         Some(link) => of_page(&place, link),
         None if centre.proxy.is_none() => match network::connect(&centre.host, centre.port) {

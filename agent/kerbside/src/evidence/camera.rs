@@ -87,8 +87,9 @@ impl EvidenceCamera {
     /// Sizes of the two streams (the large one first, px) if they cannot show the same picture.
     pub(super) fn other_aspect(&self, at: Mono) -> Option<((u32, u32), (u32, u32))> {
         let size = |ring: &Ring| {
-            let span = ring.lock().span(at.minus_s(AROUND_S), at)?;
-            Some((span.stream.width, span.stream.height)).filter(|(w, h)| *w > 0 && *h > 0)
+            let ring = ring.lock();
+            let stream = ring.stream(at.minus_s(AROUND_S), at)?;
+            Some((stream.width, stream.height)).filter(|(w, h)| *w > 0 && *h > 0)
         };
         let (main, sub) = (size(self.main.as_ref()?)?, size(&self.ring)?);
         let aspect = |(w, h): (u32, u32)| f64::from(w) / f64::from(h);

@@ -75,7 +75,7 @@ impl Evidence {
             }
         }
         self.counters.clips += 1;
-        self.sign(request, &place, EvidenceRole::Clip, begin, clip_span.encoded_as.is_some());
+        self.sign_clip(request, &place, begin, clip_span.encoded_as.is_some());
         let item = EvidenceItem { from_sub_stream, ..place.adopt(begin)? };
         Ok(MadeClip { item, span: clip_span, shortfalls })
     }

@@ -1,5 +1,6 @@
-//! EXIF: when, where and of what a picture is, put into it before it is signed.
+//! EXIF: when, where and of what a picture is, put into it before it is signed. Both are done in memory, and the file is written once.
 
+use kerbside_c2pa::SignError;
 use kerbside_crypto::hash::{self, hex};
 use kerbside_domain::evidence::{EvidenceRequest, EvidenceRole};
 use kerbside_domain::time::{Moment, rfc3339};
@@ -10,9 +11,23 @@ use super::stage::Evidence;
 use super::tuning::MAX_SIGNED_PICTURE_BYTES;
 
 impl Evidence {
-    /// Writes time, place and ids into the picture that lies under its temporary name. What is no JPEG stays as it is.
+    /// Writes a picture under its temporary name, with time, place and ids in it, and signed. What is no JPEG stays as it is.
+    pub(super) fn write_dated(
+        &mut self,
+        request: &EvidenceRequest,
+        place: &Place,
+        role: EvidenceRole,
+        captured: Moment,
+        picture: &[u8],
+    ) -> Result<(), FileError> {
+        let dated = with_exif(picture, &self.exif(request, place, role, captured));
+        let signed = self.signed_picture(request, place, role, captured, &dated);
+        place.write_temporary(signed.as_deref().unwrap_or(&dated))
+    }
+
+    /// The same of a picture that a child left under its temporary name.
     pub(super) fn date(
-        &self,
+        &mut self,
         request: &EvidenceRequest,
         place: &Place,
         role: EvidenceRole,
@@ -26,9 +41,10 @@ impl Evidence {
             .read_to_end(&mut picture)
             .map_err(failed(&temporary, "reading"))?;
         if picture.len() as u64 > MAX_SIGNED_PICTURE_BYTES {
+            self.not_signed(role, &SignError::TooLong("the picture"));
             return Ok(());
         }
-        place.write_temporary(&with_exif(&picture, &self.exif(request, place, role, captured)))
+        self.write_dated(request, place, role, captured, &picture)
     }
 
     fn exif(&self, request: &EvidenceRequest, place: &Place, role: EvidenceRole, captured: Moment) -> Exif {
@@ -54,7 +70,7 @@ impl Evidence {
             None => at_camera.map(|(lon_deg, lat_deg)| ExifPlace { lon_deg, lat_deg, accuracy_m: None }),
         };
         Exif {
-            taken: captured.is_vouched().then(|| Taken {
+            taken: captured.quality.is_disciplined().then(|| Taken {
                 rfc3339: rfc3339(captured.wall_ms, self.utc_offset_s),
                 rfc3339_utc: rfc3339(captured.wall_ms, 0),
             }),

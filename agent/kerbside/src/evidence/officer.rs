@@ -12,7 +12,9 @@ use kerbside_site::geo::{CodeTable, Matter};
 use kerbside_site::place::{Method, Place, Placer};
 
 /// What the networks see in pictures, in shares of each: one list a picture, in their order.
-pub type Finder = Box<dyn FnMut(&[&Picture]) -> Result<Vec<Vec<Detection>>, String> + Send>;
+pub type Look = Box<dyn FnMut(&[&Picture]) -> Result<Vec<Vec<Detection>>, String> + Send>;
+/// Gets the networks ready to look.
+pub type Finder = Box<dyn FnMut() -> Result<Look, String> + Send>;
 
 /// Makes captions and masks.
 pub struct Officer {
@@ -23,6 +25,8 @@ pub struct Officer {
     edge_id: String,
     pub(super) mask: Mask,
     finder: Finder,
+    /// Kept while the pictures of one request are made.
+    look: Option<Look>,
 }
 
 impl std::fmt::Debug for Officer {
@@ -42,7 +46,13 @@ impl Officer {
             edge_id: site.device.edge_id.clone(),
             mask: site.evidence.mask,
             finder,
+            look: None,
         }
+    }
+
+    /// The networks go: most boxes have nothing to look at for hours.
+    pub(super) fn rest(&mut self) {
+        self.look = None;
     }
 
     /// Where the box stood then, by GNSS.
@@ -54,7 +64,11 @@ impl Officer {
     /// Where the thing of a request is; `None` for a command, and where nobody knows.
     pub(super) fn place(&self, request: &EvidenceRequest) -> Option<Place> {
         request.kind?;
-        self.placer.place_at(request.camera, request.bbox, request.trigger_at.mono)
+        let when = request.trigger_at.mono;
+        match &request.facts.sensor {
+            Some(sensor) => self.placer.place_sensor(sensor, request.camera, request.bbox, when),
+            None => self.placer.place_at(request.camera, request.bbox, when),
+        }
     }
 
     fn matter(&self, request: &EvidenceRequest) -> Option<Matter> {
@@ -71,7 +85,7 @@ impl Officer {
             matter: name.or(request.kind.map(|kind| kind.as_str().to_owned())).unwrap_or_default(),
             code: matter.map(|m| format!("{} {}", m.scheme, m.code)),
             at: date_and_time(captured, self.utc_offset_s),
-            clock_synced: captured.is_vouched(),
+            clock_synced: captured.quality.is_disciplined(),
             standing: if facts.is_gone { "已清除".to_owned() } else { String::new() },
             dwell_s: facts.dwell_s,
             address: place.as_ref().and_then(|p| p.address.clone()),
@@ -100,7 +114,10 @@ impl Officer {
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())?;
         let looks: Vec<&Picture> = std::iter::once(picture).chain(&cuts).collect();
-        let seen = (self.finder)(&looks)?;
+        if self.look.is_none() {
+            self.look = Some((self.finder)()?);
+        }
+        let seen = self.look.as_mut().ok_or("nobody looks")?(&looks)?;
         let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
         let aspect = picture.width() as f32 / picture.height().max(1) as f32;
         let mut masks = Masks::default();
@@ -121,13 +138,13 @@ fn date_and_time(at: Moment, utc_offset_s: i32) -> String {
     format!("{} {} {offset}", part(0..10), part(11..19))
 }
 
-/// The street network of a site, loaded while pictures are looked at and no longer: most boxes have none for hours.
+/// The street network of a site, loaded each time that it is made ready.
 /// `limit`: how long one look may take.
 pub fn finder_of(site: &Site, limit: Duration) -> Finder {
     use bytes::Bytes;
     use kerbside_domain::frame::{CameraIx, Frame, Level};
     let models = site.models.clone();
-    Box::new(move |pictures| {
+    Box::new(move || {
         let street = models.street.as_deref().ok_or("no street network")?;
         let loaded = kerbside_infer::load(street, models.runtime.as_deref(), limit);
         let (mut detector, _) = loaded.map_err(|error| error.to_string())?;
@@ -143,6 +160,8 @@ pub fn finder_of(site: &Site, limit: Duration) -> Finder {
             rgb: Bytes::copy_from_slice(picture.rgb()),
             luma: Bytes::new(),
         };
-        pictures.iter().map(|p| detector.detect(&frame(p)).map_err(|error| error.to_string())).collect()
+        Ok(Box::new(move |pictures: &[&Picture]| {
+            pictures.iter().map(|p| detector.detect(&frame(p)).map_err(|error| error.to_string())).collect()
+        }))
     })
 }

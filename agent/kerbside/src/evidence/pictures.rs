@@ -79,7 +79,6 @@ impl Evidence {
             results.next().ok_or(Missing::NoPictureMade)?.map_err(Missing::Child)?;
             self.counters.pictures += 1;
             self.date(request, place, *role, captured)?;
-            self.sign(request, place, *role, captured, false);
             let enlarged = enlarged(request, *role, &span);
             Ok(EvidenceItem { enlarged, from_sub_stream, ..place.adopt(captured)? })
         });
@@ -161,7 +160,7 @@ fn enlarged(request: &EvidenceRequest, role: EvidenceRole, span: &RingSpan) -> O
 }
 
 /// Size of the upright picture, px; that of a usual camera where the stream does not say.
-fn upright(span: &RingSpan) -> (u32, u32) {
+pub(super) fn upright(span: &RingSpan) -> (u32, u32) {
     let (width, height, turn) = (span.stream.width, span.stream.height, span.stream.turn);
     match (width, height) {
         (0, _) | (_, 0) => (1280, 720),

@@ -2,12 +2,14 @@
 //! nothing, and nothing waits for it.
 
 use kerbside_domain::time::Mono;
-use kerbside_media::clip::{ClipJob, StillJob};
+use kerbside_media::clip::{ClipJob, Crop, StillJob};
 use kerbside_media::picture::Drawing;
 use kerbside_media::ring::RingSpan;
 use kerbside_seeing::incident::Refusal;
 use kerbside_seeing::incident::refusal::text;
+use kerbside_sheet::window;
 
+use super::pictures::upright;
 use super::room::Room;
 use super::stage::Evidence;
 use super::tuning::{AROUND_S, MAX_REFUSAL_PICTURE_BYTES, REFUSAL_PICTURE_EVERY_S, STALE_S};
@@ -59,7 +61,11 @@ impl Evidence {
         if self.room() != Room::All {
             return Err(NoPicture::DiskNearlyFull);
         }
-        let RingSpan { stream, packets } = self.packets_of_refused(refusal).ok_or(NoPicture::NotInRing)?;
+        let span = self.packets_of_refused(refusal).ok_or(NoPicture::NotInRing)?;
+        // The thing and the place around it: of a whole frame a few bytes would show neither.
+        let window = window::compared(&refusal.thing.bbox, upright(&span));
+        let crop = Some(Crop { window, min_width: 0 });
+        let RingSpan { stream, packets } = span;
         let at = refusal.seen_at.mono;
         let shown = packets.iter().filter(|p| p.at.mono <= at).max_by_key(|p| p.pts);
         let pts = shown.or(packets.first()).map(|p| p.pts).ok_or(NoPicture::NotInRing)?;
@@ -67,7 +73,7 @@ impl Evidence {
         let label = text::short(&refusal.why);
         let drawings = vec![Drawing::Box { bbox: refusal.thing.bbox, label, emphasis: false }];
         let path = temporary.to_owned();
-        let still = StillJob { pts, path, max_bytes: MAX_REFUSAL_PICTURE_BYTES, drawings, crop: None };
+        let still = StillJob { pts, path, max_bytes: MAX_REFUSAL_PICTURE_BYTES, drawings, crop };
         let job = ClipJob { stream, packets, clip: None, stills: vec![still] };
         match (self.make_clip)(&job) {
             Ok(made) if made.stills.iter().all(Result::is_ok) && !made.stills.is_empty() => Ok(()),

@@ -52,3 +52,20 @@ fn an_entry_has_its_picture_or_says_why_not_and_keeps_it_when_the_thing_goes() {
     assert_eq!(std::fs::read_to_string(folder.join("0000000000.jpg")).unwrap(), "picture 15.0");
     assert_eq!(stage.counters().shelf.pictures, 2);
 }
+
+#[test]
+fn its_picture_is_cut_out_around_the_thing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = stage(dir.path(), ring(20.0, 20)).with_shelf(Shelf::open(dir.path().join("why")));
+    let (told, crops) = crossbeam_channel::bounded(1);
+    let mut make = std::mem::replace(&mut stage.make_clip, Box::new(|_| Err("none".into())));
+    stage.make_clip = Box::new(move |job| {
+        told.send(job.stills[0].crop).unwrap();
+        make(job)
+    });
+    let refusal = refusal("pictured", 15.0, Fate::Standing);
+    stage.refused(&refusal, Mono::from_s(20.0), false);
+    let window = crops.recv().unwrap().expect("a part").window;
+    let inside = kerbside_sheet::window::in_window(&refusal.thing.bbox, &window);
+    assert!(window.w < 0.5 && inside.x > 0.0 && inside.y > 0.0 && inside.x + inside.w < 1.0, "{window:?}");
+}

@@ -1,5 +1,6 @@
 //! The sheet of an incident, and the masked copies of its pictures: made of pictures that are durable already.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kerbside_domain::detection::Detection;
@@ -26,12 +27,44 @@ struct Shot {
     captured: Option<Moment>,
 }
 
-/// A picture in memory, with what is hidden in it.
+/// A picture in memory, with heads and plates hidden.
 struct Seen {
     picture: Picture,
+    /// What is hidden in it.
     masks: Masks,
     at: String,
 }
+
+/// What is to be hidden in a picture that was looked at.
+#[derive(Clone)]
+struct Looked {
+    masks: Masks,
+    /// Width and height of the picture, px.
+    size: (u32, u32),
+}
+
+/// The pictures that were looked at for one request: each once, whatever is made of it.
+#[derive(Default)]
+struct LookedAt(BTreeMap<PathBuf, Looked>);
+
+/// What the boxes of the report mean in a picture.
+#[derive(Clone, Copy, PartialEq)]
+enum Boxes {
+    /// What they name was seen in this very picture.
+    Seen,
+    /// The place is there, at another time.
+    Place,
+    /// Nothing: it shows a part of another picture.
+    Part,
+}
+
+/// Where a whole picture that leaves the box is looked at closely.
+const QUARTERS: [BBox; 4] = [
+    BBox { x: 0.0, y: 0.0, w: 0.6, h: 0.6 },
+    BBox { x: 0.4, y: 0.0, w: 0.6, h: 0.6 },
+    BBox { x: 0.0, y: 0.4, w: 0.6, h: 0.6 },
+    BBox { x: 0.4, y: 0.4, w: 0.6, h: 0.6 },
+];
 
 impl Evidence {
     /// What the officer gets besides the pictures that were asked for: masked copies where the site sends no others, and the sheet.
@@ -42,21 +75,24 @@ impl Evidence {
         shortfalls: &mut Vec<Shortfall>,
     ) -> Vec<EvidenceItem> {
         let Some(officer) = &self.officer else { return Vec::new() };
-        let mut items = Vec::new();
+        let (mut items, mut looked_at) = (Vec::new(), LookedAt::default());
         if officer.mask == Mask::All {
             for item in made {
-                match self.masked_copy(request, item) {
+                match self.masked_copy(request, item, made, &mut looked_at) {
                     Ok(copy) => items.push(copy),
                     Err(why) => shortfalls.push(Shortfall::Masked(item.role, why)),
                 }
             }
         }
         if request.kind.is_some() {
-            match self.sheet(request, made) {
+            match self.sheet(request, made, &mut looked_at) {
                 Ok(Some(sheet)) => items.push(sheet),
                 Ok(None) => {}
                 Err(why) => shortfalls.push(Shortfall::Roles(vec![EvidenceRole::Sheet], why)),
             }
+        }
+        if let Some(officer) = &mut self.officer {
+            officer.rest();
         }
         items
     }
@@ -66,6 +102,7 @@ impl Evidence {
         &mut self,
         request: &EvidenceRequest,
         made: &[EvidenceItem],
+        looked_at: &mut LookedAt,
     ) -> Result<Option<EvidenceItem>, Missing> {
         let of = |role| made.iter().find(|item| item.role == role);
         let shot = |item: &EvidenceItem| Shot {
@@ -88,7 +125,7 @@ impl Evidence {
         };
         let captured = now.captured.unwrap_or(request.trigger_at);
         let is_after = of(EvidenceRole::After).is_some();
-        let panels = self.panels(request, &now, before.as_ref(), close_up.as_ref(), is_after)?;
+        let panels = self.panels(request, now, before, close_up.as_ref(), is_after, looked_at)?;
         let camera_id = self.camera(request.camera).map_or("?", |c| c.id.as_str()).to_owned();
         let Some(officer) = &self.officer else { return Ok(None) };
         let caption = officer.caption(request, &camera_id, captured);
@@ -97,9 +134,7 @@ impl Evidence {
             .and_then(|sheet| sheet.picture.jpeg_within(MAX_SHEET_BYTES))
             .map_err(|error| Missing::Child(error.to_string()))?;
         let place = Place::new(&self.dir, request, EvidenceRole::Sheet, self.utc_offset_s);
-        place.write_temporary(&jpeg)?;
-        self.date(request, &place, EvidenceRole::Sheet, captured)?;
-        self.sign(request, &place, EvidenceRole::Sheet, captured, false);
+        self.write_dated(request, &place, EvidenceRole::Sheet, captured, &jpeg)?;
         self.counters.pictures += 1;
         Ok(Some(EvidenceItem { masked, ..place.adopt(captured)? }))
     }
@@ -107,38 +142,40 @@ impl Evidence {
     fn panels(
         &mut self,
         request: &EvidenceRequest,
-        now: &Shot,
-        before: Option<&Shot>,
+        now: Shot,
+        before: Option<Shot>,
         close_up: Option<&Shot>,
         is_after: bool,
+        looked_at: &mut LookedAt,
     ) -> Result<SheetPanels, Missing> {
         let thing = request.bbox;
-        let now = self.seen(request, now, !is_after)?;
+        let (of_now, of_before) =
+            if is_after { (Boxes::Place, Boxes::Seen) } else { (Boxes::Seen, Boxes::Place) };
+        let now = self.seen(request, now, of_now, looked_at)?;
         let size = (now.picture.width(), now.picture.height());
         let compared = window::compared(&thing, size);
-        let before = before.map(|shot| self.seen(request, shot, is_after)).transpose()?;
+        let before = before.map(|shot| self.seen(request, shot, of_before, looked_at)).transpose()?;
         let close = window::close_up(&thing, size);
         // The close-up's own file has all of the camera's pixels; the trigger picture may have been shrunk.
-        let of_file = close_up.and_then(|shot| self.read(&shot.path).ok());
-        let with_thing = if is_after { before.as_ref() } else { Some(&now) };
-        let large = match (of_file, with_thing) {
-            (Some(picture), Some(seen)) => {
-                let mut picture = picture;
-                seen.masks.in_window(&close).apply(&mut picture);
+        let of_file = close_up.and_then(|shot| Some((self.read(&shot.path).ok()?, shot)));
+        let with_thing = before.as_ref().filter(|_| is_after).unwrap_or(&now);
+        let large = match of_file {
+            Some((mut picture, shot)) => {
+                let mut masks = self.looked(request, &shot.path, &picture, Boxes::Part, looked_at)?.masks;
+                masks.extend(with_thing.masks.in_window(&close));
+                masks.apply(&mut picture);
                 picture
             }
-            (None, Some(seen)) => cut(&seen.masked(), &close)?,
-            (_, None) => cut(&now.masked(), &close)?,
+            None => cut(&with_thing.picture, &close)?,
         };
         let enlarged = window::enlargement(&thing, size);
         let note = if enlarged > 1.05 { format!("（放大 {enlarged:.1} 倍）") } else { String::new() };
         let panel = |seen: &Seen, window: &BBox, label: String| {
-            let picture = cut(&seen.masked(), window)?;
+            let picture = cut(&seen.picture, window)?;
             Ok::<_, Missing>(Panel { picture, thing: window::in_window(&thing, window), label })
         };
         let (earlier, latest) = if is_after { ("发现时", "现在") } else { ("此前", "现在") };
         Ok(SheetPanels {
-            place: Panel { picture: now.masked(), thing, label: format!("现场 {}", clock(&now.at)) },
             close_up: Panel {
                 picture: large,
                 thing: window::in_window(&thing, &close),
@@ -149,22 +186,55 @@ impl Evidence {
                 .map(|seen| panel(seen, &compared, format!("{earlier} {}", clock(&seen.at))))
                 .transpose()?,
             now: panel(&now, &compared, format!("{latest} {}", clock(&now.at)))?,
+            place: Panel { label: format!("现场 {}", clock(&now.at)), picture: now.picture, thing },
         })
     }
 
-    /// Reads a picture and says what is hidden in it. `is_of_report`: the report's own objects were seen in this very picture.
-    fn seen(&mut self, request: &EvidenceRequest, shot: &Shot, is_of_report: bool) -> Result<Seen, Missing> {
-        let picture = self.read(&shot.path)?;
+    /// Reads a picture and hides what must be hidden.
+    fn seen(
+        &mut self,
+        request: &EvidenceRequest,
+        shot: Shot,
+        boxes: Boxes,
+        looked_at: &mut LookedAt,
+    ) -> Result<Seen, Missing> {
+        let mut picture = self.read(&shot.path)?;
+        let masks = self.looked(request, &shot.path, &picture, boxes, looked_at)?.masks;
+        masks.apply(&mut picture);
+        Ok(Seen { picture, masks, at: shot.at })
+    }
+
+    /// What is to be hidden in a picture.
+    fn looked(
+        &mut self,
+        request: &EvidenceRequest,
+        path: &Path,
+        picture: &Picture,
+        boxes: Boxes,
+        looked_at: &mut LookedAt,
+    ) -> Result<Looked, Missing> {
+        if let Some(looked) = looked_at.0.get(path) {
+            return Ok(looked.clone());
+        }
+        let size = (picture.width(), picture.height());
         let mut masks = Masks::default();
         if let Some(officer) = self.officer.as_mut().filter(|officer| officer.mask != Mask::None) {
-            let compared = window::compared(&request.bbox, (picture.width(), picture.height()));
-            // Fail closed: what nobody has looked at does not leave the box as a sheet.
-            masks = officer.masks(&picture, &[compared]).map_err(Missing::NotMasked)?;
-            if is_of_report {
-                masks.extend(masks_of_report(request, &picture));
+            let mut windows = Vec::new();
+            if officer.mask == Mask::All {
+                windows.extend(QUARTERS);
+            }
+            if boxes != Boxes::Part {
+                windows.push(window::compared(&request.bbox, size));
+            }
+            // Fail closed: what nobody has looked at does not leave the box.
+            masks = officer.masks(picture, &windows).map_err(Missing::NotMasked)?;
+            if boxes == Boxes::Seen {
+                masks.extend(masks_of_report(request, picture));
             }
         }
-        Ok(Seen { picture, masks, at: shot.at.clone() })
+        let looked = Looked { masks, size };
+        looked_at.0.insert(path.to_owned(), looked.clone());
+        Ok(looked)
     }
 
     /// A copy of a picture with heads and plates hidden, beside it.
@@ -172,14 +242,21 @@ impl Evidence {
         &mut self,
         request: &EvidenceRequest,
         item: &EvidenceItem,
+        made: &[EvidenceItem],
+        looked_at: &mut LookedAt,
     ) -> Result<EvidenceItem, Missing> {
-        let mut picture = self.read(Path::new(&item.path))?;
-        let officer = self.officer.as_mut().ok_or_else(|| Missing::NotMasked("nobody looks".to_owned()))?;
-        let quarters =
-            [(0.0, 0.0), (0.4, 0.0), (0.0, 0.4), (0.4, 0.4)].map(|(x, y)| BBox { x, y, w: 0.6, h: 0.6 });
-        let mut masks = officer.masks(&picture, &quarters).map_err(Missing::NotMasked)?;
-        if matches!(item.role, EvidenceRole::Trigger | EvidenceRole::Annotated) {
-            masks.extend(masks_of_report(request, &picture));
+        let path = Path::new(&item.path);
+        let mut picture = self.read(path)?;
+        let boxes = match item.role {
+            EvidenceRole::Trigger | EvidenceRole::Annotated => Boxes::Seen,
+            EvidenceRole::CloseUp => Boxes::Part,
+            _ => Boxes::Place,
+        };
+        let mut masks = self.looked(request, path, &picture, boxes, looked_at)?.masks;
+        if boxes == Boxes::Part {
+            // Of somebody who is cut off at its edge it shows too little to know a person by, and enough to know a face.
+            let whole = self.whole_of(request, made, looked_at)?;
+            masks.extend(whole.masks.in_window(&window::close_up(&request.bbox, whole.size)));
         }
         masks.apply(&mut picture);
         let jpeg = picture
@@ -187,11 +264,28 @@ impl Evidence {
             .map_err(|error| Missing::Child(error.to_string()))?;
         let id = format!("r{}-{}{MASKED}", request.revision, role_name(item.role));
         let place = Place::named(&self.dir, request, id, item.role, self.utc_offset_s);
-        place.write_temporary(&jpeg)?;
-        self.date(request, &place, item.role, item.captured)?;
-        self.sign(request, &place, item.role, item.captured, false);
+        self.write_dated(request, &place, item.role, item.captured, &jpeg)?;
         let (enlarged, from_sub_stream) = (item.enlarged, item.from_sub_stream);
         Ok(EvidenceItem { masked: true, enlarged, from_sub_stream, ..place.adopt(item.captured)? })
+    }
+
+    /// The picture that the close-up is a part of.
+    fn whole_of(
+        &mut self,
+        request: &EvidenceRequest,
+        made: &[EvidenceItem],
+        looked_at: &mut LookedAt,
+    ) -> Result<Looked, Missing> {
+        let trigger = made.iter().find(|item| item.role == EvidenceRole::Trigger);
+        let path = trigger.map(|item| Path::new(&item.path));
+        let path = path.ok_or_else(|| Missing::NotMasked("its whole picture is not there".to_owned()))?;
+        match looked_at.0.get(path) {
+            Some(looked) => Ok(looked.clone()),
+            None => {
+                let picture = self.read(path)?;
+                self.looked(request, path, &picture, Boxes::Seen, looked_at)
+            }
+        }
     }
 
     fn read(&self, path: &Path) -> Result<Picture, Missing> {
@@ -225,14 +319,6 @@ impl Evidence {
         }
         let (_, item) = found?;
         Some(Shot { path: PathBuf::from(item.path), at: item.captured_at, captured: None })
-    }
-}
-
-impl Seen {
-    fn masked(&self) -> Picture {
-        let mut picture = self.picture.clone();
-        self.masks.apply(&mut picture);
-        picture
     }
 }
 

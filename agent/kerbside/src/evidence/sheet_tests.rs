@@ -43,12 +43,14 @@ fn street(job: &ClipJob) -> ClipOutput {
 
 /// Sees the person where it stands, in whatever part of the street it is shown; it knows the whole by its size.
 fn sees_the_person() -> Finder {
-    Box::new(|pictures| {
-        let person = |bbox| Detection { label: "person".into(), group: Group::Person, confidence: 0.7, bbox };
-        Ok(pictures
-            .iter()
-            .map(|p| if p.width() == 640 { vec![person(PERSON)] } else { Vec::new() })
-            .collect())
+    Box::new(|| {
+        let look: Look = Box::new(|pictures| {
+            let person =
+                || Detection { label: "person".into(), group: Group::Person, confidence: 0.7, bbox: PERSON };
+            let seen = |p: &&Picture| if p.width() == 640 { vec![person()] } else { Vec::new() };
+            Ok(pictures.iter().map(seen).collect())
+        });
+        Ok(look)
     })
 }
 
@@ -65,7 +67,7 @@ fn with(dir: &std::path::Path, evidence: &str, finder: Finder) -> Evidence {
 
 fn opened() -> EvidenceRequest {
     let roles = vec![EvidenceRole::Before, EvidenceRole::Trigger];
-    let facts = IncidentFacts { is_gone: false, dwell_s: Some(63.0), case_no: None };
+    let facts = IncidentFacts { dwell_s: Some(63.0), ..IncidentFacts::default() };
     EvidenceRequest { bbox: THING, clip: None, roles, facts, ..request("01J", (0.0, 0.0)) }
 }
 
@@ -139,12 +141,12 @@ fn nobody_can_be_known_on_a_sheet() {
 #[test]
 fn what_nobody_could_look_at_does_not_leave_as_a_sheet() {
     let dir = tempfile::tempdir().unwrap();
-    let mut stage = with(dir.path(), "", Box::new(|_| Err("no street network".to_owned())));
+    let mut stage = with(dir.path(), "", Box::new(|| Err("no street network".to_owned())));
     let made = stage.request(opened());
     assert!(made[0].items.iter().all(|item| item.role != EvidenceRole::Sheet));
     assert_eq!(made[0].shortfall.as_deref(), Some("sheet: it could not be masked: no street network"));
     assert!(made[0].items.iter().any(|item| item.role == EvidenceRole::CloseUp), "the rest is there");
-    let mut open = with(dir.path(), "[evidence]\nmask = \"none\"\n", Box::new(|_| panic!("nobody asks")));
+    let mut open = with(dir.path(), "[evidence]\nmask = \"none\"\n", Box::new(|| panic!("nobody asks")));
     assert_eq!(open.request(EvidenceRequest { revision: 2, ..opened() })[0].shortfall, None);
 }
 
@@ -163,13 +165,83 @@ fn where_only_masked_pictures_leave_each_has_a_masked_copy() {
     assert!(copy * 10.0 < original, "{copy} {original}");
 }
 
+/// Of the head the close-up shows a corner, in which no network sees a person.
+#[test]
+fn a_masked_close_up_hides_whom_only_the_whole_picture_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = with(dir.path(), "[evidence]\nmask = \"all\"\n", sees_the_person());
+    let thing = BBox { x: 0.33, y: 0.28, w: 0.1, h: 0.1 };
+    let made = stage.request(EvidenceRequest { bbox: thing, ..opened() });
+    let window = kerbside_sheet::window::close_up(&thing, (640, 360));
+    let head = BBox { h: PERSON.h * 0.28, ..PERSON };
+    let shown = kerbside_sheet::window::in_window(&head, &window).clamped();
+    assert!(shown.area() > 0.01, "the close-up shows a part of it: {shown:?}");
+    let [original, copy] = ["r1-close_up", "r1-close_up-masked"]
+        .map(|id| energy(&picture(dir.path(), &item(&made, id)), &shown));
+    assert!(copy * 4.0 < original, "{copy} {original}");
+}
+
+/// A close-up whose whole picture is not there: nobody knows who is cut off at its edge.
+#[test]
+fn a_close_up_without_its_whole_picture_does_not_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = with(dir.path(), "[evidence]\nmask = \"all\"\n", sees_the_person());
+    stage.make_clip = Box::new(|job| {
+        let mut output = street(job);
+        let whole = job.stills.iter().zip(&mut output.stills).filter(|(still, _)| still.crop.is_none());
+        whole.for_each(|(_, made)| *made = Err("a fault of the child".to_owned()));
+        Ok(output)
+    });
+    let made = stage.request(opened());
+    let ids: Vec<&str> = made[0].items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["r1-close_up", "r1-manifest"]);
+    let said = made[0].shortfall.as_deref().unwrap();
+    assert!(said.contains("its whole picture is not there"), "{said}");
+}
+
+#[test]
+fn the_networks_are_made_ready_once_a_request_and_go_with_it() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let (loaded, here) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+    let (count, alive) = (loaded.clone(), here.clone());
+    let finder: Finder = Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let alive = alive.clone();
+        let look: Look = Box::new(move |pictures| {
+            let _ = &alive;
+            Ok(vec![Vec::new(); pictures.len()])
+        });
+        Ok(look)
+    });
+    let mut stage = with(dir.path(), "[evidence]\nmask = \"all\"\n", finder);
+    for revision in [1, 2] {
+        let made = stage.request(EvidenceRequest { revision, ..opened() });
+        assert_eq!(made[0].shortfall, None);
+        assert_eq!((loaded.load(Ordering::Relaxed), Arc::strong_count(&here)), (revision as usize, 2));
+    }
+}
+
+#[test]
+fn the_sheet_of_a_sensor_s_incident_is_where_the_sensor_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let sensors = "[sensors]\nbroker = \"mqtt://127.0.0.1\"\n[[sensor]]\nid = \"smoke-1\"\nkind = \"smoke\"\n\
+                   topic = \"sensors/smoke-1\"\nunit = \"ppm\"\npoint = [121.3755, 31.1115]\n";
+    let officer = officer_of(dir.path(), sensors, sees_the_person());
+    let facts = IncidentFacts { sensor: Some("smoke-1".into()), ..IncidentFacts::default() };
+    let place = officer.place(&EvidenceRequest { facts, ..opened() }).unwrap();
+    assert_eq!((place.lon_deg, place.lat_deg), (121.3755, 31.1115));
+    assert_eq!(place.method, kerbside_site::place::Method::Sensor);
+}
+
 #[test]
 fn after_clearing_the_sheet_compares_the_thing_with_its_empty_place() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = with(dir.path(), "", sees_the_person());
     stage.request(opened());
-    let facts =
-        IncidentFacts { is_gone: true, dwell_s: Some(300.0), case_no: Some("闵城管 2026-0417".into()) };
+    let case_no = Some("闵城管 2026-0417".into());
+    let facts = IncidentFacts { is_gone: true, dwell_s: Some(300.0), case_no, sensor: None };
     let roles = vec![EvidenceRole::After];
     let made = stage.request(EvidenceRequest { revision: 4, roles, facts, before_at: None, ..opened() });
     assert_eq!(made[0].shortfall, None);

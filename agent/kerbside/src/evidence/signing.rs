@@ -4,8 +4,6 @@
 //! It is done here, in the main process: the child that decodes what a camera sends must never hold the key. The file that the
 //! child wrote counts as hostile. What cannot be signed stays as it is, and log, metrics and the report say so.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use kerbside_c2pa::{Edit, SignError, Signer, Statement, sign_jpeg, sign_mp4};
@@ -18,32 +16,59 @@ use super::files::{Place, role_name};
 use super::folders::SIGNED;
 use super::shortfall::Shortfall;
 use super::stage::Evidence;
-use super::tuning::MAX_SIGNED_PICTURE_BYTES;
 use crate::durable::create_anew;
 
 impl Evidence {
-    /// Signs what a child wrote for `place`. `encoded`: the pictures are no longer as the camera encoded them.
-    pub(super) fn sign(
+    /// The picture with the box's signature in it; `None`: it stays unsigned, and the report says so if the box signs at all.
+    pub(super) fn signed_picture(
         &mut self,
         request: &EvidenceRequest,
         place: &Place,
         role: EvidenceRole,
         captured: Moment,
+        picture: &[u8],
+    ) -> Option<Vec<u8>> {
+        let is_drawn_in = matches!(role, EvidenceRole::Annotated | EvidenceRole::Sheet) || place.is_masked();
+        let edit = is_drawn_in.then_some(Edit::DrawnIn);
+        let statement = Statement { edit, ..self.statement(request, place, role, captured) };
+        let signed = sign_jpeg(self.signing.as_mut()?.signer(), picture, &statement);
+        self.count_signed(role, signed)
+    }
+
+    /// Signs the clip that a child wrote for `place`. `encoded`: its pictures are no longer as the camera encoded them.
+    pub(super) fn sign_clip(
+        &mut self,
+        request: &EvidenceRequest,
+        place: &Place,
+        captured: Moment,
         encoded: bool,
     ) {
-        let edit = match role {
-            EvidenceRole::Annotated | EvidenceRole::Sheet => Some(Edit::DrawnIn),
-            _ if place.is_masked() => Some(Edit::DrawnIn),
-            _ => encoded.then_some(Edit::Encoded),
-        };
+        let role = EvidenceRole::Clip;
+        let edit = encoded.then_some(Edit::Encoded);
         let statement = Statement { edit, ..self.statement(request, place, role, captured) };
         let Some(signing) = &mut self.signing else { return };
-        match sign_file(signing.signer(), place, role, &statement) {
-            Ok(()) => self.counters.signed += 1,
-            Err(error) => {
-                self.counters.unsigned += 1;
-                self.unsigned.push(Shortfall::Unsigned(role, error.to_string()));
+        let signed = sign_clip(signing.signer(), place, &statement);
+        self.count_signed(role, signed);
+    }
+
+    fn count_signed<T>(&mut self, role: EvidenceRole, signed: Result<T, SignError>) -> Option<T> {
+        match signed {
+            Ok(signed) => {
+                self.counters.signed += 1;
+                Some(signed)
             }
+            Err(error) => {
+                self.not_signed(role, &error);
+                None
+            }
+        }
+    }
+
+    /// Counts what stays unsigned, if the box signs at all.
+    pub(super) fn not_signed(&mut self, role: EvidenceRole, why: &SignError) {
+        if self.signing.is_some() {
+            self.counters.unsigned += 1;
+            self.unsigned.push(Shortfall::Unsigned(role, why.to_string()));
         }
     }
 
@@ -102,15 +127,10 @@ fn facts(
     facts
 }
 
-fn sign_file(
-    signer: &Signer,
-    place: &Place,
-    role: EvidenceRole,
-    statement: &Statement,
-) -> Result<(), SignError> {
+fn sign_clip(signer: &Signer, place: &Place, statement: &Statement) -> Result<(), SignError> {
     let temporary = place.temporary();
     let signed = temporary.with_extension(SIGNED.trim_start_matches('.'));
-    match write_signed(signer, place, &signed, role, statement) {
+    match write_signed(signer, place, &signed, statement) {
         Ok(()) => Ok(std::fs::rename(&signed, &temporary)?),
         Err(error) => {
             // It is not there if it could not be made.
@@ -124,27 +144,11 @@ fn write_signed(
     signer: &Signer,
     place: &Place,
     signed: &Path,
-    role: EvidenceRole,
     statement: &Statement,
 ) -> Result<(), SignError> {
     let mut from = place.open_temporary()?;
     let mut to = create_anew(signed)?;
-    match role {
-        EvidenceRole::Clip => sign_mp4(signer, &mut from, &mut to, statement),
-        _ => {
-            let picture = read_picture(&mut from)?;
-            Ok(to.write_all(&sign_jpeg(signer, &picture, statement)?)?)
-        }
-    }
-}
-
-fn read_picture(from: &mut File) -> Result<Vec<u8>, SignError> {
-    let mut picture = Vec::new();
-    from.take(MAX_SIGNED_PICTURE_BYTES + 1).read_to_end(&mut picture)?;
-    if picture.len() as u64 > MAX_SIGNED_PICTURE_BYTES {
-        return Err(SignError::TooLong("the picture"));
-    }
-    Ok(picture)
+    sign_mp4(signer, &mut from, &mut to, statement)
 }
 
 #[cfg(test)]

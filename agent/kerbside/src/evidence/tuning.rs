@@ -17,6 +17,8 @@ pub(super) const POST_ROLL_GRACE_S: f64 = 5.0;
 pub(super) const MAX_PICTURE_BYTES: u64 = 191_000;
 /// Tasks that wait for the thread. Bound: beyond it a request is answered with its shortfall at once.
 pub(super) const MAX_TASKS: usize = 64;
+/// Positions of the box that wait for the thread; the oldest goes. Bound: an hour of a box that moves.
+pub(super) const MAX_BOX_POINTS: usize = 720;
 /// Largest picture of what was no incident, bytes. Bound: 500 of them are 8 MB.
 pub(super) const MAX_REFUSAL_PICTURE_BYTES: u64 = 16_000;
 /// Between two such pictures, s. Chosen: a child takes 0.1 s of a core.

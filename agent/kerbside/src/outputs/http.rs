@@ -6,6 +6,7 @@ use hyper::header::{AUTHORIZATION, HOST, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kerbside_domain::panics;
+use kerbside_site::host::authority;
 use tokio::net::TcpStream;
 
 use super::error::OutputError;
@@ -70,11 +71,10 @@ impl Order {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
         let task = tokio::spawn(panics::named("outputs", async move { drop(connection.await) }));
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         let mut request = Request::builder()
             .method(self.method)
             .uri(&self.path)
-            .header(HOST, format!("{host}:{}", self.port))
+            .header(HOST, authority(&self.host, self.port))
             .header(USER_AGENT, concat!("kerbside/", env!("CARGO_PKG_VERSION")));
         if let Some(login) = login {
             request = request.header(AUTHORIZATION, login);
@@ -88,6 +88,6 @@ impl Order {
     }
 
     fn refused(&self, why: &str) -> OutputError {
-        OutputError::Refused(format!("{}:{}: {why}", self.host, self.port))
+        OutputError::Refused(format!("{}: {why}", authority(&self.host, self.port)))
     }
 }

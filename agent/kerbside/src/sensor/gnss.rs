@@ -48,7 +48,7 @@ pub(crate) enum GnssEvent {
         away_m: Option<f64>,
         at: Moment,
     },
-    /// The fixes are where they were before the jump.
+    /// The fixes are where they were before the jump, or before the box was moved.
     Returned {
         at: Moment,
     },
@@ -192,8 +192,9 @@ impl<'a> Session<'a> {
         if self.gnss.mobile {
             let position = fix.doubts.is_empty().then(|| GnssEvent::Position(single(&fix)));
             let jump = self.jumps.of_doubt(fix.doubts.contains(&FixDoubt::Jump));
-            position.into_iter().for_each(|event| self.send(event));
+            // The doubt ends before the first position that is believed again.
             self.tell(jump, &fix);
+            position.into_iter().for_each(|event| self.send(event));
             return self.send(GnssEvent::Fix(fix));
         }
         let was_frozen = self.mean.is_frozen();
@@ -211,6 +212,7 @@ impl<'a> Session<'a> {
                 );
                 self.send(GnssEvent::Moved { away_m, limit_m, at });
             }
+            Some(MeanChange::Returned { at }) => self.send(GnssEvent::Returned { at }),
             None => {}
         }
         if let (false, true, Some(path)) = (was_frozen, self.mean.is_frozen(), &self.gnss.state_file)

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use kerbside_site::geo::distance_m;
 
 use super::fix::Fix;
+use super::median::middle;
 
 /// Fixes in a row that must agree that the box is elsewhere, or home again: multipath throws single ones.
 const AGREEING: u32 = 5;
@@ -71,12 +72,7 @@ impl JumpWatch {
         if self.first.len() < AGREEING as usize {
             return None;
         }
-        let median = |pick: fn(&(f64, f64)) -> f64| {
-            let mut values: Vec<f64> = self.first.iter().map(pick).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied()
-        };
-        median(|p| p.0).zip(median(|p| p.1))
+        Some(middle(self.first.iter().copied()))
     }
 }
 

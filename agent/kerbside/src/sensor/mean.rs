@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fix::Fix;
+use super::median::{median, middle};
 use kerbside_domain::position::{Position, PositionSource};
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_site::geo::LocalPlane;
@@ -38,6 +39,8 @@ pub(super) enum MeanChange {
     Position(Position),
     /// Two medians in a row left the frozen mean: the box was moved, or the signal is forged.
     Moved { away_m: f64, limit_m: f64, at: Moment },
+    /// A median is at the frozen mean again.
+    Returned { at: Moment },
 }
 
 /// Serialisable, so that a frozen mean outlives a restart.
@@ -99,7 +102,7 @@ impl FixedMean {
         if block.len() < MIN_FIXES {
             return None;
         }
-        let median = middle(&block);
+        let median = middle(block.iter().copied());
         match self.frozen {
             Some(frozen) => self.compare(frozen, median, fix.at),
             None => {
@@ -116,9 +119,14 @@ impl FixedMean {
     fn compare(&mut self, frozen: Frozen, median: (f64, f64), at: Moment) -> Option<MeanChange> {
         let away_m = (median.0 - frozen.mean.0).hypot(median.1 - frozen.mean.1);
         let limit_m = STRAY_M.max(STRAY_SIGMAS * frozen.sigma_m);
-        self.strays = if away_m > limit_m { self.strays + 1 } else { 0 };
+        let was_away = self.strays >= STRAYS;
+        self.strays = if away_m > limit_m { self.strays.saturating_add(1) } else { 0 };
         // Once, not every ten minutes.
-        (self.strays == STRAYS).then_some(MeanChange::Moved { away_m, limit_m, at })
+        match self.strays {
+            STRAYS => Some(MeanChange::Moved { away_m, limit_m, at }),
+            0 if was_away => Some(MeanChange::Returned { at }),
+            _ => None,
+        }
     }
 
     fn position(&self, plane: &LocalPlane, mean: (f64, f64), sigma_m: f64, at: Moment) -> Position {
@@ -149,25 +157,9 @@ pub(super) fn single(fix: &Fix) -> Position {
     }
 }
 
-/// Median of each coordinate.
-fn middle(points: &[(f64, f64)]) -> (f64, f64) {
-    (median(points.iter().map(|p| p.0)), median(points.iter().map(|p| p.1)))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    let n = sorted.len();
-    match n {
-        0 => 0.0,
-        _ if n % 2 == 1 => sorted[n / 2],
-        _ => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
-    }
-}
-
 /// Mean and standard deviation (in the plane) of the points within three robust deviations of their median.
 fn robust_mean(points: &[(f64, f64)]) -> ((f64, f64), f64) {
-    let centre = middle(points);
+    let centre = middle(points.iter().copied());
     let away = |p: &(f64, f64)| (p.0 - centre.0).hypot(p.1 - centre.1);
     // 1.4826 turns a median deviation into a standard one (normal distribution); a metre of floor for a quiet sky.
     let limit = (3.0 * 1.4826 * median(points.iter().map(away))).max(1.0);
@@ -233,6 +225,8 @@ mod tests {
             matches!(moved[..], [MeanChange::Moved { away_m, .. }] if (70.0..90.0).contains(&away_m)),
             "{moved:?}"
         );
+        let back: Vec<_> = fixes(14_400, 21_600, 5.0).filter_map(|f| mean.push(&f)).collect();
+        assert!(matches!(back[..], [MeanChange::Returned { .. }]), "carried back, and told once: {back:?}");
     }
 
     #[test]

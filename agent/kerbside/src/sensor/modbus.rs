@@ -19,6 +19,7 @@ use super::readings::Checker;
 use super::serial;
 use kerbside_domain::time::Mono;
 use kerbside_site::config::{ModbusLine, ModbusPoint, Register, Sensor, SensorKind, SensorSource};
+use kerbside_site::host::authority;
 
 /// Longest time to connect to a server.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -260,7 +261,7 @@ async fn open(line: &ModbusLine) -> std::io::Result<(Context, Option<serial2_tok
 
 fn name(line: &ModbusLine) -> String {
     match line {
-        ModbusLine::Tcp { host, port } => format!("{host}:{port}"),
+        ModbusLine::Tcp { host, port } => authority(host, *port),
         ModbusLine::Rtu(port) => format!("{} at {} baud", port.path.display(), port.baud),
     }
 }

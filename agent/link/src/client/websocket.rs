@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use futures_util::{Sink as _, Stream as _};
 use kerbside_site::config::Centre;
+use kerbside_site::host::authority;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -30,8 +31,7 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     path: &str,
 ) -> Result<WebSocket<S>, LinkError> {
     let scheme = if centre.tls.is_some() { "wss" } else { "ws" };
-    let host = if centre.host.contains(':') { format!("[{}]", centre.host) } else { centre.host.clone() };
-    let uri = format!("{scheme}://{host}:{}{path}", centre.port);
+    let uri = format!("{scheme}://{}{path}", authority(&centre.host, centre.port));
     let failed = |e: &dyn std::fmt::Display| LinkError::Connection(format!("WebSocket: {e}"));
     let uri = uri.parse().map_err(|e| failed(&e))?;
     let request = ClientRequestBuilder::new(uri).with_sub_protocol("mqtt");

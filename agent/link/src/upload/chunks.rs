@@ -21,6 +21,14 @@ struct InFlight {
     fate: oneshot::Receiver<ChunkFate>,
 }
 
+/// The next piece: where it begins, its bytes at most, and whether nothing before it is on its way.
+#[derive(Clone, Copy)]
+struct Piece {
+    offset: u64,
+    size: usize,
+    first: bool,
+}
+
 impl Uploader {
     /// Until the broker has acknowledged every piece from where the grant says.
     pub(super) async fn send_chunks(
@@ -36,7 +44,8 @@ impl Uploader {
         let mut in_flight: VecDeque<InFlight> = VecDeque::new();
         while acked < total {
             while in_flight.len() < CHUNK_WINDOW && next < total {
-                let fate = self.one(grant, &file, total, next, size).await?;
+                let piece = Piece { offset: next, size, first: in_flight.is_empty() && next == acked };
+                let fate = self.one(grant, &file, total, piece).await?;
                 next = total.min(next + size as u64);
                 in_flight.push_back(InFlight { end: next, fate });
             }
@@ -75,16 +84,16 @@ impl Uploader {
         grant: &Grant,
         file: &Arc<File>,
         total: u64,
-        offset: u64,
-        size: usize,
+        piece: Piece,
     ) -> Result<oneshot::Receiver<ChunkFate>, String> {
         let (delivery, grant, file) = (self.delivery.clone(), grant.clone(), file.clone());
-        let piece = tokio::task::spawn_blocking(move || {
+        let Piece { offset, size, first } = piece;
+        let handed = tokio::task::spawn_blocking(move || {
             let mut bytes = vec![0; size.min((total - offset) as usize)];
             file.read_exact_at(&mut bytes, offset).map_err(|e| format!("{}: {e}", grant.path))?;
-            delivery.send_chunk(&grant, total, offset, &bytes).map_err(|e| e.to_string())
+            delivery.send_chunk(&grant, total, offset, &bytes, first).map_err(|e| e.to_string())
         });
-        piece.await.map_err(|e| e.to_string())?
+        handed.await.map_err(|e| e.to_string())?
     }
 
     /// What became of a piece; it waits while the link is down and while reports wait, but not beyond the grant.

@@ -326,6 +326,7 @@ impl Incident {
                 is_gone: self.state == IncidentState::Cleared,
                 dwell_s: Some(report.dwell_s),
                 case_no: self.case.case_no.clone(),
+                sensor: report.sensor.as_ref().map(|sensor| sensor.id.clone()),
             },
         }));
     }

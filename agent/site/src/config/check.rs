@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::instruments::{Output, Sensor};
-use super::problem::{Problem, Sink, nearest, one_of};
+use super::problem::{Problem, Sink, suggestions};
 use super::raw::At;
 use super::read::Table;
 use super::site::Evidence;
@@ -115,12 +115,8 @@ impl Check<'_> {
         if let Some((_, found)) = known.iter().find(|(word, _)| word == text) {
             return Some(*found);
         }
-        let words = || known.iter().map(|(word, _)| *word);
-        let problem = self.sink.at(value.span(), format!("`{key}` does not know `{text}`"));
-        if let Some(near) = nearest(text, words()) {
-            problem.help(format!("did you mean `{near}`?"));
-        }
-        problem.help(format!("allowed: {}", one_of(words())));
+        let advice = suggestions(text, "allowed", known.iter().map(|(word, _)| *word));
+        self.sink.at(value.span(), format!("`{key}` does not know `{text}`")).advise(advice);
         None
     }
 

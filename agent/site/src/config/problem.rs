@@ -25,6 +25,12 @@ impl Problem {
         self.help.push(line.into());
         self
     }
+
+    /// Adds several.
+    pub(super) fn advise(&mut self, lines: Vec<String>) -> &mut Self {
+        self.help.extend(lines);
+        self
+    }
 }
 
 /// Collects problems while a file is checked.
@@ -217,6 +223,15 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, k)| *distance <= limit && *distance < k.chars().count())
         .min_by_key(|(distance, k)| (*distance, *k))
         .map(|(_, k)| k)
+}
+
+/// Advice where a word is none of the known ones: the nearest, if one is near, and all of them after `which` (`allowed`, ...).
+pub(super) fn suggestions<'a, I>(word: &str, which: &str, known: I) -> Vec<String>
+where
+    I: IntoIterator<Item = &'a str> + Clone,
+{
+    let near = nearest(word, known.clone()).map(|near| format!("did you mean `{near}`?"));
+    near.into_iter().chain([format!("{which}: {}", one_of(known))]).collect()
 }
 
 /// `a`, `b` or `c`.

@@ -10,7 +10,7 @@ use serde::forward_to_deserialize_any;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::problem::{Sink, nearest, one_of};
+use super::problem::{Sink, nearest, suggestions};
 
 /// A table of the file, with the place of its header and its name in messages.
 #[derive(Clone, Debug)]
@@ -135,11 +135,8 @@ impl<'i> Table<'i> {
                 continue;
             }
             let problem = sink.at(key.span(), format!("unknown key `{name}` in {}", self.name));
-            if let Some(near) = nearest(name, known.iter().copied()) {
-                problem.help(format!("did you mean `{near}`?"));
-                near_misses.push(near);
-            }
-            problem.help(format!("known here: {}", one_of(known.iter().copied())));
+            problem.advise(suggestions(name, "known here", known.iter().copied()));
+            near_misses.extend(nearest(name, known.iter().copied()));
             unknown.push(name.to_owned());
         }
         for key in unknown {

@@ -32,6 +32,11 @@ const ORDERS: [(&str, bool); 2] = [("high_first", false), ("low_first", true)];
 const BIASES: [(&str, Bias); 4] =
     [("as_is", Bias::AsIs), ("pull_up", Bias::PullUp), ("pull_down", Bias::PullDown), ("off", Bias::Off)];
 
+/// Between two readings of a register unless the file or the age of a reading says otherwise, s.
+const POLL_S: f64 = 10.0;
+/// No device is asked more often, s.
+const SHORTEST_POLL_S: f64 = 0.1;
+
 /// The tables that belong to a source, taken out of the sensor's before it was read.
 pub(super) struct SourceTables<'a> {
     pub(super) modbus: Option<Table<'a>>,
@@ -70,7 +75,7 @@ pub(super) fn source(
             return nowhere;
         }
         (Some(v), None) => {
-            unused(cx, raw, &tables, "a sensor with a `topic`");
+            unused(cx, raw.name.as_ref(), [&tables.modbus, &tables.gpio], "a sensor with a `topic`");
             return topic(cx, v, around.before);
         }
         (None, None) => {
@@ -96,24 +101,14 @@ pub(super) fn source(
     let SourceTables { modbus, gpio } = tables;
     match address {
         Address::Modbus(line) => {
-            unused(
-                cx,
-                &raw::Sensor { source: None, ..raw.clone() },
-                &SourceTables { modbus: None, gpio },
-                "Modbus",
-            );
+            unused(cx, raw.name.as_ref(), [&None, &gpio], "Modbus");
             if let ModbusLine::Rtu(port) = &line {
                 same_port(cx, at, port, true, around.before);
             }
             modbus_point(cx, line, modbus, around)
         }
         Address::Lines(port) => {
-            unused(
-                cx,
-                &raw::Sensor { name: None, ..raw.clone() },
-                &SourceTables { modbus, gpio },
-                "a serial line",
-            );
+            unused(cx, None, [&modbus, &gpio], "a serial line");
             same_port(cx, at, &port, false, around.before);
             let name = raw.name.as_ref().map(|v| v.get_ref().clone());
             let of_port =
@@ -131,7 +126,7 @@ pub(super) fn source(
             SensorSource::Lines { port, name }
         }
         Address::Gpio(chip, line) => {
-            unused(cx, raw, &SourceTables { modbus, gpio: None }, "a GPIO line");
+            unused(cx, raw.name.as_ref(), [&modbus, &None], "a GPIO line");
             if !around.kind.is_state() && around.kind != SensorKind::Smoke {
                 let what = format!("a GPIO line is 0 or 1, and {} is a measurement", around.kind.as_str());
                 cx.sink.at(at.span(), what).help("allowed over GPIO: door, pir, call_button and smoke");
@@ -148,13 +143,13 @@ pub(super) fn source(
 }
 
 /// Keys and tables of other ways in.
-fn unused(cx: &mut Check<'_>, raw: &raw::Sensor, tables: &SourceTables<'_>, way: &str) {
-    for (key, table) in [("modbus", &tables.modbus), ("gpio", &tables.gpio)] {
+fn unused(cx: &mut Check<'_>, name: Option<&Spanned<String>>, tables: [&Option<Table<'_>>; 2], way: &str) {
+    for (key, table) in ["modbus", "gpio"].into_iter().zip(tables) {
         if let Some(table) = table {
             cx.sink.at(table.span.clone(), format!("`{key}` means nothing for {way}")).help("remove it");
         }
     }
-    if let Some(v) = &raw.name {
+    if let Some(v) = name {
         let help = "only lines of a serial port call sensors by name";
         cx.sink.at(v.span(), format!("`name` means nothing for {way}")).help(help);
     }
@@ -281,7 +276,9 @@ fn modbus_point(
             .help("check `address` and `type`");
     }
     let ranges = if matches!(line, ModbusLine::Rtu(_)) { 1..=247 } else { 0..=255 };
-    let poll_s = cx.number("poll_s", &raw.poll_s, 0.1..=3600.0, 10.0);
+    // A sensor that must be fresh is read often enough, unless the file says otherwise.
+    let usual_s = POLL_S.min(around.max_age_s / 2.0).max(SHORTEST_POLL_S);
+    let poll_s = cx.number("poll_s", &raw.poll_s, SHORTEST_POLL_S..=3600.0, usual_s);
     if let Some(v) = raw.poll_s.as_ref().filter(|_| poll_s >= around.max_age_s) {
         let what =
             format!("`poll_s` is {poll_s}, and max_age_s is {}: it would always be silent", around.max_age_s);

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::check::{Check, optional};
 use super::instruments::{Gnss, GnssSource, Sensor, SensorKind, SensorView, Sensors};
-use super::problem::{nearest, one_of};
+use super::problem::suggestions;
 use super::raw;
 use super::read::Table;
 use super::sensor_source::{self, Around, SourceTables};
@@ -15,6 +15,7 @@ use super::site::{Camera, Device};
 use super::tables::mqtt_address;
 use super::values;
 use crate::geo::CodeTable;
+use crate::host::authority;
 use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
 
@@ -52,19 +53,15 @@ fn gnss_source(base: &Path, text: &str) -> Result<GnssSource, String> {
         Ok(GnssSource::Serial { path: path.into(), baud })
     } else if let Some(rest) = text.strip_prefix("tcp://") {
         let (host, port) = values::host_port(rest, 10_110)?;
-        Ok(GnssSource::Tcp(joined(&host, port)))
+        Ok(GnssSource::Tcp(authority(&host, port)))
     } else if let Some(rest) = text.strip_prefix("gpsd://") {
         let (host, port) = values::host_port(rest, 2947)?;
-        Ok(GnssSource::Gpsd(joined(&host, port)))
+        Ok(GnssSource::Gpsd(authority(&host, port)))
     } else if let Some(rest) = text.strip_prefix("file:") {
         Ok(GnssSource::File(base.join(rest)))
     } else {
         Err(format!("`source` \"{text}\" is no source of positions"))
     }
-}
-
-fn joined(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 const MAX_SENSORS: usize = 256;
@@ -104,11 +101,8 @@ pub(super) fn see(cx: &mut Check<'_>, sensors: &mut Sensors, views: Views, camer
     for (index, name, bbox) in views {
         let ids = || cameras.iter().map(|c| c.id.as_str());
         let Some(camera) = cameras.iter().find(|c| c.id == *name.get_ref()) else {
-            let problem = cx.sink.at(name.span(), format!("no camera is called `{}`", name.get_ref()));
-            if let Some(near) = nearest(name.get_ref(), ids()) {
-                problem.help(format!("did you mean `{near}`?"));
-            }
-            problem.help(format!("cameras here: {}", one_of(ids())));
+            let advice = suggestions(name.get_ref(), "cameras here", ids());
+            cx.sink.at(name.span(), format!("no camera is called `{}`", name.get_ref())).advise(advice);
             continue;
         };
         let bbox = bbox.and_then(|v| {
@@ -271,11 +265,8 @@ fn matter(cx: &mut Check<'_>, raw: &raw::Sensor, kind: SensorKind, codes: &CodeT
             matter
         }
         None => {
-            let problem = cx.sink.at(v.span(), format!("unknown kind `{}`", v.get_ref()));
-            if let Some(near) = nearest(v.get_ref(), names()) {
-                problem.help(format!("did you mean `{near}`?"));
-            }
-            problem.help(format!("allowed: {}", one_of(names())));
+            let advice = suggestions(v.get_ref(), "allowed", names());
+            cx.sink.at(v.span(), format!("unknown kind `{}`", v.get_ref())).advise(advice);
             usual
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::instruments::Sensor;
-use super::problem::nearest;
+use super::problem::suggestions;
 
 /// A rule's condition on a sensor, and what it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,17 +174,12 @@ fn wide(text: &str) -> Option<Fault> {
 }
 
 fn unknown_sensor(id: &str, at: Range<usize>, sensors: &[Sensor]) -> Fault {
-    let ids = || sensors.iter().map(|s| s.id.as_str());
-    let mut fault = Fault { at, what: format!("no sensor is called `{id}`"), help: Vec::new() };
-    if let Some(near) = nearest(id, ids()) {
-        fault.help.push(format!("did you mean `{near}`?"));
-    }
-    let all: Vec<&str> = ids().collect();
-    fault.help.push(match all.is_empty() {
-        true => "there is no [[sensor]] in this file".to_owned(),
-        false => format!("sensors here: {}", super::problem::one_of(all)),
-    });
-    fault
+    let ids: Vec<&str> = sensors.iter().map(|s| s.id.as_str()).collect();
+    let help = match ids.is_empty() {
+        true => vec!["there is no [[sensor]] in this file".to_owned()],
+        false => suggestions(id, "sensors here", ids),
+    };
+    Fault { at, what: format!("no sensor is called `{id}`"), help }
 }
 
 /// `85`, `85.5 %`, `85%`.

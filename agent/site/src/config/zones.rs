@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::check::{Check, SiteFacts};
-use super::problem::{nearest, one_of};
+use super::problem::{nearest, one_of, suggestions};
 use super::raw;
 use super::read::Table;
 use super::site::{Camera, Hours, Permit, Rule, WarnFirst, Zone};
@@ -15,9 +15,6 @@ use crate::geo::Homography;
 use crate::limits;
 use crate::smallest::{self, Reach};
 use kerbside_domain::kind::Kind;
-
-/// Longest text that names where vendors are welcome, characters: it stands in every report of the rule.
-const MAX_WELCOME: usize = 60;
 
 pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {
     let name = table.named("[[camera.zone]]");
@@ -196,11 +193,8 @@ fn kinds(cx: &mut Check<'_>, list: &Spanned<Vec<Spanned<String>>>, facts: &SiteF
         let text = v.get_ref();
         match Kind::parse(text).filter(|kind| Kind::SEEN.contains(kind)) {
             None => {
-                let problem = cx.sink.at(v.span(), format!("unknown kind `{text}`"));
-                if let Some(near) = nearest(text, names()) {
-                    problem.help(format!("did you mean `{near}`?"));
-                }
-                problem.help(format!("allowed: {}", one_of(names())));
+                let advice = suggestions(text, "allowed", names());
+                cx.sink.at(v.span(), format!("unknown kind `{text}`")).advise(advice);
             }
             Some(kind) if kinds.contains(&kind) => {
                 cx.sink.at(v.span(), format!("kind `{text}` is named twice"));
@@ -228,15 +222,10 @@ fn permit(cx: &mut Check<'_>, table: Table<'_>) -> Option<Permit> {
     let raw: raw::Permit = table.read(&[], cx.sink);
     let holder = cx.required("holder", &raw.holder, ("permits", &span), "\"night market, licence 17\"");
     let hours = hours(cx, ("permits", &span), &raw.days, &raw.hours)?;
-    let welcome_at = raw.welcome_at.and_then(|v| {
-        let text = v.get_ref().trim().to_owned();
-        if text.is_empty() || text.chars().count() > MAX_WELCOME {
-            let what = format!("`welcome_at` has {} characters", text.chars().count());
-            cx.sink.at(v.span(), what).help(format!("allowed: 1 to {MAX_WELCOME} characters"));
-            return None;
-        }
-        Some(text)
-    });
+    if let Some(v) = raw.welcome_at.as_ref().filter(|v| v.get_ref().trim().is_empty()) {
+        cx.sink.at(v.span(), "`welcome_at` is empty").help("name where vendors are welcome, or remove it");
+    }
+    let welcome_at = cx.text("welcome_at", &raw.welcome_at, limits::WELCOME_BYTES);
     Some(Permit { holder: holder?.into_inner(), hours, welcome_at })
 }
 

@@ -128,3 +128,21 @@ fn a_sensor_is_where_the_site_says_or_where_its_camera_shows_it_or_near_its_came
     let near_box = place("help-1", CameraIx::NONE, whole);
     assert_eq!((near_box.lon_deg, near_box.accuracy_m), (121.3755, 54.0));
 }
+
+#[test]
+fn what_a_sensor_of_a_box_that_moves_reports_is_where_the_box_was_then() {
+    let mut placer = placer(vec![view(false)]);
+    placer.track = Some(Track::default());
+    let there = LocalPlane::new(ORIGIN).degrees((0.0, 500.0));
+    for (s, point) in [(10.0, ORIGIN), (300.0, there)] {
+        placer.moved(Mono::from_s(s), point, 4.0);
+        placer.set_box_point(point, 4.0);
+    }
+    let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+    for (camera, accuracy_m) in [(CameraIx::NONE, 54.0), (CameraIx(0), 19.0)] {
+        let place = placer.place_sensor("help-1", camera, whole, Mono::from_s(10.0)).unwrap();
+        assert!(distance_m(ORIGIN, (place.lon_deg, place.lat_deg)) < 0.1, "not where it is now: {place:?}");
+        assert_eq!(place.accuracy_m, accuracy_m);
+    }
+    assert_eq!(placer.place_sensor("help-1", CameraIx::NONE, whole, Mono::from_s(900.0)), None);
+}

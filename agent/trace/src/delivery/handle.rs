@@ -1,6 +1,7 @@
 //! The handle that every thread has of the delivery.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kerbside_crypto::sign::CentreKey;
@@ -41,6 +42,8 @@ pub struct Delivery {
     requests: Sender<Request>,
     who: Arc<Identity>,
     key: Option<Arc<SigningKey>>,
+    /// Files that are granted and not sent, kept by the store thread.
+    granted: Arc<AtomicUsize>,
     thread: Arc<std::thread::JoinHandle<()>>,
 }
 
@@ -68,12 +71,14 @@ impl Delivery {
             requests: link_requests,
         };
         let opened = OpenedDelivery { recovery, incidents: ledger.incidents(), inputs, link };
-        let store_thread = StoreThread::new(ledger, inbox, to_stages, to_link);
+        let granted = Arc::new(AtomicUsize::new(ledger.granted()));
+        let store_thread = StoreThread::new(ledger, inbox, to_stages, to_link, granted.clone());
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || store_thread.run())
             .map_err(DeliveryError::Thread)?;
-        Ok((Delivery { requests, who: Arc::new(who), key, thread: Arc::new(thread) }, opened))
+        let (who, thread) = (Arc::new(who), Arc::new(thread));
+        Ok((Delivery { requests, who, key, granted, thread }, opened))
     }
 
     pub fn identity(&self) -> &Identity {
@@ -115,23 +120,30 @@ impl Delivery {
         self.request(Request::Unfinished)
     }
 
+    /// How many files are granted and not sent yet, by all that is durable. Asks nobody and never blocks.
+    pub fn granted(&self) -> usize {
+        self.granted.load(Ordering::Acquire)
+    }
+
     /// From now on these keys count, and these statements only with a signature.
     pub fn trust(&self, keys: Vec<CentreKey>, must_sign: MustSign) -> Result<()> {
         self.request(|reply| Request::Trust(keys, must_sign, reply))
     }
 
-    /// A piece of a granted file, from `offset` on, behind all reports. Its fate comes later, when the link is down much
-    /// later.
+    /// A piece of a granted file, from `offset` on, behind all reports. `first`: nothing before it is on its way, so it may go
+    /// after a piece that did not get through; any other is given back unsent then. Its fate comes later, when the link is down
+    /// much later.
     pub fn send_chunk(
         &self,
         grant: &Grant,
         total: u64,
         offset: u64,
         bytes: &[u8],
+        first: bool,
     ) -> Result<oneshot::Receiver<ChunkFate>> {
         let outgoing = chunk::chunk(&self.who, grant, total, offset, bytes);
         let (fate, awaited) = oneshot::channel();
-        let request = Request::Chunk(PendingChunk { outgoing, fate });
+        let request = Request::Chunk(PendingChunk { outgoing, first, fate });
         self.requests.send(request).map_err(|_| DeliveryError::Closed)?;
         Ok(awaited)
     }

@@ -13,9 +13,10 @@
 //! | `inbound` | what comes down: journalled, judged, refused |
 //! | `commands` | commands judged once and answered once; those that the ledger carries out itself |
 //! | `checkpoints`, `checkpoint_times` | when the journal is signed, and what each checkpoint says; a change of the key |
-//! | `statistics` | what was reported and what became of it, by rule and hour |
+//! | `statistics`, `accounts` | what was reported and what became of it, by rule and hour: when it is told; how it is counted |
 //! | `upkeep` | expiry, the index, old segments |
 
+mod accounts;
 mod base;
 mod checkpoint_times;
 mod checkpoints;

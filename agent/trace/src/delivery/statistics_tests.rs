@@ -54,8 +54,9 @@ fn open(dir: &std::path::Path, clock: &std::sync::Arc<VirtualClock>) -> Ledger {
     Ledger::open(settings, who(), clock.clone()).unwrap().0
 }
 
-/// The newest `device.statistics` among what waits.
+/// The newest `device.statistics` among what waits, once nothing is being counted.
 fn told(ledger: &mut Ledger) -> Value {
+    ledger.finish_statistics();
     ledger.connected(1, false, 8).unwrap();
     let mut newest = None;
     while let Some(outgoing) = ledger.next(1 << 20) {
@@ -66,6 +67,57 @@ fn told(ledger: &mut Ledger) -> Value {
         }
     }
     newest.map(|(_, event)| event["data"].clone()).unwrap()
+}
+
+/// The command `statistics`, as it comes down.
+fn order(ledger: &mut Ledger, clock: &VirtualClock, id: &str) {
+    let now = kerbside_domain::time::Clock::now(clock).wall_ms;
+    let mut order = kerbside_wire::testing::command::data(id, "statistics", Value::Null);
+    order["issued_at"] = json!(rfc3339(now, 8 * 3600));
+    order["expires_at"] = json!(rfc3339(now + 30_000, 8 * 3600));
+    let order = kerbside_wire::testing::command::sealed(&order);
+    let topic = "cg/v1/310112/mh-xz-017/cmd/statistics";
+    assert_eq!(ledger.incoming(topic, order.as_bytes(), false).unwrap(), None);
+}
+
+/// Replies among what waits: command, result, reason.
+fn replies(ledger: &mut Ledger) -> Vec<(String, String, String)> {
+    ledger.connected(1, false, 64).unwrap();
+    let mut replies = Vec::new();
+    while let Some(outgoing) = ledger.next(1 << 20) {
+        ledger.puback(outgoing.seq);
+        let event: Value = serde_json::from_slice(&outgoing.body).unwrap();
+        let text = |key: &str| event["data"][key].as_str().unwrap_or_default().to_owned();
+        if outgoing.topic.ends_with("/reply") {
+            replies.push((text("command_id"), text("result"), text("reason")));
+        }
+    }
+    replies
+}
+
+#[test]
+fn a_command_is_answered_when_they_are_made_and_after_a_restart_that_they_were_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(MIDNIGHT_MS);
+    clock.advance_to(Mono::from_s(3600.0));
+    let mut ledger = open(dir.path(), &clock);
+    ledger.count_beside();
+    order(&mut ledger, &clock, "c1");
+    assert_eq!(replies(&mut ledger), [], "nothing waits for the reading");
+    ledger.finish_statistics();
+    assert_eq!(replies(&mut ledger), [("c1".into(), "done".into(), String::new())]);
+    // More than are made and wait: the last is told so at once.
+    let waiting = crate::tuning::ACCOUNTS_WAITING;
+    (0..=waiting).for_each(|n| order(&mut ledger, &clock, &format!("many-{n}")));
+    let (id, failed) = (format!("many-{waiting}"), "failed".to_owned());
+    let why = "too many accounts wait to be made".to_owned();
+    assert_eq!(replies(&mut ledger).last(), Some(&(id, failed, why)));
+    drop(ledger);
+    let mut ledger = open(dir.path(), &clock);
+    let answered = replies(&mut ledger);
+    let after_restart =
+        answered.iter().filter(|(_, result, why)| result == "failed" && why.contains("restarted"));
+    assert_eq!(after_restart.count(), waiting, "{answered:?}");
 }
 
 fn book_of(data: &Value) -> Book {
@@ -155,15 +207,7 @@ fn a_day_of_a_thousand_cases_is_counted_as_the_centre_counts_it() {
     }
     // On command, at the end of the day: from its begin to now.
     clock.advance_to(Mono::from_s(DAY_S as f64 - 60.0));
-    let now = kerbside_domain::time::Clock::now(&*clock).wall_ms;
-    let mut order = kerbside_wire::testing::command::data("c1", "statistics", Value::Null);
-    order["issued_at"] = json!(rfc3339(now, 8 * 3600));
-    order["expires_at"] = json!(rfc3339(now + 30_000, 8 * 3600));
-    let order = kerbside_wire::testing::command::sealed(&order);
-    assert_eq!(
-        ledger.incoming("cg/v1/310112/mh-xz-017/cmd/statistics", order.as_bytes(), false).unwrap(),
-        None
-    );
+    order(&mut ledger, &clock, "c1");
     let data = told(&mut ledger);
     assert_eq!(book_of(&data), book, "the box's account is the centre's book");
     assert_eq!((&data["complete"], &data["from"]), (&json!(true), &json!("2026-11-21T00:00:00.000+08:00")));

@@ -8,6 +8,8 @@ mod tests;
 mod window;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use kerbside_domain::time::Mono;
@@ -46,6 +48,8 @@ pub(super) struct StoreThread {
     /// the link reads no more than fits.
     unwritten: VecDeque<ReceivedMessage>,
     unwritten_due: Mono,
+    /// Files that are granted and not sent, for whoever must not wait for an answer.
+    granted: Arc<AtomicUsize>,
 }
 
 impl StoreThread {
@@ -54,7 +58,10 @@ impl StoreThread {
         inbox: Receiver<Request>,
         to_stages: Sender<StoredInput>,
         to_link: mpsc::Sender<LinkRequest>,
+        granted: Arc<AtomicUsize>,
     ) -> Self {
+        let mut ledger = ledger;
+        ledger.count_beside();
         let inputs = ledger.inputs().into();
         StoreThread {
             ledger,
@@ -69,6 +76,7 @@ impl StoreThread {
             ahead_of_pubacks: 0,
             unwritten: VecDeque::new(),
             unwritten_due: Mono::ZERO,
+            granted,
         }
     }
 
@@ -258,6 +266,7 @@ impl StoreThread {
         if let [_, _, ..] = group.as_slice() {
             let all = group.iter().flat_map(|pending| pending.items.iter().cloned()).collect();
             if let Ok(mut committed) = self.ledger.commit(all) {
+                self.show_granted();
                 for pending in group {
                     let rest = committed.split_off(pending.items.len().min(committed.len()));
                     let own = std::mem::replace(&mut committed, rest);
@@ -268,8 +277,14 @@ impl StoreThread {
         }
         for pending in group {
             let result = self.ledger.commit(pending.items.clone());
+            self.show_granted();
             self.answer(pending, result);
         }
+    }
+
+    /// Before whoever committed hears of it.
+    fn show_granted(&self) {
+        self.granted.store(self.ledger.granted(), Ordering::Release);
     }
 
     /// Journalled, then acknowledged; not journalled, not acknowledged: the broker keeps it.
@@ -323,6 +338,7 @@ impl StoreThread {
         self.fill_window();
         let result = self.ledger.upkeep();
         self.note_disk(result);
+        self.show_granted();
     }
 
     fn request_link(&mut self, request: LinkRequest) {

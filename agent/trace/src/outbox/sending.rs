@@ -1,7 +1,7 @@
 //! What goes next, and what an acknowledgement, a receipt or a new connection does.
 
 use kerbside_domain::time::{Moment, Mono, doubled_s};
-use kerbside_wire::Priority;
+use kerbside_wire::{Priority, awaits_receipt};
 
 use super::queue::Outbox;
 use super::row::{Acknowledged, Row, RowState};
@@ -82,9 +82,8 @@ impl Outbox {
             self.offer_refused();
         }
         let Some((row, _)) = self.rows.get_mut(&seq) else { return Acknowledged::Unknown };
-        let urgent = matches!(row.priority, Priority::Incident | Priority::Reply);
-        let awaits_receipt = self.settings.receipts && urgent && row.qos > 0 && row.conflation_key.is_none();
-        if !awaits_receipt || row.receipted {
+        let awaits = awaits_receipt(row.priority, row.qos, row.conflation_key.is_some());
+        if !(self.settings.receipts && awaits) || row.receipted {
             return self.remove(seq).map_or(Acknowledged::Unknown, Acknowledged::Done);
         }
         row.puback = true;

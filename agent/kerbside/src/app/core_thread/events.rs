@@ -16,11 +16,11 @@ use kerbside_trace::journal::RecordKind;
 use kerbside_wire::{self as wire, Grant};
 
 use super::messages;
-use super::state::CoreThread;
+use super::state::{CoreThread, PositionDoubt};
 use super::write_queue::AfterWrite;
 use crate::app::commands::CommandStart;
 use crate::app::paths::evidence_dir;
-use crate::evidence::{self, EvidenceCamera, EvidenceTask, HoldChange};
+use crate::evidence::{self, BoxPoint, EvidenceCamera, EvidenceTask, HoldChange};
 use crate::sensor::{GnssEvent, Press};
 
 /// A moving box tells its position at least this often, s ...
@@ -29,6 +29,13 @@ const POSITION_AFTER_S: f64 = 60.0;
 const POSITION_EVERY_S: f64 = 10.0;
 /// ... when it has gone this far, m.
 const POSITION_MOVED_M: f64 = 20.0;
+
+/// The evidence stage gets the position of the box when it has changed by this, m; less is not seen on a sheet. ...
+const BOX_POINT_MOVED_M: f64 = 2.0;
+/// ... or its accuracy by this share, ...
+const BOX_POINT_ACCURACY: f64 = 0.25;
+/// ... and that of a box that moves at least this often, s: fixes further apart than 10 s say nothing of the way between them.
+const BOX_POINT_EVERY_S: f64 = 5.0;
 
 /// Files on their way beyond which no sheet is sent without a grant: the rest of the room is for what the centre asks for.
 const MAX_PUSHED: usize = MAX_GRANTS / 2;
@@ -97,8 +104,7 @@ impl CoreThread {
             self.core.set_zones(camera.ix, camera.zones.clone());
             control.set_zones(camera.zones.iter().map(|z| z.polygon_norm.clone()).collect());
             if let Some(evidence) = &self.evidence {
-                let zones = EvidenceCamera::outlines(camera);
-                evidence.submit(EvidenceTask::Zones { camera: camera.ix, zones });
+                evidence.set_zones(camera.ix, EvidenceCamera::outlines(camera));
             }
         }
         self.core.set_patrol(site.patrol.clone());
@@ -126,8 +132,7 @@ impl CoreThread {
         let Some(sheet) = sheet.filter(|_| self.site.evidence.push == Push::Sheet) else { return };
         let (set, now) = (outcome.subject.set_id(), self.clock.now());
         let grant = Grant::own(&set, sheet, now);
-        let waiting = self.delivery.unfinished().map_or(0, |unfinished| unfinished.granted.len());
-        if waiting >= MAX_PUSHED {
+        if self.delivery.granted() >= MAX_PUSHED {
             let message = wire::evidence_not_sent(&grant, "too many files wait to be sent", now);
             return self.writes.message(message);
         }
@@ -178,21 +183,21 @@ impl CoreThread {
     fn gnss(&mut self, event: GnssEvent) {
         match event {
             GnssEvent::Position(position) => self.position(position),
-            GnssEvent::Moved { away_m, limit_m, .. } => {
+            GnssEvent::Moved { away_m, limit_m, at } => {
                 tracing::warn!(away_m, limit_m, "the box left its settled position");
                 let body = serde_json::json!({ "moved_m": away_m, "limit_m": limit_m });
                 self.writes.item(Item::Note { kind: RecordKind::Position, body });
-                self.doubt_position(Some("moved"), None);
+                self.doubt_position(Some(PositionDoubt::Moved), at);
             }
             GnssEvent::Jumped { lon_deg, lat_deg, away_m, at } => {
                 tracing::error!(away_m, "the fixes jumped: the box was moved, or the signal is forged");
                 let body = serde_json::json!({ "jumped_m": away_m, "lon_deg": lon_deg, "lat_deg": lat_deg });
                 self.writes.item(Item::Note { kind: RecordKind::Position, body });
-                self.doubt_position(Some("jump"), Some(at));
+                self.doubt_position(Some(PositionDoubt::Jump), at);
             }
             GnssEvent::Returned { at } => {
-                tracing::info!("the fixes are where they were before the jump");
-                self.doubt_position(None, Some(at));
+                tracing::info!("the fixes are where they were before");
+                self.doubt_position(None, at);
             }
             GnssEvent::Fix(_) => {}
         }
@@ -208,13 +213,12 @@ impl CoreThread {
 
     /// Of a box that moves each fix is one: the centre is told when it has gone a while or a way.
     fn position(&mut self, position: Position) {
+        let suspicious = self.position_doubt.map(|why| why.as_str().to_owned());
+        let position = Position { suspicious: suspicious.or(position.suspicious), ..position };
         let point = (position.lon_deg, position.lat_deg);
         self.placer.moved(position.at.mono, point, position.accuracy_m);
         self.placer.set_box_point(point, position.accuracy_m);
-        if let Some(evidence) = &self.evidence {
-            let (at, accuracy_m) = (position.at.mono, position.accuracy_m);
-            evidence.submit(EvidenceTask::BoxPoint { at, point, accuracy_m });
-        }
+        self.pass_box_point_on(&position);
         let is_due = !self.placer.is_mobile()
             || self.told_position.as_ref().is_none_or(|told| {
                 let (s, m) =
@@ -227,12 +231,31 @@ impl CoreThread {
         }
     }
 
+    /// The evidence stage gets what changes a caption: a fix a second is the same place as the one before.
+    fn pass_box_point_on(&mut self, position: &Position) {
+        let Some(evidence) = &self.evidence else { return };
+        let Position { lon_deg, lat_deg, accuracy_m, at, .. } = *position;
+        let point = (lon_deg, lat_deg);
+        let is_news = self.evidence_position.as_ref().is_none_or(|last| {
+            let other_accuracy = (accuracy_m / last.accuracy_m.max(0.1) - 1.0).abs() > BOX_POINT_ACCURACY;
+            // While it moves, what lies between two of them is on the way from the one to the other.
+            let too_old = self.placer.is_mobile() && at.mono.since_s(last.at.mono) >= BOX_POINT_EVERY_S;
+            other_accuracy || too_old || distance_m((last.lon_deg, last.lat_deg), point) >= BOX_POINT_MOVED_M
+        });
+        if is_news {
+            evidence.set_box_point(BoxPoint { at: at.mono, point, accuracy_m });
+            self.evidence_position = Some(position.clone());
+        }
+    }
+
     /// The centre is told at once that the position is doubted, or is so no more. Reports stay where they were placed.
-    fn doubt_position(&mut self, why: Option<&str>, at: Option<Moment>) {
+    /// The doubt stays with every later position until the fixes are back.
+    fn doubt_position(&mut self, why: Option<PositionDoubt>, at: Moment) {
+        self.position_doubt = why;
         let Some(told) = &mut self.told_position else { return };
-        told.suspicious = why.map(str::to_owned);
-        told.at = at.unwrap_or(told.at);
-        let message = wire::position(told, told.at);
+        told.suspicious = why.map(|why| why.as_str().to_owned());
+        told.at = at;
+        let message = wire::position(told, at);
         self.writes.message(message);
     }
 

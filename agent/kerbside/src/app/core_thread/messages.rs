@@ -34,7 +34,9 @@ pub(super) fn of_report(site: &Site, placer: &Placer, delivery: &Delivery, repor
 pub(super) fn of_patrol(placer: &Placer, delivery: &Delivery, report: &PatrolReport) -> Vec<Item> {
     let who = delivery.identity();
     let last = delivery.stats().map(|s| s.last_seq).unwrap_or_default();
-    let grid = |incident: &PatrolIncident| placer.place(incident.camera, incident.bbox)?.unit_grid;
+    let grid = |incident: &PatrolIncident| {
+        placer.place_at(incident.camera, incident.bbox, incident.to.mono)?.unit_grid
+    };
     let message = wire::patrol(who, report, &grid, last);
     let replies = report.commands.iter().map(|id| {
         let why: Vec<&str> = report.why.iter().map(|doubt| doubt.reason.as_str()).collect();

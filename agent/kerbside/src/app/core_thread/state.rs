@@ -40,6 +40,24 @@ pub(crate) struct Parts {
     pub(crate) meter: CoreMeter,
 }
 
+/// Why the box's position is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PositionDoubt {
+    /// Within seconds the fixes were elsewhere.
+    Jump,
+    /// Ten-minute medians left the settled mean.
+    Moved,
+}
+
+impl PositionDoubt {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            PositionDoubt::Jump => "jump",
+            PositionDoubt::Moved => "moved",
+        }
+    }
+}
+
 pub(crate) struct CoreThread {
     pub(super) core: Core,
     pub(super) site: Arc<Site>,
@@ -59,6 +77,10 @@ pub(crate) struct CoreThread {
     pub(super) due: Due,
     /// The position that the centre was told last.
     pub(super) told_position: Option<Position>,
+    /// Why the box's position is not believed, until the fixes are where they were.
+    pub(super) position_doubt: Option<PositionDoubt>,
+    /// The position that the evidence stage has.
+    pub(super) evidence_position: Option<Position>,
     /// A report was made since the incidents were saved last.
     pub(super) unsaved_report: bool,
     /// Every input of the core, in order.
@@ -100,6 +122,8 @@ impl CoreThread {
             writes: WriteQueue::default(),
             due,
             told_position: None,
+            position_doubt: None,
+            evidence_position: None,
             unsaved_report: false,
             #[cfg(test)]
             stepped: Vec::new(),

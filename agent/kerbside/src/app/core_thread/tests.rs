@@ -244,3 +244,35 @@ fn a_patrol_command_is_answered_at_once_and_a_camera_is_told_when_it_changes() {
         bench.journal().lines().filter(|l| l.contains("camera.state.v1")).map(str::to_owned).collect();
     assert!(told.len() == 1 && told[0].contains("unreachable") && told[0].contains("/camera/"), "{told:?}");
 }
+
+/// `device.position` messages so far: accuracy, and why it is doubted.
+fn positions(bench: &Bench) -> Vec<(f64, Option<String>)> {
+    let records = bench.journal();
+    let told = records.lines().filter(|line| line.contains("kerbside.device.position.v1"));
+    let data = told.map(|line| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        record["body"]["envelope"]["data"].clone()
+    });
+    data.map(|data| (data["accuracy_m"].as_f64().unwrap(), data["suspicious"].as_str().map(str::to_owned)))
+        .collect()
+}
+
+#[test]
+fn a_position_is_doubted_until_the_fixes_are_back_whatever_is_told_meanwhile() {
+    use crate::sensor::GnssEvent;
+    use kerbside_domain::position::{Position, PositionSource};
+    let mut bench = Bench::new();
+    let position = |bench: &Bench, accuracy_m: f64| {
+        let (source, at) = (PositionSource::GnssMean, bench.clock.now());
+        let (lon_deg, lat_deg) = (121.376, 31.112);
+        let told = Position { lon_deg, lat_deg, accuracy_m, source, frozen: false, at, suspicious: None };
+        Event::Gnss(GnssEvent::Position(told))
+    };
+    let moved = GnssEvent::Moved { away_m: 80.0, limit_m: 25.0, at: bench.clock.now() };
+    let events = [position(&bench, 9.0), Event::Gnss(moved), position(&bench, 8.0)];
+    events.into_iter().for_each(|event| bench.thread.handle(event));
+    bench.thread.handle(Event::Gnss(GnssEvent::Returned { at: bench.clock.now() }));
+    bench.thread.handle(position(&bench, 7.0));
+    let moved = || Some("moved".to_owned());
+    assert_eq!(positions(&bench), [(9.0, None), (9.0, moved()), (8.0, moved()), (8.0, None), (7.0, None)]);
+}

@@ -11,10 +11,10 @@ use tokio_modbus::{Request, Response, SlaveRequest};
 
 use super::super::intake::Press;
 use super::super::intake::testing::intake;
-use super::super::pty::Pty;
 use super::*;
 use kerbside_domain::reading::Reading;
 use kerbside_site::config::{NumberForm, Parity, RegisterData, SerialPort};
+use kerbside_testkit::Pty;
 use tokio::sync::mpsc;
 
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Devices {
             };
             rtu_over_tcp::Server::new(listener).serve(&connected, |_| {}).await.unwrap();
         });
-        pty.connect_to(address);
+        pty.connect_to(address).unwrap();
         let (path, baud, parity, stop_bits) = (pty.path(), 19_200, Parity::None, 1);
         ModbusLine::Rtu(SerialPort { path, baud, parity, stop_bits })
     }
@@ -200,7 +200,7 @@ async fn a_bus_is_read_over_a_serial_port() {
         registers.input.insert(30, 420);
         registers.dead.push(9);
     }
-    let pty = Pty::open();
+    let pty = Pty::open().unwrap();
     let line = devices.serve_bus(&pty).await;
     let bin = ModbusPoint { scale: 0.1, ..point(&line, 17, Register::Input, 30) };
     let (intake, mut readings, _presses) = run(&[

@@ -1,9 +1,9 @@
 //! Against a pseudo terminal, at whose other end the test speaks.
 
 use super::super::intake::testing::intake;
-use super::super::pty::Pty;
 use super::*;
 use kerbside_site::config::Parity;
+use kerbside_testkit::Pty;
 
 fn sensor(id: &str, kind: SensorKind, unit: &str, pty: &Pty, name: Option<&str>) -> Sensor {
     let port = SerialPort { path: pty.path(), baud: 115_200, parity: Parity::None, stop_bits: 1 };
@@ -13,7 +13,7 @@ fn sensor(id: &str, kind: SensorKind, unit: &str, pty: &Pty, name: Option<&str>)
 
 #[tokio::test]
 async fn lines_are_readings_of_the_sensors_that_they_name() {
-    let pty = Pty::open();
+    let pty = Pty::open().unwrap();
     let (intake, mut readings, _presses) = intake();
     let sensors = [
         sensor("bin-1", SensorKind::BinLevel, "%", &pty, Some("a")),
@@ -26,7 +26,7 @@ async fn lines_are_readings_of_the_sensors_that_they_name() {
     let running = tokio::spawn(lines.remove(0).run());
     // What was said before the port was open may be gone: it is said until it is heard.
     let first = loop {
-        pty.say("{\"sensor\": \"b\", \"value\": 42.5}\n");
+        pty.say("{\"sensor\": \"b\", \"value\": 42.5}\n").unwrap();
         if let Ok(reading) = tokio::time::timeout(Duration::from_millis(50), readings.recv()).await {
             break reading.unwrap();
         }
@@ -34,8 +34,9 @@ async fn lines_are_readings_of_the_sensors_that_they_name() {
     assert_eq!((&*first.sensor, first.value), ("bin-2", 42.5));
     pty.say(
         "{\"sensor\": \"c\", \"value\": 1}\nrubbish\r\n{\"sensor\": \"a\", \"value\": 7, \"unit\": \"cm\"}\n",
-    );
-    pty.say("{\"sensor\": \"a\", \"value\": 8, \"unit\": \"%\"}\n");
+    )
+    .unwrap();
+    pty.say("{\"sensor\": \"a\", \"value\": 8, \"unit\": \"%\"}\n").unwrap();
     let second = loop {
         let reading = readings.recv().await.unwrap();
         if &*reading.sensor == "bin-1" {
@@ -51,22 +52,22 @@ async fn lines_are_readings_of_the_sensors_that_they_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_press_is_acknowledged_once_it_is_durable() {
-    let pty = Pty::open();
+    let pty = Pty::open().unwrap();
     let (intake, readings, mut presses) = intake();
     let sensors = [sensor("help-1", SensorKind::CallButton, "1", &pty, None)];
     let running = tokio::spawn(SerialLines::of(&sensors, &intake).remove(0).run());
     // As such a device does: it repeats the press until it is acknowledged.
     let press = loop {
-        pty.say("{\"value\": true, \"id\": \"p1\"}\n");
+        pty.say("{\"value\": true, \"id\": \"p1\"}\n").unwrap();
         if let Ok(press) = tokio::time::timeout(Duration::from_millis(50), presses.recv()).await {
             break press.unwrap();
         }
     };
     press.durable.send(()).unwrap();
-    let line = tokio::task::spawn_blocking(move || (pty.hear_line(), pty));
+    let line = tokio::task::spawn_blocking(move || (pty.hear_line().unwrap(), pty));
     let (answer, pty) = line.await.unwrap();
     assert_eq!(answer, r#"{"ack":"p1"}"#);
-    pty.say("{\"value\": true, \"id\": \"p2\"}\n");
+    pty.say("{\"value\": true, \"id\": \"p2\"}\n").unwrap();
     let next = presses.recv().await.unwrap();
     assert_eq!(next.reading.value, 1.0, "the repetitions of the first were no presses");
     next.durable.send(()).unwrap();

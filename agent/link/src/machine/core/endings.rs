@@ -116,7 +116,10 @@ impl Machine {
             let reason = "the broker closes the connection on it".to_owned();
             return self.closed_on(now, known.seq, &known.topic.clone(), reason);
         }
-        match self.isolation.connection_broken(now, in_flight) {
+        let culprit = self.isolation.connection_broken(now, in_flight);
+        // Whichever it is, the broker did not take a message.
+        self.refused += u64::from(matches!(culprit, Some(Culprit::Message { .. } | Culprit::Either { .. })));
+        match culprit {
             None => {}
             Some(Culprit::Message { seq, topic, connections }) => {
                 let reason = format!("the broker closed {connections} connections on this message");
@@ -128,7 +131,6 @@ impl Machine {
                 self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
             }
             Some(Culprit::Either { seq, connections }) => {
-                self.refused += 1;
                 let reason = format!("the broker closed {connections} connections on this report");
                 self.report(LinkReport::Refused { epoch: self.epoch, seq, reason, never: false });
             }

@@ -8,6 +8,7 @@ use kerbside_domain::time::{Clock, Moment, Mono};
 use kerbside_wire::limits::GRANT_LIFE_MS;
 use kerbside_wire::{Grant, Identity};
 
+use super::accounts::Accounts;
 use super::checkpoint_times::CheckpointTimes;
 use crate::delivery::records::{SavedIncident, StageInput, StoredInput};
 use crate::delivery::reserve_file::ReserveFile;
@@ -68,8 +69,7 @@ pub struct Ledger {
     /// Signs checkpoints and manifests of evidence.
     pub(super) key: Option<Arc<SigningKey>>,
     pub(super) checkpoints: CheckpointTimes,
-    /// The day whose begin has been told, in days since 1970 of the site's own time.
-    pub(super) statistics_day: Option<i64>,
+    pub(super) accounts: Accounts,
     pub(super) reserve: ReserveFile,
     /// Locked while this ledger lives: one process a folder.
     pub(super) _lock: Option<std::fs::File>,

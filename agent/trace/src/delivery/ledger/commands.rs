@@ -77,11 +77,19 @@ impl Ledger {
                 let input = command.map(StageInput::Command);
                 return Ok(Judged { items: vec![note], input });
             }
-            Ok(CommandAction::Store(action)) => (ReplyResult::Done, self.carry_out(&action)?),
+            // It is answered when they are made; after a restart, that they were not.
+            Ok(CommandAction::Store(StoreAction::Statistics { from_ms, to_ms }))
+                if self.order_statistics(&command.id, from_ms, to_ms) =>
+            {
+                return Ok(Judged::only(vec![note]));
+            }
+            Ok(CommandAction::Store(action)) => self.carry_out(&action)?,
             Err(_) => (ReplyResult::Refused, Value::Null),
         };
         let verb = clipped(&command.verb);
-        let message = reply(&command.id, &verb, result, refused.as_deref(), detail, now);
+        let too_many = (result == ReplyResult::Failed).then_some("too many accounts wait to be made");
+        let reason = refused.as_deref().or(too_many);
+        let message = reply(&command.id, &verb, result, reason, detail, now);
         Ok(Judged::only(vec![note, Item::Message(Box::new(message))]))
     }
 
@@ -140,15 +148,17 @@ impl Ledger {
         if replies.is_empty() { Ok(()) } else { self.commit(replies).map(drop) }
     }
 
-    /// The detail of the reply.
-    fn carry_out(&mut self, action: &StoreAction) -> Result<Value> {
+    /// What the reply says, and its detail.
+    fn carry_out(&mut self, action: &StoreAction) -> Result<(ReplyResult, Value)> {
         match action {
             StoreAction::Resend { from, to } => {
                 let (again, missing) = self.resend(*from, *to)?;
-                Ok(json!({"again": again, "not_on_the_box": missing}))
+                Ok((ReplyResult::Done, json!({"again": again, "not_on_the_box": missing})))
             }
-            StoreAction::LogPull { kinds, last } => self.newest_records(kinds, *last),
-            StoreAction::Statistics { from_ms, to_ms } => self.tell_statistics(*from_ms, *to_ms),
+            StoreAction::LogPull { kinds, last } => {
+                Ok((ReplyResult::Done, self.newest_records(kinds, *last)?))
+            }
+            StoreAction::Statistics { .. } => Ok((ReplyResult::Failed, Value::Null)),
         }
     }
 

@@ -133,9 +133,14 @@ impl Ledger {
         self.settings.must_sign = must_sign;
     }
 
-    /// How many more uploads may wait.
+    /// How many uploads wait or are under way.
+    pub(in crate::delivery) fn granted(&self) -> usize {
+        self.state.grants().count()
+    }
+
+    /// How many more may wait.
     pub(in crate::delivery) fn grants_left(&self) -> usize {
-        MAX_GRANTS.saturating_sub(self.state.grants().count())
+        MAX_GRANTS.saturating_sub(self.granted())
     }
 
     /// A file that the centre wants: it waits until it is there or will not come, and its id is remembered as commands' are.

@@ -9,6 +9,7 @@ use kerbside_domain::time::Clock;
 use kerbside_wire::Identity;
 use serde_json::json;
 
+use super::accounts::Accounts;
 use super::base::{Ledger, RefusalMinute};
 use super::checkpoint_times::CheckpointTimes;
 use crate::delivery::error::{DeliveryError, Result};
@@ -108,7 +109,7 @@ impl Ledger {
             genuine_refusals: RefusalMinute::new(now),
             key: None,
             checkpoints: CheckpointTimes::default(),
-            statistics_day: None,
+            accounts: Accounts::default(),
             reserve,
             _lock: None,
         };

@@ -1,23 +1,26 @@
-//! `device.statistics`: made of the newest records of the journal, so it survives whatever the journal survives. After each
-//! midnight of the site's own time, after a start, and on command.
+//! `device.statistics`: made of the records of the journal, so it survives whatever the journal survives. After each midnight of the
+//! site's own time, after a start, and on command.
+//!
+//! The store thread has the records read on a thread of its own, one account at a time: reports, receipts and PUBACKs never wait for
+//! it. Whoever drives a ledger alone waits.
 
+use kerbside_domain::panics;
 use kerbside_domain::time::Moment;
-use kerbside_wire::Message;
-use kerbside_wire::statistics::{Statistics, statistics};
+use kerbside_wire::statistics::statistics;
+use kerbside_wire::{ReplyResult, reply};
 use serde_json::{Value, json};
 
+use super::accounts::{Counting, Order, counted};
 use super::base::Ledger;
-use crate::delivery::error::Result;
 use crate::delivery::item::Item;
-use crate::delivery::records::{StageInput, parse};
-use crate::journal::RecordKind;
-use crate::tuning::STATISTICS_SEARCH;
+use crate::tuning::{ACCOUNTS_WAITING, UNWRITTEN_RETRY_S};
 
 const DAY_MS: i64 = 86_400_000;
 /// A centre that was away for longer asks again, s.
 const ANSWER_EXPIRY_S: u32 = 86_400;
 /// An account that nobody took for a month is of no use, and must not hold the journal's old segments any longer, s.
 const DAILY_EXPIRY_S: u32 = 30 * 86_400;
+const VERB: &str = "statistics";
 
 impl Ledger {
     /// The days since 1970 in the site's own time.
@@ -29,58 +32,125 @@ impl Ledger {
         day * DAY_MS - i64::from(self.who.utc_offset_s) * 1000
     }
 
-    /// Yesterday, once a day and once after a start, also where it fails: reading is dear, and the next day tells it anew. A box that
-    /// does not know the day waits until it does.
-    pub(super) fn tell_statistics_if_due(&mut self, now: Moment) -> Result<()> {
+    /// Yesterday, once a day and once after a start, also where it fails: the next day tells it anew. A box that does not know the day
+    /// waits until it does.
+    pub(super) fn order_statistics_if_due(&mut self, now: Moment) {
         let today = self.day_of(now.wall_ms);
-        if !now.is_vouched() || self.statistics_day == Some(today) {
-            return Ok(());
+        if now.is_vouched() && self.accounts.told_day != Some(today) {
+            self.accounts.told_day = Some(today);
+            let (from_ms, to_ms) = (self.begin_of(today - 1), self.begin_of(today));
+            self.accounts.waiting.push_back(Order { from_ms, to_ms, command: None });
         }
-        self.statistics_day = Some(today);
-        let (from_ms, to_ms) = (self.begin_of(today - 1), self.begin_of(today));
-        let mut message = self.account(from_ms, to_ms, now)?;
-        // A box without its centre keeps one of them, not one for each day.
-        message.conflation_key = Some("statistics".to_owned());
-        message.expiry_s = Some(DAILY_EXPIRY_S);
-        self.commit(vec![Item::Message(Box::new(message))])?;
-        Ok(())
     }
 
-    /// On command; the detail of the reply.
-    pub(super) fn tell_statistics(&mut self, from_ms: Option<i64>, to_ms: Option<i64>) -> Result<Value> {
-        let now = self.clock.now();
-        let to_ms = to_ms.unwrap_or(now.wall_ms);
+    /// On command; it is answered when they are made. False: too many wait.
+    pub(super) fn order_statistics(
+        &mut self,
+        command: &str,
+        from_ms: Option<i64>,
+        to_ms: Option<i64>,
+    ) -> bool {
+        let to_ms = to_ms.unwrap_or(self.clock.now().wall_ms);
         let from_ms = from_ms.unwrap_or_else(|| self.begin_of(self.day_of(to_ms.saturating_sub(1))));
-        let mut message = self.account(from_ms, to_ms, now)?;
-        message.expiry_s = Some(ANSWER_EXPIRY_S);
-        let committed = self.commit(vec![Item::Message(Box::new(message))])?;
-        Ok(json!({"sequence": committed.first().and_then(|c| c.seq)}))
+        let has_room = self.accounts.waiting.len() < ACCOUNTS_WAITING;
+        if has_room {
+            let command = Some(command.to_owned());
+            self.accounts.waiting.push_back(Order { from_ms, to_ms, command });
+        }
+        has_room
     }
 
-    /// The account of a span.
-    fn account(&self, from_ms: i64, to_ms: i64, now: Moment) -> Result<Message> {
-        let mut account = Statistics::new(from_ms, to_ms);
-        let first = self.journal.last_n().saturating_sub(STATISTICS_SEARCH).max(1);
-        let mut begins_ms = None;
-        self.journal.replay(first, &mut |record, _| {
-            begins_ms.get_or_insert(record.at.wall_ms);
-            match record.kind {
-                RecordKind::Message => {
-                    if let Some((_, envelope)) = record.message() {
-                        account.message(envelope);
+    /// From now on nobody waits for an account: [`Ledger::upkeep`] says it once it is made.
+    pub(in crate::delivery) fn count_beside(&mut self) {
+        self.accounts.is_beside = true;
+    }
+
+    /// Between requests: says what is counted, and has the next account counted.
+    pub(super) fn go_on_with_statistics(&mut self) {
+        let now = self.clock.now();
+        if let Some((items, _)) = self.accounts.unwritten.take_if(|(_, due)| now.mono >= *due) {
+            self.tell(items);
+        }
+        if let Some((order, counting)) = self.accounts.running.take_if(|(_, counting)| counting.is_finished())
+        {
+            self.counted(&order, counting);
+        }
+        if self.accounts.running.is_none()
+            && self.accounts.unwritten.is_none()
+            && let Some(order) = self.accounts.waiting.pop_front()
+        {
+            self.begin_to_count(order, now);
+        }
+        if !self.accounts.is_beside
+            && let Some((order, counting)) = self.accounts.running.take()
+        {
+            self.counted(&order, counting);
+        }
+    }
+
+    fn begin_to_count(&mut self, order: Order, now: Moment) {
+        let view = self.journal.view();
+        // On the journal's clock, which stands still while the box is off: rather too early than too late.
+        let since = now.mono.minus_s(now.wall_ms.saturating_sub(order.from_ms).max(0) as f64 / 1000.0);
+        let (from_ms, to_ms) = (order.from_ms, order.to_ms);
+        let count = move || panics::contained(|| counted(&view, since, from_ms, to_ms));
+        match std::thread::Builder::new().name("statistics".into()).spawn(count) {
+            Ok(counting) => self.accounts.running = Some((order, counting)),
+            Err(error) => self.not_counted(&order, &error.to_string()),
+        }
+    }
+
+    fn counted(&mut self, order: &Order, counting: Counting) {
+        let now = self.clock.now();
+        match counting.join().and_then(|counted| counted) {
+            Ok(Ok((account, complete))) => {
+                let mut message = statistics(&self.who, &account, complete, now);
+                let items = match &order.command {
+                    None => {
+                        // A box without its centre keeps one of them, not one for each day.
+                        message.conflation_key = Some(VERB.to_owned());
+                        message.expiry_s = Some(DAILY_EXPIRY_S);
+                        vec![Item::Message(Box::new(message))]
                     }
-                }
-                RecordKind::Receipt | RecordKind::Case => match parse(&record.body) {
-                    Some(StageInput::Receipt(receipt)) => account.receipt(&receipt),
-                    Some(StageInput::Case(update)) => account.case(&update),
-                    _ => {}
-                },
-                _ => {}
+                    Some(id) => {
+                        message.expiry_s = Some(ANSWER_EXPIRY_S);
+                        // They are committed together.
+                        let detail = json!({"sequence": self.last_seq() + 1});
+                        let reply = reply(id, VERB, ReplyResult::Done, None, detail, now);
+                        vec![Item::Message(Box::new(message)), Item::Message(Box::new(reply))]
+                    }
+                };
+                self.tell(items);
             }
-        })?;
-        // From its very first record on the journal holds everything there ever was, unless the oldest have been dropped.
-        let holds_all = first == 1 && self.journal.first_n() <= 1;
-        let complete = holds_all || begins_ms.is_some_and(|ms| ms <= from_ms);
-        Ok(statistics(&self.who, &account, complete, now))
+            Ok(Err(why)) => self.not_counted(order, &why),
+            Err(_) => self.not_counted(order, "a fault of the program"),
+        }
+    }
+
+    fn not_counted(&mut self, order: &Order, why: &str) {
+        tracing::warn!(why, command = order.command, "no statistics are told");
+        if let Some(id) = &order.command {
+            let reply = reply(id, VERB, ReplyResult::Failed, Some(why), Value::Null, self.clock.now());
+            self.tell(vec![Item::Message(Box::new(reply))]);
+        }
+    }
+
+    fn tell(&mut self, items: Vec<Item>) {
+        if let Err(error) = self.commit(items.clone()) {
+            tracing::warn!(%error, "statistics are told when the disk takes them");
+            let due = self.clock.now().mono.plus_s(UNWRITTEN_RETRY_S);
+            self.accounts.unwritten = Some((items, due));
+        }
+    }
+
+    /// Waits until nothing is being counted.
+    #[cfg(test)]
+    pub(in crate::delivery) fn finish_statistics(&mut self) {
+        while !self.accounts.waiting.is_empty() || self.accounts.running.is_some() {
+            self.go_on_with_statistics();
+            if let Some((order, counting)) = self.accounts.running.take() {
+                self.counted(&order, counting);
+            }
+        }
     }
 }

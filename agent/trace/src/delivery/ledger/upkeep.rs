@@ -29,6 +29,7 @@ impl Ledger {
         let now = self.clock.now();
         self.journal_pubacks()?;
         self.sign_if_long(now)?;
+        self.go_on_with_statistics();
         if now.mono.since_s(self.indexed_at) < INDEX_EVERY_S
             && self.state.n.saturating_sub(self.indexed_n) < INDEX_EVERY_RECORDS
         {
@@ -38,10 +39,8 @@ impl Ledger {
         for row in self.state.outbox.expire(now) {
             self.give_up(row, &RemovalReason::Expired);
         }
-        if let Err(error) = self.tell_statistics_if_due(now) {
-            // Signing, dropping and the index must not wait for an account.
-            tracing::warn!(%error, "no statistics of yesterday are told");
-        }
+        self.order_statistics_if_due(now);
+        self.go_on_with_statistics();
         self.journal.sync()?;
         self.sign_if_due(now)?;
         self.drop_segments(now)?;

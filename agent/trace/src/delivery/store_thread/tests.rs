@@ -33,7 +33,7 @@ fn only_a_record_on_the_disk_shows_that_it_takes_something_again() {
     let (_requests, inbox) = bounded(1);
     let (to_stages, _inputs) = bounded(1);
     let (to_link, mut link) = mpsc::channel(8);
-    let mut thread = StoreThread::new(ledger, inbox, to_stages, to_link);
+    let mut thread = StoreThread::new(ledger, inbox, to_stages, to_link, Default::default());
     let (epoch, session, session_present, window, max_packet) = (1, 1, true, 8, 1 << 20);
     thread.link(LinkReport::Connected { epoch, session, session_present, window, max_packet });
 
