@@ -36,11 +36,11 @@ impl Journal {
 }
 
 impl JournalView {
-    /// Where to begin so that no record is left out that was written after `since`, on the journal's own clock: only heads of segments
+    /// Where to begin so that no record is left out that was written at `since` or later, on the journal's own clock: only heads of segments
     /// are read, from the newest back.
     pub fn begin(&self, since: Mono) -> Begin {
         let is_before = |path: &PathBuf| {
-            segment::begun(path).is_some_and(|begun| begun.mono <= since && begun != Moment::default())
+            segment::begun(path).is_some_and(|begun| begun.mono < since && begun != Moment::default())
         };
         let found = self.segments.iter().rev().find(|segment| is_before(&segment.path));
         let first = self.segments.first().map_or(self.next_n, |segment| segment.first);
