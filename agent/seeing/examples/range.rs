@@ -6,7 +6,7 @@
 use kerbside_domain::frame::{LUMA_HEIGHT, LUMA_WIDTH};
 use kerbside_domain::time::Mono;
 use kerbside_seeing::gate::{Gate, GateConfig, RegionKind};
-use kerbside_site::smallest::{FAINT_WIDTH_NORM, STRONG_WIDTH_NORM};
+use kerbside_site::geo::smallest::{FAINT_WIDTH_NORM, STRONG_WIDTH_NORM};
 
 /// The analysed picture, px.
 const WIDTH: usize = 640;

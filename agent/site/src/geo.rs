@@ -7,10 +7,11 @@ mod csv_table;
 mod datum;
 mod grid;
 pub(crate) mod homography;
+pub mod smallest;
 
 pub use categories::{CategoryTable, NamedCategory};
 pub use codes::{AlsoCode, CURRENT_SCHEME, CodeTable, Matter};
 pub use csv_table::CodesError;
 pub use datum::{LocalPlane, distance_m, gcj02};
 pub use grid::{GridError, GridNames, GridTable, Located};
-pub use homography::{ControlPoint, Ground, Homography, HomographyError};
+pub use homography::{ControlPoint, Ground, Homography, HomographyError, MAX_DISTANCE_M};

@@ -5,11 +5,11 @@
 //! * [`config`] reads the site file (TOML) and checks it whole before a thread starts (invariant 10). The result is a
 //!   [`config::Site`]; otherwise every problem is reported with line, column and a suggestion.
 //! * [`camera_url`] reads the address of a camera, for everybody, and keeps passwords out of what is printed.
-//! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes. Pure.
+//! * [`geo`] is the geometry and the tables behind it: homography, local metres, GCJ-02, unit grids, matter codes, and
+//!   how large a thing must be to be reported from a zone's near and far edge. Pure.
 //! * [`host`] writes a host with its port.
 //! * [`limits`] says how long texts may be that travel in every message about an incident.
 //! * [`text`] reads files that people wrote, on whichever system.
-//! * [`smallest`] says how large a thing must be to be reported, at the near and the far edge of a zone.
 //! * [`place`] uses both to say where on the ground something in a camera's picture is.
 //!
 //! Lengths are in metres, times in seconds, places in degrees of WGS-84 as (longitude, latitude), positions in a picture as
@@ -24,5 +24,4 @@ pub mod geo;
 pub mod host;
 pub mod limits;
 pub mod place;
-pub mod smallest;
 pub mod text;

@@ -8,11 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use self::track::Track;
 use crate::config::Site;
-use crate::geo::{GridNames, GridTable, Ground, Homography, gcj02};
+use crate::geo::{GridNames, GridTable, Ground, Homography, MAX_DISTANCE_M, gcj02};
 
-/// Greatest distance from the camera at which a pixel still tells the place, m. From a 6 m mast the error of the foot is
-/// about 3 m there, and it grows with the square of the distance. Beyond, the camera's own point is sent.
-pub const MAX_DISTANCE_M: f64 = 60.0;
 /// Error of the foot of a detector's box, in shares of the picture: about 5 px of 640.
 const FOOT_ERROR_NORM: f64 = 0.008;
 /// How far off a sensor's point in the site file may be, m: somebody read it from a map.

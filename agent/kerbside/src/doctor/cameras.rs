@@ -7,7 +7,7 @@ use kerbside_media::Walls;
 use kerbside_media::parent::{CameraSeen, CameraTrouble};
 use kerbside_site::config::{Camera, Site, Zone};
 use kerbside_site::geo::Homography;
-use kerbside_site::smallest;
+use kerbside_site::geo::smallest;
 use serde_json::Value;
 
 use super::finding::{Area, Finding};

@@ -8,7 +8,7 @@ use kerbside_domain::kind::Kind;
 
 use super::*;
 use crate::geo::Homography;
-use crate::smallest;
+use crate::geo::smallest;
 
 fn edge_config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../edge-config")

@@ -12,8 +12,8 @@ use super::site::{Camera, Hours, Permit, Rule, WarnFirst, Zone};
 use super::with::{self, With, WithMode};
 use super::{shape, values};
 use crate::geo::Homography;
+use crate::geo::smallest::{self, Reach};
 use crate::limits;
-use crate::smallest::{self, Reach};
 use kerbside_domain::kind::Kind;
 
 pub(super) fn zone(cx: &mut Check<'_>, mut table: Table<'_>, facts: &SiteFacts<'_>, camera: &Camera) -> Zone {

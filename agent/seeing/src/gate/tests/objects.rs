@@ -1,7 +1,7 @@
 //! What changed and stayed, and what only moves.
 
 use kerbside_domain::frame::{BBox, LUMA_WIDTH as W};
-use kerbside_site::smallest::{FAINT_WIDTH_NORM, STRONG_WIDTH_NORM};
+use kerbside_site::geo::smallest::{FAINT_WIDTH_NORM, STRONG_WIDTH_NORM};
 
 use super::street::*;
 use crate::gate::*;

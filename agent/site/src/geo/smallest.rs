@@ -1,7 +1,6 @@
 //! The smallest thing that a zone can report: what the gate sees, carried to the ground. Pure.
 
-use crate::geo::Homography;
-use crate::place::MAX_DISTANCE_M;
+use super::homography::{Homography, MAX_DISTANCE_M};
 
 /// A dark thing (60 % darker than the street) is reported from this share of the picture's width on. Measured by the example
 /// `range` of `kerbside-seeing`, whose table is docs/en/results/range.md.
