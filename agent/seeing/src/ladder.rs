@@ -27,7 +27,6 @@ pub const RECOVER_S: f64 = 15.0;
 /// The policy of one camera.
 #[derive(Debug)]
 pub struct Ladder {
-    level: Level,
     needed: Level,
     climbed: Mono,
     moved: Mono,
@@ -44,7 +43,6 @@ impl Ladder {
     /// Starts at L2: backgrounds must be learned before anything can be called quiet.
     pub fn new(now: Mono) -> Self {
         Ladder {
-            level: Level::L2,
             needed: Level::L2,
             climbed: now,
             moved: now,
@@ -101,7 +99,7 @@ impl Ladder {
         self.decide(now)
     }
 
-    /// The level that what the camera shows needs: above the present one while an overload caps it.
+    /// The level that is needed: above the present one while an overload caps it.
     pub fn needed(&self) -> Level {
         self.needed
     }
@@ -110,25 +108,27 @@ impl Ladder {
         if !self.overloaded && self.cap < Level::L2 && now.since_s(self.cap_changed) >= RECOVER_S {
             self.cap = Level::L2;
         }
-        let quiet_s = now.since_s(self.moved);
-        let rests = now.since_s(self.climbed) >= MIN_L2_S && quiet_s >= QUIET_S;
-        let wanted = match self.level {
-            _ if self.paused && !self.hold => Level::L0,
-            _ if self.hurried => Level::L2.min(self.cap),
-            // Between sparse key frames nothing would be seen at all, so overload does not step down here.
-            _ if self.sparse_keys => Level::L2,
-            Level::L2 if !rests => Level::L2.min(self.cap),
-            Level::L2 => Level::L1,
-            _ if quiet_s == 0.0 => Level::L2.min(self.cap),
-            _ => Level::L1,
-        };
-        let is_capped = self.cap < Level::L2 && wanted == Level::L1;
-        self.needed = if is_capped && quiet_s < QUIET_S { Level::L2 } else { wanted };
-        if wanted == Level::L2 && self.level != Level::L2 {
+        let needed = self.need(now);
+        if needed == Level::L2 && self.needed != Level::L2 {
             self.climbed = now;
         }
-        self.level = wanted;
-        wanted
+        self.needed = needed;
+        // Between sparse key frames nothing would be seen at all, so overload does not step down there.
+        if self.sparse_keys { needed } else { needed.min(self.cap) }
+    }
+
+    /// The level that would be wanted on a box that is never overloaded.
+    fn need(&self, now: Mono) -> Level {
+        let quiet_s = now.since_s(self.moved);
+        let rests = now.since_s(self.climbed) >= MIN_L2_S && quiet_s >= QUIET_S;
+        match self.needed {
+            _ if self.paused && !self.hold => Level::L0,
+            _ if self.sparse_keys || self.hurried => Level::L2,
+            Level::L2 if !rests => Level::L2,
+            Level::L2 => Level::L1,
+            _ if quiet_s == 0.0 => Level::L2,
+            _ => Level::L1,
+        }
     }
 }
 
@@ -168,6 +168,19 @@ mod tests {
         ladder.pause(s(63.0), false);
         ladder.overload(s(64.0), false);
         assert_eq!(ladder.hurry(s(90.0), false), L1);
+    }
+
+    #[test]
+    fn a_sensors_word_blinds_no_source_of_sparse_key_frames_and_overload_hides_no_need() {
+        let mut ladder = Ladder::new(s(0.0));
+        ladder.sparse_keys(s(1.0), true);
+        ladder.hurry(s(2.0), true);
+        assert_eq!(ladder.overload(s(3.0), true), L2, "key frames alone would show nothing");
+        let mut ladder = Ladder::new(s(0.0));
+        assert_eq!(ladder.frame(s(11.0), false), L1);
+        ladder.overload(s(30.0), true);
+        assert_eq!((ladder.hurry(s(31.0), true), ladder.needed()), (L1, L2), "it is due and not given");
+        assert_eq!((ladder.hurry(s(60.0), false), ladder.needed()), (L1, L1));
     }
 
     #[test]

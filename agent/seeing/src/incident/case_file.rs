@@ -32,6 +32,12 @@ pub struct CaseFile {
 }
 
 impl CaseFile {
+    /// It is looked at because it is due: once for each time that the centre names.
+    pub(super) fn look_begins(&mut self) {
+        self.due_looked.clone_from(&self.due_at);
+        self.recheck_due = true;
+    }
+
     /// When the place is to be looked at because the case is due then, wall clock, ms. `None`: never, or it was already, or the
     /// centre is done with the case.
     pub(super) fn look_due_ms(&self) -> Option<i64> {

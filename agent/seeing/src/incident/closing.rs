@@ -40,9 +40,7 @@ impl CameraCore {
             let seen = candidate.map(|c| (c, attendants.as_slice()));
             match incident.follow(seen, at, dt_s, movers, context) {
                 Followed::Ended(state) => {
-                    self.close(index, state, at, context);
-                    // Those before it may have ended with it.
-                    index = index.min(self.incidents.open().len());
+                    index = self.close(index, state, at, context);
                     continue;
                 }
                 Followed::Grew if incident.is_case_ended() => self.succeed(index, Cause::Grew, at, context),
@@ -88,12 +86,20 @@ impl CameraCore {
         self.incidents.push_open(successor);
     }
 
-    fn close(&mut self, index: usize, state: IncidentState, at: Moment, context: &mut StepContext<'_>) {
+    /// Closes an open incident, and those before it with it. Returns the index that the next one has then.
+    fn close(
+        &mut self,
+        index: usize,
+        state: IncidentState,
+        at: Moment,
+        context: &mut StepContext<'_>,
+    ) -> usize {
         let mut incident = self.incidents.take_open(index);
         incident.end(state, at);
         let candidate = incident.candidate.take();
         if state == IncidentState::Cleared {
             self.incidents.note_cleared(&incident);
+            self.sweep.forget_place(&incident.bbox());
             if let Some(mut candidate) = candidate.and_then(|id| self.candidates.remove(id)) {
                 let fate = Fate::Reported { incident_id: incident.id().to_owned() };
                 refusing::end(&self.config, &mut candidate, fate, context);
@@ -112,19 +118,21 @@ impl CameraCore {
         }
         let previous = incident.report.previous.clone();
         self.incidents.push_past(incident);
-        self.close_predecessors(previous, state, at, context);
+        self.close_predecessors(previous, state, index, at, context)
     }
 
-    /// Those that stood here until their cases ended end with their successor.
+    /// Those that stood here until their cases ended end with their successor. Returns the index of the incident that had `next`.
     fn close_predecessors(
         &mut self,
         mut previous: Option<String>,
         state: IncidentState,
+        mut next: usize,
         at: Moment,
         context: &mut StepContext<'_>,
-    ) {
+    ) -> usize {
         while let Some(index) = previous.and_then(|id| self.incidents.index_of_open(&id)) {
             let mut incident = self.incidents.take_open(index);
+            next -= usize::from(index < next);
             incident.end(state, at);
             let (phase, cause) = match state {
                 IncidentState::Withdrawn => (Phase::Withdrawn, Cause::VehicleOrPerson),
@@ -134,5 +142,6 @@ impl CameraCore {
             previous = incident.report.previous.clone();
             self.incidents.push_past(incident);
         }
+        next
     }
 }

@@ -16,7 +16,7 @@ use super::dating::Dating;
 use super::effect::Effect;
 use super::input::{Input, Observation};
 use super::lifecycle::Incident;
-use super::listening::listen;
+use super::listening::{end_unasked, listen};
 use super::patrol::PatrolPeriod;
 use super::sensor_monitor::SensorMonitor;
 use super::settings::Settings;
@@ -209,6 +209,7 @@ impl Core {
         for camera in &mut self.cameras {
             listen(camera, &mut self.sensors, self.now, &mut context);
         }
+        end_unasked(&self.cameras, &mut self.sensors, self.now, &mut context);
     }
 
     fn evidence(&mut self, outcome: EvidenceOutcome, effects: &mut Vec<Effect>) {
@@ -282,6 +283,7 @@ impl Core {
         }
         for sensor in &mut self.sensors {
             sensor.advance(at, &mut context);
+            sensor.answer_due(at, &mut context);
             sensor.incidents.retire(at);
         }
         self.listen(effects);

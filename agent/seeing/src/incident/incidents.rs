@@ -7,6 +7,7 @@ use kerbside_domain::report::IncidentState;
 use kerbside_domain::time::{Moment, Mono};
 
 use super::lifecycle::Incident;
+use super::place::lies_in;
 use super::tuning::bounds::{MAX_NOTED, MAX_OPEN, MAX_PAST};
 use super::tuning::lifecycle::LATE_S;
 
@@ -70,6 +71,11 @@ impl Incidents {
     /// Whether an open incident is about a place.
     pub(super) fn any_open_about(&self, bbox: &BBox) -> bool {
         self.open.iter().any(|i| i.is_about(bbox))
+    }
+
+    /// Whether an open incident is about a place, or about a larger thing in which it lies.
+    pub(super) fn any_open_around(&self, bbox: &BBox) -> bool {
+        self.open.iter().any(|i| i.is_about(bbox) || lies_in(bbox, &i.bbox()))
     }
 
     /// Whether another open incident has taken the place of this one, whose case has ended.
@@ -148,9 +154,13 @@ impl Incidents {
         bbox: &BBox,
         now: Mono,
     ) -> Option<Incident> {
-        let index = self.past.iter().position(|i| {
-            i.state == IncidentState::Cleared && !i.is_case_ended() && i.is_repeated(kind, zone, bbox, now)
-        })?;
+        self.take_cleared(|i| i.is_repeated(kind, zone, bbox, now))
+    }
+
+    /// Takes the first cleared incident, its case not ended, of which this is true.
+    pub(super) fn take_cleared(&mut self, is_same: impl Fn(&Incident) -> bool) -> Option<Incident> {
+        let may_reappear = |i: &Incident| i.state == IncidentState::Cleared && !i.is_case_ended();
+        let index = self.past.iter().position(|i| may_reappear(i) && is_same(i))?;
         Some(self.past.remove(index))
     }
 
@@ -162,6 +172,15 @@ impl Incidents {
         self.past.iter().rev().find(is_before)
     }
 
+    /// The cases that are due by a clock that somebody vouches for, never before; open ones first.
+    pub(super) fn due(&self, now: Moment) -> Vec<String> {
+        let is_due = |i: &&Incident| {
+            let is_now = i.case.look_due_ms().is_some_and(|due| due <= now.wall_ms);
+            now.is_vouched() && i.state != IncidentState::Withdrawn && is_now
+        };
+        self.open_first().filter(is_due).map(|i| i.id().to_owned()).collect()
+    }
+
     /// The background is unknown: no open incident can be called gone.
     pub(super) fn lose_places(&mut self) {
         for incident in self.open.iter_mut().chain(&mut self.past) {
@@ -171,10 +190,11 @@ impl Incidents {
 
     /// Closed incidents are remembered for their repeat interval and for late evidence, and until somebody vouches for their
     /// dates. Once its case has ended, what cannot be seen any more is followed no longer, and remembered in the same way: the
-    /// centre shall hear what comes after it. What cleared is remembered until its case is due, so that the centre gets its
+    /// centre shall hear what comes after it. What stands on a sensor's word ends by it alone. What cleared is remembered until its case is due, so that the centre gets its
     /// answer then.
     pub(super) fn retire(&mut self, now: Moment) {
-        let lost: Vec<Incident> = self.open.extract_if(.., |i| !i.observable && i.is_case_ended()).collect();
+        let is_lost = |i: &Incident| !i.observable && i.is_case_ended() && i.report.sensor.is_none();
+        let lost: Vec<Incident> = self.open.extract_if(.., |i| is_lost(i)).collect();
         for mut incident in lost {
             incident.closed.get_or_insert(now);
             self.push_past(incident);

@@ -184,21 +184,14 @@ impl Labels {
         }
     }
 
-    /// The name for the report of an incident of a kind: of the sort that fits it, otherwise of any, the one with the best score.
-    /// `None`: nobody gives it a name worth telling.
-    pub(super) fn name(&self, kind: Kind) -> Option<Named> {
-        let rank = |(sort, named): &(Sort, Named)| (sort.fits(kind), named.score);
-        let best = self.worth_telling().max_by(|a, b| {
-            let (a, b) = (rank(a), rank(b));
-            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    /// The name with the best score: of an incident of a kind, of the sort that fits it, otherwise of any. `None`: nobody gives
+    /// it a name worth telling.
+    pub(super) fn name(&self, kind: Option<Kind>) -> Option<Named> {
+        let fits = |sort: Sort| kind.is_some_and(|kind| sort.fits(kind));
+        let best = self.worth_telling().max_by(|(a, a_named), (b, b_named)| {
+            fits(*a).cmp(&fits(*b)).then(a_named.score.total_cmp(&b_named.score))
         });
         best.map(|(_, named)| named)
-    }
-
-    /// The name with the best score, whatever it may become.
-    pub(super) fn best_name(&self) -> Option<Named> {
-        let names = self.worth_telling().map(|(_, named)| named);
-        names.max_by(|a, b| a.score.total_cmp(&b.score))
     }
 
     fn worth_telling(&self) -> impl Iterator<Item = (Sort, Named)> {
@@ -238,7 +231,7 @@ mod tests {
         labels.sample_close_up(&BAG, &shown(PART, vec![named("overflow", Group::Waste, 0.75)]));
         let scores = labels.scores();
         assert_eq!((scores.waste, scores.overflow), (0.5, 0.25));
-        let name = |kind: Kind| labels.name(kind).map(|n| (n.label.to_string(), n.score));
+        let name = |kind: Kind| labels.name(Some(kind)).map(|n| (n.label.to_string(), n.score));
         assert_eq!(name(Kind::WasteExposed), Some(("garbage".into(), 0.5)));
         assert_eq!(name(Kind::BinOverflow), Some(("overflow".into(), 0.25)));
     }
@@ -252,7 +245,7 @@ mod tests {
         }
         let scores = labels.scores();
         assert_eq!((scores.goods, scores.waste), (0.75, 0.5));
-        let name = |kind: Kind| labels.name(kind).map(|n| (n.label.to_string(), n.score));
+        let name = |kind: Kind| labels.name(Some(kind)).map(|n| (n.label.to_string(), n.score));
         assert_eq!(name(Kind::WasteExposed), Some(("garbage".into(), 0.5)));
         assert_eq!(name(Kind::PileGoods), Some(("handbag".into(), 0.75)));
     }
@@ -266,7 +259,7 @@ mod tests {
             labels.sample_frame(0.5, &BAG, &[]);
         }
         assert!(labels.scores().stall > 0.0);
-        assert_eq!(labels.name(Kind::WasteExposed), None);
+        assert_eq!(labels.name(Some(Kind::WasteExposed)), None);
     }
 
     #[test]

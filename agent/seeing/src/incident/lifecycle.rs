@@ -93,6 +93,8 @@ pub(super) struct Incident {
     /// The box with which this appearance opened.
     first_box: BBox,
     pub(super) told: ToldEvidence,
+    /// The id that outputs were told when they warned of it, and answer by.
+    pub(super) warned_as: Option<String>,
     growth: Growth,
 }
 
@@ -113,6 +115,7 @@ impl Incident {
             last_box: report.bbox,
             first_box: report.bbox,
             told: ToldEvidence::default(),
+            warned_as: None,
             growth: Growth::new(at),
             report,
         }
@@ -176,6 +179,15 @@ impl Incident {
             (self.stands_at, self.report.bbox) = (self.first_box, self.first_box);
         }
         self.growth.reported(candidate.area_norm(), at.mono);
+    }
+
+    /// It was cleared, and looks find it at its place again: no candidate shows it. `found`: as it is now.
+    pub(super) fn found_again(&mut self, found: Report, at: Mono) {
+        let Report { incident_id, revision, first_seen, previous, .. } = self.report.clone();
+        (self.state, self.closed, self.gone_s, self.opened) = (IncidentState::Open, None, 0.0, at);
+        (self.stands_at, self.first_box) = (found.bbox, found.bbox);
+        (self.last_box, self.last_thing) = (found.bbox, found.bbox);
+        self.report = Report { incident_id, revision, first_seen, previous, ..found };
     }
 
     /// It is over.
@@ -396,7 +408,7 @@ impl Incident {
 /// The object of the report: its name and its score are of one witness. What nobody named is what the box itself vouches for.
 fn object_of(candidate: &Candidate, report: &Report) -> ReportObject {
     let (track, bbox) = (None, candidate.bbox());
-    match candidate.labels.name(report.kind) {
+    match candidate.labels.name(Some(report.kind)) {
         Some(Named { label, group, score }) => {
             let confidence = (score * 100.0).round() / 100.0;
             ReportObject { track, label, group, confidence, bbox }

@@ -2,12 +2,14 @@
 //! sensor's word alone.
 
 use kerbside_domain::frame::BBox;
+use kerbside_domain::report::Report;
 use kerbside_domain::time::{Moment, Mono};
 use kerbside_site::config::{Rule, With, WithMode, Zone};
 
 use super::camera::CameraCore;
 use super::context::StepContext;
 use super::effect::Effect;
+use super::lifecycle::Incident;
 use super::sensor_incident::Subject;
 use super::sensor_monitor::SensorMonitor;
 use super::sensor_words::{SensorWords, Word};
@@ -56,6 +58,29 @@ pub(super) fn listen(
     camera.sensor_words = SensorWords { words, faster_until: asked.faster_until };
 }
 
+/// Ends what sensors reported for rules that the site has no longer, or that do not take a sensor's word alone any more.
+pub(super) fn end_unasked(
+    cameras: &[CameraCore],
+    sensors: &mut [SensorMonitor],
+    now: Moment,
+    context: &mut StepContext<'_>,
+) {
+    for sensor in sensors {
+        while let Some(index) = sensor.incidents.open().iter().position(|i| is_unasked(cameras, sensor, i)) {
+            sensor.withdraw(index, now, context);
+        }
+    }
+}
+
+fn is_unasked(cameras: &[CameraCore], sensor: &SensorMonitor, incident: &Incident) -> bool {
+    let Report { zone, rule, .. } = &incident.report;
+    let takes_its_word = |r: &Rule| {
+        r.id == *rule && r.with.as_ref().is_some_and(|w| w.mode == WithMode::Either && sensor.is(&w.sensor))
+    };
+    let mut zones = cameras.iter().flat_map(|c| &c.config.zones).filter(|z| z.id == *zone);
+    !rule.is_empty() && !zones.any(|z| z.rules.iter().any(takes_its_word))
+}
+
 fn heard(
     zone: &Zone,
     rule: &Rule,
@@ -90,7 +115,7 @@ fn on_its_word(
         rule: rule.id.clone(),
         repeat_s: rule.repeat_s,
     };
-    let is_same = |r: &kerbside_domain::report::Report| r.zone == subject.zone && r.rule == subject.rule;
+    let is_same = |r: &Report| r.zone == subject.zone && r.rule == subject.rule;
     let is_open = |sensor: &SensorMonitor| sensor.incidents.open().iter().any(|i| is_same(&i.report));
     let lasted_s = now.mono.since_s(word.since);
     let in_force = rule_status(rule, now.wall_ms, context.settings.utc_offset_s) == RuleStatus::InForce;

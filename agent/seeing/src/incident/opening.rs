@@ -15,7 +15,7 @@ use super::refusal::{Check, Fate, Measure, WhyNot};
 use super::refusing;
 use super::tuning::bounds::MAX_OPEN;
 use super::tuning::place::WITNESS_BUFFER;
-use super::warned::{self, Step};
+use super::warned::{self, Step, Warned};
 
 impl CameraCore {
     /// Opens an incident for each candidate that fulfils a rule and has none.
@@ -111,8 +111,9 @@ impl CameraCore {
         incident.open_on(candidate, at);
         incident.report.confidence = confidence;
         incident.report.act = act;
-        note_service(&mut incident, candidate, &opening, context);
-        candidate.warned = None; // From now on the incident knows; what it proves to be is not settled.
+        note_service(&mut incident, candidate.warned.as_ref(), &opening, context);
+        // From now on the incident knows; what it proves to be is not settled.
+        incident.warned_as = candidate.warned.take().map(|warned| warned.told_as);
         let attendants = attendants_of(&self.tracker, candidate);
         incident.refresh(at, candidate, &attendants, context.settings);
         let mut roles = vec![EvidenceRole::Before, EvidenceRole::Trigger, EvidenceRole::Annotated];
@@ -190,13 +191,13 @@ pub(super) fn report_opening(
 }
 
 /// What was done for whoever stands there before the case was opened, and where else they are welcome.
-fn note_service(
+pub(super) fn note_service(
     incident: &mut Incident,
-    candidate: &Candidate,
+    warned: Option<&Warned>,
     opening: &Opening,
     context: &StepContext<'_>,
 ) {
-    if let Some(warned) = &candidate.warned {
+    if let Some(warned) = warned {
         reasons::set_warned(&mut incident.report.reasons, warned.dwell_s, warned.spoken);
     }
     let rule = context.settings.rule(incident.report.camera, &opening.zone, &opening.rule);

@@ -5,7 +5,7 @@
 
 use kerbside_domain::camera_state::CameraState;
 use kerbside_domain::evidence::EvidenceRole;
-use kerbside_domain::report::{Cause, IncidentState, Phase, Recheck, RecheckResult};
+use kerbside_domain::report::{Cause, Phase, Recheck, RecheckResult};
 use kerbside_domain::time::{Moment, Mono};
 
 use super::camera::CameraCore;
@@ -33,21 +33,12 @@ impl CameraCore {
     /// Looks at the places of cases that are due by a clock that somebody vouches for, never before. When too many are being
     /// looked at, the rest wait for a later tick.
     pub(super) fn begin_due_rechecks(&mut self, now: Moment, context: &mut StepContext<'_>) {
-        if !now.is_vouched() {
-            return;
-        }
-        let is_due = |i: &Incident| {
-            i.state != IncidentState::Withdrawn && i.case.look_due_ms().is_some_and(|due| due <= now.wall_ms)
-        };
-        let due: Vec<String> =
-            self.incidents.open_first().filter(|i| is_due(i)).map(|i| i.id().to_owned()).collect();
-        for id in due {
+        for id in self.incidents.due(now) {
             if !self.rechecks.has_room() {
                 return;
             }
             if let Some(incident) = self.incidents.get_mut(&id) {
-                incident.case.due_looked.clone_from(&incident.case.due_at);
-                incident.case.recheck_due = true;
+                incident.case.look_begins();
             }
             self.begin_recheck(&id, None, now, context);
         }
@@ -86,8 +77,8 @@ impl CameraCore {
                 CameraState::Watching => {
                     pending.hindrance.map_or("too_few_looks", Hindrance::as_str).to_owned()
                 }
-                CameraState::Blind(reason) => format!("camera_blind:{}", wire_text(&reason)),
-                CameraState::Off(reason) => format!("camera_off:{}", wire_text(&reason)),
+                CameraState::Blind(reason) => format!("camera_blind:{}", reason.as_str()),
+                CameraState::Off(reason) => format!("camera_off:{}", reason.as_str()),
             };
             self.answer(pending, RecheckResult::Unobservable, why, at, context);
         }
@@ -146,10 +137,4 @@ impl CameraCore {
             self.succeed(index, Cause::Recheck, at, context);
         }
     }
-}
-
-/// A reason as the wire has it.
-fn wire_text<T: serde::Serialize>(reason: &T) -> String {
-    let value = serde_json::to_value(reason).unwrap_or_default();
-    value.as_str().unwrap_or("unknown").to_owned()
 }

@@ -22,12 +22,10 @@ pub(super) fn refuse(
     at: Moment,
     context: &mut StepContext<'_>,
 ) -> bool {
-    let is_new = candidate.refusals.insert(zone, rule, &why);
-    if is_new {
-        context.counters.refuse(rule, why.kind());
-        tell(camera, candidate, (zone, rule), why, at, Fate::Standing, context);
-    }
-    is_new
+    let Some(why) = candidate.refusals.insert(zone, rule, why).cloned() else { return false };
+    context.counters.refuse(rule, why.kind());
+    tell(camera, candidate, (zone, rule), why, at, Fate::Standing, context);
+    true
 }
 
 /// A candidate ends: what was said of it gets its end, and rules that never came to judge it say why.
@@ -91,7 +89,7 @@ fn tell(
         PartSource::Region(id) => (Some(id), None),
         PartSource::Track(id) => (None, Some(id)),
     };
-    let (label, group) = match (candidate.labels.best_name(), &why) {
+    let (label, group) = match (candidate.labels.name(None), &why) {
         (_, WhyNot::Person { .. }) => (None, Some(Group::Person)),
         (_, WhyNot::Vehicle { .. }) => (None, Some(Group::Vehicle)),
         (Some(named), _) => (Some(named.label), Some(named.group)),

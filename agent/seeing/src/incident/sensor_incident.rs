@@ -96,13 +96,11 @@ impl SensorMonitor {
 
     /// A call to which nobody has added for its repeat interval is over; what comes then is another one.
     pub(super) fn end_call(&mut self, now: Moment, context: &mut StepContext<'_>) {
-        let subject = Subject::own(&self.config);
-        let is_over = self.config.kind == SensorKind::CallButton
-            && self.incidents.open().iter().any(|i| {
-                subject.is_of(i) && now.mono.since_s(i.report.last_seen.mono) >= self.config.repeat_s
-            });
-        if is_over {
-            self.end(&subject, None, now, context);
+        let repeat_s = self.config.repeat_s;
+        let is_over =
+            |i: &Incident| i.report.rule.is_empty() && now.mono.since_s(i.report.last_seen.mono) >= repeat_s;
+        if self.config.kind == SensorKind::CallButton && self.incidents.open().iter().any(is_over) {
+            self.end(&Subject::own(&self.config), None, now, context);
         }
     }
 
@@ -121,9 +119,11 @@ impl SensorMonitor {
         let began = at.at(since);
         let may_repeat = self.config.kind != SensorKind::CallButton;
         // An earlier call stays where its receipt and its evidence find it.
-        let repeated = may_repeat
-            .then(|| self.incidents.take_repeated(subject.kind, &subject.zone, &subject.bbox(), at.mono))
-            .flatten();
+        let is_same = |i: &Incident| {
+            // Another rule of the zone may report the same kind of the same place.
+            subject.is_of(i) && i.is_repeated(subject.kind, &subject.zone, &subject.bbox(), at.mono)
+        };
+        let repeated = may_repeat.then(|| self.incidents.take_cleared(is_same)).flatten();
         let has_returned = repeated.is_some();
         let mut incident = repeated.unwrap_or_else(|| self.first(subject, began, reading, at, context));
         incident.state = IncidentState::Open;
@@ -194,6 +194,24 @@ impl SensorMonitor {
         incident.report.recheck = Some(Recheck { result, why, frames: 0, commands });
         incident.report_revision(at, Phase::Recheck, Cause::Recheck, context);
         incident.report.recheck = None;
+    }
+
+    /// Asks it about the cases that are due by a clock that somebody vouches for, never before.
+    pub(super) fn answer_due(&mut self, now: Moment, context: &mut StepContext<'_>) {
+        for id in self.incidents.due(now) {
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.case.look_begins();
+            }
+            self.recheck(&id, Vec::new(), now, context);
+        }
+    }
+
+    /// Nobody asks it any more: what it says there is nobody's word, and whether it is over is not known.
+    pub(super) fn withdraw(&mut self, index: usize, at: Moment, context: &mut StepContext<'_>) {
+        let mut incident = self.incidents.take_open(index);
+        incident.end(IncidentState::Withdrawn, at);
+        incident.report_revision(at, Phase::Withdrawn, Cause::SensorQuiet, context);
+        self.incidents.push_past(incident);
     }
 
     /// An incident that has not been reported yet.

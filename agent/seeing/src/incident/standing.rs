@@ -53,7 +53,7 @@ impl Core {
             });
             Standing {
                 bbox,
-                label: candidate.labels.best_name().map(|named| named.label),
+                label: candidate.labels.name(None).map(|named| named.label),
                 incident_id: camera.incidents.on_candidate(candidate.id).map(|i| i.id().to_owned()),
                 rules: rules.collect(),
             }

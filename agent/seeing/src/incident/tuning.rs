@@ -88,6 +88,16 @@ pub(crate) mod sweep {
     pub(crate) const MIN_STALL_SCORE: f32 = 0.5;
     /// A stall has somebody with it at this share of its looks.
     pub(crate) const NEAR_SHARE: f32 = 0.5;
+    /// What was found and no rule reports yet (its dwell, its hours) is looked at again after this long, s ...
+    pub(crate) const KEEP_EVERY_S: f64 = 30.0;
+    /// ... is reported only when it was named at its latest look, and not longer ago than this, s ...
+    pub(crate) const FRESH_S: f64 = 45.0;
+    /// ... and is gone when so many looks in a row do not name it: of four looks one may miss what is there.
+    pub(crate) const MISSED: u32 = 4;
+    /// A place that somebody stands before is looked at again after this long, s.
+    pub(crate) const HIDDEN_AGAIN_S: f64 = 2.0;
+    /// A suspected place that stays hidden for this long does not hold up the end of the sweep, s: the next one asks again.
+    pub(crate) const GIVE_UP_S: f64 = 300.0;
     /// A known thing that is named at fewer of its looks than this is gone.
     pub(crate) const VANISHED_SHARE: f32 = 0.25;
     /// A box wider or higher than this share of its tile is the tile, not a thing in it: the empty street gives such boxes with

@@ -28,6 +28,8 @@ pub(super) struct Warned {
     pub(super) dwell_s: f64,
     /// Whether an output spoke; unknown until it answers.
     pub(super) spoken: Option<bool>,
+    /// The id that the outputs were told: they answer by it, whatever the incident is called by then.
+    pub(super) told_as: String,
     /// What it would have been.
     pub(super) opening: Opening,
 }

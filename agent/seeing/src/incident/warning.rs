@@ -25,28 +25,34 @@ impl CameraCore {
         };
         let Some(candidate) = self.candidates.get_mut(id) else { return };
         let (incident_id, camera) = (candidate.incident_id.clone(), self.config.ix);
-        candidate.warned = Some(Warned { at, dwell_s: candidate.dwell_s(), spoken: None, opening });
+        let (told_as, dwell_s) = (incident_id.clone(), candidate.dwell_s());
+        candidate.warned = Some(Warned { at, dwell_s, spoken: None, told_as, opening });
         context.counters.warned += 1;
         context.effects.push(Effect::Warn(Warning { incident_id, camera, at, by }));
     }
 
-    /// An output answered. The case may be open by now.
-    pub(super) fn warning_answered(
-        &mut self,
-        incident_id: &str,
-        spoken: bool,
-        context: &mut StepContext<'_>,
-    ) {
-        let mut of_candidates = self.candidates.iter_mut();
-        if let Some(warned) =
-            of_candidates.find(|c| c.incident_id == incident_id).and_then(|c| c.warned.as_mut())
-        {
-            warned.spoken = Some(spoken);
+    /// An output answered by the id that it was told. The case may be open by now, also as another incident.
+    pub(super) fn warning_answered(&mut self, told_as: &str, spoken: bool, context: &mut StepContext<'_>) {
+        let mut current = None;
+        for candidate in self.candidates.iter_mut() {
+            let incident_id = candidate.incident_id.clone();
+            if let Some(warned) = candidate.warned.as_mut().filter(|warned| warned.told_as == told_as) {
+                (warned.spoken, current) = (Some(spoken), Some(incident_id));
+            }
         }
-        if let Some(incident) = self.incidents.get_mut(incident_id) {
-            reasons::set_spoken(&mut incident.report.reasons, Some(spoken));
+        for warned in self.sweep.warned_mut().filter(|warned| warned.told_as == told_as) {
+            (warned.spoken, current) = (Some(spoken), Some(told_as.to_owned()));
         }
-        context.effects.push(Effect::WarningAnswered { incident_id: incident_id.to_owned(), spoken });
+        if current.is_none() {
+            // What came back may have been warned of by the id of what was there before: the latest is meant.
+            let warned = self.incidents.all_mut().filter(|i| i.warned_as.as_deref() == Some(told_as));
+            if let Some(incident) = warned.last() {
+                reasons::set_spoken(&mut incident.report.reasons, Some(spoken));
+                current = Some(incident.id().to_owned());
+            }
+        }
+        let incident_id = current.unwrap_or_else(|| told_as.to_owned());
+        context.effects.push(Effect::WarningAnswered { incident_id, spoken });
     }
 
     /// Reports what was warned and went away: all of it was seen to be gone for the rule's time.
@@ -72,6 +78,7 @@ impl CameraCore {
         let Some(mut candidate) = self.candidates.remove(id) else { return };
         incident.open_on(&candidate, at);
         reasons::set_warned(&mut incident.report.reasons, warned.dwell_s, warned.spoken);
+        incident.warned_as = Some(warned.told_as);
         incident.refresh(warned.at, &candidate, &[], context.settings);
         let gone_s = candidate.parts.iter().map(|part| part.gone_s).fold(f64::INFINITY, f64::min);
         incident.report.last_seen = at.minus_s(gone_s);

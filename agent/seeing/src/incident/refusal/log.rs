@@ -20,24 +20,22 @@ pub(in crate::incident) struct RefusalLog {
 }
 
 impl RefusalLog {
-    /// True when the rule says this reason for the first time.
-    pub(in crate::incident) fn insert(&mut self, zone: &str, rule: &str, why: &WhyNot) -> bool {
+    /// Keeps the latest reason of a rule, and gives it back when the rule says it for the first time.
+    pub(in crate::incident) fn insert(&mut self, zone: &str, rule: &str, why: WhyNot) -> Option<&WhyNot> {
         let kind = why.kind();
-        match self.rules.iter_mut().find(|r| r.zone == zone && r.rule == rule) {
-            Some(entry) => {
-                entry.why = why.clone();
-                let is_new = !entry.kinds.contains(&kind);
-                if is_new {
-                    entry.kinds.push(kind);
-                }
-                is_new
-            }
-            None => {
-                let (zone, rule) = (zone.to_owned(), rule.to_owned());
-                self.rules.push(RuleRefusals { zone, rule, kinds: vec![kind], why: why.clone() });
-                true
-            }
+        let known = self.rules.iter().position(|r| r.zone == zone && r.rule == rule);
+        let index = known.unwrap_or(self.rules.len());
+        if known.is_none() {
+            let (zone, rule) = (zone.to_owned(), rule.to_owned());
+            self.rules.push(RuleRefusals { zone, rule, kinds: Vec::new(), why: why.clone() });
         }
+        let entry = self.rules.get_mut(index)?;
+        entry.why = why;
+        if entry.kinds.contains(&kind) {
+            return None;
+        }
+        entry.kinds.push(kind);
+        Some(&entry.why)
     }
 
     /// The latest of a rule.
@@ -60,10 +58,11 @@ mod tests {
     fn a_refusal_is_new_once_a_rule_and_reason_and_keeps_the_latest_values() {
         let shade = |value: f64| WhyNot::Person { check: Check::new(Measure::ShadeShare, value, 0.6) };
         let mut log = RefusalLog::default();
-        assert!(log.insert("z", "r", &WhyNot::Vacated));
-        assert!(!log.insert("z", "r", &WhyNot::Vacated));
-        assert!(log.insert("z", "s", &WhyNot::Vacated) && log.insert("z", "r", &shade(0.7)));
-        assert!(!log.insert("z", "r", &shade(0.8)));
+        assert!(log.insert("z", "r", WhyNot::Vacated).is_some());
+        assert!(log.insert("z", "r", WhyNot::Vacated).is_none());
+        assert!(log.insert("z", "s", WhyNot::Vacated).is_some());
+        assert!(log.insert("z", "r", shade(0.7)).is_some());
+        assert!(log.insert("z", "r", shade(0.8)).is_none());
         assert_eq!(log.of("z", "r"), Some(&shade(0.8)));
         assert_eq!(log.take().len(), 2);
         assert!(log.of("z", "r").is_none());

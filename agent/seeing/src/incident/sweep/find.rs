@@ -7,14 +7,15 @@ use kerbside_domain::time::Mono;
 use crate::incident::input::SweepLook;
 use crate::incident::place::is_same_place;
 use crate::incident::tuning::sweep::{
-    FOUND_SHARE, LOOK_EVERY_S, LOOKS, MIN_STALL_SCORE, MIN_WASTE_SCORE, NEAR_SHARE, PROPORTION, SCALES,
-    VANISHED_SHARE,
+    FOUND_SHARE, FRESH_S, GIVE_UP_S, HIDDEN_AGAIN_S, KEEP_EVERY_S, LOOK_EVERY_S, LOOKS, MIN_STALL_SCORE,
+    MIN_WASTE_SCORE, MISSED, NEAR_SHARE, PROPORTION, SCALES, VANISHED_SHARE,
 };
+use crate::incident::warned::Warned;
 
 /// What is to become of a find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FindState {
-    /// It is looked at until enough is known.
+    /// It is looked at until enough is known, and then now and then until a rule reports it or it is gone.
     Open,
     /// It is an incident, or was one: the place is known.
     Known,
@@ -49,8 +50,20 @@ pub(in crate::incident) struct Find {
     pub(in crate::incident) object: Detection,
     pub(in crate::incident) first: Mono,
     pub(super) state: FindState,
-    pub(super) last_hit: Option<Mono>,
+    pub(in crate::incident) last_hit: Option<Mono>,
+    /// Since when nobody has seen its place, as far as its looks tell; set by the first that asks.
+    unseen_since: Option<Mono>,
+    /// Somebody stood before it: it is looked at again from then on.
+    hidden_until: Option<Mono>,
+    /// It was named at none of so many looks in a row, at the scale at which it is surest.
+    missed: u32,
+    /// The box has warned at the place.
+    pub(in crate::incident) warned: Option<Warned>,
+    /// A rule wants to report it, and there is no room: that was counted.
+    pub(in crate::incident) is_refused: bool,
     scales: [Scale; SCALES.len()],
+    /// At which the network was surest in the sweep before this one.
+    surest_before: Option<usize>,
     /// Looks, and those of them at which somebody was near.
     all_looks: u32,
     attended: u32,
@@ -64,7 +77,13 @@ impl Find {
             first: at,
             state: FindState::Open,
             last_hit: None,
+            unseen_since: None,
+            hidden_until: None,
+            missed: 0,
+            warned: None,
+            is_refused: false,
             scales: Default::default(),
+            surest_before: None,
             all_looks: 0,
             attended: 0,
         }
@@ -72,7 +91,9 @@ impl Find {
 
     /// A new sweep: its looks begin anew.
     pub(super) fn forget(&mut self) {
-        (self.scales, self.all_looks, self.attended) = (Default::default(), 0, 0);
+        self.surest_before = self.surest();
+        (self.scales, self.all_looks, self.attended, self.missed) = (Default::default(), 0, 0, 0);
+        (self.unseen_since, self.hidden_until) = (None, None);
     }
 
     /// Whether it is what the network sees there.
@@ -90,23 +111,41 @@ impl Find {
         })
     }
 
+    /// The tile at the scale at which the network is surest, or all of them where nobody knows yet.
+    pub(super) fn sure_parts(&self) -> impl Iterator<Item = BBox> + use<> {
+        let surest = self.surest();
+        self.parts().enumerate().filter(move |(n, _)| surest.is_none_or(|s| s == *n)).map(|(_, part)| part)
+    }
+
     /// The tiles that are due.
     pub(super) fn due_parts(&self, at: Mono) -> impl Iterator<Item = BBox> + use<> {
-        let is_in_question = self.state != FindState::Dismissed;
-        let is_due = move |scale: &Scale| {
-            is_in_question
-                && scale.looks < LOOKS
-                && scale.last.is_none_or(|last| at.since_s(last) >= LOOK_EVERY_S)
+        let is_in_question = self.state != FindState::Dismissed && self.hidden_until.is_none_or(|t| at >= t);
+        // What was found and no rule reports yet must be there still when one does.
+        let kept = (self.state == FindState::Open && self.is_looked_at()).then(|| self.surest()).flatten();
+        let is_due = move |n: usize, scale: &Scale| {
+            let waits_s = scale.last.map_or(f64::INFINITY, |last| at.since_s(last));
+            let is_young = scale.looks < LOOKS && waits_s >= LOOK_EVERY_S;
+            is_in_question && (is_young || kept == Some(n) && waits_s >= KEEP_EVERY_S)
         };
-        let due = self.scales.map(|scale| is_due(&scale));
+        let due: Vec<bool> = self.scales.iter().enumerate().map(|(n, scale)| is_due(n, scale)).collect();
         self.parts().zip(due).filter(|(_, due)| *due).map(|(part, _)| part)
+    }
+
+    /// The scales of which a part is the tile: large things have the same at all.
+    fn own(&self, asked: &BBox) -> Vec<usize> {
+        self.parts().enumerate().filter(|(_, part)| part == asked).map(|(n, _)| n).collect()
+    }
+
+    /// Somebody stands before it: a look at it says nothing, and another is wanted a little later.
+    pub(super) fn hidden(&mut self, at: Mono, look: &SweepLook) {
+        if !self.own(&look.asked).is_empty() {
+            self.hidden_until = Some(at.plus_s(HIDDEN_AGAIN_S));
+        }
     }
 
     /// One look at any part: counts if it is one of its own.
     pub(super) fn looked(&mut self, at: Mono, look: &SweepLook, is_attended: bool) {
-        // Large things have the same tile at every scale.
-        let own: Vec<usize> =
-            self.parts().enumerate().filter(|(_, part)| *part == look.asked).map(|(n, _)| n).collect();
+        let own = self.own(&look.asked);
         if own.is_empty() {
             return;
         }
@@ -115,6 +154,10 @@ impl Find {
         self.all_looks += 1;
         self.attended += u32::from(is_attended);
         self.last_hit = score.map(|_| at).or(self.last_hit);
+        (self.unseen_since, self.hidden_until) = (Some(at), None);
+        if self.surest().is_some_and(|surest| own.contains(&surest)) {
+            self.missed = if score.is_some() { 0 } else { self.missed + 1 };
+        }
         for n in own {
             let Some(scale) = self.scales.get_mut(n) else { continue };
             scale.looks += 1;
@@ -122,6 +165,13 @@ impl Find {
             scale.hits += u32::from(score.is_some());
             scale.sum += score.unwrap_or(0.0);
         }
+    }
+
+    /// The scale at which the network is surest; `None`: it was not looked at in this sweep nor in the one before.
+    fn surest(&self) -> Option<usize> {
+        let looked_at = self.scales.iter().enumerate().filter(|(_, scale)| scale.looks > 0);
+        let surest = looked_at.max_by(|a, b| a.1.mean().total_cmp(&b.1.mean())).map(|(n, _)| n);
+        surest.or(self.surest_before)
     }
 
     fn best(&self) -> Scale {
@@ -148,25 +198,41 @@ impl Find {
         self.scales.iter().all(|scale| scale.looks >= LOOKS)
     }
 
+    /// It was named at its latest look, and that was just now.
+    pub(super) fn is_fresh(&self, at: Mono) -> bool {
+        self.missed == 0 && self.last_hit.is_some_and(|hit| at.since_s(hit) <= FRESH_S)
+    }
+
     pub(super) fn is_found(&self) -> bool {
         let least = if self.object.group == Group::Stall { MIN_STALL_SCORE } else { MIN_WASTE_SCORE };
         self.is_looked_at() && self.best().hit_share() >= FOUND_SHARE && self.score() >= least
     }
 
-    /// Enough is known of it for this sweep.
-    pub(super) fn is_settled(&self) -> bool {
-        self.is_looked_at() || self.state == FindState::Dismissed
+    /// Enough is known of it for this sweep, or its place has been hidden for so long that nothing will be.
+    pub(super) fn is_settled(&self, at: Mono) -> bool {
+        self.is_looked_at() || self.state == FindState::Dismissed || self.is_given_up(at)
     }
 
-    pub(super) fn settle(&mut self) {
-        if self.state == FindState::Open && self.is_looked_at() && !self.is_found() {
+    fn is_given_up(&self, at: Mono) -> bool {
+        self.unseen_since.is_some_and(|since| at.since_s(since) >= GIVE_UP_S)
+    }
+
+    pub(super) fn settle(&mut self, at: Mono) {
+        self.unseen_since.get_or_insert(at);
+        let is_nothing =
+            self.is_looked_at() && !self.is_found() || !self.is_looked_at() && self.is_given_up(at);
+        if self.state == FindState::Open && is_nothing {
             self.state = FindState::Dismissed;
         }
     }
 
-    /// A known thing that the network names hardly any more.
+    /// A known thing that the network names hardly any more, or a found one that it names no more.
     pub(super) fn is_gone(&self) -> bool {
         let is_named = self.scales.iter().any(|scale| scale.hit_share() >= VANISHED_SHARE);
-        self.state == FindState::Known && self.is_looked_at() && !is_named
+        match self.state {
+            FindState::Known => self.is_looked_at() && !is_named,
+            FindState::Open => self.is_looked_at() && self.missed >= MISSED,
+            FindState::Dismissed => self.warned.is_some(),
+        }
     }
 }

@@ -4,8 +4,10 @@ use super::street::*;
 use crate::incident::*;
 use kerbside_domain::case::{CaseState, CaseUpdate, Receipt, ReceiptResult};
 use kerbside_domain::kind::Kind;
+use kerbside_domain::reading::Reading;
 use kerbside_domain::report::{Phase, RecheckResult};
 use kerbside_domain::time::{ClockQuality, rfc3339};
+use kerbside_site::config::{Sensor, SensorKind};
 
 /// A street with a bag that was reported.
 fn with_bag() -> Street {
@@ -138,4 +140,35 @@ fn more_cases_than_can_be_looked_at_at_once_take_turns_and_each_gets_its_answer(
     street.run(60.0);
     let all = answers(&street);
     assert!(all.len() == 20 && all.iter().all(|a| a.1 == RecheckResult::Persisting), "{all:?}");
+}
+
+/// Of a sensor's incident the sensor is asked, once.
+#[test]
+fn what_stands_on_a_sensors_word_is_asked_about_when_its_case_is_due() {
+    let mut settings = settings(vec![camera(0, vec![rule(&[Kind::WasteExposed])])]);
+    let alarm_above = Some(85.0);
+    settings.sensors = vec![Sensor {
+        alarm_above,
+        alarm_for_s: 4.0,
+        ..Sensor::on_topic("bin-1", SensorKind::BinLevel, "%", "t")
+    }];
+    let mut street = Street::new(settings);
+    let says = |street: &mut Street, value: f64| {
+        let (at, sensor, unit) = (street.moment(), "bin-1".into(), "%".into());
+        let reading = Reading { sensor, phenomenon: at, arrived: at, value, unit, suspicious: None };
+        street.step(Input::Reading(reading));
+        street.run(30.0);
+    };
+    says(&mut street, 90.0);
+    assert_eq!(street.reports().len(), 1);
+    due_in(&mut street, 100.0);
+    street.run(95.0);
+    assert_eq!(answers(&street), []);
+    street.run(100.0);
+    assert!(matches!(answers(&street)[..], [(_, RecheckResult::Persisting)]), "{:?}", answers(&street));
+    due_in(&mut street, 20.0);
+    says(&mut street, 10.0);
+    street.run(100.0);
+    let all: Vec<RecheckResult> = answers(&street).into_iter().map(|a| a.1).collect();
+    assert_eq!(all, [RecheckResult::Persisting, RecheckResult::Cleared]);
 }

@@ -198,3 +198,22 @@ fn much_later_it_is_another_thing() {
     let reports = comes_back(&mut street);
     assert_eq!(reports.last().map(|r| (r.phase, r.previous.clone())), Some((Phase::Opened, None)));
 }
+
+/// The second thing is followed in the frame in which two others end together.
+#[test]
+fn who_ends_takes_no_time_from_the_next_one() {
+    let (mut street, id) = with_bag();
+    street.case(&id, CaseState::Closed);
+    street.step(Input::Recheck { incident_id: id, command_id: "c1".into() });
+    street.run(5.0);
+    street.put("other", 0.8, 0.66, 0.04, 0.04);
+    street.run(30.0);
+    assert_eq!(street.core.open_incidents().count(), 3);
+    let before = street.reports().len();
+    street.take("bag");
+    street.take("other");
+    street.run(30.0);
+    let cleared: Vec<_> = street.reports().split_off(before).iter().map(|r| (r.state, r.at.mono)).collect();
+    assert_eq!(cleared.len(), 3);
+    assert!(cleared.iter().all(|c| *c == cleared[0]), "{cleared:?}");
+}

@@ -276,3 +276,67 @@ fn a_rule_that_changes_while_the_box_runs_asks_from_then_on() {
     assert!(street.reports().is_empty());
     assert_eq!(refusals(&street), [(RefusalKind::SensorDisagrees, 1)]);
 }
+
+/// Seen: each end of its case made another incident of the same word at once.
+#[test]
+fn what_a_sensor_says_is_one_incident_also_after_its_case_has_ended() {
+    let quiet = Sensor { alarm_above: None, clear_below: None, ..bin() };
+    for (rule, sensor) in [(with(WithMode::Either), quiet), (rule(&[Kind::WasteExposed]), bin())] {
+        let mut street = street_with(rule, vec![sensor]);
+        for _ in 0..6 {
+            say(&mut street, "bin-1", 90.0, 5.0);
+        }
+        let id = street.report().incident_id.clone();
+        street.case(&id, CaseState::Closed);
+        for _ in 0..6 {
+            say(&mut street, "bin-1", 91.0, 10.0);
+        }
+        assert_eq!(street.reports().len(), 1, "{:?}", street.reports());
+        assert_eq!(street.core.open_incidents().count(), 1, "the sensor says so");
+        for _ in 0..6 {
+            say(&mut street, "bin-1", 20.0, 5.0);
+        }
+        assert_eq!((street.report().state, &street.report().incident_id), (IncidentState::Cleared, &id));
+        // What comes then is another one.
+        for _ in 0..6 {
+            say(&mut street, "bin-1", 92.0, 5.0);
+        }
+        assert_eq!(street.report().previous.as_ref(), Some(&id));
+        assert_eq!(street.core.open_incidents().count(), 1);
+    }
+}
+
+#[test]
+fn two_rules_that_take_the_same_word_keep_their_incidents_apart() {
+    let quiet = Sensor { alarm_above: None, clear_below: None, ..bin() };
+    let either = |id: &str| Rule { id: id.into(), ..with(WithMode::Either) };
+    let mut settings = settings(vec![camera(0, vec![either("a"), either("b")])]);
+    settings.sensors = vec![quiet];
+    let mut street = Street::new(settings);
+    let steps = [90.0, 20.0, 91.0, 20.0, 92.0];
+    for value in steps {
+        for _ in 0..6 {
+            say(&mut street, "bin-1", value, 5.0);
+        }
+    }
+    let mut open: Vec<&str> = street.core.open_incidents().map(|r| r.rule.as_str()).collect();
+    open.sort_unstable();
+    assert_eq!(open, ["a", "b"]);
+    assert_eq!(street.core.counters().opened, 2, "the same two again and again");
+}
+
+#[test]
+fn what_a_sensor_said_in_a_rule_that_the_site_has_no_longer_is_withdrawn() {
+    let quiet = Sensor { alarm_above: None, clear_below: None, ..bin() };
+    let mut street = street_with(with(WithMode::Either), vec![quiet]);
+    for _ in 0..6 {
+        say(&mut street, "bin-1", 90.0, 5.0);
+    }
+    assert_eq!(street.core.open_incidents().count(), 1);
+    let mut zones = street.settings.cameras[0].zones.clone();
+    zones[0].rules = vec![rule(&[Kind::WasteExposed])];
+    street.core.set_zones(CameraIx(0), zones);
+    street.run(2.0);
+    assert_eq!(street.core.open_incidents().count(), 0);
+    assert_eq!(street.report().state, IncidentState::Withdrawn);
+}

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::street::*;
+use crate::incident::Effect;
 use kerbside_domain::kind::Kind;
 use kerbside_domain::report::{IncidentState, Phase, Report};
 use kerbside_site::config::{Hours, Rule, WarnFirst};
@@ -164,4 +165,38 @@ fn the_answer_of_a_slow_speaker_reaches_the_open_case() {
     street.run(2.0);
     let last = street.reports().pop().expect("reports");
     assert_eq!(reason(&last, "warning"), Some(&"spoken".into()), "{last:?}");
+}
+
+/// The outputs answer by the id that they were told; the case has another one by then.
+#[test]
+fn an_answer_that_comes_late_reaches_the_case_that_was_warned_of() {
+    let rule = Rule { repeat_s: 100.0, ..warning(Vec::new()) };
+    let mut street = street(rule);
+    street.put_bag(0.4);
+    street.run(110.0);
+    street.answer_warning(true);
+    let first = street.report().incident_id.clone();
+    street.take("bag");
+    street.run(15.0);
+    // Back within the repeat interval, warned as the same; opened after it, as another one.
+    street.run(40.0);
+    street.put_bag(0.4);
+    street.run(110.0);
+    let second = street.report().clone();
+    assert_ne!(second.incident_id, first);
+    assert_eq!(reason(&second, "warning"), Some(&"not_known".into()));
+    street.story();
+    street.answer_warning(true);
+    street.answer();
+    assert_eq!(street.report().incident_id, second.incident_id);
+    assert_eq!(reason(street.report(), "warning"), Some(&"spoken".into()));
+    let answered: Vec<_> = street
+        .effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::WarningAnswered { incident_id, .. } => Some(incident_id.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answered, [first, second.incident_id], "the trace names the case that it is about");
 }
