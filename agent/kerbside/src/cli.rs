@@ -59,6 +59,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Replay every clip of a folder that has a truth, and count hits and false reports: tables, results.json, pictures.
     Score(ScoreArgs),
+    /// Replay every video of a folder in which there is nothing to report, and count what was reported: false reports an hour with
+    /// their bound, by cause.
+    Negatives(NegativesArgs),
     /// Check a configuration whole: every problem with file, line, column and a suggestion.
     Check {
         /// The site file.
@@ -214,6 +217,30 @@ pub struct ScoreArgs {
     pub split: Option<String>,
     /// Where results.json, table.md, the pictures and what each replay wrote go.
     #[arg(long, default_value = "score")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct NegativesArgs {
+    /// Folder of videos (avi, gif, mkv, mov, mp4, ts, webm) in which nothing is left behind.
+    pub dir: PathBuf,
+    /// The site file: its networks, and the zones and rules of its first camera.
+    #[arg(long)]
+    pub config: PathBuf,
+    /// Watch the whole picture for every kind that a camera can see, instead of the site's zones.
+    #[arg(long)]
+    pub whole_picture: bool,
+    /// Dwells of every rule, s; each is counted by itself. Default: as the rules say.
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(f64))]
+    pub dwell: Vec<f64>,
+    /// Hold the last picture of each video for this long, with a camera's noise, s: what was left by the end has its dwell.
+    #[arg(long, default_value_t = 0.0)]
+    pub hold: f64,
+    /// Only videos whose name contains this.
+    #[arg(long)]
+    pub only: Option<String>,
+    /// Where results.json, table.md and what each replay wrote go.
+    #[arg(long, default_value = "negatives")]
     pub out: PathBuf,
 }
 

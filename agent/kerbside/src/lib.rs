@@ -35,6 +35,7 @@ pub mod evidence;
 pub(crate) mod health;
 pub mod inspect;
 pub mod log;
+pub mod negatives;
 pub(crate) mod ntp;
 pub(crate) mod outputs;
 pub mod proof;

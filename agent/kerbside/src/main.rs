@@ -61,6 +61,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Check { config } => Ok(check(&config)),
         Command::Replay(args) => replay(args),
         Command::Score(args) => kerbside::score::command(&args),
+        Command::Negatives(args) => kerbside::negatives::command(&args),
         Command::Watch(args) => watch(args).map(|()| exit::OK),
         Command::Why(args) => kerbside::why::command(&args, &mut std::io::stdout().lock()),
         Command::Journal(args) => kerbside::inspect::run(&args, &mut std::io::stdout().lock()),

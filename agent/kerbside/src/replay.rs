@@ -9,12 +9,14 @@
 //! | `command` | the command `replay`: arguments, terminal, exit code |
 //! | `options` | how a clip is played, and the result |
 //! | `line` | all stages on one thread |
+//! | `hold` | the last picture held at the end |
 //! | `output` | the files of a replay |
 //! | `timeline` | the line of text for each event |
 //! | `video` | the annotated video |
 //! | `truth`, `scoring` | what really happens in a clip, and how far a replay agrees |
 
 mod command;
+mod hold;
 pub(crate) mod line;
 pub(crate) mod options;
 mod output;

@@ -44,6 +44,7 @@ pub fn command(args: ReplayArgs, site: Site) -> anyhow::Result<u8> {
         exe: CaptureProgram::this()?,
         models: manifests.names(),
         record_inputs: false,
+        hold_s: 0.0,
     };
     let outcome = run(options, cascade, &mut |line| say!("{line}"))?;
     print(&outcome, &args.out);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::hold::Hold;
 use super::options::{Options, Outcome};
 use super::output::Output;
 use super::scoring::score;
@@ -16,7 +17,7 @@ use kerbside_domain::evidence::EvidenceOutcome;
 use kerbside_domain::frame::{CameraIx, Frame, Level, StreamInfo};
 #[cfg(feature = "camera")]
 use kerbside_domain::report::Report;
-use kerbside_domain::time::{Moment, Mono, VirtualClock};
+use kerbside_domain::time::{Clock as _, Moment, Mono, VirtualClock};
 use kerbside_infer::{Cascade, REPLAY_RUN_LIMIT};
 use kerbside_media::clip::ClipMaker;
 use kerbside_media::ring::PacketRing;
@@ -46,6 +47,8 @@ pub(crate) struct Line<'a> {
     shortfalls: Vec<String>,
     /// All inputs of the core, if they are to be recorded.
     recorded: Option<Vec<Input>>,
+    /// The last picture, if it is held at the end.
+    hold: Option<Hold>,
 }
 
 impl<'a> Line<'a> {
@@ -90,6 +93,7 @@ impl<'a> Line<'a> {
             span: None,
             shortfalls: Vec::new(),
             recorded: options.record_inputs.then(Vec::new),
+            hold: Hold::of(options.hold_s),
         })
     }
 
@@ -229,6 +233,9 @@ impl FrameSink for Line<'_> {
     }
 
     fn frame(&mut self, frame: Frame) -> Level {
+        if let Some(hold) = &mut self.hold {
+            hold.keep(&frame);
+        }
         let at = frame.at;
         self.clock.advance_to(at.mono);
         self.pass_time(at);
@@ -252,6 +259,11 @@ impl FrameSink for Line<'_> {
     }
 
     fn state(&mut self, at: Moment, state: CameraState, why: &str) {
+        if let Some(hold) = self.hold.take_if(|_| state == CameraState::Off(Off::Ended)) {
+            hold.pictures().for_each(|picture| _ = FrameSink::frame(self, picture));
+            let at = Moment { mono: self.clock.now().mono, ..at };
+            return self.step([Input::Camera { camera: CameraIx(0), at, state }]);
+        }
         if !matches!(state, CameraState::Watching | CameraState::Off(Off::Ended)) {
             tracing::debug!(?state, why, "source");
         }

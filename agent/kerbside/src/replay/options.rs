@@ -34,6 +34,8 @@ pub struct Options {
     pub models: ModelNames,
     /// Return the inputs of the core: another core, with other rules, can then be fed without playing the clip again.
     pub record_inputs: bool,
+    /// After the last picture it is held for this long, with a camera's noise, s.
+    pub hold_s: f64,
 }
 
 /// The result of a replay.

@@ -59,6 +59,7 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Re
         exe: exe.clone(),
         models,
         record_inputs: true,
+        hold_s: 0.0,
     };
     let outcome = run(options, cascade, &mut |_| {})?;
     let by_sensitivity = SENSITIVITIES.into_iter().map(|sensitivity| {

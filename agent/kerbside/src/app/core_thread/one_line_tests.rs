@@ -249,6 +249,7 @@ fn replayed(site: &Arc<Site>) -> Played {
         exe: CaptureProgram::of("/nonexistent/kerbside"),
         models: ModelNames::default(),
         record_inputs: true,
+        hold_s: 0.0,
     };
     let clock = VirtualClock::new(START_MS);
     let ring = Arc::new(Mutex::new(PacketRing::new(1.0, 1)));
