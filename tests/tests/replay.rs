@@ -103,6 +103,38 @@ fn score_writes_figures_tables_and_pictures() -> Result<()> {
     Ok(())
 }
 
+/// The control first: where it fails the other row says nothing. Half a minute of one clip, because each row is a replay.
+#[test]
+fn a_degraded_clip_is_made_played_and_counted_beside_its_control() -> Result<()> {
+    let (dir, rows) = (tempfile::tempdir()?, ["none", "crf:38"]);
+    std::fs::copy(clip("bag-left.truth.toml"), dir.path().join("bag-left.truth.toml"))?;
+    let cut = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(clip("bag-left.mp4"))
+        .args(["-t", "30", "-c", "copy"])
+        .arg(dir.path().join("bag-left.mp4"))
+        .status()?;
+    ensure!(cut.success(), "ffmpeg: {cut}");
+    let out = dir.path().join("out");
+    let mut score = command(&["score", "--clips", "bag-left"])?;
+    rows.iter().for_each(|row| {
+        score.args(["--degrade", row]);
+    });
+    let site = clip("kerb-day.site.toml");
+    let score = score.arg(dir.path()).arg("--config").arg(site).arg("--out").arg(&out).output()?;
+    let text = String::from_utf8_lossy(&score.stdout);
+    ensure!(score.status.success(), "{text}\n{}", String::from_utf8_lossy(&score.stderr));
+    ensure!(text.contains("| H.264, crf 38 | 1 of 1 | 0 |"), "{text}");
+    let table: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("degraded.json"))?)?;
+    let table = table.as_array().context("rows")?;
+    assert_eq!(table.len(), rows.len());
+    for row in table {
+        let figures = ["events", "found", "false_reports"].map(|key| row[key].as_u64());
+        ensure!(figures == [Some(1), Some(1), Some(0)], "{row:#}\n{text}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_same_clip_twice_gives_the_same_bytes() -> Result<()> {
     let dir = tempfile::tempdir()?;

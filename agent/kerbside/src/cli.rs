@@ -218,6 +218,17 @@ pub struct ScoreArgs {
     /// Where results.json, table.md, the pictures and what each replay wrote go.
     #[arg(long, default_value = "score")]
     pub out: PathBuf,
+    /// Only these clips: names of truths without ".truth.toml", by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub clips: Vec<String>,
+    /// Score degraded versions of the clips (made by the ffmpeg program), as a table of a row each:
+    /// NAME[:STRENGTH], more than once, or `all`. The names: none, crf, small, crop, sway, exposure, noise, night, soft,
+    /// fps, vibration, bands, drops.
+    #[arg(long, value_name = "NAME[:STRENGTH]")]
+    pub degrade: Vec<String>,
+    /// Another seed draws other noise, phases and drops; 0 is that of the published table.
+    #[arg(long, default_value_t = 0, requires = "degrade")]
+    pub seed: u32,
 }
 
 #[derive(Debug, Args)]

@@ -6,12 +6,15 @@
 //! | file | owns |
 //! |---|---|
 //! | `case` | the clips, their truths and sites |
+//! | `degrade`, `filters` | the same clips as a bad camera would send them, and their table |
 //! | `play` | one clip played |
 //! | `tally` | the counts |
 //! | `table`, `curve`, `timeline` | tables and pictures |
 
 mod case;
 mod curve;
+mod degrade;
+mod filters;
 mod play;
 mod table;
 mod tally;
@@ -34,6 +37,9 @@ pub fn command(args: &ScoreArgs) -> anyhow::Result<u8> {
         bail!("{}: no *.truth.toml whose clip is there", args.dir.display());
     }
     let exe = CaptureProgram::this()?;
+    if !args.degrade.is_empty() {
+        return degrade::command(args, &cases, &exe);
+    }
     let mut played = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         eprintln!("{}/{}  {}", index + 1, cases.len(), case.name);

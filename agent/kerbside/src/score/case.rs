@@ -31,8 +31,14 @@ pub(super) fn load(args: &ScoreArgs) -> anyhow::Result<Option<Vec<Case>>> {
         truths.extend(name.map(|name| (name.to_owned(), path.clone())));
     }
     truths.sort();
+    if let Some(unknown) = args.clips.iter().find(|clip| truths.iter().all(|(name, _)| name != *clip)) {
+        bail!("--clips: {} has no {unknown}.truth.toml", args.dir.display());
+    }
     let mut cases = Vec::new();
     for (name, path) in truths {
+        if !args.clips.is_empty() && !args.clips.contains(&name) {
+            continue;
+        }
         let truth = match Truth::load(&path) {
             Ok(truth) => truth,
             Err(error) => {

@@ -41,6 +41,16 @@ pub(super) struct Played {
 
 /// Replays the clip with the sensitivities of its site; what it writes goes to `runs`.
 pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Result<Played> {
+    play_clip(case, &case.clip, runs, exe)
+}
+
+/// The same with another film of the same scene at `clip`.
+pub(super) fn play_clip(
+    case: &Case,
+    clip: &Path,
+    runs: &Path,
+    exe: &CaptureProgram,
+) -> anyhow::Result<Played> {
     let (cascade, manifests) = kerbside_infer::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
     let models = manifests.names();
     let model = [&models.street, &models.close_up].into_iter().flatten();
@@ -49,7 +59,7 @@ pub(super) fn play(case: &Case, runs: &Path, exe: &CaptureProgram) -> anyhow::Re
     let options = Options {
         site: case.site.clone(),
         camera: CameraIx(0),
-        clip: case.clip.clone(),
+        clip: clip.to_owned(),
         out: runs.to_owned(),
         annotated: None,
         truth: Some(truth.clone()),
