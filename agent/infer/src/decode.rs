@@ -8,6 +8,7 @@ mod scored_box;
 mod suppression;
 mod tensor;
 mod values;
+mod words;
 
 use kerbside_domain::detection::Detection;
 use kerbside_domain::frame::Frame;
@@ -45,6 +46,9 @@ pub(crate) fn decode(
         None => Err(bad("?", format!("output {index} did not come"))),
     };
     let n = layout.n;
+    if manifest.output.family == Family::Words {
+        return Ok(words::sums(manifest, numbers(layout.scores, layout.columns)?));
+    }
     let scored = match manifest.output.family {
         Family::BoxesScores => families::boxes_scores(
             manifest,
@@ -67,6 +71,7 @@ pub(crate) fn decode(
             let (boxes, scores) = (numbers(layout.boxes, n * 4)?, numbers(layout.scores, n)?);
             families::ssd(manifest, boxes, numbers(layout.classes, n)?, scores, placed)
         }
+        Family::Words => Vec::new(),
     };
     Ok(suppress(manifest, scored))
 }

@@ -24,6 +24,8 @@ pub enum DetectorError {
 pub enum LoadError {
     #[error("the site names no model: [models] street is missing")]
     NotConfigured,
+    #[error("{path}: the witness must be a network of the family \"words\", which names a whole picture")]
+    NoWords { path: PathBuf },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("{path}: {cause}")]
@@ -66,6 +68,7 @@ impl LoadError {
     pub fn remedy(&self) -> &'static str {
         match self {
             LoadError::NotConfigured => "set street in [models]",
+            LoadError::NoWords { .. } => "name models/witness.toml as the witness, or leave it out",
             LoadError::Manifest(_) => "correct the manifest: models/README.md says what stands in it",
             LoadError::Read { .. } | LoadError::ModelHash { .. } => {
                 "copy the model again, or write its true SHA-256 into the manifest if it is the one you mean"

@@ -14,7 +14,7 @@ use crate::cascade::Cascade;
 use crate::detector::Detector;
 use crate::error::LoadError;
 use crate::manifest::Manifest;
-use crate::networks::{Manifests, load, load_cascade};
+use crate::networks::{Manifests, load, load_cascade, only_words};
 
 /// Where the copies lie below the data folder.
 pub const FOLDER: &str = "models";
@@ -34,28 +34,43 @@ pub struct Networks {
 pub fn load_or_last_good(models: &Models, last_good: &Path, limit: Duration) -> Result<Networks, LoadError> {
     let runtime = models.runtime.as_deref();
     let street = models.street.as_deref().ok_or(LoadError::NotConfigured)?;
-    let street = tried_or_last_good(street, &last_good.join("street"), runtime, limit)?;
+    let street = tried_or_last_good(street, &last_good.join("street"), runtime, limit, Ok)?;
     let close_up = models.close_up.as_deref().and_then(|close_up| {
-        let used = tried_or_last_good(close_up, &last_good.join("close_up"), runtime, limit);
+        let used = tried_or_last_good(close_up, &last_good.join("close_up"), runtime, limit, Ok);
         used.inspect_err(|error| tracing::error!(%error, "no close-ups until this is mended")).ok()
+    });
+    let witness = models.witness.as_deref().and_then(|witness| {
+        let used = tried_or_last_good(witness, &last_good.join("witness"), runtime, limit, only_words);
+        used.inspect_err(|error| tracing::error!(%error, "no second witness until this is mended")).ok()
     });
     let used = Models {
         street: Some(street.manifest.path.clone()),
         close_up: close_up.as_ref().map(|network| network.manifest.path.clone()),
+        witness: witness.as_ref().map(|network| network.manifest.path.clone()),
         ..models.clone()
     };
     let (close_up, close_up_manifest) = close_up.map(|n| (n.detector, n.manifest)).unzip();
-    let manifests = Manifests { street: street.manifest, close_up: close_up_manifest };
-    let mut cascades = vec![Cascade::new(street.detector, close_up)];
+    let (witness, witness_manifest) = witness.map(|n| (n.detector, n.manifest)).unzip();
+    let manifests =
+        Manifests { street: street.manifest, close_up: close_up_manifest, witness: witness_manifest };
+    let mut cascades = vec![Cascade::new(street.detector, close_up).with_witness(witness)];
     for _ in 1..models.workers {
         cascades.push(load_cascade(&used, limit)?.0);
     }
     Ok(Networks { cascades, manifests, models: used })
 }
 
+type Loaded = (Box<dyn Detector>, Manifest);
+
 struct Network {
     detector: Box<dyn Detector>,
     manifest: Manifest,
+}
+
+impl Network {
+    fn of((detector, manifest): Loaded) -> Network {
+        Network { detector, manifest }
+    }
 }
 
 fn tried_or_last_good(
@@ -63,8 +78,10 @@ fn tried_or_last_good(
     last_good: &Path,
     runtime: Option<&Path>,
     limit: Duration,
+    accept: impl FnOnce(Loaded) -> Result<Loaded, LoadError>,
 ) -> Result<Network, LoadError> {
-    let error = match load_one(manifest, runtime, limit) {
+    let loaded = load(manifest, runtime, limit).and_then(accept).map(Network::of);
+    let error = match loaded {
         Ok(network) => {
             if let Err(error) = copy_to(&network.manifest, last_good) {
                 tracing::warn!(%error, folder = %last_good.display(), "the network could not be copied");
@@ -75,27 +92,25 @@ fn tried_or_last_good(
     };
     let Some(copy) = manifest_in(last_good) else { return Err(error) };
     tracing::error!(%error, last_good = %copy.display(), "a network cannot be used; the copy that worked last is used");
-    load_one(&copy, runtime, limit)
+    load(&copy, runtime, limit).map(Network::of)
 }
 
-fn load_one(manifest: &Path, runtime: Option<&Path>, limit: Duration) -> Result<Network, LoadError> {
-    load(manifest, runtime, limit).map(|(detector, manifest)| Network { detector, manifest })
-}
-
-/// The manifest in a folder of ours.
+/// The manifest in a folder of ours; a list of words is TOML too, and no manifest.
 fn manifest_in(folder: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?;
-    files.flatten().map(|file| file.path()).find(|path| path.extension().is_some_and(|e| e == "toml"))
+    let mut toml =
+        files.flatten().map(|f| f.path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    toml.find(|path| Manifest::read(path).is_ok())
 }
 
-/// Copies model and manifest, the manifest last: a copy that is not whole does not match its hash.
+/// Copies the network's files and its manifest, the manifest last: a copy that is not whole does not match its hash.
 fn copy_to(manifest: &Manifest, folder: &Path) -> std::io::Result<()> {
-    let files = [&manifest.model, &manifest.path];
+    let files: Vec<&Path> = manifest.companions().into_iter().chain([manifest.path.as_path()]).collect();
     if files.iter().all(|from| is_copy(from, folder)) {
         return Ok(());
     }
     fs::create_dir_all(folder)?;
-    for from in files {
+    for from in &files {
         let Some(name) = from.file_name() else { continue };
         let unfinished = folder.join("unfinished");
         let mut file = File::create(&unfinished)?;
@@ -139,7 +154,7 @@ mod tests {
             let file = format!("../.deps/onnxruntime/{}/libonnxruntime.so.1.31.1", std::env::consts::ARCH);
             Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
         });
-        Models { street: Some(street), close_up: None, runtime: Some(runtime), workers: 1 }
+        Models { street: Some(street), close_up: None, witness: None, runtime: Some(runtime), workers: 1 }
     }
 
     fn used(site: &Models, last_good: &Path) -> Result<String, LoadError> {

@@ -5,9 +5,11 @@
 mod error;
 mod file;
 mod types;
+mod words;
 
 pub use error::ManifestError;
 pub use types::{Colour, DType, Family, Fit, Input, Label, Layout, Manifest, Output};
+pub use words::{Sum, Words};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use crate::manifest::Manifest;
 pub struct Manifests {
     pub street: Manifest,
     pub close_up: Option<Manifest>,
+    pub witness: Option<Manifest>,
 }
 
 impl Manifests {
@@ -24,6 +25,7 @@ impl Manifests {
         ModelNames {
             street: Some(self.street.model_name()),
             close_up: self.close_up.as_ref().map(Manifest::model_name),
+            witness: self.witness.as_ref().map(Manifest::model_name),
         }
     }
 }
@@ -34,7 +36,20 @@ pub fn load_cascade(models: &Models, limit: Duration) -> Result<(Cascade, Manife
     let load = |manifest| load(manifest, models.runtime.as_deref(), limit);
     let (street, manifest) = load(street)?;
     let (close_up, close_up_manifest) = models.close_up.as_deref().map(load).transpose()?.unzip();
-    Ok((Cascade::new(street, close_up), Manifests { street: manifest, close_up: close_up_manifest }))
+    let witness = models.witness.as_deref().map(|path| load(path).and_then(only_words)).transpose()?;
+    let (witness, witness_manifest) = witness.unzip();
+    let manifests = Manifests { street: manifest, close_up: close_up_manifest, witness: witness_manifest };
+    Ok((Cascade::new(street, close_up).with_witness(witness), manifests))
+}
+
+/// A witness names a whole picture.
+pub(crate) fn only_words(
+    (detector, manifest): (Box<dyn Detector>, Manifest),
+) -> Result<(Box<dyn Detector>, Manifest), LoadError> {
+    match manifest.words {
+        Some(_) => Ok((detector, manifest)),
+        None => Err(LoadError::NoWords { path: manifest.path }),
+    }
 }
 
 /// The model of a manifest, ready to use, and its description. `limit`: the longest one run may take.

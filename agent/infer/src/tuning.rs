@@ -24,6 +24,20 @@ pub(crate) const CLOSE_UP_ASPECT: f32 = 5.0 / 3.0;
 /// A region of which people or vehicles cover this share would show them instead of itself.
 pub(crate) const CLOSE_UP_COVERED: f32 = 0.5;
 
+/// Side of the square that the witness is shown, in longer sides of what it is about. Measured with models/convert/measure_witness.py:
+/// 1.0 to 1.3 tell stalls from people equally well; wider shows the street.
+pub(crate) const WITNESS_CONTEXT: f32 = 1.2;
+/// And at least this share of the picture's width: words need a thing and what it stands on.
+pub(crate) const WITNESS_MIN_WIDTH: f32 = 0.1;
+/// Regions that touch when grown by this share of their size are shown to the witness together: they will be one candidate.
+pub(crate) const WITNESS_NEIGHBOUR: f32 = 0.35;
+/// Answers of the witness about one region, one a close-up; beyond, it is asked now and then. Chosen: as many as are remembered.
+pub(crate) const WITNESS_ANSWERS: u32 = 8;
+/// That is this often, s. Bound: an incident that stands for hours costs the witness nothing to speak of.
+pub(crate) const WITNESS_LATER_EVERY_S: f64 = 30.0;
+/// A word that differs from a class by more letters than this was hardly meant for it.
+pub(crate) const MOST_DISTANT_WORD: usize = 3;
+
 /// What a network must reach to be asked again about a thing. Measured: bags that it names at one scale get 0.2 to 0.55 there.
 #[cfg(feature = "inference")]
 pub(crate) const SUSPECT_SCORE: f32 = 0.15;

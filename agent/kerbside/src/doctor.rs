@@ -186,7 +186,7 @@ fn models(site: Option<&Site>, hooks: &Hooks) -> Vec<Finding> {
         Ok(what) => Finding::good(Area::Model, what),
         Err(fault) => Finding::wrong(Area::Model, fault.what, fault.remedy),
     };
-    [street].into_iter().chain(&models.close_up).map(one).collect()
+    [street].into_iter().chain(&models.close_up).chain(&models.witness).map(one).collect()
 }
 
 fn gnss(source: &GnssSource) -> Finding {

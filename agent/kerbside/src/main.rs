@@ -118,6 +118,10 @@ fn check(path: &Path) -> u8 {
                 site.cameras.len(),
                 site.sensors.sensors.len()
             );
+            match &site.models.witness {
+                Some(manifest) => say!("second witness: {}", manifest.display()),
+                None => say!("second witness: none ([models] witness)"),
+            }
             exit::OK
         }
         None => exit::CONFIG,

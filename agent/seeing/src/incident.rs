@@ -32,6 +32,7 @@
 //! | `review_request` | when the ring shall be reviewed |
 //! | `warned`, `warning` | a word at the place before a case is opened; what goes away after it is settled |
 //! | `judge`, `opening` | whether a candidate is an incident, its first revision |
+//! | `words` | what the witness says it is, and what that means for an incident about to open |
 //! | `refusal`, `refusing`, `sight`, `standing` | why one is none, and when that is told; how it looked; how far each rule has come |
 //! | `recheck` | looking again, for the centre |
 //! | `pin` | packets pinned for candidates |
@@ -91,6 +92,7 @@ mod tuning;
 mod visibility;
 mod warned;
 mod warning;
+mod words;
 
 pub use self::case_file::CaseFile;
 pub use self::core::Core;

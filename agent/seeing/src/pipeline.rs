@@ -90,7 +90,18 @@ impl DetectionJob {
     pub fn undetected(self) -> Observation {
         let DetectionJob { frame: Frame { camera, seq, at, level, .. }, gate, due_per_s, .. } = self;
         let sweep = Vec::new();
-        Observation { camera, seq, at, level, gate, detections: None, close_up: None, sweep, due_per_s }
+        Observation {
+            camera,
+            seq,
+            at,
+            level,
+            gate,
+            detections: None,
+            close_up: None,
+            witness: None,
+            sweep,
+            due_per_s,
+        }
     }
 }
 

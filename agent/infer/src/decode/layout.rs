@@ -56,6 +56,7 @@ impl OutputLayout {
                 Ok(OutputLayout { boxes: only, scores: only, classes: only, n, columns: 6, by_box: true })
             }
             Family::Ssd => ssd(outputs),
+            Family::Words => words(manifest, outputs),
         }
     }
 }
@@ -80,6 +81,19 @@ fn ssd(outputs: &[OutputSpec]) -> Result<OutputLayout, Misfit> {
         }
     }
     Ok(OutputLayout { boxes, scores, classes, n, columns: 1, by_box: true })
+}
+
+/// One probability a class.
+fn words(manifest: &Manifest, outputs: &[OutputSpec]) -> Result<OutputLayout, Misfit> {
+    let only = single(outputs)?;
+    let columns = manifest.words.as_ref().map_or(0, |words| words.classes);
+    if outputs[only].1 != [1, columns as i64] {
+        return Err(wrong(
+            &outputs[only],
+            format!("[1, {columns}]: one number for each line of its file of classes"),
+        ));
+    }
+    Ok(OutputLayout { boxes: only, scores: only, classes: only, n: 1, columns, by_box: true })
 }
 
 /// What a family with one output on grids has in it.

@@ -38,6 +38,7 @@ pub(super) fn check(
             .try_for_each(|c| probabilities(column(c)))
             .and_then(|()| in_model_px(manifest, (0..4).flat_map(column)))
             .map_err(named(layout.boxes)),
+        Family::Words => probabilities(boxes.iter().copied()).map_err(named(layout.boxes)),
         Family::Nms => probabilities(column(4))
             .and_then(|()| class_numbers(column(5)))
             .and_then(|()| in_model_px(manifest, (0..4).flat_map(column)))

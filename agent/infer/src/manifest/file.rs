@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use kerbside_domain::detection::Group;
-use kerbside_site::text;
 use serde::Deserialize;
 
 use super::error::ManifestError;
 use super::types::{Colour, DType, Family, Fit, Input, Label, Layout, Manifest, Output};
-use crate::tuning::MAX_MANIFEST_BYTES;
+use super::words::{self, Words};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +22,7 @@ struct RawManifest {
     card: Option<String>,
     input: RawInput,
     output: RawOutput,
+    #[serde(default)]
     label: Vec<RawLabel>,
 }
 
@@ -44,9 +44,10 @@ struct RawInput {
 #[serde(deny_unknown_fields)]
 struct RawOutput {
     family: Family,
-    nms_iou: f32,
-    max_detections: usize,
+    nms_iou: Option<f32>,
+    max_detections: Option<usize>,
     classes: Option<usize>,
+    words: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,17 +62,25 @@ struct RawLabel {
 impl Manifest {
     /// Reads and checks the manifest at `path`.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let read = |cause| ManifestError::Read { path: path.to_owned(), cause };
-        if std::fs::metadata(path).map_err(read)?.len() > MAX_MANIFEST_BYTES {
-            return Err(ManifestError::TooLarge { path: path.to_owned(), limit: MAX_MANIFEST_BYTES });
+        let (mut manifest, words) = Self::parse_with_words(path, &words::read(path)?)?;
+        if let Some(words) = words {
+            let words = Words::read(&path.with_file_name(words))?;
+            let labels = words.sums.iter().enumerate();
+            manifest.labels = labels
+                .map(|(index, sum)| Label { index, name: sum.name.clone(), group: sum.group, min_score: 0.0 })
+                .collect();
+            manifest.words = Some(words);
         }
-        let text = text::decode(std::fs::read(path).map_err(read)?);
-        let text = text.map_err(|cause| ManifestError::Encoding { path: path.to_owned(), cause })?;
-        Self::parse(path, &text)
+        Ok(manifest)
     }
 
-    /// `path` names the file in errors and is where the model lies.
+    /// `path` names the file in errors and is where the model lies. A list of words is not read.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ManifestError> {
+        Self::parse_with_words(path, text).map(|(manifest, _)| manifest)
+    }
+
+    /// And the name of the list of words beside it.
+    fn parse_with_words(path: &Path, text: &str) -> Result<(Self, Option<String>), ManifestError> {
         let raw: RawManifest = toml::from_str(text).map_err(|e| ManifestError::Toml {
             path: path.to_owned(),
             why: e.to_string().trim_end().to_owned(),
@@ -87,7 +96,7 @@ impl Manifest {
             .collect();
         labels.sort_by_key(|l| l.index);
         let input = raw.input;
-        Ok(Manifest {
+        let manifest = Manifest {
             path: path.to_owned(),
             name: raw.name,
             version: raw.version,
@@ -108,12 +117,14 @@ impl Manifest {
             },
             output: Output {
                 family: raw.output.family,
-                nms_iou: raw.output.nms_iou,
-                max_detections: raw.output.max_detections,
+                nms_iou: raw.output.nms_iou.unwrap_or(1.0),
+                max_detections: raw.output.max_detections.unwrap_or(1),
                 classes: raw.output.classes,
             },
             labels,
-        })
+            words: None,
+        };
+        Ok((manifest, raw.output.words))
     }
 }
 
@@ -123,7 +134,9 @@ fn problems(raw: &RawManifest) -> Vec<String> {
     problems.of_head(raw);
     problems.of_input(&raw.input);
     problems.of_output(raw);
-    problems.of_labels(&raw.label);
+    if raw.output.family != Family::Words {
+        problems.of_labels(&raw.label);
+    }
     problems.0
 }
 
@@ -148,8 +161,9 @@ impl Problems {
         });
         for (field, file) in [("file", Some(&raw.file)), ("card", raw.card.as_ref())] {
             let Some(file) = file else { continue };
-            let beside = !file.is_empty() && file != "." && file != ".." && !file.contains(['/', '\\', '\0']);
-            self.check(beside, || format!("{field}: {file:?} must lie beside the manifest, without a path"));
+            self.check(words::is_beside(file), || {
+                format!("{field}: {file:?} must lie beside the manifest, without a path")
+            });
         }
         let hash = raw.sha256.len() == 64 && raw.sha256.bytes().all(|b| b.is_ascii_hexdigit());
         self.check(hash, || "sha256: not 64 hexadecimal digits".to_owned());
@@ -172,7 +186,25 @@ impl Problems {
         });
     }
 
+    fn of_words(&mut self, raw: &RawManifest) {
+        let RawOutput { nms_iou, max_detections, classes, words, .. } = &raw.output;
+        let beside = words.as_deref().is_some_and(words::is_beside);
+        self.check(beside, || {
+            "output.words: the list of words beside the manifest, without a path".to_owned()
+        });
+        let boxes =
+            nms_iou.is_some() || max_detections.is_some() || classes.is_some() || !raw.label.is_empty();
+        self.check(!boxes, || {
+            "output.nms_iou, output.max_detections, output.classes, label: the family words has none; its list says all"
+                .to_owned()
+        });
+    }
+
     fn of_output(&mut self, raw: &RawManifest) {
+        if raw.output.family == Family::Words {
+            return self.of_words(raw);
+        }
+        self.check(raw.output.words.is_none(), || "output.words: only with family = \"words\"".to_owned());
         let on_grids = matches!(raw.output.family, Family::Yolox | Family::Yolov5 | Family::Yolov8);
         let fits = raw.input.width.is_multiple_of(32) && raw.input.height.is_multiple_of(32);
         self.check(!on_grids || fits, || {
@@ -182,12 +214,18 @@ impl Problems {
         self.check(raw.output.classes.is_none_or(|classes| (needed..=10_000).contains(&classes)), || {
             format!("output.classes: the labels need {needed} at least, and 10000 is the most")
         });
-        let iou = raw.output.nms_iou;
-        self.check(iou > 0.0 && iou <= 1.0, || format!("output.nms_iou: {iou} is not within 0..1"));
-        let most = raw.output.max_detections;
-        self.check((1..=1000).contains(&most), || {
-            format!("output.max_detections: {most} is not within 1..=1000")
-        });
+        match raw.output.nms_iou {
+            Some(iou) => {
+                self.check(iou > 0.0 && iou <= 1.0, || format!("output.nms_iou: {iou} is not within 0..1"));
+            }
+            None => self.check(false, || "output.nms_iou: missing".to_owned()),
+        }
+        match raw.output.max_detections {
+            Some(most) => self.check((1..=1000).contains(&most), || {
+                format!("output.max_detections: {most} is not within 1..=1000")
+            }),
+            None => self.check(false, || "output.max_detections: missing".to_owned()),
+        }
     }
 
     fn of_labels(&mut self, labels: &[RawLabel]) {

@@ -72,6 +72,11 @@ fn every_problem_names_its_field() {
         expect!["m.toml: output.nms_iou: 1.5 is not within 0..1"],
     );
     check(("index = 0", "index = 1"), expect!["m.toml: label[1].index: 1 is taken twice"]);
+    check(("nms_iou = 0.5\n", ""), expect!["m.toml: output.nms_iou: missing"]);
+    check(
+        ("nms_iou", "words = \"w.toml\"\nnms_iou"),
+        expect![[r#"m.toml: output.words: only with family = "words""#]],
+    );
     check(
         ("min_score = 0.3", "min_score = nan"),
         expect!["m.toml: label[0].min_score: NaN is not within 0..1"],

@@ -7,6 +7,8 @@ use kerbside_domain::detection::Group;
 use kerbside_domain::model::ModelName;
 use serde::Deserialize;
 
+use super::words::Words;
+
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
@@ -22,8 +24,10 @@ pub struct Manifest {
     pub provenance: String,
     pub input: Input,
     pub output: Output,
-    /// Ascending by index.
+    /// Ascending by index. Of the family `words` one a sum, in the order of its list.
     pub labels: Vec<Label>,
+    /// Of the family `words`, once it was read.
+    pub words: Option<Words>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -71,6 +75,8 @@ pub enum Family {
     Nms,
     /// TensorFlow's detection outputs: boxes `[1,N,4]` y0,x0,y1,x1, classes `[1,N]` from 1, scores `[1,N]`.
     Ssd,
+    /// Probabilities `[1,C]` of the whole picture; [`Words`] says which of them are added.
+    Words,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -107,6 +113,12 @@ pub struct Label {
 }
 
 impl Manifest {
+    /// Every file that the network needs besides its manifest.
+    pub fn companions(&self) -> Vec<&std::path::Path> {
+        let words = self.words.iter().flat_map(|words| &words.files);
+        std::iter::once(&self.model).chain(words).map(PathBuf::as_path).collect()
+    }
+
     /// How reports name it.
     pub fn model_name(&self) -> ModelName {
         ModelName { name: self.name.clone(), version: self.version.clone(), sha256: self.sha256.clone() }

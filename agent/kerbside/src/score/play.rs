@@ -53,7 +53,7 @@ pub(super) fn play_clip(
 ) -> anyhow::Result<Played> {
     let (cascade, manifests) = kerbside_infer::load_cascade(&case.site.models, REPLAY_RUN_LIMIT)?;
     let models = manifests.names();
-    let model = [&models.street, &models.close_up].into_iter().flatten();
+    let model = [&models.street, &models.close_up, &models.witness].into_iter().flatten();
     let model = model.map(|m| format!("{} {}", m.name, m.version)).collect::<Vec<_>>().join(", ");
     let truth = &case.truth;
     let options = Options {

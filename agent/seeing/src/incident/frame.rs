@@ -114,6 +114,9 @@ impl CameraCore {
                 candidate.attendance.sample_shade(dt_s);
             }
             candidate.sample_labels(dt_s, detections, frame.close_up.as_ref());
+            if let Some(look) = &frame.witness {
+                candidate.labels.words.sample(&bbox, look);
+            }
         }
     }
 

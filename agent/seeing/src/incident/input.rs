@@ -28,6 +28,8 @@ pub struct Observation {
     pub detections: Option<Vec<Detection>>,
     /// What a second network saw in a part of the frame, if it was shown one.
     pub close_up: Option<CloseUp>,
+    /// What the witness calls a part of the frame as a whole, if it was asked: one detection a sum of words.
+    pub witness: Option<Box<CloseUp>>,
     /// What the close-up network saw in the parts that the sweep wanted, if it was shown them.
     pub sweep: Vec<SweepLook>,
     /// Frames a second that are due of this camera while it shows what it shows now.

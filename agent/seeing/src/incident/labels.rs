@@ -1,6 +1,7 @@
 //! Labels: what the detectors call a candidate, over time. One frame proves little; a mean over many does.
 //!
-//! Two witnesses: the network that sees whole frames, and the one that is shown close-ups. A score is what the surer one says.
+//! Two networks give boxes: the one that sees whole frames, and the one that is shown close-ups. A score is what the surer one
+//! says. A third, the witness, gives words for the whole: they name a thing, and `words` says what else they do.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use kerbside_domain::kind::Kind;
 
 use super::place::is_nested;
 use super::tuning::labels::{CLOSE_UPS, FRAME_TAU_S, MIN_CLOSE_UPS, NAMES_IOU, SHOWN, TOLD_SCORE};
+pub(super) use super::words::Named;
+use super::words::Words;
 
 /// How sure a detector is that an object of each sort is here, 0..1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -131,15 +134,6 @@ impl Statement {
     }
 }
 
-/// A label and the score of the same network for the same sort of object.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Named {
-    pub(super) label: Arc<str>,
-    pub(super) group: Group,
-    /// 0..1.
-    pub(super) score: f32,
-}
-
 /// Labels and scores of one candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels {
@@ -149,6 +143,8 @@ pub(super) struct Labels {
     /// Of close-ups.
     close: Statement,
     close_ups: u32,
+    /// Of the witness.
+    pub(super) words: Words,
 }
 
 impl Labels {
@@ -191,7 +187,13 @@ impl Labels {
         let best = self.worth_telling().max_by(|(a, a_named), (b, b_named)| {
             fits(*a).cmp(&fits(*b)).then(a_named.score.total_cmp(&b_named.score))
         });
-        best.map(|(_, named)| named)
+        // The surer one of those who give it a fitting name.
+        let word = kind.and_then(|kind| self.words.name(kind));
+        match (best, word) {
+            (Some((sort, named)), Some(word)) if fits(sort) && named.score >= word.score => Some(named),
+            (best, None) => best.map(|(_, named)| named),
+            (_, word) => word,
+        }
     }
 
     fn worth_telling(&self) -> impl Iterator<Item = (Sort, Named)> {

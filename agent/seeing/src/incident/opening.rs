@@ -1,8 +1,11 @@
 //! Opening: a candidate that fulfils a rule becomes an incident, or goes on with the one that was at this place before.
 
+use kerbside_domain::detection::Group;
 use kerbside_domain::evidence::EvidenceRole;
+use kerbside_domain::kind::Kind;
 use kerbside_domain::report::{Cause, IncidentState, Phase, Report};
 use kerbside_domain::time::Moment;
+use kerbside_site::config::Rule;
 
 use super::camera::{CameraCore, attendants_of};
 use super::candidate::Candidate;
@@ -14,8 +17,11 @@ use super::reasons;
 use super::refusal::{Check, Fate, Measure, WhyNot};
 use super::refusing;
 use super::tuning::bounds::MAX_OPEN;
+use super::tuning::candidate::EXPLAINED_SHARE;
 use super::tuning::place::WITNESS_BUFFER;
 use super::warned::{self, Step, Warned};
+use super::words::{self, Accused};
+use crate::rules::OperatingPoint;
 
 impl CameraCore {
     /// Opens an incident for each candidate that fulfils a rule and has none.
@@ -56,6 +62,15 @@ impl CameraCore {
                         refusing::refuse(&self.config, candidate, (&zone.id, &rule.id), why, at, context);
                     }
                     Judgement::Incident(classification) => {
+                        let accused = accused(candidate, rule, classification);
+                        let classification = match words::weigh(&candidate.labels.words, accused) {
+                            Ok(classification) => classification,
+                            Err(why) => {
+                                let by = (zone.id.as_str(), rule.id.as_str());
+                                refusing::refuse(&self.config, candidate, by, why, at, context);
+                                continue;
+                            }
+                        };
                         if let Some(why) = self.sensor_words.refusal(&zone.id, &rule.id) {
                             refusing::refuse(&self.config, candidate, (&zone.id, &rule.id), why, at, context);
                             continue;
@@ -175,6 +190,24 @@ impl CameraCore {
             recheck: None,
         };
         Incident::new(report, at.mono, opening.clear_after_s, opening.repeat_s)
+    }
+}
+
+/// What the witness is to judge.
+fn accused(candidate: &Candidate, rule: &Rule, found: Classification) -> Accused {
+    let (scores, least) = (candidate.labels.scores(), OperatingPoint::of(rule.sensitivity).min_score);
+    let named = match found.kind {
+        Kind::StallOccupying | Kind::StallMobileVendor | Kind::ShopfrontOverflow => scores.stall,
+        Kind::PileGoods => scores.goods,
+        _ => scores.waste.max(scores.overflow),
+    };
+    let came_with_vehicle = candidate.witness().is_some_and(|w| w.group == Group::Vehicle);
+    Accused {
+        found,
+        is_named: named >= least,
+        is_vehicle: came_with_vehicle || candidate.explanation(EXPLAINED_SHARE).is_some(),
+        dwell_s: candidate.dwell_s(),
+        rule_dwell_s: rule.dwell_s,
     }
 }
 

@@ -43,6 +43,9 @@ pub(super) fn of(candidate: &Candidate, size_m2: Option<f64>) -> Reasons {
         ("goods_score", scores.goods),
     ];
     reasons.extend(scores.into_iter().filter(|s| s.1 > 0.0).map(|s| (s.0, json!(hundredths(s.1)))));
+    let words = &candidate.labels.words;
+    let shares = [("witness_goods", words.goods_share()), ("witness_thing", words.rubbish_share())];
+    reasons.extend(shares.into_iter().filter_map(|(name, share)| Some((name, json!(hundredths(share?))))));
     reasons.extend(candidate.review.answer().map(|answer| ("looked_back", json!(answer))));
     reasons.extend(size_m2.map(|size| ("size_m2", json!(tenths(size)))));
     reasons.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -14,3 +14,4 @@ mod sensors;
 mod street;
 mod sweep;
 mod warned;
+mod words;

@@ -211,6 +211,31 @@ pub(crate) mod labels {
     pub(crate) const NAMES_IOU: f32 = 0.2;
 }
 
+/// What the witness says. Measured with models/convert/measure_witness.py on photographs and with the clips of `test-videos/`:
+/// models/witness.md has the figures.
+pub(crate) mod words {
+    /// Looks that make a mean; later ones replace as much of it.
+    pub(crate) const LOOKS: u32 = 8;
+    /// With fewer looks nothing is made of them.
+    pub(crate) const MIN_LOOKS: u32 = 2;
+    /// A look is about a candidate when it shows this share of it.
+    pub(crate) const SHOWN: f32 = 0.6;
+    /// Added to both sides of a share, so that words that hardly anything fits decide nothing.
+    pub(crate) const FLOOR: f32 = 0.01;
+    /// A stall with a smaller share of goods is people or vehicles alone: of photographs 90 % of the stalls have more and 80 % of
+    /// the people and cars less; the rendered stalls have 0.33 to 0.68.
+    pub(crate) const MIN_GOODS_SHARE: f32 = 0.3;
+    /// Rubbish of which things have a smaller share is bare street or somebody: 2 % of the bags have less, and the rendered ones
+    /// 0.32 and more.
+    pub(crate) const MIN_RUBBISH_SHARE: f32 = 0.12;
+    /// Such rubbish waits for this many dwells ...
+    pub(crate) const CONTRADICTED_DWELLS: f64 = 3.0;
+    /// ... and whatever is reported against the witness is no surer than this.
+    pub(crate) const CONTRADICTED_CONFIDENCE: f32 = 0.3;
+    /// A name that the witness gives is told from this sum on.
+    pub(crate) const TOLD_SCORE: f32 = 0.2;
+}
+
 /// Who brought an object.
 pub(crate) mod arrival {
     /// Who touched the place from this long before the first change ...

@@ -71,6 +71,7 @@ pub(super) struct Patrol {
 pub(super) struct Models {
     pub(super) street: At<String>,
     pub(super) close_up: At<String>,
+    pub(super) witness: At<String>,
     pub(super) runtime: At<String>,
     pub(super) workers: At<f64>,
 }

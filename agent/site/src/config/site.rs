@@ -200,6 +200,8 @@ pub struct Models {
     pub street: Option<PathBuf>,
     /// Manifest of the model that is shown parts of frames.
     pub close_up: Option<PathBuf>,
+    /// Manifest of the model that is asked what such a part shows as a whole.
+    pub witness: Option<PathBuf>,
     /// libonnxruntime; `None`: KERBSIDE_ORT, beside the binary, /usr/lib/kerbside.
     pub runtime: Option<PathBuf>,
     /// Detectors that run at the same time, one a thread.

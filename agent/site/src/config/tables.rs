@@ -230,6 +230,11 @@ pub(super) fn patrol(cx: &mut Check<'_>, root: &mut Table<'_>) -> Patrol {
     }
 }
 
+/// The manifest that is taken, if it lies beside that of the street network, where `witness` does not say otherwise.
+const WITNESS: &str = "witness.toml";
+/// Instead of a manifest: no second witness, also where its manifest lies there.
+const NO_WITNESS: &str = "none";
+
 pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
     let raw: raw::Models = optional(cx, root, "models", "[models]");
     if let Some(v) = raw.runtime.as_ref().filter(|v| !Path::new(v.get_ref()).is_absolute()) {
@@ -237,9 +242,17 @@ pub(super) fn models(cx: &mut Check<'_>, root: &mut Table<'_>) -> Models {
         cx.sink.at(v.span(), what).help("a library that is loaded as code must be named by its whole path");
     }
     let absolute = raw.runtime.as_ref().filter(|v| Path::new(v.get_ref()).is_absolute());
+    let street = raw.street.as_ref().and_then(|v| cx.existing("street", v));
+    let witness = match &raw.witness {
+        Some(v) if v.get_ref() == NO_WITNESS => None,
+        Some(v) => cx.existing("witness", v),
+        // Where the street network was installed, so was this one.
+        None => street.as_ref().map(|street| street.with_file_name(WITNESS)).filter(|path| path.is_file()),
+    };
     Models {
         runtime: absolute.and_then(|v| cx.existing("runtime", v)),
-        street: raw.street.as_ref().and_then(|v| cx.existing("street", v)),
+        street,
+        witness,
         close_up: raw.close_up.as_ref().and_then(|v| cx.existing("close_up", v)),
         workers: cx.whole("workers", &raw.workers, 1..=16, 1) as usize,
     }

@@ -59,6 +59,8 @@ pub(super) struct MatterData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     close_up_model: Option<&'a ModelName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    witness_model: Option<&'a ModelName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     recheck: Option<RecheckData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<Omitted>,
@@ -316,6 +318,7 @@ pub(super) fn data(parts: Parts<'_>, shortening: Shortening) -> MatterData<'_> {
         clock: report.at.quality.into(),
         model: who.models.street.as_ref().filter(|_| keeps(Part::Model)),
         close_up_model: who.models.close_up.as_ref().filter(|_| keeps(Part::Model)),
+        witness_model: who.models.witness.as_ref().filter(|_| keeps(Part::Model)),
         recheck: report.recheck.as_ref().map(|r| recheck(r, report.bbox, keeps(Part::Commands))),
     }
 }

@@ -69,7 +69,7 @@ fn filled(n: usize) -> Whole {
     };
     let model = || Some(ModelName { name: id(200), version: id(200), sha256: "ab".repeat(32) });
     let mut who = Identity { edge_id: id(32), cameras: vec![camera], ..who() };
-    (who.models.street, who.models.close_up) = (model(), model());
+    who.models = kerbside_domain::model::ModelNames { street: model(), close_up: model(), witness: model() };
     let mut report = report(&"Z".repeat(26), 99_999_999);
     report.zone = id(32);
     report.rule = id(32);

@@ -71,6 +71,7 @@ fn frame(n: u32, bag: Option<(u32, Mono)>) -> Observation {
         },
         detections: Some(Vec::new()),
         close_up: None,
+        witness: None,
         sweep: Vec::new(),
         due_per_s: 1.0,
     }
@@ -130,7 +131,7 @@ impl Line {
         let model = |name: &str| {
             Some(ModelName { name: name.repeat(8), version: name.repeat(8), sha256: "cd".repeat(32) })
         };
-        let models = ModelNames { street: model("street-net"), close_up: model("waste-net") };
+        let models = ModelNames { street: model("street-net"), close_up: model("waste-net"), witness: None };
         let who = Identity::from_site(&site).with_models(models);
         let clock: Arc<VirtualClock> = VirtualClock::new(START_MS);
         let settings = DeliverySettings::new(dir, false);

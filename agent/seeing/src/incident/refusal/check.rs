@@ -26,6 +26,8 @@ pub enum Measure {
     GroundM2,
     /// Score of a label that names it as a full bin. At least.
     OverflowScore,
+    /// The goods' part of what the witness sees of goods, people and vehicles. At least.
+    GoodsShare,
     /// Frames in which the detector was shown it. At least.
     DetectorFrames,
     /// Score of a label that names it as a bin in order. At most.
@@ -54,7 +56,7 @@ pub enum Measure {
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Measure; 22] = [
+    pub const ALL: [Measure; 23] = [
         Measure::DwellS,
         Measure::AloneS,
         Measure::AttendedShare,
@@ -65,6 +67,7 @@ impl Measure {
         Measure::AreaShare,
         Measure::GroundM2,
         Measure::OverflowScore,
+        Measure::GoodsShare,
         Measure::DetectorFrames,
         Measure::BinScore,
         Measure::GoodsScore,
@@ -92,6 +95,7 @@ impl Measure {
             | Measure::AreaShare
             | Measure::GroundM2
             | Measure::OverflowScore
+            | Measure::GoodsShare
             | Measure::DetectorFrames => false,
             Measure::BinScore
             | Measure::GoodsScore

@@ -56,6 +56,11 @@ pub enum WhyNot {
         /// In how many frames it was.
         check: Check,
     },
+    /// The witness sees people or vehicles there and no goods.
+    OnlyPeople {
+        /// How much of it is goods.
+        check: Check,
+    },
     /// The rule's hours are over.
     OutsideSchedule {
         /// The rule's hours, as OpenStreetMap writes opening hours.
@@ -131,6 +136,7 @@ impl WhyNot {
             WhyNot::KeepsChanging { .. } => RefusalKind::KeepsChanging,
             WhyNot::NoKindFits { .. } => RefusalKind::NoKindFits,
             WhyNot::NotAnalysed { .. } => RefusalKind::NotAnalysed,
+            WhyNot::OnlyPeople { .. } => RefusalKind::OnlyPeople,
             WhyNot::OutsideSchedule { .. } => RefusalKind::OutsideSchedule,
             WhyNot::Permitted { .. } => RefusalKind::Permitted,
             WhyNot::Person { .. } => RefusalKind::Person,
@@ -154,6 +160,7 @@ impl WhyNot {
             | WhyNot::ImplausibleShape { check }
             | WhyNot::Interrupted { check }
             | WhyNot::NotAnalysed { check }
+            | WhyNot::OnlyPeople { check }
             | WhyNot::Person { check }
             | WhyNot::TooLarge { check }
             | WhyNot::TooManyOpen { check }
@@ -195,6 +202,8 @@ pub enum RefusalKind {
     NoKindFits,
     /// See [`WhyNot::NotAnalysed`].
     NotAnalysed,
+    /// See [`WhyNot::OnlyPeople`].
+    OnlyPeople,
     /// See [`WhyNot::OutsideSchedule`].
     OutsideSchedule,
     /// See [`WhyNot::Permitted`].
@@ -219,7 +228,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// All of them.
-    pub const ALL: [RefusalKind; 19] = [
+    pub const ALL: [RefusalKind; 20] = [
         RefusalKind::AlreadyReported,
         RefusalKind::Bin,
         RefusalKind::Gone,
@@ -229,6 +238,7 @@ impl RefusalKind {
         RefusalKind::KeepsChanging,
         RefusalKind::NoKindFits,
         RefusalKind::NotAnalysed,
+        RefusalKind::OnlyPeople,
         RefusalKind::OutsideSchedule,
         RefusalKind::Permitted,
         RefusalKind::Person,
@@ -253,6 +263,7 @@ impl RefusalKind {
             RefusalKind::KeepsChanging => "keeps_changing",
             RefusalKind::NoKindFits => "no_kind_fits",
             RefusalKind::NotAnalysed => "not_analysed",
+            RefusalKind::OnlyPeople => "only_people",
             RefusalKind::OutsideSchedule => "outside_schedule",
             RefusalKind::Permitted => "permitted",
             RefusalKind::Person => "person",

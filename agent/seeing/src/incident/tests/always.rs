@@ -328,6 +328,7 @@ fn frame(
         gate,
         detections,
         close_up,
+        witness: None,
         sweep: vec![],
         due_per_s: 2.0,
     }

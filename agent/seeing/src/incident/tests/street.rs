@@ -63,6 +63,8 @@ pub(super) struct Street {
     /// Who vouches for the wall clock.
     quality: ClockQuality,
     actors: Vec<Actor>,
+    /// What the witness says of everything.
+    said: Vec<(&'static str, Group, f32)>,
     next_region: u32,
     seq: u64,
     /// When an effect came, s, and what it says: see [`describe`].
@@ -166,6 +168,7 @@ impl Street {
             wall_at_zero_ms: TEN_MS,
             quality: ClockQuality::Ntp,
             actors: Vec::new(),
+            said: Vec::new(),
             next_region: 0,
             seq: 0,
             log: Vec::new(),
@@ -234,6 +237,21 @@ impl Street {
         for actor in self.actors.iter_mut().filter(|a| a.name == name) {
             actor.close_as = Some(seen);
         }
+    }
+
+    /// From now on the witness gives each sum of words this score, in every frame.
+    pub(super) fn witness_says(&mut self, said: &[(&'static str, Group, f32)]) {
+        self.said = said.to_vec();
+    }
+
+    fn witness(&self, part: BBox) -> Option<Box<CloseUp>> {
+        let sums = self.said.iter().map(|&(label, group, confidence)| Detection {
+            label: label.into(),
+            group,
+            confidence,
+            bbox: part,
+        });
+        (!self.said.is_empty()).then(|| Box::new(CloseUp { part, detections: sums.collect() }))
     }
 
     /// A thing with a name; `region`: the gate sees it too.
@@ -391,6 +409,7 @@ impl Street {
             },
             detections: self.detects.then(|| detections.collect()),
             close_up: (!close.is_empty()).then_some(CloseUp { part: whole, detections: close }),
+            witness: self.witness(whole),
             sweep: self.looks(),
             due_per_s: self.due_per_s,
         }
