@@ -6,9 +6,11 @@
 //! | file | owns |
 //! |---|---|
 //! | `play` | one video played, its false reports at each dwell |
+//! | `cause` | why something was reported |
 //! | `tally` | the counts and their bound |
 //! | `table` | the tables |
 
+mod cause;
 mod play;
 mod table;
 mod tally;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::tally::Cause;
+use super::cause::Cause;
 use crate::cli::NegativesArgs;
 use crate::replay::options::Options;
 use crate::replay::{run, start_wall_ms};

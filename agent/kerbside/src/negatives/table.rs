@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::tally::{Cause, Results, Total};
+use super::cause::Cause;
+use super::tally::{Results, Total};
 
 pub(super) fn text(results: &Results) -> String {
     let mut out = String::new();
