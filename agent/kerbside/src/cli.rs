@@ -222,7 +222,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub clips: Vec<String>,
     /// Score degraded versions of the clips (made by the ffmpeg program), as a table of a row each:
-    /// NAME[:STRENGTH], more than once, or `all`. The names: none, crf, small, crop, sway, exposure, noise, night, soft,
+    /// NAME or NAME:STRENGTH, more than once, or `all`. The names: none, crf, small, crop, sway, exposure, noise, night, soft,
     /// fps, vibration, bands, drops.
     #[arg(long, value_name = "NAME[:STRENGTH]")]
     pub degrade: Vec<String>,
