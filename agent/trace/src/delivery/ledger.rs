@@ -29,5 +29,6 @@ mod sending;
 mod statistics;
 mod upkeep;
 
+pub(super) use accounts::Order;
 pub use base::Ledger;
 pub(super) use inbound::{Judged, stored};

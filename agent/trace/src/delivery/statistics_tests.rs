@@ -71,13 +71,18 @@ fn told(ledger: &mut Ledger) -> Value {
 
 /// The command `statistics`, as it comes down.
 fn order(ledger: &mut Ledger, clock: &VirtualClock, id: &str) {
+    let (topic, order) = signed_order(clock, id);
+    assert_eq!(ledger.incoming(topic, order.as_bytes(), false).unwrap(), None);
+}
+
+/// Its topic and its bytes.
+fn signed_order(clock: &VirtualClock, id: &str) -> (&'static str, String) {
     let now = kerbside_domain::time::Clock::now(clock).wall_ms;
     let mut order = kerbside_wire::testing::command::data(id, "statistics", Value::Null);
     order["issued_at"] = json!(rfc3339(now, 8 * 3600));
     order["expires_at"] = json!(rfc3339(now + 30_000, 8 * 3600));
     let order = kerbside_wire::testing::command::sealed(&order);
-    let topic = "cg/v1/310112/mh-xz-017/cmd/statistics";
-    assert_eq!(ledger.incoming(topic, order.as_bytes(), false).unwrap(), None);
+    ("cg/v1/310112/mh-xz-017/cmd/statistics", order)
 }
 
 /// Replies among what waits: command, result, reason.
@@ -118,6 +123,47 @@ fn a_command_is_answered_when_they_are_made_and_after_a_restart_that_they_were_n
     let after_restart =
         answered.iter().filter(|(_, result, why)| result == "failed" && why.contains("restarted"));
     assert_eq!(after_restart.count(), waiting, "{answered:?}");
+}
+
+#[test]
+fn a_disk_that_refuses_costs_no_second_account_and_no_wrong_number() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static REFUSES: AtomicBool = AtomicBool::new(false);
+    let file = |_: &std::fs::File| match REFUSES.swap(false, Ordering::Relaxed) {
+        true => Err(std::io::Error::other("no room")),
+        false => Ok(()),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::new(MIDNIGHT_MS);
+    clock.advance_to(Mono::from_s(3600.0));
+    let keys = kerbside_wire::testing::keys();
+    let syncs = crate::journal::Syncs { file, folder: |_| Ok(()) };
+    let settings = DeliverySettings { syncs, keys, ..DeliverySettings::new(dir.path(), true) };
+    let mut ledger = Ledger::open(settings, who(), clock.clone()).unwrap().0;
+    ledger.count_beside();
+    // The command itself is refused, comes again, and is then counted; its account is refused and told later.
+    REFUSES.store(true, Ordering::Relaxed);
+    let (topic, signed) = signed_order(&clock, "c1");
+    ledger.incoming(topic, signed.as_bytes(), false).expect_err("the disk refused");
+    assert_eq!(ledger.incoming(topic, signed.as_bytes(), false).unwrap(), None);
+    ledger.finish_statistics_with(|| REFUSES.store(true, Ordering::Relaxed));
+    let other = wire::evidence_failed("e", "I", "why", ledger.now());
+    ledger.commit(vec![Item::Message(Box::new(other))]).unwrap();
+    clock.advance_to(Mono::from_s(3700.0));
+    ledger.upkeep().unwrap();
+    ledger.connected(1, false, 64).unwrap();
+    let (mut accounts, mut replies) = (Vec::new(), Vec::new());
+    while let Some(outgoing) = ledger.next(1 << 20) {
+        ledger.puback(outgoing.seq);
+        let event: Value = serde_json::from_slice(&outgoing.body).unwrap();
+        if outgoing.topic.ends_with("/reply") {
+            replies.push(event["data"]["detail"]["sequence"].as_u64());
+        } else if outgoing.topic.ends_with("/statistics") {
+            accounts.push(Some(outgoing.seq));
+        }
+    }
+    assert_eq!(replies.len(), 1, "one command, one answer");
+    assert_eq!(accounts, replies, "the answer names its account");
 }
 
 fn book_of(data: &Value) -> Book {

@@ -54,13 +54,12 @@ pub(super) struct StoreThread {
 
 impl StoreThread {
     pub(super) fn new(
-        ledger: Ledger,
+        mut ledger: Ledger,
         inbox: Receiver<Request>,
         to_stages: Sender<StoredInput>,
         to_link: mpsc::Sender<LinkRequest>,
         granted: Arc<AtomicUsize>,
     ) -> Self {
-        let mut ledger = ledger;
         ledger.count_beside();
         let inputs = ledger.inputs().into();
         StoreThread {
@@ -165,8 +164,9 @@ impl StoreThread {
 
     fn join_received(&mut self, message: ReceivedMessage, group: &mut Vec<PendingCommit>) {
         match self.judge(&message.topic, &message.payload, message.retain, group) {
-            Ok((Judged { items, input }, command)) => {
-                group.push(PendingCommit { items, waiter: Waiter::Broker { message, input, command } });
+            Ok((Judged { items, input, order }, command)) => {
+                group
+                    .push(PendingCommit { items, waiter: Waiter::Broker { message, input, order, command } });
             }
             Err(e) => self.unwritten(message, e),
         }
@@ -291,7 +291,8 @@ impl StoreThread {
     fn answer(&mut self, pending: PendingCommit, result: Result<Vec<Committed>>) {
         match (pending.waiter, result) {
             (Waiter::Caller(reply), result) => drop(reply.send(result)),
-            (Waiter::Broker { message, input, .. }, Ok(committed)) => {
+            (Waiter::Broker { message, input, order, .. }, Ok(committed)) => {
+                self.ledger.order_statistics(order);
                 self.inputs.extend(stored(input, &committed));
                 let (epoch, token) = (message.epoch, message.token);
                 self.request_link(LinkRequest::Acknowledge { epoch, token });

@@ -117,11 +117,10 @@ impl Machine {
             return self.closed_on(now, known.seq, &known.topic.clone(), reason);
         }
         let culprit = self.isolation.connection_broken(now, in_flight);
-        // Whichever it is, the broker did not take a message.
-        self.refused += u64::from(matches!(culprit, Some(Culprit::Message { .. } | Culprit::Either { .. })));
         match culprit {
             None => {}
             Some(Culprit::Message { seq, topic, connections }) => {
+                self.refused += 1;
                 let reason = format!("the broker closed {connections} connections on this message");
                 // It may be the topic as well; of reports each is judged by itself.
                 if !kerbside_wire::topic::is_report(&topic) {
@@ -131,6 +130,7 @@ impl Machine {
                 self.report(LinkReport::Rejected { epoch: self.epoch, seq, reason });
             }
             Some(Culprit::Either { seq, connections }) => {
+                self.refused += 1;
                 let reason = format!("the broker closed {connections} connections on this report");
                 self.report(LinkReport::Refused { epoch: self.epoch, seq, reason, never: false });
             }

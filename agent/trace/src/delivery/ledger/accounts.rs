@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::thread::JoinHandle;
 
 use kerbside_domain::time::Mono;
+use kerbside_wire::Message;
 use kerbside_wire::statistics::Statistics;
 
-use crate::delivery::item::Item;
 use crate::delivery::records::{StageInput, parse};
 use crate::journal::{JournalView, RecordKind};
 
 /// An account that is to be made.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(in crate::delivery) struct Order {
     pub(super) from_ms: i64,
     pub(super) to_ms: i64,
     /// Id of the command that wants it; `None`: the daily one.
@@ -21,6 +21,8 @@ pub(super) struct Order {
 
 /// What was counted, and whether the journal still has all of it.
 pub(super) type Counted = Result<(Statistics, bool), String>;
+/// What an order came to: the account, or why there is none.
+pub(super) type Made = Result<Message, String>;
 /// A panic ends its own account and nothing else.
 pub(super) type Counting = JoinHandle<std::thread::Result<Counted>>;
 
@@ -32,7 +34,7 @@ pub(super) struct Accounts {
     /// Nobody waits for what is being counted.
     pub(super) is_beside: bool,
     /// What the disk refused, and when it is tried again.
-    pub(super) unwritten: Option<(Vec<Item>, Mono)>,
+    pub(super) unwritten: Option<(Order, Made, Mono)>,
     /// The day whose begin has been told, in days since 1970 of the site's own time.
     pub(super) told_day: Option<i64>,
 }

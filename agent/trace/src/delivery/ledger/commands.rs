@@ -70,25 +70,31 @@ impl Ledger {
         };
         let body = serde_json::to_value(&record).unwrap_or_default();
         let note = Item::Note { kind: RecordKind::Command, body };
-        let (result, detail) = match judged {
+        let (result, reason, detail) = match judged {
             Ok(CommandAction::Stage(_)) => {
                 let until = Some(self.run_clock.now().mono.plus_s(left_s));
                 let command = record.stage_command().map(|command| StageCommand { until, ..command });
                 let input = command.map(StageInput::Command);
-                return Ok(Judged { items: vec![note], input });
+                return Ok(Judged { input, ..Judged::only(vec![note]) });
             }
             // It is answered when they are made; after a restart, that they were not.
-            Ok(CommandAction::Store(StoreAction::Statistics { from_ms, to_ms }))
-                if self.order_statistics(&command.id, from_ms, to_ms) =>
-            {
-                return Ok(Judged::only(vec![note]));
+            Ok(CommandAction::Store(StoreAction::Statistics { from_ms, to_ms })) => {
+                if self.has_room_for_statistics() {
+                    let order = Some(self.statistics_for(&command.id, from_ms, to_ms));
+                    return Ok(Judged { order, ..Judged::only(vec![note]) });
+                }
+                (ReplyResult::Failed, Some("too many accounts wait to be made"), Value::Null)
             }
-            Ok(CommandAction::Store(action)) => self.carry_out(&action)?,
-            Err(_) => (ReplyResult::Refused, Value::Null),
+            Ok(CommandAction::Store(StoreAction::Resend { from, to })) => {
+                let (again, missing) = self.resend(from, to)?;
+                (ReplyResult::Done, None, json!({"again": again, "not_on_the_box": missing}))
+            }
+            Ok(CommandAction::Store(StoreAction::LogPull { kinds, last })) => {
+                (ReplyResult::Done, None, self.newest_records(&kinds, last)?)
+            }
+            Err(_) => (ReplyResult::Refused, refused.as_deref(), Value::Null),
         };
         let verb = clipped(&command.verb);
-        let too_many = (result == ReplyResult::Failed).then_some("too many accounts wait to be made");
-        let reason = refused.as_deref().or(too_many);
         let message = reply(&command.id, &verb, result, reason, detail, now);
         Ok(Judged::only(vec![note, Item::Message(Box::new(message))]))
     }
@@ -146,20 +152,6 @@ impl Ledger {
         };
         let replies: Vec<Item> = self.state.unanswered().into_iter().map(answer).collect();
         if replies.is_empty() { Ok(()) } else { self.commit(replies).map(drop) }
-    }
-
-    /// What the reply says, and its detail.
-    fn carry_out(&mut self, action: &StoreAction) -> Result<(ReplyResult, Value)> {
-        match action {
-            StoreAction::Resend { from, to } => {
-                let (again, missing) = self.resend(*from, *to)?;
-                Ok((ReplyResult::Done, json!({"again": again, "not_on_the_box": missing})))
-            }
-            StoreAction::LogPull { kinds, last } => {
-                Ok((ReplyResult::Done, self.newest_records(kinds, *last)?))
-            }
-            StoreAction::Statistics { .. } => Ok((ReplyResult::Failed, Value::Null)),
-        }
     }
 
     /// For `log.pull`: the newest records of these kinds (none: all but messages), oldest first, as much as fits a message.

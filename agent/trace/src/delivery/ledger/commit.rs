@@ -146,7 +146,7 @@ fn incident_entry(saved: &SavedIncident) -> Entry {
     Entry::new(RecordKind::Incident, to_json(saved))
 }
 
-fn fits(body: &str) -> bool {
+pub(super) fn fits(body: &str) -> bool {
     body.len() <= record::MAX_LINE - RECORD_HEAD_BYTES
 }
 

@@ -14,6 +14,7 @@ use kerbside_wire::{
 use serde::Deserialize;
 use serde_json::json;
 
+use super::accounts::Order;
 use super::base::Ledger;
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
@@ -30,15 +31,18 @@ pub(in crate::delivery) struct Judged {
     pub(in crate::delivery) items: Vec<Item>,
     /// A stage must act on it, under the number of the first item's record.
     pub(in crate::delivery) input: Option<StageInput>,
+    /// An account that a command wants: it counts once the command is durable.
+    pub(in crate::delivery) order: Option<Order>,
 }
 
 impl Judged {
     pub(super) fn only(items: Vec<Item>) -> Self {
-        Judged { items, input: None }
+        Judged { items, ..Judged::default() }
     }
 
     fn inbound(input: StageInput, received: Option<Hash>) -> Self {
-        Judged { items: vec![Item::Inbound { input: input.clone(), received }], input: Some(input) }
+        let items = vec![Item::Inbound { input: input.clone(), received }];
+        Judged { items, input: Some(input), order: None }
     }
 }
 
@@ -51,11 +55,13 @@ impl Ledger {
     /// One message of the centre. `Ok(Some(..))`: a stage must act on it. After `Ok` it may be acknowledged.
     pub fn incoming(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<Option<StoredInput>> {
         let parsed = self.parse(topic, payload, retain);
-        let Judged { items, input } = self.judge(topic, payload, &parsed)?;
+        let Judged { items, input, order } = self.judge(topic, payload, &parsed)?;
         if items.is_empty() {
             return Ok(None);
         }
-        Ok(stored(input, &self.commit(items)?))
+        let committed = self.commit(items)?;
+        self.order_statistics(order);
+        Ok(stored(input, &committed))
     }
 
     /// What the message is.

@@ -54,7 +54,11 @@ impl Ledger {
 
     fn drop_segments(&mut self, now: Moment) -> Result<()> {
         let Some(end) = self.journal.oldest_segment_end() else { return Ok(()) };
-        if self.is_deletion_paused() || self.state.lowest_n().is_some_and(|n| n < end) {
+        // What an account is being made of stays until it is made.
+        if self.accounts.running.is_some()
+            || self.is_deletion_paused()
+            || self.state.lowest_n().is_some_and(|n| n < end)
+        {
             return Ok(());
         }
         let limit = AgeLimit { now, s: f64::from(self.settings.keep_days) * 86_400.0 };

@@ -4,6 +4,7 @@ use crossbeam_channel::Sender;
 
 use crate::delivery::error::Result;
 use crate::delivery::item::{Committed, Item};
+use crate::delivery::ledger::Order;
 use crate::delivery::records::StageInput;
 use crate::delivery::room::Room;
 
@@ -36,6 +37,8 @@ pub(super) enum Waiter {
     Broker {
         message: ReceivedMessage,
         input: Option<StageInput>,
+        /// An account that it wants, if it is a command.
+        order: Option<Order>,
         /// Id of the command that it is, genuine or not.
         command: Option<String>,
     },
