@@ -21,17 +21,22 @@ class Detection:
     box: tuple  # x0, y0, x1, y1 in 0..1 of the picture
 
 
+def opened(manifest):
+    """What a manifest says, its network on one thread as the agent runs it, and the network's size in bytes."""
+    path = Path(manifest)
+    m = tomllib.loads(path.read_text())
+    data = (path.parent / m["file"]).read_bytes()
+    if hashlib.sha256(data).hexdigest() != m["sha256"]:
+        raise SystemExit(f"{path}: sha256 is not that of {m['file']}")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return m, ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]), len(data)
+
+
 class Model:
     def __init__(self, manifest):
-        path = Path(manifest)
-        self.m = tomllib.loads(path.read_text())
-        data = (path.parent / self.m["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.m["sha256"]:
-            raise SystemExit(f"{path}: sha256 is not that of {self.m['file']}")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self.m, self.session, _ = opened(manifest)
         self.labels = {label["index"]: label for label in self.m["label"]}
 
     def fill(self, rgb):

@@ -6,16 +6,13 @@ Prints a row of the card for each manifest: area under the curve, share found at
 """
 
 import argparse
-import hashlib
 import time
-import tomllib
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 import words
-from detect import Model
+from detect import Model, opened
 
 CONTEXT = 1.2  # as WITNESS_CONTEXT of agent/infer/src/tuning.rs
 LEAST_PX = 40
@@ -24,17 +21,9 @@ A_PICTURE = 6
 
 class Witness:
     def __init__(self, manifest):
-        path = Path(manifest)
-        self.m = tomllib.loads(path.read_text())
-        data = (path.parent / self.m["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.m["sha256"]:
-            raise SystemExit(f"{path}: sha256 is not that of {self.m['file']}")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        self.sums, self.classes = words.read(path.parent / self.m["output"]["words"])
-        self.spent, self.count, self.bytes = 0.0, 0, len(data)
+        self.m, self.session, self.bytes = opened(manifest)
+        self.sums, self.classes = words.read(Path(manifest).with_name(self.m["output"]["words"]))
+        self.spent, self.count = 0.0, 0
 
     def probabilities(self, rgb):
         side = self.m["input"]["width"]

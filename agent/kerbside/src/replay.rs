@@ -11,6 +11,7 @@
 //! | `line` | all stages on one thread |
 //! | `hold` | the last picture held at the end |
 //! | `output` | the files of a replay |
+//! | `rerun` | other rules on the inputs of one replay |
 //! | `timeline` | the line of text for each event |
 //! | `video` | the annotated video |
 //! | `truth`, `scoring` | what really happens in a clip, and how far a replay agrees |
@@ -20,6 +21,7 @@ mod hold;
 pub(crate) mod line;
 pub(crate) mod options;
 mod output;
+pub(crate) mod rerun;
 pub(crate) mod scoring;
 mod timeline;
 pub(crate) mod truth;

@@ -59,29 +59,20 @@ fn main() {
         }
     }
     println!();
-    distances(&[STRONG_WIDTH_NORM, FAINT_WIDTH_NORM]);
+    distances();
 }
 
 /// How far a thing is seen by lens: it fills so much of the width at that distance, straight ahead.
-fn distances(shares: &[f64]) {
-    println!("| thing | lens | {} |", shares.map_joined(|s| format!("at {:.1} % of the width", s * 100.0)));
-    println!("|---|--:|{}", "--:|".repeat(shares.len()));
+fn distances() {
+    let (strong, faint) = (STRONG_WIDTH_NORM, FAINT_WIDTH_NORM);
+    println!("| thing | lens | at {:.1} % of the width | at {:.1} % |", strong * 100.0, faint * 100.0);
+    println!("|---|--:|--:|--:|");
     for size_m in [0.3_f64, 0.5, 1.0] {
         for lens_deg in [90.0_f64, 60.0, 35.0] {
             let width_at_1_m = 2.0 * (lens_deg.to_radians() / 2.0).tan();
-            let far = shares.map_joined(|share| format!("{:.0} m", size_m / (share * width_at_1_m)));
-            println!("| {size_m} m | {lens_deg:.0}° | {far} |");
+            let far_m = |share: f64| size_m / (share * width_at_1_m);
+            println!("| {size_m} m | {lens_deg:.0}° | {:.0} m | {:.0} m |", far_m(strong), far_m(faint));
         }
-    }
-}
-
-trait MapJoined {
-    fn map_joined(&self, of: impl Fn(f64) -> String) -> String;
-}
-
-impl MapJoined for [f64] {
-    fn map_joined(&self, of: impl Fn(f64) -> String) -> String {
-        self.iter().map(|x| of(*x)).collect::<Vec<_>>().join(" | ")
     }
 }
 

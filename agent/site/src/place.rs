@@ -90,8 +90,7 @@ impl Placer {
             .map(|camera| CameraView {
                 point: camera.point,
                 accuracy_m: camera.accuracy_m,
-                // Checked with the configuration; one that does not fit was refused there.
-                homography: camera.point.and_then(|p| Homography::fit(p, &camera.control_points).ok()),
+                homography: camera.ground(),
             })
             .collect();
         let sensors = site.sensors.sensors.iter().filter_map(|s| Some((s.id.clone(), s.point?))).collect();

@@ -6,7 +6,6 @@ use kerbside_domain::camera_state::CameraState;
 use kerbside_media::Walls;
 use kerbside_media::parent::{CameraSeen, CameraTrouble};
 use kerbside_site::config::{Camera, Site, Zone};
-use kerbside_site::geo::Homography;
 use kerbside_site::geo::smallest;
 use serde_json::Value;
 
@@ -76,7 +75,7 @@ fn one(
 
 /// The smallest thing that each zone can report, where control points carry the picture to the ground.
 fn smallest_of(camera: &Camera) -> String {
-    let ground = camera.point.and_then(|point| Homography::fit(point, &camera.control_points).ok());
+    let ground = camera.ground();
     let of_zone = |zone: &Zone| {
         let reach = smallest::of_zone(ground.as_ref()?, &zone.polygon_norm)?;
         Some(format!("; zone {}: {reach}", zone.id))

@@ -7,15 +7,14 @@ use serde::Serialize;
 use super::cause::Cause;
 use crate::cli::NegativesArgs;
 use crate::replay::options::Options;
-use crate::replay::{run, start_wall_ms};
-use kerbside_domain::frame::{BBox, CameraIx};
+use crate::replay::{rerun, run};
+use kerbside_domain::frame::BBox;
 use kerbside_domain::kind::Kind;
-use kerbside_domain::lang::Lang;
 use kerbside_domain::report::{Phase, Report};
 use kerbside_domain::time::Mono;
 use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::CaptureProgram;
-use kerbside_seeing::incident::{Core, Effect, Input};
+use kerbside_seeing::incident::Input;
 use kerbside_site::config::Site;
 
 /// What one video gave.
@@ -54,27 +53,14 @@ pub(super) fn play(
 ) -> anyhow::Result<Played> {
     let name = video.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let (cascade, manifests) = kerbside_infer::load_cascade(&site.models, REPLAY_RUN_LIMIT)?;
-    let options = Options {
-        site: site.clone(),
-        camera: CameraIx(0),
-        clip: video.to_owned(),
-        out: args.out.join("runs").join(&name),
-        annotated: None,
-        truth: None,
-        start_wall_ms: start_wall_ms(None, site.device.utc_offset_s),
-        realtime: false,
-        lang: Lang::En,
-        exe: exe.clone(),
-        models: manifests.names(),
-        record_inputs: true,
-        hold_s: args.hold,
-    };
+    let out = args.out.join("runs").join(&name);
+    let options = Options { hold_s: args.hold, ..rerun::recorded(site, video, &out, exe, manifests.names()) };
     let outcome = run(options, cascade, &mut |_| {})?;
     let dwells =
         if args.dwell.is_empty() { vec![None] } else { args.dwell.iter().map(|d| Some(*d)).collect() };
     let runs = dwells
         .into_iter()
-        .map(|dwell_s| Run { dwell_s, reports: reports_of(&with_dwell(site, dwell_s), &outcome.inputs) });
+        .map(|dwell_s| Run { dwell_s, reports: false_reports(site, dwell_s, &outcome.inputs) });
     Ok(Played {
         name,
         seconds: outcome.clip_s,
@@ -84,26 +70,12 @@ pub(super) fn play(
     })
 }
 
-fn with_dwell(site: &Site, dwell_s: Option<f64>) -> Site {
-    let mut site = site.clone();
+/// What a core with this dwell in each rule of the first camera opens on the same inputs.
+fn false_reports(site: &Site, dwell_s: Option<f64>, inputs: &[Input]) -> Vec<FalseReport> {
+    let mut site = rerun::with_rules(site, |rule| rule.dwell_s = dwell_s.unwrap_or(rule.dwell_s));
     site.cameras.truncate(1);
-    for rule in site.cameras.iter_mut().flat_map(|c| &mut c.zones).flat_map(|z| &mut z.rules) {
-        rule.dwell_s = dwell_s.unwrap_or(rule.dwell_s);
-    }
-    site
-}
-
-/// What a core with this site opens on the same inputs.
-fn reports_of(site: &Site, inputs: &[Input]) -> Vec<FalseReport> {
-    let (mut core, mut effects) = (Core::new(site), Vec::new());
-    for input in inputs {
-        core.step(input.clone(), &mut effects);
-    }
-    let reports = effects.into_iter().filter_map(|effect| match effect {
-        Effect::Report(report) if report.phase == Phase::Opened => Some(*report),
-        _ => None,
-    });
-    reports.map(|report| false_report(&report)).collect()
+    let reports = rerun::reports_of(&site, inputs);
+    reports.iter().filter(|report| report.phase == Phase::Opened).map(false_report).collect()
 }
 
 fn false_report(report: &Report) -> FalseReport {

@@ -9,14 +9,10 @@ use super::case::{Case, SENSITIVITIES};
 use crate::replay::options::Options;
 use crate::replay::scoring::{FirstReport, Score, StateChange, score};
 use crate::replay::truth::{BlindPeriod, Footage, TrueEvent};
-use crate::replay::{run, start_wall_ms};
-use kerbside_domain::frame::CameraIx;
+use crate::replay::{rerun, run, start_wall_ms};
 use kerbside_domain::kind::Kind;
-use kerbside_domain::lang::Lang;
 use kerbside_infer::REPLAY_RUN_LIMIT;
 use kerbside_media::CaptureProgram;
-use kerbside_seeing::incident::{Core, Effect, Input};
-use kerbside_site::config::Site;
 
 /// What a clip shows in truth, and what was reported.
 #[derive(Debug)]
@@ -56,25 +52,18 @@ pub(super) fn play_clip(
     let model = [&models.street, &models.close_up, &models.witness].into_iter().flatten();
     let model = model.map(|m| format!("{} {}", m.name, m.version)).collect::<Vec<_>>().join(", ");
     let truth = &case.truth;
+    let start_wall_ms = start_wall_ms(Some(truth), case.site.device.utc_offset_s);
     let options = Options {
-        site: case.site.clone(),
-        camera: CameraIx(0),
-        clip: clip.to_owned(),
-        out: runs.to_owned(),
-        annotated: None,
         truth: Some(truth.clone()),
-        start_wall_ms: start_wall_ms(Some(truth), case.site.device.utc_offset_s),
-        realtime: false,
-        lang: Lang::En,
-        exe: exe.clone(),
-        models,
-        record_inputs: true,
-        hold_s: 0.0,
+        start_wall_ms,
+        ..rerun::recorded(&case.site, clip, runs, exe, models)
     };
     let outcome = run(options, cascade, &mut |_| {})?;
     let by_sensitivity = SENSITIVITIES.into_iter().map(|sensitivity| {
-        let reports = reports_of(&with_sensitivity(&case.site, sensitivity), &outcome.inputs);
-        (sensitivity, score(truth, &reports, &[]))
+        let site = rerun::with_rules(&case.site, |rule| rule.sensitivity = sensitivity);
+        let reports = rerun::reports_of(&site, &outcome.inputs);
+        let first: Vec<_> = reports.iter().filter_map(|report| FirstReport::of(report, &site)).collect();
+        (sensitivity, score(truth, &first, &[]))
     });
     let camera = case.site.cameras.first().context("the site has no camera")?;
     let mut kinds: Vec<Kind> =
@@ -98,25 +87,4 @@ pub(super) fn play_clip(
         reports: outcome.reports,
         states: outcome.states,
     })
-}
-
-fn with_sensitivity(site: &Site, sensitivity: u8) -> Site {
-    let mut site = site.clone();
-    for rule in site.cameras.iter_mut().flat_map(|c| &mut c.zones).flat_map(|z| &mut z.rules) {
-        rule.sensitivity = sensitivity;
-    }
-    site
-}
-
-/// The first reports of a core with this site on the same inputs.
-fn reports_of(site: &Site, inputs: &[Input]) -> Vec<FirstReport> {
-    let (mut core, mut effects) = (Core::new(site), Vec::new());
-    for input in inputs {
-        core.step(input.clone(), &mut effects);
-    }
-    let reports = effects.iter().filter_map(|effect| match effect {
-        Effect::Report(report) => Some(report),
-        _ => None,
-    });
-    reports.filter_map(|report| FirstReport::of(report, site)).collect()
 }

@@ -9,7 +9,7 @@ use kerbside_domain::kind::Kind;
 
 use super::instruments::{Gnss, Output, Sensors};
 use super::with::With;
-use crate::geo::{CodeTable, GridTable};
+use crate::geo::{CodeTable, GridTable, Homography};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -343,6 +343,13 @@ pub struct Camera {
     pub control_points: Vec<((f64, f64), (f64, f64))>,
     /// Parts of the picture with rules.
     pub zones: Vec<Zone>,
+}
+
+impl Camera {
+    /// The ground as it sees it; `None` without control points. A fit that is not good enough was refused with the file.
+    pub fn ground(&self) -> Option<Homography> {
+        Homography::fit(self.point?, &self.control_points).ok()
+    }
 }
 
 /// The stream of full resolution of a camera whose smaller stream is analysed.

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use kerbside_domain::kind::Kind;
 
 use super::*;
-use crate::geo::Homography;
 use crate::geo::smallest;
 
 fn edge_config() -> PathBuf {
@@ -270,8 +269,7 @@ fn a_rule_that_asks_for_less_than_its_far_edge_shows_is_warned_of() {
     assert!(of("0.5").is_empty(), "{:?}", of("0.5"));
     let site = parse(&text, &path).unwrap_or_else(|p| panic!("{p}"));
     let camera = &site.cameras[0];
-    let ground = Homography::fit(camera.point.unwrap(), &camera.control_points).unwrap();
-    let reach = smallest::of_zone(&ground, &camera.zones[0].polygon_norm).unwrap();
+    let reach = smallest::of_zone(&camera.ground().unwrap(), &camera.zones[0].polygon_norm).unwrap();
     // docs/en/results/range.md quotes it.
     assert_eq!(
         reach.to_string(),

@@ -11,7 +11,6 @@ use super::read::Table;
 use super::site::{Camera, Hours, Permit, Rule, WarnFirst, Zone};
 use super::with::{self, With, WithMode};
 use super::{shape, values};
-use crate::geo::Homography;
 use crate::geo::smallest::{self, Reach};
 use crate::limits;
 use kerbside_domain::kind::Kind;
@@ -129,9 +128,9 @@ fn warn_of_too_small(cx: &mut Check<'_>, raw: &raw::Rule, camera: &Camera, zone:
         );
         cx.sink.warn(v.span(), what);
     }
-    let ground = camera.point.and_then(|point| Homography::fit(point, &camera.control_points).ok());
-    let reach = ground.and_then(|ground| smallest::of_zone(&ground, &zone.polygon_norm));
-    let (Some(v), Some(Reach { far, .. })) = (&raw.min_size_m2, reach) else { return };
+    let Some(v) = &raw.min_size_m2 else { return };
+    let reach = camera.ground().and_then(|ground| smallest::of_zone(&ground, &zone.polygon_norm));
+    let Some(Reach { far, .. }) = reach else { return };
     let wanted_m = v.get_ref().max(0.0).sqrt();
     if wanted_m < far.strong_m {
         let what = format!(
