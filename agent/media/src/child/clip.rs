@@ -110,8 +110,7 @@ fn remux(stream: &StreamInfo, packets: &[Packet], path: &Path) -> Result<(), Str
     options.set("fflags", "+bitexact");
     output.write_header_with(options).map_err(text)?;
     let to = output.stream(0).map_or(from, |s| s.time_base());
-    let times =
-        timestamps::of_clip(packets.iter().map(|p| (p.pts, p.dts)), f64::from(from.0) / f64::from(from.1));
+    let times = timestamps::of_clip(packets.iter().map(|p| (p.pts, p.dts)), f64::from(from));
     for (packet, (pts, dts)) in packets.iter().zip(times) {
         if packet.data.is_empty() {
             continue;

@@ -65,7 +65,8 @@ impl CameraCore {
         for index in self.sweep.found(at.mono) {
             let Some(find) = self.sweep.find(index) else { continue };
             if self.incidents.any_open_about(&find.bbox) {
-                self.sweep.know(index);
+                // What stands there was warned of by itself, or needs no warning any more.
+                drop(self.sweep.know(index));
                 continue;
             }
             // What the gate sees is judged by what it does, and may be permitted; what lies in a larger thing is of it.
@@ -127,7 +128,8 @@ impl CameraCore {
         }
         let Some(find) = self.sweep.find(index) else { return };
         let report = self.found_report(find, opening, at, context);
-        let (kind, bbox, warned) = (report.kind, report.bbox, find.warned.clone());
+        let (kind, bbox) = (report.kind, report.bbox);
+        let warned = self.sweep.know(index);
         let repeated = self.incidents.take_repeated(kind, &opening.zone, &bbox, at.mono);
         let cause = if repeated.is_some() { Cause::Reappeared } else { Cause::Dwell };
         context.counters.reappeared += u64::from(repeated.is_some());
@@ -141,7 +143,6 @@ impl CameraCore {
         incident.lose_place();
         note_service(&mut incident, warned.as_ref(), opening, context);
         incident.warned_as = warned.map(|warned| warned.told_as);
-        self.sweep.know(index);
         report_opening(&mut incident, cause, &[EvidenceRole::Trigger, EvidenceRole::Annotated], at, context);
         self.incidents.push_open(incident);
     }
@@ -153,6 +154,7 @@ impl CameraCore {
         let (clear_after_s, repeat_s) = (warned.opening.clear_after_s, warned.opening.repeat_s);
         let mut incident = Incident::new(report, at.mono, clear_after_s, repeat_s);
         note_service(&mut incident, Some(warned), &warned.opening, context);
+        incident.warned_as = Some(warned.told_as.clone());
         incident.report.last_seen = find.last_hit.map_or(at, |hit| at.at(hit));
         incident.lose_place();
         incident.end(IncidentState::Settled, at);

@@ -7,7 +7,6 @@ use kerbside_domain::report::IncidentState;
 use kerbside_domain::time::{Moment, Mono};
 
 use super::lifecycle::Incident;
-use super::place::lies_in;
 use super::tuning::bounds::{MAX_NOTED, MAX_OPEN, MAX_PAST};
 use super::tuning::lifecycle::LATE_S;
 
@@ -75,7 +74,7 @@ impl Incidents {
 
     /// Whether an open incident is about a place, or about a larger thing in which it lies.
     pub(super) fn any_open_around(&self, bbox: &BBox) -> bool {
-        self.open.iter().any(|i| i.is_about(bbox) || lies_in(bbox, &i.bbox()))
+        self.open.iter().any(|i| i.may_return_at(bbox))
     }
 
     /// Whether another open incident has taken the place of this one, whose case has ended.
@@ -142,8 +141,7 @@ impl Incidents {
 
     /// The latest incident that was cleared at a place and may reappear there.
     pub(super) fn last_cleared_at(&self, bbox: &BBox) -> Option<&Incident> {
-        let may_reappear = |i: &&Incident| i.state == IncidentState::Cleared && !i.is_case_ended();
-        self.past.iter().rev().filter(may_reappear).find(|i| i.may_return_at(bbox))
+        self.past.iter().rev().filter(|i| i.may_reappear()).find(|i| i.may_return_at(bbox))
     }
 
     /// Takes the incident of the same kind that was cleared here within its repeat interval.
@@ -159,8 +157,7 @@ impl Incidents {
 
     /// Takes the first cleared incident, its case not ended, of which this is true.
     pub(super) fn take_cleared(&mut self, is_same: impl Fn(&Incident) -> bool) -> Option<Incident> {
-        let may_reappear = |i: &Incident| i.state == IncidentState::Cleared && !i.is_case_ended();
-        let index = self.past.iter().position(|i| may_reappear(i) && is_same(i))?;
+        let index = self.past.iter().position(|i| i.may_reappear() && is_same(i))?;
         Some(self.past.remove(index))
     }
 

@@ -149,6 +149,11 @@ impl Incident {
         [self.bbox(), self.first_box, self.last_box].iter().any(|own| is_same_place(own, bbox))
     }
 
+    /// It was cleared, and its case is not ended: what comes back may be the same.
+    pub(super) fn may_reappear(&self) -> bool {
+        self.state == IncidentState::Cleared && !self.is_case_ended()
+    }
+
     /// Whether what stands there now may be the same again: a thing comes back piece by piece, so a piece inside its place is
     /// enough.
     pub(super) fn may_return_at(&self, bbox: &BBox) -> bool {

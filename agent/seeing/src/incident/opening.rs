@@ -13,6 +13,7 @@ use super::context::StepContext;
 use super::judge::{Circumstances, Judgement, judge};
 use super::lifecycle::Incident;
 use super::opening_terms::{Classification, Opening};
+use super::part::Explanation;
 use super::reasons;
 use super::refusal::{Check, Fate, Measure, WhyNot};
 use super::refusing;
@@ -205,7 +206,8 @@ fn accused(candidate: &Candidate, rule: &Rule, found: Classification) -> Accused
     Accused {
         found,
         is_named: named >= least,
-        is_vehicle: came_with_vehicle || candidate.explanation(EXPLAINED_SHARE).is_some(),
+        is_vehicle: came_with_vehicle
+            || matches!(candidate.explanation(EXPLAINED_SHARE), Some(Explanation::Vehicle)),
         dwell_s: candidate.dwell_s(),
         rule_dwell_s: rule.dwell_s,
     }

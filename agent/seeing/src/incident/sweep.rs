@@ -114,7 +114,10 @@ impl Sweep {
         }
         let mut parts: Vec<BBox> = Vec::new();
         for part in self.due_parts(at, at.since_s(began), wanted) {
-            if parts.len() < most && !parts.contains(&part) {
+            if parts.len() == most {
+                break;
+            }
+            if !parts.contains(&part) {
                 parts.push(part);
             }
         }
@@ -211,11 +214,11 @@ impl Sweep {
         self.finds.iter_mut().filter_map(|find| find.warned.as_mut())
     }
 
-    /// It is reported, or something that is reported stands there.
-    pub(super) fn know(&mut self, index: usize) {
-        if let Some(find) = self.finds.get_mut(index) {
-            find.state = FindState::Known;
-        }
+    /// It is reported, or something that is reported stands there: what was warned of is the incident's from now on.
+    pub(super) fn know(&mut self, index: usize) -> Option<Warned> {
+        let find = self.finds.get_mut(index)?;
+        find.state = FindState::Known;
+        find.warned.take()
     }
 
     /// What was known at a place is gone: what is found there next is something else.

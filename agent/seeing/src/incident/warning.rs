@@ -35,9 +35,8 @@ impl CameraCore {
     pub(super) fn warning_answered(&mut self, told_as: &str, spoken: bool, context: &mut StepContext<'_>) {
         let mut current = None;
         for candidate in self.candidates.iter_mut() {
-            let incident_id = candidate.incident_id.clone();
             if let Some(warned) = candidate.warned.as_mut().filter(|warned| warned.told_as == told_as) {
-                (warned.spoken, current) = (Some(spoken), Some(incident_id));
+                (warned.spoken, current) = (Some(spoken), Some(candidate.incident_id.clone()));
             }
         }
         for warned in self.sweep.warned_mut().filter(|warned| warned.told_as == told_as) {

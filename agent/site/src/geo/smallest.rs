@@ -19,8 +19,13 @@ pub struct Smallest {
     pub distance_m: f64,
     /// Width of a dark thing that is just reported, m.
     pub strong_m: f64,
-    /// Width of a faint one, m.
-    pub faint_m: f64,
+}
+
+impl Smallest {
+    /// Width of a faint thing that is just reported, m.
+    pub fn faint_m(&self) -> f64 {
+        self.strong_m * FAINT_WIDTH_NORM / STRONG_WIDTH_NORM
+    }
 }
 
 /// The smallest things of a zone, at its border's nearest and farthest point that can be placed.
@@ -71,14 +76,14 @@ fn at(ground: &Homography, (x, y): (f64, f64)) -> Option<Smallest> {
     let half = STRONG_WIDTH_NORM / 2.0;
     let (left, right) = (ground.ground((x - half, y))?, ground.ground((x + half, y))?);
     let strong_m = (right.east_m - left.east_m).hypot(right.north_m - left.north_m);
-    Some(Smallest { distance_m, strong_m, faint_m: strong_m * FAINT_WIDTH_NORM / STRONG_WIDTH_NORM })
+    Some(Smallest { distance_m, strong_m })
 }
 
 impl std::fmt::Display for Reach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Reach { near, far } = self;
         let at = |s: &Smallest| {
-            format!("{:.2} m ({:.2} m if faint) at {:.0} m", s.strong_m, s.faint_m, s.distance_m)
+            format!("{:.2} m ({:.2} m if faint) at {:.0} m", s.strong_m, s.faint_m(), s.distance_m)
         };
         write!(f, "things from {} to {}", at(near), at(far))
     }
@@ -99,7 +104,7 @@ mod tests {
         for edge in [reach.near, reach.far] {
             let expected = STRONG_WIDTH_NORM / 0.9 * edge.distance_m.hypot(6.0);
             assert!((edge.strong_m / expected - 1.0).abs() < 0.15, "{edge:?}, {expected} m expected");
-            assert!(edge.faint_m > edge.strong_m);
+            assert!(edge.faint_m() > edge.strong_m);
         }
         assert!(reach.near.distance_m < 12.0 && reach.far.distance_m > 20.0, "{reach:?}");
         let sky = [(0.3, 0.0), (0.7, 0.0), (0.5, 0.05)];

@@ -127,8 +127,8 @@ impl Find {
             let is_young = scale.looks < LOOKS && waits_s >= LOOK_EVERY_S;
             is_in_question && (is_young || kept == Some(n) && waits_s >= KEEP_EVERY_S)
         };
-        let due: Vec<bool> = self.scales.iter().enumerate().map(|(n, scale)| is_due(n, scale)).collect();
-        self.parts().zip(due).filter(|(_, due)| *due).map(|(part, _)| part)
+        let scales = self.scales.into_iter().enumerate();
+        self.parts().zip(scales).filter(move |(_, (n, scale))| is_due(*n, scale)).map(|(part, _)| part)
     }
 
     /// The scales of which a part is the tile: large things have the same at all.
@@ -219,8 +219,11 @@ impl Find {
 
     pub(super) fn settle(&mut self, at: Mono) {
         self.unseen_since.get_or_insert(at);
-        let is_nothing =
-            self.is_looked_at() && !self.is_found() || !self.is_looked_at() && self.is_given_up(at);
+        // Where somebody stands before what was warned of, nobody knows whether it is gone.
+        let is_nothing = match self.is_looked_at() {
+            true => !self.is_found(),
+            false => self.is_given_up(at) && self.warned.is_none(),
+        };
         if self.state == FindState::Open && is_nothing {
             self.state = FindState::Dismissed;
         }

@@ -210,6 +210,22 @@ fn who_is_found_is_warned_before_a_case_is_made_and_who_goes_then_has_settled_it
     let report = street.report();
     assert_eq!((report.phase, report.act), (Phase::Opened, Some(Act::FoundAfter)));
     assert!(report.reasons.contains(&("warning".to_owned(), "spoken".into())), "{:?}", report.reasons);
+    // The case is open: what goes then is cleared, and never settled by the warning as well.
+    street.take("bag");
+    street.run(4000.0);
+    let phases: Vec<_> = street.reports().iter().map(|report| report.phase).collect();
+    assert!(!phases.contains(&Phase::Settled), "{phases:?}");
+
+    // A loudspeaker that answers late answers for the incident.
+    let mut street = waking_by(warning.clone());
+    street.run(280.0);
+    street.answer_warning(true);
+    street.run(10.0);
+    let of_incident = street.core.open_incidents().map(|report| report.reasons.clone()).collect::<Vec<_>>();
+    assert!(
+        of_incident.iter().flatten().any(|r| *r == ("warning".to_owned(), "spoken".into())),
+        "{of_incident:?}"
+    );
 
     let mut street = waking_by(warning);
     street.run(120.0);
