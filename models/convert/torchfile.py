@@ -75,11 +75,14 @@ def read(path):
                 storage.fill(archive.read(head[:-len("data.pkl")] + "data/" + key))
     else:
         with open(path, "rb") as file:
-            if pickle.load(file) != MAGIC:
+            def load():
+                return Reader(file, storages).load()
+
+            if load() != MAGIC:
                 raise ValueError(f"{path}: no PyTorch checkpoint")
-            pickle.load(file), pickle.load(file)
-            state = Reader(file, storages).load()
-            for key in pickle.load(file):
+            load(), load()
+            state = load()
+            for key in load():
                 count = int.from_bytes(file.read(8), "little")
                 storage = storages[key]
                 storage.fill(file.read(count * storage.dtype.itemsize))

@@ -50,7 +50,7 @@ fn one(
     let mut warnings = known(page, id);
     let is_network = kerbside_media::url::is_network(&camera.url);
     let what = match try_camera.filter(|_| is_network).map(|try_camera| try_camera(camera)) {
-        None => format!("{id}: {answer}"),
+        None => format!("{id}: {answer}{}", smallest_of(camera)),
         Some(Ok(seen)) => {
             warnings.extend(seen.warnings.into_iter().map(|w| {
                 let (english, chinese) = w.cure();
